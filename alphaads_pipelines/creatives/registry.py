@@ -1,0 +1,11 @@
+"""Generators by name; a new one is a file in this room and a line here."""
+
+from alphaads_pipelines.creatives.base import Generator
+from alphaads_pipelines.registry import Registry
+
+GENERATORS: Registry[Generator] = Registry(
+    "generator",
+    {
+        "templates": "alphaads_pipelines.creatives.templates:TemplateGenerator",
+    },
+)

@@ -1,0 +1,1 @@
+"""Rights: export, erasure, receipts, audit. It may reach every store; the seam is here."""

@@ -1,0 +1,148 @@
+"""Every setting, validated once; the only reader of the environment.
+
+`definitions`, `cli`, `resources` and `api` build one `Settings` and pass plain values on. Names are those of the
+environment variables (`.env` is read too); those that belong to this project carry the prefix ALPHAADS_.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_DEV_SECRET = "development-only-secret-change-me-0123456789"
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. Unset outside services fall back to the embedded ones."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=False)
+
+    environment: Literal["local", "test", "production"] = Field("local", description="local, test or production")
+    debug: bool = Field(False, description="verbose logs; never in production")
+    secret_key: SecretStr = Field(SecretStr(_DEV_SECRET), description="signs API tokens; 32+ random characters")
+
+    alphaads_home: Path = Field(Path(".alphaads"), description="all local state lies under this folder")
+    alphaads_key_file: Path | None = Field(
+        None, description="the key-encryption key; default: beside ALPHAADS_HOME, never inside a backup of it"
+    )
+
+    database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite under ALPHAADS_HOME")
+    redis_url: str | None = Field(None, description="broker of the warm workers; default: SQLite under ALPHAADS_HOME")
+    kafka_bootstrap_servers: str | None = Field(None, description="host:port,...; default: the embedded stream")
+    kafka_client: Literal["kafka", "kafka_python"] = Field("kafka", description="which Kafka client library")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="transport security of the brokers"
+    )
+    kafka_sasl_mechanism: str | None = Field(None, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+    kafka_sasl_username: str | None = Field(None, description="SASL user")
+    kafka_sasl_password: SecretStr | None = Field(None, description="SASL password")
+    kafka_ssl_ca_file: Path | None = Field(None, description="CA certificates that sign the brokers")
+    kafka_ssl_cert_file: Path | None = Field(None, description="client certificate")
+    kafka_ssl_key_file: Path | None = Field(None, description="client private key")
+
+    posts_topic: str = Field("posts.raw", description="stream of sealed posts")
+    decisions_topic: str = Field("ads.decisions", description="stream of decisions")
+    events_topic: str = Field("ads.events", description="stream of ad events")
+    stream_partitions: int = Field(4, ge=1, description="partitions of a topic that this project creates")
+    shards: int = Field(16, ge=1, description="fixed number of subject shards; never change it on a filled lake")
+
+    batch_max_posts: int = Field(20_000, ge=1, description="posts in one micro-batch at most")
+    batch_split_posts: int = Field(4_000, ge=1, description="backlog above which the partitions are split over workers")
+    batches_in_flight: int = Field(2, ge=1, description="micro-batches running at once at most")
+    batch_lease_s: float = Field(15.0, gt=0, description="a batch without a heartbeat for so long is given away")
+    batch_max_attempts: int = Field(5, ge=1, description="attempts before a batch waits for a person")
+    workers: int = Field(2, ge=1, description="warm worker processes that `up` keeps running")
+    sensor_wait_s: float = Field(20.0, gt=0, le=50, description="how long a sensor tick waits for new posts")
+
+    scorer_tier: str = Field("lexicon", description="which Scorer scores the posts")
+    max_data_age_s: float = Field(900.0, gt=0, description="served data older than this is answered with 503")
+    run_retention_hours: float = Field(24.0, gt=0, description="Dagster runs, logs, broker rows older than this go")
+    lake_retention_hours: float = Field(168.0, ge=0, description="replaced lake files are kept so long")
+    stream_retention_hours: float = Field(168.0, gt=0, description="how long the embedded stream keeps records")
+
+    api_host: str = Field("127.0.0.1", description="address the API listens on")
+    api_port: int = Field(8000, ge=0, le=65535, description="port of the API")
+    metrics_port: int = Field(8001, ge=0, le=65535, description="port of the Prometheus metrics")
+    dagster_port: int = Field(3070, ge=0, le=65535, description="port of the Dagster UI, loopback only")
+    api_docs: bool = Field(True, description="serve /api/docs and /api/redoc")
+    allowed_hosts: str = Field("127.0.0.1,localhost,testserver", description="Host headers that are answered")
+    cors_origins: str = Field("", description="exact origins, comma separated; empty: none")
+    log_json: bool = Field(False, description="logs as JSON lines")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
+
+    @field_validator("alphaads_home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _production_is_safe(self) -> Settings:
+        if self.environment == "production":
+            if self.secret_key.get_secret_value() == _DEV_SECRET:
+                raise ValueError("SECRET_KEY must be set in production")
+            if self.debug:
+                raise ValueError("DEBUG must be off in production")
+        if len(self.secret_key.get_secret_value()) < 32:
+            raise ValueError("SECRET_KEY needs 32 characters or more")
+        if self.stream_partitions > self.shards:
+            raise ValueError("STREAM_PARTITIONS may not exceed SHARDS: a partition would have no shard")
+        return self
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key-encryption key lies: beside the home folder, so that a backup of the home omits it."""
+        return self.alphaads_key_file or self.alphaads_home.with_name(self.alphaads_home.name + ".key")
+
+    @property
+    def relational_url(self) -> str:
+        """SQLAlchemy URL with its driver spelled out."""
+        if self.database_url is None:
+            return f"sqlite:///{self.alphaads_home / 'relational.db'}"
+        scheme, rest = self.database_url.split("://", 1)
+        return f"postgresql+psycopg2://{rest}" if scheme in {"postgres", "postgresql"} else self.database_url
+
+    @property
+    def broker_url(self) -> str:
+        """Celery broker of the warm workers."""
+        return self.redis_url or f"sqla+sqlite:///{self.alphaads_home / 'broker.db'}"
+
+    @property
+    def result_backend_url(self) -> str:
+        """Celery result backend of the warm workers."""
+        return self.redis_url or f"db+sqlite:///{self.alphaads_home / 'broker-results.db'}"
+
+    @property
+    def stream_kind(self) -> str:
+        """Name in the streams registry."""
+        return self.kafka_client if self.kafka_bootstrap_servers else "embedded"
+
+    @property
+    def lake_path(self) -> Path:
+        """Root folder of the Delta tables."""
+        return self.alphaads_home / "lake"
+
+    @property
+    def stream_path(self) -> Path:
+        """Folder of the embedded stream."""
+        return self.alphaads_home / "stream"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME of this installation."""
+        return self.alphaads_home / "dagster"
+
+    @property
+    def spool_path(self) -> Path:
+        """Folder of the API's local decision spool."""
+        return self.alphaads_home / "spool"
+
+    @cached_property
+    def process_environment(self) -> dict[str, str]:
+        """What a child process needs to build the same Settings."""
+        own = {"ALPHAADS_HOME": str(self.alphaads_home), "ALPHAADS_KEY_FILE": str(self.key_file)}
+        return {**os.environ, **own, "DAGSTER_HOME": str(self.dagster_home)}

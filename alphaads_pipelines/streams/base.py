@@ -1,0 +1,103 @@
+"""One interface to the embedded stream and to Kafka: produce, ask where a topic ends, read exactly a range.
+
+Nothing here subscribes or commits offsets: what was read is known to the ledger alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is produced: an explicit partition and opaque bytes."""
+
+    partition: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """What is read back."""
+
+    partition: int
+    offset: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetRange:
+    """`start` (first) to `end` (one past the last) of one partition."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+class Stream(ABC):
+    """A partitioned, durable, append-only log of records. Safe in several processes; close after use."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def ensure_topic(self, topic: str, partitions: int) -> int:
+        """Create the topic if it is not there; the number of partitions that it has (which may be another)."""
+
+    @abstractmethod
+    def partitions(self, topic: str) -> int:
+        """Number of partitions. Raises NotFound if there is no such topic, StreamUnavailable."""
+
+    @abstractmethod
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """Per partition, the offset the next record will get. Raises NotFound, StreamUnavailable."""
+
+    @abstractmethod
+    def low_offsets(self, topic: str) -> dict[int, int]:
+        """Per partition, the first offset still held. Raises NotFound, StreamUnavailable."""
+
+    @abstractmethod
+    def produce(self, topic: str, records: Sequence[Record]) -> None:
+        """Append the records, in order within each partition; return when all are durable (acks=all).
+
+        Idempotent: a retry inside one call never doubles a record.
+
+        Raises
+        ------
+        StreamUnavailable: not all records could be made durable; some may have been.
+        """
+
+    @abstractmethod
+    def read(self, ranges: Sequence[OffsetRange]) -> Iterator[list[StoredRecord]]:
+        """All records of the ranges, in chunks; in offset order within a partition.
+
+        A range ends by position, not by count: compacted or transactional topics have gaps.
+
+        Raises
+        ------
+        OffsetsLost: a range starts below the low watermark; nothing is yielded.
+        StreamUnavailable: the broker does not answer, or not in time.
+        """
+
+    @abstractmethod
+    def wait_beyond(self, topic: str, offsets: Mapping[int, int], timeout_s: float) -> dict[int, int]:
+        """End offsets as soon as any partition ends beyond `offsets` (absent: 0), or after `timeout_s` seconds."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections and files."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,78 @@
+"""Telemetry: structured logs, the metrics registry and the correlation id that ties them together.
+
+Logs go to stderr, as text or JSON lines. Keys whose values could name a person or a secret are refused by a
+processor, so that a careless `log.info(text=...)` cannot leak.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from structlog.typing import EventDict, WrappedLogger
+
+PRIVATE_KEYS = frozenset(
+    {"text", "body", "payload", "handle", "author_id", "author_name", "name", "email", "key", "token", "password"}
+)
+
+REGISTRY = CollectorRegistry()
+POSTS_TAKEN_IN = Counter(
+    "alphaads_posts_taken_in_total", "Payloads sealed and produced", ["platform"], registry=REGISTRY
+)
+POSTS_PROCESSED = Counter(
+    "alphaads_posts_processed_total", "Stream records by what became of them", ["outcome"], registry=REGISTRY
+)
+BATCH_SECONDS = Histogram("alphaads_batch_seconds", "Duration of a micro-batch by stage", ["stage"], registry=REGISTRY)
+BACKLOG_POSTS = Gauge("alphaads_backlog_posts", "Records in the stream that are not published", registry=REGISTRY)
+DATA_AGE_SECONDS = Gauge("alphaads_data_age_seconds", "Age of the published data", registry=REGISTRY)
+OFFSETS_LOST = Gauge("alphaads_offsets_lost", "Offsets lost to retention, given up by command", registry=REGISTRY)
+REQUESTS = Counter("alphaads_api_requests_total", "Answers of the API", ["route", "status"], registry=REGISTRY)
+REQUEST_SECONDS = Histogram("alphaads_api_request_seconds", "Duration of an answer", ["route"], registry=REGISTRY)
+DECISIONS = Counter("alphaads_decisions_total", "Decisions by policy", ["policy"], registry=REGISTRY)
+
+
+def _refuse_private(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for key in PRIVATE_KEYS & event.keys():
+        event[key] = "<hidden>"
+    return event
+
+
+def configure_logging(*, json: bool = False, level: str = "INFO") -> None:
+    """Send structlog's events to stderr: text, or JSON lines when `json`."""
+    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _refuse_private,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def get_logger(name: str) -> Any:
+    """A logger bound to the name of its module."""
+    return structlog.get_logger(logger=name)
+
+
+def new_correlation_id() -> str:
+    """A random id that follows one intake, run or request."""
+    return uuid.uuid4().hex
+
+
+@contextmanager
+def correlation(correlation_id: str) -> Iterator[None]:
+    """Bind the correlation id to every log line inside the block."""
+    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        yield

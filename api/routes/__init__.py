@@ -1,0 +1,1 @@
+"""Routes, by version of the API."""

@@ -1,0 +1,168 @@
+"""Wiring: from one `Settings` to the domain objects, each built on first use.
+
+The one place where configuration chooses implementations. Dagster resources, the API and the CLI all build a
+`Wiring` and hand its plain objects on, so that the three can never differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from alphaads_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from alphaads_pipelines.ingest.accept import Acceptor
+    from alphaads_pipelines.ingest.intake import Intake
+    from alphaads_pipelines.ingest.ledger import Ledger
+    from alphaads_pipelines.nlp.base import Scorer
+    from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+    from alphaads_pipelines.privacy.sealer import Sealer
+    from alphaads_pipelines.privacy.secrets_file import MasterKeys
+    from alphaads_pipelines.stores.base import Lake
+    from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+    from alphaads_pipelines.streams.base import Stream
+
+
+class Wiring:
+    """The domain objects of one process, as `settings` asks for them. Close after use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The relational store, migrated to the current schema."""
+        from alphaads_pipelines.stores.relational import connect, migrate
+
+        self.settings.alphaads_home.mkdir(parents=True, exist_ok=True)
+        migrate(self.settings.relational_url)
+        return connect(self.settings.relational_url)
+
+    @cached_property
+    def master_keys(self) -> MasterKeys:
+        """Key-encryption key and hash keys, made on first use."""
+        from alphaads_pipelines.privacy.secrets_file import MasterKeys
+
+        return MasterKeys.load_or_create(self.settings.key_file)
+
+    @cached_property
+    def subject_keys(self) -> RelationalSubjectKeys:
+        """Subject ids and wrapped data keys."""
+        from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+
+        return RelationalSubjectKeys(self.engine, self.master_keys.kek, self.settings.shards)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Seals and unseals bodies."""
+        from alphaads_pipelines.privacy.sealer import Sealer
+
+        return Sealer(self.subject_keys, self.settings.shards)
+
+    @cached_property
+    def pseudonyms(self) -> Pseudonyms:
+        """Keyed hashes that stand for identities."""
+        from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+
+        return Pseudonyms(self.master_keys)
+
+    @cached_property
+    def stream(self) -> Stream:
+        """The embedded stream, or Kafka."""
+        from alphaads_pipelines.streams.registry import STREAMS
+
+        implementation = STREAMS.load(self.settings.stream_kind)
+        if self.settings.stream_kind == "embedded":
+            stream = implementation(self.settings.stream_path)  # type: ignore[call-arg]
+        else:
+            stream = implementation(self.kafka_options)  # type: ignore[call-arg]
+        for topic in (self.settings.posts_topic, self.settings.decisions_topic, self.settings.events_topic):
+            stream.ensure_topic(topic, self.settings.stream_partitions)
+        return stream
+
+    @property
+    def kafka_options(self) -> dict[str, str]:
+        """Client options under librdkafka's names; only those that are set."""
+        settings = self.settings
+        password = settings.kafka_sasl_password
+        options = {
+            "bootstrap.servers": settings.kafka_bootstrap_servers,
+            "security.protocol": settings.kafka_security_protocol,
+            "sasl.mechanism": settings.kafka_sasl_mechanism,
+            "sasl.username": settings.kafka_sasl_username,
+            "sasl.password": password.get_secret_value() if password else None,
+            "ssl.ca.location": settings.kafka_ssl_ca_file,
+            "ssl.certificate.location": settings.kafka_ssl_cert_file,
+            "ssl.key.location": settings.kafka_ssl_key_file,
+        }
+        return {name: str(value) for name, value in options.items() if value is not None}
+
+    @cached_property
+    def intake(self) -> Intake:
+        """The only writer of the posts stream."""
+        from alphaads_pipelines.ingest.intake import Intake
+        from alphaads_pipelines.platforms.registry import PLATFORMS
+
+        return Intake(self.stream, self.settings.posts_topic, self.sealer, self.pseudonyms, PLATFORMS)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The plan of micro-batches."""
+        from alphaads_pipelines.ingest.ledger import BatchLimits, Ledger
+
+        settings = self.settings
+        limits = BatchLimits(
+            max_posts=settings.batch_max_posts,
+            split_posts=settings.batch_split_posts,
+            in_flight=settings.batches_in_flight,
+            lease_s=settings.batch_lease_s,
+            max_attempts=settings.batch_max_attempts,
+        )
+        partitions = self.stream.partitions(settings.posts_topic)
+        return Ledger(
+            self.engine, topic=settings.posts_topic, shards=settings.shards, partitions=partitions, limits=limits
+        )
+
+    @cached_property
+    def acceptor(self) -> Acceptor:
+        """Turns a batch's records into accepted and rejected rows."""
+        from alphaads_pipelines.ingest.accept import Acceptor
+        from alphaads_pipelines.platforms.registry import PLATFORMS
+
+        return Acceptor(self.stream, self.sealer, self.pseudonyms, PLATFORMS, self.engine)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The Delta tables."""
+        from alphaads_pipelines.stores.delta import DeltaLake
+
+        return DeltaLake(self.settings.lake_path)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """The scorer of the configured tier."""
+        from alphaads_pipelines.nlp.registry import SCORERS
+
+        return SCORERS.load(self.settings.scorer_tier)()
+
+    def close(self) -> None:
+        """Release what was built."""
+        if "stream" in self.__dict__:
+            self.stream.close()
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+
+@contextmanager
+def wired(settings: Settings) -> Iterator[Wiring]:
+    """A `Wiring` that is closed at the end of the block."""
+    wiring = Wiring(settings)
+    try:
+        yield wiring
+    finally:
+        wiring.close()

@@ -1,0 +1,26 @@
+"""Fixtures that every room shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alphaads_pipelines.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real public data beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not (folder / "SOURCES.md").exists():
+        pytest.fail(f"the real data of these tests lies in {folder.name}/ beside the checkout, and is not there")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an empty embedded home."""
+    return Settings(_env_file=None, environment="test", alphaads_home=tmp_path / "home", sensor_wait_s=0.5)

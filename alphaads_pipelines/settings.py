@@ -20,7 +20,7 @@ _DEV_SECRET = "development-only-secret-change-me-0123456789"
 class Settings(BaseSettings):
     """The configuration of one process. Unset outside services fall back to the embedded ones."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=False)
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     environment: Literal["local", "test", "production"] = Field("local", description="local, test or production")
     debug: bool = Field(False, description="verbose logs; never in production")

@@ -1,0 +1,27 @@
+"""`alphaads`: the commands, each in the file named for it."""
+
+from __future__ import annotations
+
+import typer
+
+from alphaads_pipelines.cli import backfill, batches, bench, demo, doctor, ingest, parse, replay, score, token, up
+
+app = typer.Typer(
+    name="alphaads",
+    help="Real-time, emotion-aware advertising data platform.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench):
+    app.command(command.__name__.rpartition(".")[2])(command.run)
+
+
+def main() -> None:
+    """Entry point of the `alphaads` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""`alphaads token`: a short-lived bearer token for the API, from the SECRET_KEY of this installation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from alphaads_pipelines.cli.console import exit_codes, load_settings, out
+from api.credentials import issue_token
+
+Scopes = Annotated[list[str] | None, typer.Option("--scope", "-s", help="A scope; may be given again.")]
+
+
+def run(
+    scope: Scopes = None,
+    tenant: Annotated[str, typer.Option(help="Tenant claim.")] = "default",
+    subject: Annotated[str, typer.Option(help="Who will use it.")] = "cli",
+    minutes: Annotated[float, typer.Option(min=0.1, max=60.0, help="Lifetime.")] = 15.0,
+) -> None:
+    """Print a bearer token for the API."""
+    with exit_codes():
+        settings = load_settings(quiet=True)
+        secret = settings.secret_key.get_secret_value()
+        out.print(issue_token(secret, subject=subject, tenant=tenant, scopes=scope or [], minutes=minutes), soft_wrap=True)

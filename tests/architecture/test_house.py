@@ -1,0 +1,58 @@
+"""The rules of the house that a linter cannot express."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alphaads_pipelines import tables
+from tests.conftest import ROOT
+
+PACKAGES = ("alphaads_pipelines", "assets", "resources", "sensors", "api", "benchmarks")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def _docstring(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text())) or ""
+
+
+@pytest.mark.parametrize("package", sorted({path.parent for path in MODULES}), ids=lambda path: path.name)
+def test_every_room_opens_with_its_charter(package: Path) -> None:
+    tree = ast.parse((package / "__init__.py").read_text())
+    assert _docstring(package / "__init__.py")
+    assert len(tree.body) == 1, "__init__ is a charter only; wiring at import time does not belong there"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_stay_readable(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 420, "split the file: it is named for more than one thing"
+
+
+def test_every_column_that_holds_a_person_has_an_erasure_path() -> None:
+    for table in tables.TABLES:
+        for column in table.columns:
+            personal = column.privacy is not tables.Privacy.NOTHING
+            erased = column.erasure is not tables.Erasure.NONE
+            assert personal == erased, f"{table.name}.{column.name}"
+
+
+def test_keys_and_partitions_name_columns() -> None:
+    for table in tables.TABLES:
+        named = {*table.key, *table.partition_by, *(name for index in table.indexes for name in index)}
+        assert named <= set(table.column_names), table.name
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert "--hash=sha256:" in lock
+
+
+def test_import_rules_hold() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports"))]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-3000:]

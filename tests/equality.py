@@ -1,0 +1,75 @@
+"""When two installations are equal: the same posts, scores, profiles and journeys, whoever ran what when.
+
+Random subject ids are replaced by platform and author, keyed hashes by post ids, bodies are unsealed; columns that
+tell of runs and intake (batch, offsets, times of observation, nonces, correlation ids) are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+import polars as pl
+
+from alphaads_pipelines import tables
+from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.wiring import Wiring
+
+RUN_COLUMNS = frozenset(
+    {
+        *("shard", "batch_seq", "stream_partition", "stream_offset", "subject_id", "post_key", "key_id", "nonce"),
+        *("sealed_body", "correlation_id", "observed_at", "event_date"),
+    }
+)
+
+
+def _hash(rows: list[tuple[object, ...]]) -> str:
+    digest = hashlib.sha256()
+    for row in sorted(repr(row) for row in rows):
+        digest.update(row.encode() + b"\n")
+    return f"{len(rows)}:{digest.hexdigest()[:16]}"
+
+
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select([name for name in frame.columns if name not in RUN_COLUMNS])
+
+
+def _current(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    return frame.sort("batch_seq").group_by(keys, maintain_order=True).last().select(frame.columns)
+
+
+def _named(frame: pl.DataFrame, column: str, names: Mapping[object, str]) -> list[tuple[object, ...]]:
+    plain = _plain(frame).rows()
+    return [(names[key], *row) for key, row in zip(frame[column].to_list(), plain, strict=True)]
+
+
+def fingerprint(wiring: Wiring) -> dict[str, str]:
+    """Table name -> "rows:hash"; equal installations have equal fingerprints."""
+    lake = wiring.lake
+    raw = lake.scan(tables.RAW_POSTS).collect()
+    posts = [post for post in wiring.acceptor.unseal_posts(raw) if post is not None]
+    assert len(posts) == raw.height, "a sealed post could not be opened"
+    subjects = {
+        subject: f"{post.platform}:{post.author_id}"
+        for subject, post in zip(raw["subject_id"].to_list(), posts, strict=True)
+    }
+    keys = {
+        key: f"{post.platform}:{post.post_id}:{post.version}"
+        for key, post in zip(raw["post_key"].to_list(), posts, strict=True)
+    }
+    assert len(keys) == raw.height, "a post key stands twice in raw_posts"
+    profiles = _current(lake.scan(tables.CUSTOMER_PROFILES).collect(), ["subject_id"])
+    journeys = _current(lake.scan(tables.EMOTIONAL_JOURNEYS).collect(), ["subject_id", "hour_at"])
+    rejected = lake.scan(tables.REJECTED_POSTS).collect()
+    live = sql_table("live_profiles")
+    with reading(wiring.engine) as connection:
+        states = connection.execute(live.select()).all()
+    return {
+        "raw_posts": _hash([(msgspec.json.encode(post),) for post in posts]),
+        "post_scores": _hash(_named(lake.scan(tables.POST_SCORES).collect(), "post_key", keys)),
+        "customer_profiles": _hash(_named(profiles, "subject_id", subjects)),
+        "emotional_journeys": _hash(_named(journeys, "subject_id", subjects)),
+        "live_profiles": _hash([(subjects[row.subject_id], bytes(row.state)) for row in states]),
+        "rejected_posts": _hash([(row,) for row in rejected["reason"].to_list()]),
+    }

@@ -56,10 +56,22 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class AuthoredPayload:
-    """A payload that belongs to one author (or to nobody: `author_id` None) and names no other person."""
+    """A payload that belongs to one author (or to nobody: `author_id` None) and names no other person.
+
+    `network` says whose author id it is when that is not the platform that split it: the generic format carries
+    posts of any network, and the same number on two networks is two people.
+    """
 
     author_id: str | None
     payload: Payload
+    network: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Bytes that are no JSON object; kept sealed, rejected later with the reason."""
+
+    raw: bytes
 
 
 class Platform(ABC):

@@ -1,0 +1,274 @@
+"""The relational store: SQLite (WAL) or PostgreSQL behind the same few functions.
+
+Belongs here: connections, transactions, set-sized reads and writes, migration. Does not: what the rows mean (the
+ledger, the keys and the profiles know that). The schema is generated from `tables.RELATIONAL_TABLES`; Alembic's
+migrations lead to the same schema, and a test proves it.
+
+Both databases are made to behave alike: a write transaction takes its lock at the start (SQLite) or row by row in key
+order (PostgreSQL), a reading transaction sees one snapshot, timestamps are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Row, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
+from alphaads_pipelines.tables import RELATIONAL_TABLES, Column, ColumnType, Table
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BUSY_MS = 30_000
+_CACHE_KIB = 256 * 1024
+_CHUNK = 900  # SQLite allows 32,766 parameters; a chunk of this size plans equally well on both databases
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcTimestamp(sa.TypeDecorator[datetime]):
+    """Aware UTC datetimes, in and out: integer microseconds on SQLite, timestamptz on PostgreSQL."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """The type stored by `dialect`."""
+        kind = sa.DateTime(timezone=True) if dialect.name == "postgresql" else sa.BigInteger()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        """Python to database; a naive datetime is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored; give it a time zone")
+        return value.astimezone(UTC) if dialect.name == "postgresql" else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Database to Python."""
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return cast(datetime, value).astimezone(UTC)
+        return _EPOCH + int(value) * _MICROSECOND
+
+
+_TYPES: dict[ColumnType, Any] = {
+    "bool": sa.Boolean,
+    "int32": sa.Integer,
+    "int64": sa.BigInteger,
+    "float64": sa.Double,
+    "utf8": sa.Text,
+    "json": sa.JSON,
+    "binary": sa.LargeBinary,
+    "date": sa.Date,
+    "timestamp": UtcTimestamp,
+}
+
+METADATA = sa.MetaData()
+
+
+def _column(table: Table, column: Column) -> sa.Column[Any]:
+    kind: Any = _TYPES[column.type]()
+    counted = table.autoincrement and table.key == (column.name,)
+    if counted:
+        kind = kind.with_variant(sa.Integer(), "sqlite")
+    return sa.Column(
+        column.name, kind, primary_key=column.name in table.key, nullable=column.nullable, autoincrement=counted
+    )
+
+
+def _declare(table: Table) -> sa.Table:
+    # A clustered primary key saves SQLite the second lookup and the second copy of the key.
+    clustered = not table.autoincrement and all(table.column(name).type in ("binary", "utf8") for name in table.key)
+    indexes = [sa.Index(f"ix_{table.name}_{'_'.join(columns)}", *columns) for columns in table.indexes]
+    columns = [_column(table, column) for column in table.columns]
+    return sa.Table(
+        table.name,
+        METADATA,
+        *columns,
+        *indexes,
+        sqlite_with_rowid=not clustered,
+        sqlite_autoincrement=table.autoincrement,
+    )
+
+
+_DECLARED = {table.name: (_declare(table), table) for table in RELATIONAL_TABLES}
+
+
+def sql_table(name: str) -> sa.Table:
+    """The SQLAlchemy table called `name`; KeyError if there is none."""
+    return _DECLARED[name][0]
+
+
+def connect(url: str) -> Engine:
+    """An engine for `url`; nothing is opened until it is used.
+
+    SQLite runs in WAL mode with `synchronous=NORMAL` (safe against a crash of the process, not against power loss),
+    `secure_delete` (a destroyed key is overwritten) and waits up to 30 s for another writer.
+    """
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return sa.create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # pysqlite must not open transactions of its own; _begin_sqlite does
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"busy_timeout={_BUSY_MS}",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "temp_store=MEMORY",
+        f"cache_size=-{_CACHE_KIB}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads first and writes later can fail with SQLITE_BUSY at once; taking the write
+    # lock at the start waits for it instead.
+    writes = connection.get_execution_options().get("alphaads_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"the relational store did not answer: {type(error.orig).__name__}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailable("the relational store closed the connection") from error
+        raise
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A write transaction: committed at the end of the block, rolled back by an exception.
+
+    Raises
+    ------
+    StoreUnavailable: the database does not answer or stays locked.
+    """
+    with _translated(), engine.connect().execution_options(alphaads_write=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads, and sees one snapshot. Raises StoreUnavailable."""
+    with _translated(), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
+def _insert(connection: Connection, table: sa.Table) -> Any:
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+
+def _in_key_order(table_name: str, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    # Racing transactions that lock rows in one order cannot deadlock.
+    return sorted(rows, key=itemgetter(*_DECLARED[table_name][1].key))
+
+
+def insert_ignore(connection: Connection, table_name: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose key is not there yet; the number inserted."""
+    if not rows:
+        return 0
+    table = sql_table(table_name)
+    statement = _insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    if connection.dialect.name == "sqlite":
+        before = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
+        connection.execute(statement, _in_key_order(table_name, rows))
+        return int(connection.exec_driver_sql("SELECT total_changes()").scalar_one() - before)
+    returned = connection.execute(statement.returning(next(iter(table.primary_key))), _in_key_order(table_name, rows))
+    return len(returned.all())
+
+
+def upsert(connection: Connection, table_name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows, or replace those whose key is there; all rows name the same columns."""
+    if not rows:
+        return
+    table = sql_table(table_name)
+    insert = _insert(connection, table)
+    changed = {name: insert.excluded[name] for name in rows[0] if name not in table.primary_key.columns}
+    statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+    connection.execute(statement, _in_key_order(table_name, rows))
+
+
+def select_in(
+    connection: Connection, table_name: str, column: str, values: Iterable[Any], columns: Sequence[str] | None = None
+) -> list[Row[Any]]:
+    """The rows whose `column` is among `values`, in no particular order; `columns` narrows what is read."""
+    table = sql_table(table_name)
+    wanted = [table.c[name] for name in columns] if columns else list(table.c)
+    distinct = list(dict.fromkeys(values))
+    rows: list[Row[Any]] = []
+    for start in range(0, len(distinct), _CHUNK):
+        statement = sa.select(*wanted).where(table.c[column].in_(distinct[start : start + _CHUNK]))
+        rows.extend(connection.execute(statement).all())
+    return rows
+
+
+def _migrations() -> Path:
+    folder = Path(__file__).resolve().parents[2] / "migrations"
+    if not (folder / "env.py").exists():
+        raise ConfigurationError("the migrations folder is missing; run from a checkout of the project")
+    return folder
+
+
+def _head(folder: Path) -> str:
+    return max(path.stem.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
+
+
+def _revision(engine: Engine) -> str | None:
+    with _translated(), engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        return None if found is None else str(found)
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest schema; cheap when it is there, safe when several processes start at once.
+
+    Raises
+    ------
+    ConfigurationError: the migrations cannot be found.
+    StoreUnavailable: the database does not answer.
+    """
+    folder = _migrations()
+    engine = connect(url)
+    try:
+        if _revision(engine) != _head(folder):
+            _upgrade(engine, folder)
+    finally:
+        engine.dispose()
+
+
+def _upgrade(engine: Engine, folder: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    with transaction(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305417)")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

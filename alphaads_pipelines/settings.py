@@ -7,7 +7,6 @@ environment variables (`.env` is read too); those that belong to this project ca
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -141,8 +140,53 @@ class Settings(BaseSettings):
         """Folder of the API's local decision spool."""
         return self.alphaads_home / "spool"
 
-    @cached_property
+    @property
+    def multiprocess_metrics_path(self) -> Path:
+        """Where the processes of `up` leave their counters for the metrics server."""
+        return self.alphaads_home / "metrics"
+
+    @property
+    def logs_path(self) -> Path:
+        """Where `up` keeps what its processes say."""
+        return self.alphaads_home / "logs"
+
+    @property
+    def dagster_database_url(self) -> str:
+        """Dagster's storage in PostgreSQL: the same database, its own schema; empty for SQLite under DAGSTER_HOME."""
+        if not self.relational_url.startswith("postgresql"):
+            return ""
+        from sqlalchemy import make_url
+
+        url = make_url(self.relational_url)
+        options = " ".join([*filter(None, [str(url.query.get("options", ""))]), "-csearch_path=dagster"])
+        return url.update_query_dict({"options": options}).render_as_string(hide_password=False)
+
+    @property
+    def dagster_environment(self) -> dict[str, str]:
+        """What Dagster reads from the environment, and the addresses that dagster.yaml refers to by name."""
+        return {
+            "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_DISABLE_TELEMETRY": "yes",
+            "ALPHAADS_BROKER_URL": self.broker_url,
+            "ALPHAADS_RESULT_BACKEND_URL": self.result_backend_url,
+            "ALPHAADS_DAGSTER_DATABASE_URL": self.dagster_database_url,
+        }
+
+    @property
     def process_environment(self) -> dict[str, str]:
         """What a child process needs to build the same Settings."""
-        own = {"ALPHAADS_HOME": str(self.alphaads_home), "ALPHAADS_KEY_FILE": str(self.key_file)}
-        return {**os.environ, **own, "DAGSTER_HOME": str(self.dagster_home)}
+        given = {name.upper(): _as_text(getattr(self, name)) for name in type(self).model_fields}
+        own = {name: value for name, value in given.items() if value is not None}
+        return {**os.environ, **own, "ALPHAADS_KEY_FILE": str(self.key_file), **self.dagster_environment}
+
+    def export(self) -> None:
+        """Put what Dagster reads into this process's environment."""
+        os.environ.update(self.dagster_environment)
+
+
+def _as_text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,85 @@
+"""The metrics server: `python -m alphaads_pipelines.runtime.metrics` serves Prometheus text on METRICS_PORT.
+
+Counters and histograms come from the files that workers, API and code server leave behind (prometheus_client's
+multiprocess mode, switched on by the supervisor); the gauges are read from the ledger when they are asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from alphaads_pipelines.errors import TransientError
+from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.telemetry import configure_logging, get_logger
+from alphaads_pipelines.wiring import Wiring
+
+
+class ProcessMetrics(Collector):
+    """Counters and histograms of every process; gauges belong to the ledger."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = MultiProcessCollector(None, path=str(folder))  # type: ignore[no-untyped-call]
+
+    def collect(self) -> Iterator[Metric]:
+        """What the files say now."""
+        for metric in self._files.collect():  # type: ignore[no-untyped-call]
+            if metric.type != "gauge":
+                yield metric
+
+
+class LedgerMetrics(Collector):
+    """Backlog, data age and lost offsets. A store or broker that is away leaves its gauges out, never at zero."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering must not ask the ledger."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """What the ledger says now."""
+        try:
+            yield from self._gauges()
+        except TransientError as error:
+            get_logger("metrics").warning("gauges left out", error=error.code)
+
+    def _gauges(self) -> Iterator[Metric]:
+        wiring, ledger = self._wiring, self._wiring.ledger
+        complete = ledger.complete_until()
+        if complete is not None:
+            age = (datetime.now(UTC) - complete).total_seconds()
+            yield GaugeMetricFamily("alphaads_data_age_seconds", "Age of the published data", value=age)
+        yield GaugeMetricFamily("alphaads_offsets_lost", "Offsets given up by command", value=ledger.lost_offsets())
+        ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
+        backlog = ledger.backlog(ends)
+        yield GaugeMetricFamily("alphaads_backlog_posts", "Records that are not published", value=backlog)
+
+
+def registry(wiring: Wiring) -> CollectorRegistry:
+    """Everything that is served."""
+    everything = CollectorRegistry()
+    everything.register(ProcessMetrics(wiring.settings.multiprocess_metrics_path))
+    everything.register(LedgerMetrics(wiring))
+    return everything
+
+
+def main() -> None:
+    """Serve until stopped."""
+    settings = Settings()
+    configure_logging(json=settings.log_json, level=settings.log_level)
+    settings.multiprocess_metrics_path.mkdir(parents=True, exist_ok=True)
+    start_http_server(settings.metrics_port, addr=settings.api_host, registry=registry(Wiring(settings)))
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""The supervisor of `alphaads up`: starts every process of an installation, restarts those that die, stops them all.
+
+A process that dies is started again after 0.5 s, 1 s, 2 s ... up to half a minute; one that lived for a minute starts
+afresh in that count. The kernel kills the children when the supervisor dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.telemetry import get_logger
+
+_LOOK_EVERY_S = 0.2
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+_HEALTHY_S = 60.0
+_STOP_S = 8.0
+_PR_SET_PDEATHSIG = 1
+_LOG_BYTES = 10_000_000
+
+Report = Callable[[str, str], None]
+"""Told (process, what happened) whenever a process starts, dies, stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A process that ought to run."""
+
+    name: str
+    command: tuple[str, ...]
+    port: int | None = None
+    """A loopback port that is open once the service is ready; services after it wait for that."""
+
+
+@dataclass
+class _Child:
+    service: Service
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    failures: int = 0
+    ready: bool = False
+    start_at: float = field(default_factory=time.monotonic)
+
+
+class Supervisor:
+    """Keeps services running. `start` them, `watch` until told to stop, `stop`."""
+
+    def __init__(self, services: Sequence[Service], environment: dict[str, str], logs: Path, report: Report) -> None:
+        self._children = [_Child(service) for service in services]
+        self._environment, self._logs, self._report = environment, logs, report
+        self._stopping = threading.Event()
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the services that run now."""
+        running = [(child.service.name, child.process) for child in self._children]
+        return {name: process.pid for name, process in running if process and process.poll() is None}
+
+    def request_stop(self) -> None:
+        """Make `watch` return; may be called from a signal handler or another thread."""
+        self._stopping.set()
+
+    def watch(self) -> None:
+        """Start what does not run, again and again, until a stop is requested. Call it from the main thread."""
+        while not self._stopping.is_set():
+            for child in self._children:
+                self._tend(child)
+                if not _is_ready(child):
+                    break  # the services after it need it
+            self._stopping.wait(_LOOK_EVERY_S)
+
+    def stop(self) -> None:
+        """Ask every process to stop at once; kill those that take longer than a few seconds."""
+        alive = [child for child in self._children if child.process and child.process.poll() is None]
+        for child in alive:
+            _process(child).terminate()
+        deadline = time.monotonic() + _STOP_S
+        for child in alive:
+            try:
+                _process(child).wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _process(child).kill()
+                _process(child).wait()
+            self._report(child.service.name, "stopped")
+
+    def _tend(self, child: _Child) -> None:
+        if child.process is not None:
+            if child.process.poll() is None:
+                return
+            self._bury(child, child.process.returncode)
+        if time.monotonic() >= child.start_at:
+            self._spawn(child)
+
+    def _bury(self, child: _Child, code: int) -> None:
+        lived = time.monotonic() - child.started
+        child.failures = 1 if lived >= _HEALTHY_S else child.failures + 1
+        pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (child.failures - 1))
+        child.process, child.start_at = None, time.monotonic() + pause
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        self._report(child.service.name, f"died ({how}); starts again in {pause:g} s")
+
+    def _spawn(self, child: _Child) -> None:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with _log_file(self._logs / f"{child.service.name}.log").open("ab") as log:
+            child.process = subprocess.Popen(  # noqa: S603 - our own commands
+                child.service.command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent,
+            )
+        child.started, child.ready = time.monotonic(), False
+        self._report(child.service.name, f"started (pid {child.process.pid})")
+
+
+def services(settings: Settings, workspace: Path, code_server_port: int) -> list[Service]:
+    """Every process of an installation, in the order in which they start."""
+    python, module = sys.executable, "alphaads_pipelines.runtime"
+    code = ["--module-name", "alphaads_pipelines.definitions", "--empty-working-directory"]
+    code += ["--host", "127.0.0.1", "--port", str(code_server_port), "--fixed-server-id", uuid.uuid4().hex]
+    code += ["--log-level", "warning", "--location-name", "alphaads"]
+    web = ["--host", "127.0.0.1", "--port", str(settings.dagster_port), "--workspace", str(workspace)]
+    api = ["--host", settings.api_host, "--port", str(settings.api_port), "--no-access-log"]
+    workers = [
+        Service(f"worker{number}", (python, "-m", f"{module}.worker", f"worker{number}"))
+        for number in range(1, settings.workers + 1)
+    ]
+    return [
+        *workers,
+        Service("api", (python, "-m", "uvicorn", "--factory", "api.app:create_app", *api)),
+        Service("metrics", (python, "-m", f"{module}.metrics")),
+        Service("code-server", (python, "-m", "dagster", "api", "grpc", *code), port=code_server_port),
+        Service("daemon", (python, "-m", f"{module}.daemon", str(workspace))),
+        Service("dagster-ui", (python, "-m", "dagster_webserver", *web, "--log-level", "warning")),
+    ]
+
+
+@contextmanager
+def installation(settings: Settings, report: Report) -> Iterator[Supervisor]:
+    """A supervisor over everything, its home made ready; whatever runs at the end of the block is stopped."""
+    from alphaads_pipelines.wiring import wired
+    from resources.instance import prepare_home, write_workspace
+
+    with wired(settings) as wiring:  # one process makes keys, schema and topics, before several would race to
+        _ = wiring.ledger, wiring.master_keys
+    prepare_home(settings)
+    _clear_metrics(settings.multiprocess_metrics_path)
+    port = _free_port()
+    environment = {
+        **settings.process_environment,
+        "PROMETHEUS_MULTIPROC_DIR": str(settings.multiprocess_metrics_path),
+    }
+    planned = services(settings, write_workspace(settings, port), port)
+    supervisor = Supervisor(planned, environment, settings.logs_path, report)
+    try:
+        yield supervisor
+    finally:
+        supervisor.stop()
+
+
+def run(settings: Settings, report: Report | None = None) -> None:
+    """Run everything until SIGINT (Ctrl-C) or SIGTERM."""
+    log = get_logger("supervisor")
+    tell = report or (lambda service, what: log.info(what, service=service))
+    with installation(settings, tell) as supervisor:
+
+        def _on_signal(_number: int, _frame: FrameType | None) -> None:
+            supervisor.request_stop()
+
+        before = {number: signal.signal(number, _on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            supervisor.watch()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _process(child: _Child) -> subprocess.Popen[bytes]:
+    assert child.process is not None
+    return child.process
+
+
+def _is_ready(child: _Child) -> bool:
+    if child.service.port is not None and not child.ready:
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            child.ready = probe.connect_ex(("127.0.0.1", child.service.port)) == 0
+    return child.service.port is None or child.ready
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _log_file(path: Path) -> Path:
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path
+
+
+def _clear_metrics(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob("*.db"):
+        left_over.unlink()

@@ -1,0 +1,146 @@
+"""Dagster's own home: dagster.yaml and workspace.yaml rendered from Settings, databases made ready, instance opened.
+
+Belongs here: how Dagster stores, launches and watches runs in both sizes. Does not: what the runs do.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dagster import DagsterInstance
+
+from alphaads_pipelines.settings import Settings
+
+QUEUE = "dagster"
+"""The one Celery queue; dagster-celery's routes know no other."""
+
+LONGEST_RUN_S = 6 * 3600
+"""No run takes longer; micro-batches carry a shorter limit of their own."""
+
+_START_TIMEOUT_S = 60
+_DAY = 1
+_WEEK = 7
+
+
+def dagster_yaml(settings: Settings) -> dict[str, Any]:
+    """What DAGSTER_HOME/dagster.yaml says. Addresses that may hold passwords are named, never written."""
+    return {
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
+        **_storage(settings),
+        "compute_logs": _plugin("dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager"),
+        "run_coordinator": _plugin("dagster._core.run_coordinator", "DefaultRunCoordinator"),
+        "run_launcher": _plugin(
+            "dagster_celery.launcher",
+            "CeleryRunLauncher",
+            broker={"env": "ALPHAADS_BROKER_URL"},
+            backend={"env": "ALPHAADS_RESULT_BACKEND_URL"},
+            default_queue=QUEUE,
+        ),
+        "run_monitoring": {
+            "enabled": True,
+            "poll_interval_seconds": 3,
+            "start_timeout_seconds": _START_TIMEOUT_S,
+            "max_resume_run_attempts": 0,
+            "max_runtime_seconds": LONGEST_RUN_S,
+        },
+        "sensors": {"use_threads": True, "num_workers": 4},
+        "schedules": {"use_threads": True, "num_workers": 2},
+        "auto_materialize": {"enabled": False},
+        "retention": {
+            "schedule": {"purge_after_days": _WEEK},
+            "sensor": {"purge_after_days": {"skipped": _DAY, "success": _DAY, "failure": _WEEK}},
+        },
+    }
+
+
+def _storage(settings: Settings) -> dict[str, Any]:
+    if settings.dagster_database_url:
+        return {"storage": {"postgres": {"postgres_url": {"env": "ALPHAADS_DAGSTER_DATABASE_URL"}}}}
+    module, base = "alphaads_pipelines.runtime.sqlite_storage", str(settings.dagster_home / "storage")
+    return {
+        "run_storage": _plugin(module, "PooledRunStorage", base_dir=base),
+        "event_log_storage": _plugin(module, "PooledEventLogStorage", base_dir=base),
+        "schedule_storage": _plugin(module, "PooledScheduleStorage", base_dir=base),
+    }
+
+
+def _plugin(module: str, name: str, **config: Any) -> dict[str, Any]:
+    return {"module": module, "class": name, **({"config": config} if config else {})}
+
+
+def workspace_yaml(code_server_port: int) -> dict[str, Any]:
+    """One code server that daemon and web server share, on loopback."""
+    server = {"host": "127.0.0.1", "port": code_server_port, "location_name": "alphaads"}
+    return {"load_from": [{"grpc_server": server}]}
+
+
+def prepare_home(settings: Settings) -> None:
+    """Write dagster.yaml and make the databases that several processes would race to make."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    _write(settings.dagster_home / "dagster.yaml", dagster_yaml(settings))
+    if settings.dagster_database_url:
+        _create_schema(settings.relational_url)
+    if settings.redis_url is None:
+        _create_broker(settings)
+    with open_instance(settings):
+        pass
+
+
+def write_workspace(settings: Settings, code_server_port: int) -> Path:
+    """Write DAGSTER_HOME/workspace.yaml; its path."""
+    path = settings.dagster_home / "workspace.yaml"
+    _write(path, workspace_yaml(code_server_port))
+    return path
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    """The Dagster instance of this installation; `prepare_home` comes first."""
+    settings.export()
+    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        yield instance
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(yaml.safe_dump(content, sort_keys=False))
+    partial.replace(path)
+
+
+def _create_schema(url: str) -> None:
+    from alphaads_pipelines.stores.relational import connect, transaction
+
+    engine = connect(url)
+    try:
+        with transaction(engine) as connection:
+            connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS dagster")
+    finally:
+        engine.dispose()
+
+
+def _create_broker(settings: Settings) -> None:
+    """The broker's and the results' SQLite files: write-ahead logs, and tables, which kombu makes without a lock."""
+    from celery.backends.database.models import Task
+    from kombu.transport.sqlalchemy import Channel, metadata
+    from sqlalchemy import create_engine
+
+    class _Names(Channel):  # declares kombu's two tables without opening a channel
+        def __init__(self) -> None:
+            self._configure_entity_tablenames({})
+
+    _Names()
+    for url, tables in (
+        (settings.broker_url.removeprefix("sqla+"), metadata),
+        (settings.result_backend_url.removeprefix("db+"), Task.metadata),
+    ):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        engine = create_engine(url)
+        tables.create_all(engine)
+        engine.dispose()

@@ -277,6 +277,14 @@ SUBJECT_KEYS = Table(
     indexes=(("subject_id",), ("expires_at",)),
 )
 
+KEY_GENERATION = Table(
+    "key_generation",
+    "relational",
+    "One row: how often keys were destroyed; caches of keys are dropped when it moves.",
+    (_plain("id", "int32"), _plain("generation", "int64")),
+    key=("id",),
+)
+
 BATCHES = Table(
     "batches",
     "relational",
@@ -426,6 +434,7 @@ TABLES: tuple[Table, ...] = (
     BANDIT_POLICY,
     SUBJECTS,
     SUBJECT_KEYS,
+    KEY_GENERATION,
     BATCHES,
     BATCH_RANGES,
     STREAM_POSITIONS,

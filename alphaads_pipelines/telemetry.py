@@ -63,7 +63,7 @@ def configure_logging(*, json: bool = False, level: str = "INFO") -> None:
 
 def get_logger(name: str) -> Any:
     """A logger bound to the name of its module."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(module=name)
 
 
 def new_correlation_id() -> str:

@@ -62,3 +62,7 @@ class SubjectKeyStore(ABC):
     @abstractmethod
     def destroy_expired(self, now: datetime) -> int:
         """Destroy daily keys whose time is over; the number of keys destroyed."""
+
+    @abstractmethod
+    def generation(self) -> int:
+        """Moves whenever a key is destroyed, by any process; seen at most half a second late."""

@@ -74,6 +74,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_batches_state", ["state"], unique=False)
 
     op.create_table(
+        "key_generation",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("generation", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=False,
+        sqlite_with_rowid=True,
+    )
+    op.create_table(
         "live_profiles",
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
@@ -184,6 +192,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_live_profiles_shard_batch_seq")
 
     op.drop_table("live_profiles")
+    op.drop_table("key_generation")
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index("ix_batches_state")
         batch_op.drop_index("ix_batches_planned_hour")

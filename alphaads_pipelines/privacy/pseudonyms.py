@@ -1,0 +1,39 @@
+"""Pseudonyms: keyed hashes that stand for people and posts. Without the key file they lead nowhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+from alphaads_pipelines.privacy.keys import Identity
+from alphaads_pipelines.privacy.secrets_file import MasterKeys
+
+_POST_KEY_BYTES = 16
+_TOKEN_BYTES = 10
+
+
+class Pseudonyms:
+    """Keyed hashes under the keys of one installation."""
+
+    def __init__(self, master: MasterKeys) -> None:
+        self._identity = master.identity
+        self._mention = master.mention
+        self._post = hashlib.blake2b(key=master.post, digest_size=_POST_KEY_BYTES)
+
+    def identity(self, platform: str, author_id: str) -> Identity:
+        """The identity of an author: HMAC-SHA256 of platform and author id."""
+        mac = hmac.digest(self._identity, f"{platform}\0{author_id}".encode("utf-8", "surrogatepass"), "sha256")
+        return Identity(mac, platform)
+
+    def mention(self, platform: str, handle: str) -> str:
+        """A token such as `u_4q7xk2m5r6t3v1za`: the same for the same handle on a platform, whatever its case."""
+        text = f"{platform}\0{handle.casefold()}".encode("utf-8", "surrogatepass")
+        digest = hmac.digest(self._mention, text, "sha256")[:_TOKEN_BYTES]
+        return "u_" + base64.b32encode(digest).decode().lower()
+
+    def post_key(self, platform: str, post_id: str, version: int) -> bytes:
+        """The key of a post's version, 16 bytes: keyed BLAKE2b (RFC 7693) of platform, id and version."""
+        hasher = self._post.copy()
+        hasher.update(f"{platform}\0{post_id}\0{version}".encode("utf-8", "surrogatepass"))
+        return hasher.digest()

@@ -22,4 +22,6 @@ def run(
     with exit_codes():
         settings = load_settings(quiet=True)
         secret = settings.secret_key.get_secret_value()
-        out.print(issue_token(secret, subject=subject, tenant=tenant, scopes=scope or [], minutes=minutes), soft_wrap=True)
+        out.print(
+            issue_token(secret, subject=subject, tenant=tenant, scopes=scope or [], minutes=minutes), soft_wrap=True
+        )

@@ -1,0 +1,83 @@
+"""`alphaads batches`: what was planned, what became of it, and what waits for a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
+from alphaads_pipelines.cli.options import JsonOutput
+from alphaads_pipelines.wiring import Wiring, wired
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.ingest.batches import Batch
+
+Resume = Annotated[
+    str | None,
+    typer.Option("--resume-after-loss", metavar="BATCH", help="Give up offsets that retention removed, and go on."),
+]
+Retry = Annotated[str | None, typer.Option("--retry", metavar="BATCH", help="Try a failed batch again.")]
+_COLOURS = {"committed": "green", "running": "cyan", "planned": "blue", "failed": "red", "lost": "red"}
+
+
+def _row(batch: Batch) -> dict[str, Any]:
+    counts = batch.counts
+    return {
+        "batch": batch.id,
+        "kind": batch.kind,
+        "state": batch.state,
+        "attempt": batch.attempt,
+        "hour": batch.planned_hour,
+        "offsets": {f"{each.topic}[{each.partition}]": [each.start, each.end] for each in batch.ranges},
+        "read": counts.read if counts else None,
+        "accepted": counts.accepted if counts else None,
+        "rejected": counts.rejected if counts else None,
+        "duplicates": counts.duplicates if counts else None,
+        "error": batch.error,
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    table = Table("batch", "state", "attempt", "hour", "offsets", "read", "accepted", "rejected", "duplicates", "error")
+    for row in rows:
+        offsets = ", ".join(f"{name} {start}..{end}" for name, (start, end) in row["offsets"].items())
+        colour = _COLOURS.get(row["state"], "white")
+        numbers = [
+            "" if row[name] is None else str(row[name]) for name in ("read", "accepted", "rejected", "duplicates")
+        ]
+        state = f"[{colour}]{row['state']}[/]"
+        table.add_row(row["batch"], state, str(row["attempt"]), row["hour"], offsets, *numbers, row["error"] or "")
+    out.print(table)
+
+
+def _act(wiring: Wiring, resume_after_loss: str | None, retry: str | None) -> None:
+    from alphaads_pipelines.ingest.batches import parse_batch_id
+
+    now = datetime.now(UTC)
+    if resume_after_loss:
+        lows = wiring.stream.low_offsets(wiring.settings.posts_topic)
+        batch = wiring.ledger.resume_after_loss(parse_batch_id(resume_after_loss), lows, now)
+        out.print(f"{batch.id} goes on above the lost offsets")
+    if retry:
+        batch = wiring.ledger.retry(parse_batch_id(retry), now)
+        out.print(f"{batch.id} will be tried again")
+
+
+def run(
+    hour: Annotated[str | None, typer.Option(help="Only batches planned in this hour: 2026-11-24-03:00.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 20,
+    resume_after_loss: Resume = None,
+    retry: Retry = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Show micro-batches, newest first; put a lost or failed one back to work."""
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        _act(wiring, resume_after_loss, retry)
+        rows = [_row(batch) for batch in wiring.ledger.batches(hour=hour, limit=limit)]
+        if as_json:
+            emit(rows)
+        else:
+            _print(rows)

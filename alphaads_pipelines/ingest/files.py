@@ -1,0 +1,245 @@
+"""Payloads of a file: JSON lines, JSON arrays or whole documents, plain or gzip, read as a stream.
+
+A line that cannot be read is not the end: it comes as `Malformed` and is rejected later with a reason. An array that
+breaks off is the end, because nobody can say where the next post begins.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.platforms.base import Malformed, Payload
+
+MAX_LINE_BYTES = 8_000_000
+_BATCH_BYTES = 16_000_000
+_CHUNK_BYTES = 1 << 18
+_GZIP = b"\x1f\x8b"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BETWEEN_VALUES = " \t\r\n,"
+_NO_VALUE = object()
+
+Item = Payload | Malformed
+Numbered = tuple[int, Item]
+_Sized = tuple[int, int, Item]
+
+
+class PayloadFile:
+    """The payloads of one file; iterating gives batches.
+
+    Parameters
+    ----------
+    path: JSON lines (UTF-8, blank lines skipped; a line that holds an array gives its elements), a JSON array, or
+        pretty-printed JSON objects; gzip is told by its first bytes.
+    batch_size: payloads in a batch at most.
+
+    Attributes
+    ----------
+    total_bytes: size of the file as it lies on disk.
+
+    Raises
+    ------
+    InvalidRequest: there is no such file or it cannot be read; while iterating: it is damaged, or a JSON array in it
+        breaks off. What came before is good.
+    """
+
+    def __init__(self, path: Path | str, batch_size: int = 2000) -> None:
+        self.path = Path(path)
+        self.batch_size = batch_size
+        self._raw: BinaryIO | None = None
+        try:
+            with self.path.open("rb") as file:
+                self._head = file.read(2)
+            self.total_bytes = self.path.stat().st_size
+        except OSError as error:
+            raise InvalidRequest(f"{self.path} cannot be read: {error.strerror or type(error).__name__}") from None
+        self._bytes_read = 0
+        if self._head in _UTF16:
+            raise InvalidRequest(f"{self.path} is UTF-16; save it as UTF-8")
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of `total_bytes` the reader has taken from the disk, for a progress bar."""
+        if self._raw is not None:
+            self._bytes_read = self._raw.tell()
+        return self._bytes_read
+
+    def __iter__(self) -> Iterator[list[Item]]:
+        batch: list[Item] = []
+        held = 0
+        damage: InvalidRequest | None = None
+        try:
+            for _, size, item in self._items():
+                batch.append(item)
+                held += size
+                if len(batch) >= self.batch_size or held >= _BATCH_BYTES:
+                    yield batch
+                    batch, held = [], 0
+        except InvalidRequest as error:
+            damage = error
+        if batch:
+            yield batch
+        if damage:
+            raise damage
+
+    def numbered(self) -> Iterator[Numbered]:
+        """Each payload with its line, or with its position in the array, from 1."""
+        for number, _, item in self._items():
+            yield number, item
+
+    def _items(self) -> Iterator[_Sized]:
+        try:
+            with self.path.open("rb", buffering=0) as raw:
+                self._raw = raw
+                source = gzip.open(raw) if self._head == _GZIP else raw  # noqa: SIM115 - `raw` is what must be closed
+                yield from self._values(io.BufferedReader(source, _CHUNK_BYTES))
+                self._bytes_read = self.total_bytes
+        except (OSError, EOFError, zlib.error):
+            raise InvalidRequest(f"{self.path} is damaged or cannot be read to its end") from None
+        finally:
+            self._raw = None
+
+    def _values(self, file: io.BufferedReader) -> Iterator[_Sized]:
+        start = file.peek(len(codecs.BOM_UTF8))
+        if start.startswith(codecs.BOM_UTF8):
+            file.read(len(codecs.BOM_UTF8))
+        if _is_document(file.peek(_CHUNK_BYTES)):
+            return self._documents(file)
+        return _lines(file)
+
+    def _documents(self, file: io.BufferedReader) -> Iterator[_Sized]:
+        """JSON values one after another, those of arrays one by one."""
+        buffer = _Text(file)
+        number = depth = 0
+        try:
+            while buffer.skip(_BETWEEN_VALUES):
+                if (bracket := buffer.take("[]")) is not None:
+                    depth += 1 if bracket == "[" else -1
+                    continue
+                value, size = buffer.value()
+                number += 1
+                yield number, size, _item(value)
+        except (ValueError, RecursionError):
+            depth = 1
+        if depth:
+            raise InvalidRequest(f"{self.path}: the JSON breaks off or is malformed after {number} payloads")
+
+
+def read_payloads(path: Path | str, batch_size: int = 2000) -> PayloadFile:
+    """The payloads of a file in batches. Raises InvalidRequest as `PayloadFile` has it."""
+    return PayloadFile(path, batch_size)
+
+
+def _is_document(start: bytes) -> bool:
+    """Whether the file is an array over several lines or a pretty-printed object, not JSON lines.
+
+    A broken first line of JSON lines must not pass for one, so an array's first line has to end as one that goes on.
+    """
+    first, _, rest = start.lstrip().partition(b"\n")
+    first = first.strip()
+    if first.startswith(b"["):
+        goes_on = first.endswith((b"[", b"{", b",")) or (not rest and len(first) > _CHUNK_BYTES // 2)
+        return goes_on and _loads(first) is _NO_VALUE
+    return first == b"{" and rest.lstrip().startswith((b'"', b"}"))
+
+
+def _lines(file: io.BufferedReader) -> Iterator[_Sized]:
+    number = 0
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
+            while (rest := file.readline(_CHUNK_BYTES)) and not rest.endswith(b"\n"):
+                pass
+            yield number, len(line), Malformed(line)
+            continue
+        try:
+            value = orjson.loads(line)
+        except ValueError:
+            if not line.strip():
+                continue
+            value = _loads(line)
+        if type(value) is dict:
+            yield number, len(line), value
+        elif isinstance(value, list) and value:
+            for each in value:
+                yield number, len(line) // len(value), _item(each)
+        else:
+            yield number, len(line), Malformed(line.strip())
+
+
+def _item(value: Any) -> Item:
+    return value if isinstance(value, dict) else Malformed(json.dumps(value).encode())
+
+
+def _loads(line: bytes) -> Any:
+    """JSON that the fast parser refuses and that is none the less JSON: lone surrogates. _NO_VALUE if it is not."""
+    try:
+        return json.loads(line.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return _NO_VALUE
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+class _Text:
+    """A growing window of decoded text over a file."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self._decode = codecs.getincrementaldecoder("utf-8")()
+        self._text = ""
+        self._at = 0
+        self._ended = False
+
+    def skip(self, characters: str) -> bool:
+        """Move behind any of `characters`; False at the end of the file."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in characters:
+                self._at += 1
+            if self._at < len(self._text):
+                return True
+            if not self._grow():
+                return False
+
+    def take(self, characters: str) -> str | None:
+        """The next character if it is one of `characters`."""
+        found = self._text[self._at]
+        if found not in characters:
+            return None
+        self._at += 1
+        return found
+
+    def value(self) -> tuple[Any, int]:
+        """The next JSON value and its length; ValueError if there is none, or none within MAX_LINE_BYTES."""
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+                # A number at the end of the window may go on behind it.
+                if end < len(self._text) or self._ended:
+                    size, self._at = end - self._at, end
+                    return value, size
+            except json.JSONDecodeError:
+                if self._ended or len(self._text) - self._at > MAX_LINE_BYTES:
+                    raise
+            self._grow()
+
+    def _grow(self) -> bool:
+        chunk = self._file.read(_CHUNK_BYTES)
+        self._ended = not chunk
+        self._text = self._text[self._at :] + self._decode.decode(chunk, final=self._ended)
+        self._at = 0
+        return not self._ended

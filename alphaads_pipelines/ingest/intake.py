@@ -1,0 +1,140 @@
+"""Intake: the only writer of the posts stream, and the only place that sees an identity in the clear.
+
+Split, identify, seal, produce: each payload becomes one sealed envelope per author in it. Nothing is refused here; what
+cannot be read is kept, sealed with the key of the day, and rejected with a reason when its batch is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import orjson
+
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.platforms.base import AuthoredPayload, Malformed, Payload, Platform, Tokenise
+from alphaads_pipelines.platforms.fields import clean
+from alphaads_pipelines.platforms.malformed import MAX_BODY_BYTES, malformed_payload
+from alphaads_pipelines.privacy.envelope import encode
+from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.privacy.sealer import Sealer, Unsealed
+from alphaads_pipelines.registry import Registry
+from alphaads_pipelines.streams.base import Record, Stream
+from alphaads_pipelines.telemetry import POSTS_TAKEN_IN, get_logger
+
+_log = get_logger(__name__)
+_DEEPEST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeResult:
+    """How many payloads came, and how many envelopes are in the stream for them (nested posts make it more)."""
+
+    read: int
+    produced: int
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Intake:
+    """Seals payloads and puts them into the stream.
+
+    Parameters
+    ----------
+    stream, topic: where envelopes go; the topic exists.
+    sealer, pseudonyms: of one installation, over the same master keys.
+    platforms: parsers by name.
+    clock: what `observed_at` is taken from.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        topic: str,
+        sealer: Sealer,
+        pseudonyms: Pseudonyms,
+        platforms: Registry[Platform],
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._stream = stream
+        self._topic = topic
+        self._sealer = sealer
+        self._pseudonyms = pseudonyms
+        self._platforms = platforms
+        self._clock = clock
+        self._partitions: int | None = None
+
+    def take(self, platform: str, payloads: Sequence[Payload | Malformed], correlation_id: str) -> IntakeResult:
+        """Seal and produce; durable when it returns. Taking the same payloads again is harmless.
+
+        Raises
+        ------
+        InvalidRequest: no platform has that name.
+        StreamUnavailable, StoreUnavailable: take all of them again later; none or some may be in the stream.
+        """
+        if platform not in self._platforms:
+            raise InvalidRequest(f"platform: must be one of {', '.join(self._platforms)}")
+        items = list(self._unsealed(platform, payloads))
+        envelopes = self._sealer.seal(platform, items, correlation_id, self._clock())
+        partitions = self._partition_count()
+        records = [Record(envelope.shard % partitions, encode(envelope)) for envelope in envelopes]
+        self._stream.produce(self._topic, records)
+        POSTS_TAKEN_IN.labels(platform).inc(len(records))
+        _log.info("posts taken in", platform=platform, read=len(payloads), produced=len(records), id=correlation_id)
+        return IntakeResult(len(payloads), len(records))
+
+    def _unsealed(self, platform: str, payloads: Sequence[Payload | Malformed]) -> Iterator[Unsealed]:
+        parser = self._platforms.load(platform)()
+        tokenise = partial(self._pseudonyms.mention, platform)
+        identity = self._pseudonyms.identity
+        for payload in payloads:
+            if isinstance(payload, Malformed):
+                yield Unsealed(None, orjson.dumps(malformed_payload(payload.raw)))
+                continue
+            for part in _split(parser, payload, tokenise):
+                author = part.author_id
+                who = None if author is None else identity(part.network or platform, author)
+                yield Unsealed(who, encode_body(part.payload))
+
+    def _partition_count(self) -> int:
+        # Asked once: a topic's partitions may not change under the ledger anyway.
+        if self._partitions is None:
+            self._partitions = self._stream.partitions(self._topic)
+        return self._partitions
+
+
+def encode_body(payload: Payload) -> bytes:
+    """The JSON that is sealed: always valid, never larger than a stream record may be."""
+    try:
+        body = orjson.dumps(payload)
+    except TypeError:
+        body = orjson.dumps(_repaired(payload))
+    return body if len(body) <= MAX_BODY_BYTES else orjson.dumps(malformed_payload(body))
+
+
+def _split(parser: Platform, payload: Payload, tokenise: Tokenise) -> list[AuthoredPayload]:
+    try:
+        return parser.split(payload, tokenise)
+    except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the payload must not be lost
+        _log.error("split failed", platform=parser.name, error=type(error).__name__)
+        return [AuthoredPayload(None, payload)]
+
+
+def _repaired(value: Any, depth: int = 0) -> Any:
+    """`value` as strict JSON: whole characters, 64-bit numbers, nesting that every reader stands."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, dict | list) and depth >= _DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {clean(str(key)): _repaired(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_repaired(each, depth + 1) for each in value]
+    return value

@@ -1,0 +1,54 @@
+"""Parse a file without sealing it: what `alphaads parse` shows, before anything is taken in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alphaads_pipelines.errors import RejectedPayload
+from alphaads_pipelines.ingest.files import PayloadFile
+from alphaads_pipelines.platforms.base import AuthoredPayload, Malformed, Platform, Post
+from alphaads_pipelines.platforms.malformed import malformed_payload
+from alphaads_pipelines.platforms.mentions import mask
+from alphaads_pipelines.platforms.registry import PLATFORMS
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """What could not become a post: its line in the file (or place in the array), and why."""
+
+    line: int
+    reason: str
+    detail: str
+
+
+def parse_file(path: Path | str, platform: str | Platform) -> Iterator[Post | Reject]:
+    """Every post of a file, nested ones after the one that holds them, or why it is none.
+
+    No key is at hand here, so mentions read `@user`: two runs print the same, and nobody can be told apart by them.
+
+    Raises
+    ------
+    InvalidRequest: the file cannot be read.
+    ConfigurationError: no platform has that name.
+    """
+    parser = PLATFORMS.load(platform)() if isinstance(platform, str) else platform
+    return _parsed(PayloadFile(path), parser)
+
+
+def _parsed(file: PayloadFile, parser: Platform) -> Iterator[Post | Reject]:
+    for line, item in file.numbered():
+        if isinstance(item, Malformed):
+            parts = [AuthoredPayload(None, malformed_payload(item.raw))]
+        else:
+            parts = parser.split(item, mask)
+        for part in parts:
+            yield _post_or_reject(parser, part, line)
+
+
+def _post_or_reject(parser: Platform, part: AuthoredPayload, line: int) -> Post | Reject:
+    try:
+        return parser.parse(part.payload)
+    except RejectedPayload as error:
+        return Reject(line, error.reason, error.detail)

@@ -1,0 +1,44 @@
+"""`alphaads bench`: run one benchmark; one JSON object on stdout."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings
+
+Kafka = Annotated[bool, typer.Option("--servers", help="Use the outside servers that the settings name.")]
+Size = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A size of the benchmark; may be given again.")
+]
+_SERVER_SETTINGS = ("kafka_bootstrap_servers", "database_url", "redis_url")
+
+
+def _sizes(given: list[str]) -> dict[str, float]:
+    sizes: dict[str, float] = {}
+    for each in given:
+        name, _, number = each.partition("=")
+        try:
+            sizes[name] = int(number) if number.isdigit() else float(number)
+        except ValueError:
+            raise typer.BadParameter(f"{name} needs a number", param_hint="--set") from None
+    return sizes
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="latency, ingest or lake.")],
+    servers: Kafka = False,
+    sizes: Size = None,
+    full: Annotated[bool, typer.Option("--full", help="The sizes that the documentation reports.")] = False,
+) -> None:
+    """Run one benchmark in a home of its own and print one JSON object, with its ratio to a named peer or limit."""
+    from benchmarks.registry import FULL, load
+
+    with exit_codes():
+        settings = load_settings(quiet=True)
+        arguments: dict[str, Any] = {**(FULL.get(name, {}) if full else {}), **_sizes(sizes or [])}
+        if servers:
+            arguments |= {each: value for each in _SERVER_SETTINGS if (value := getattr(settings, each))}
+        err.print(f"running {name}; this takes a while", style="dim")
+        emit(load(name)(**arguments))

@@ -1,0 +1,85 @@
+"""A whole installation on free loopback ports, for as long as a benchmark or a load test needs it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.runtime.supervisor import Supervisor, installation
+from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.telemetry import new_correlation_id
+from alphaads_pipelines.wiring import Wiring
+from benchmarks.posts import synthetic_posts
+
+_START_S = 120.0
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def live_settings(home: Path, **overrides: Any) -> Settings:
+    """Settings of an installation of its own: a fresh home, free ports."""
+    ports = {"api_port": free_port(), "metrics_port": free_port(), "dagster_port": free_port()}
+    return Settings(**{"_env_file": None, "environment": "test", "alphaads_home": home, **ports, **overrides})
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float, poll_s: float = 0.1) -> None:
+    """Return as soon as `condition` holds. Raises StoreUnavailable after `timeout_s` seconds."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StoreUnavailable(f"{what} did not happen within {timeout_s:.0f} s")
+        time.sleep(poll_s)
+
+
+def is_published(wiring: Wiring) -> bool:
+    """Whether every record of the posts stream is published."""
+    return wiring.ledger.backlog(wiring.stream.end_offsets(wiring.settings.posts_topic)) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=1.0).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def live(wiring: Wiring) -> Iterator[Supervisor]:
+    """Every process of the installation, warm: a first batch went all the way before the block begins."""
+    settings = wiring.settings
+    with installation(settings, lambda service, what: None) as supervisor:
+        watcher = threading.Thread(target=supervisor.watch, name="supervisor")
+        watcher.start()
+        try:
+            wait_until(lambda: _answers(f"http://127.0.0.1:{settings.api_port}/health"), "the API's start", _START_S)
+            wiring.intake.take("generic", list(synthetic_posts(200, seed=1, authors=50)), new_correlation_id())
+            wait_until(lambda: is_published(wiring), "the first batch", _START_S)
+            yield supervisor
+        finally:
+            supervisor.request_stop()
+            watcher.join()
+
+
+def stage_seconds(settings: Settings) -> dict[str, float]:
+    """Seconds that the workers spent in each stage so far, from the metrics server."""
+    text = httpx.get(f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=5.0).text
+    seconds: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == "alphaads_batch_seconds_sum":
+                seconds[sample.labels["stage"]] = sample.value
+    return seconds

@@ -1,0 +1,28 @@
+"""Benchmarks by name; a new one is a file in this room and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, cast
+
+from alphaads_pipelines.errors import InvalidRequest
+
+BENCHMARKS: dict[str, str] = {
+    "ingest": "benchmarks.ingest",
+    "lake": "benchmarks.lake",
+    "latency": "benchmarks.latency",
+}
+FULL: dict[str, dict[str, float]] = {
+    "ingest": {"posts": 1_000_000, "authors": 100_000},
+    "lake": {"posts": 5_000_000, "profiles": 1_000_000},
+    "latency": {"seconds": 300.0},
+}
+"""The sizes that docs/benchmarks.md reports."""
+
+
+def load(name: str) -> Callable[..., dict[str, Any]]:
+    """The `run` of the benchmark called `name`. Raises InvalidRequest for an unknown name."""
+    if name not in BENCHMARKS:
+        raise InvalidRequest(f"unknown benchmark; known: {', '.join(sorted(BENCHMARKS))}")
+    return cast("Callable[..., dict[str, Any]]", import_module(BENCHMARKS[name]).run)

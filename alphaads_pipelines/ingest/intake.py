@@ -85,7 +85,8 @@ class Intake:
         records = [Record(envelope.shard % partitions, encode(envelope)) for envelope in envelopes]
         self._stream.produce(self._topic, records)
         POSTS_TAKEN_IN.labels(platform).inc(len(records))
-        _log.info("posts taken in", platform=platform, read=len(payloads), produced=len(records), id=correlation_id)
+        counts = {"read": len(payloads), "produced": len(records)}
+        _log.info("posts taken in", platform=platform, **counts, correlation_id=correlation_id)
         return IntakeResult(len(payloads), len(records))
 
     def _unsealed(self, platform: str, payloads: Sequence[Payload | Malformed]) -> Iterator[Unsealed]:

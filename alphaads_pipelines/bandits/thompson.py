@@ -36,7 +36,8 @@ class ThompsonPolicy(Policy):
         draws = np.random.default_rng((seed, 0)).beta(posteriors[:, 0], posteriors[:, 1], size=(DRAWS, len(arms)))
         wins = np.bincount(draws.argmax(axis=1), minlength=len(arms)) / DRAWS
         mixed: NDArray[np.float64] = (1.0 - EXPLORATION) * wins + EXPLORATION / len(arms)
-        return mixed / mixed.sum()
+        total = float(mixed.sum())
+        return np.asarray(mixed / total, dtype=np.float64)
 
     def posterior(self, arm: str) -> tuple[float, float]:
         """Alpha and beta of an arm's Beta posterior."""

@@ -36,7 +36,7 @@ class ProfileState(msgspec.Struct, array_like=True):
     platforms: dict[str, int]
 
 
-_encoder = msgspec.msgpack.Encoder(order="sorted")
+_encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(ProfileState)
 
 

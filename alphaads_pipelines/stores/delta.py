@@ -22,6 +22,7 @@ from alphaads_pipelines.stores.base import Lake, Slice, conform, empty_frame, po
 from alphaads_pipelines.stores.delta_maintenance import WRITER_TIERS, merge_small_files, tidy_up
 from alphaads_pipelines.stores.delta_tables import (
     Handles,
+    check_types,
     commit_hooks,
     parquet_properties,
     polars_columns,
@@ -217,6 +218,7 @@ def _write(
 
 def _frame(table: Table, handle: DeltaTable) -> pl.LazyFrame:
     """The state of `handle`, with the declared columns; those that are younger than the state are null."""
+    check_types(table, handle)
     stored = polars_columns(handle)
     declared = polars_schema(table)
     return pl.scan_delta(handle).select(

@@ -25,8 +25,8 @@ TIERS = (1 << 20, 8 << 20, 64 << 20)
 WRITER_TIERS = TIERS[:2]
 FANOUT = 16
 _SMALL = 8
-_UNREFERENCED_HOURS = 1
-"""A file that no commit names is deleted only at this age: younger ones may belong to a running write."""
+_RUNNING_WRITE_HOURS = 1
+"""How long a write may run: a younger file that no commit names may be its, and it may still check younger commits."""
 
 
 def tidy_up(table: Table, handle: DeltaTable, retention_hours: float) -> Mapping[str, int]:
@@ -71,7 +71,7 @@ def _merge(table: Table, handle: DeltaTable, filters: list[tuple[str, str, Any]]
         partition_filters=filters or None,
         target_size=target_size,
         max_concurrent_tasks=1,
-        writer_properties=parquet_properties(table),
+        writer_properties=parquet_properties(table, merging=True),
         post_commithook_properties=commit_hooks(),
     )
     return int(figures["numFilesRemoved"])
@@ -106,20 +106,26 @@ def _crowded(
 
 def _keep_for(handle: DeltaTable, retention_hours: float) -> None:
     """Have tombstones and log files expire with the files they speak of; both cost something at every checkpoint."""
-    span = f"interval {math.ceil(retention_hours * 60)} minutes"
-    wanted = {"delta.deletedFileRetentionDuration": span, "delta.logRetentionDuration": span}
+    wanted = {
+        "delta.deletedFileRetentionDuration": _interval(retention_hours),
+        "delta.logRetentionDuration": _interval(max(retention_hours, _RUNNING_WRITE_HOURS)),
+    }
     configuration = handle.metadata().configuration
     if any(configuration.get(name) != value for name, value in wanted.items()):
         handle.alter.set_table_properties(wanted)
+
+
+def _interval(hours: float) -> str:
+    return f"interval {math.ceil(hours * 60)} minutes"
 
 
 def _vacuum(handle: DeltaTable, retention_hours: float) -> int:
     """Delete files that only versions older than the retention need, and what killed writers left behind."""
     hours = math.ceil(retention_hours)
     deleted: set[str] = set()
-    if hours < _UNREFERENCED_HOURS:
+    if hours < _RUNNING_WRITE_HOURS:
         deleted.update(_delete(handle, hours, full=False))
-    deleted.update(_delete(handle, max(hours, _UNREFERENCED_HOURS), full=True))
+    deleted.update(_delete(handle, max(hours, _RUNNING_WRITE_HOURS), full=True))
     return len(deleted)
 
 

@@ -71,12 +71,15 @@ def table_properties(table: Table) -> dict[str, str]:
     }
 
 
-def parquet_properties(table: Table) -> WriterProperties:
-    """Zstandard; statistics of places alone; no dictionaries of values that do not repeat."""
+def parquet_properties(table: Table, *, merging: bool = False) -> WriterProperties:
+    """Statistics of places alone; no dictionaries of values that do not repeat.
+
+    Merged files are compressed with Zstandard. The small files of a batch, which live for minutes, with Snappy: a
+    Zstandard context for each column of each file takes longer than everything else in the write.
+    """
     unique = [column.name for column in table.columns if column.type in {"binary", "float64"}]
     return WriterProperties(
-        compression="ZSTD",
-        compression_level=1,
+        compression="ZSTD" if merging else "SNAPPY",
         max_row_group_size=_ROW_GROUP_ROWS,
         default_column_properties=ParquetColumn(statistics_enabled="NONE"),
         column_properties={
@@ -89,6 +92,18 @@ def parquet_properties(table: Table) -> WriterProperties:
 def polars_columns(handle: DeltaTable) -> pl.Schema:
     """The stored columns, as polars types."""
     return pl.Schema(handle.schema())
+
+
+def check_types(table: Table, handle: DeltaTable) -> None:
+    """Raise SchemaMismatch if a declared column is stored with another type."""
+    stored = {field.name: field.type for field in handle.schema().fields}
+    for column in table.columns:
+        expected = PrimitiveType(_DELTA_TYPES[column.type])
+        if stored.get(column.name, expected) != expected:
+            raise SchemaMismatch(
+                f"{table.name}.{column.name} is declared {column.type} but stored as another type; "
+                "a stored column cannot change its type: declare a new column"
+            )
 
 
 def commit_hooks() -> PostCommitHookProperties:
@@ -117,6 +132,8 @@ def translated(table: Table, action: str) -> Iterator[None]:
             f"{action} {table.name}: the table needs a newer Delta Lake reader or writer"
         ) from error
     except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
+        if "Invalid table version" in str(error):  # the log between the handle's state and now was cleaned away
+            raise WriteConflict(f"{action} {table.name}: the table moved on too far") from error
         raise StoreUnavailable(f"{action} {table.name}: {_why(error)}") from error
 
 
@@ -197,19 +214,13 @@ class Handles:
 
 def _widen(table: Table, handle: DeltaTable) -> None:
     """Add the columns that were declared since the table was made; refuse any other difference."""
-    stored = {field.name: field.type for field in handle.schema().fields}
-    for column in table.columns:
-        expected = PrimitiveType(_DELTA_TYPES[column.type])
-        if stored.get(column.name, expected) != expected:
-            raise SchemaMismatch(
-                f"{table.name}.{column.name} is declared {column.type} but stored as another type; "
-                "a stored column cannot change its type: declare a new column"
-            )
+    check_types(table, handle)
     partitioned = tuple(handle.metadata().partition_columns)
     if partitioned != table.partition_by:
         raise SchemaMismatch(
             f"{table.name} is declared with partitions {table.partition_by}, stored with {partitioned}"
         )
+    stored = {field.name for field in handle.schema().fields}
     missing = [_field(table, name) for name in table.column_names if name not in stored]
     if missing:
         handle.alter.add_columns(missing)

@@ -13,7 +13,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -55,7 +55,7 @@ class PayloadFile:
     def __init__(self, path: Path | str, batch_size: int = 2000) -> None:
         self.path = Path(path)
         self.batch_size = batch_size
-        self._raw: BinaryIO | None = None
+        self._raw: io.FileIO | None = None
         try:
             with self.path.open("rb") as file:
                 self._head = file.read(2)
@@ -98,15 +98,18 @@ class PayloadFile:
 
     def _items(self) -> Iterator[_Sized]:
         try:
-            with self.path.open("rb", buffering=0) as raw:
+            with self.path.open("rb", buffering=0) as raw, self._unpacked(raw) as file:
                 self._raw = raw
-                source = gzip.open(raw) if self._head == _GZIP else raw  # noqa: SIM115 - `raw` is what must be closed
-                yield from self._values(io.BufferedReader(source, _CHUNK_BYTES))
+                yield from self._values(file)
                 self._bytes_read = self.total_bytes
         except (OSError, EOFError, zlib.error):
             raise InvalidRequest(f"{self.path} is damaged or cannot be read to its end") from None
         finally:
             self._raw = None
+
+    def _unpacked(self, raw: io.FileIO) -> io.BufferedReader:
+        source = gzip.GzipFile(fileobj=raw) if self._head == _GZIP else raw
+        return io.BufferedReader(source, _CHUNK_BYTES)
 
     def _values(self, file: io.BufferedReader) -> Iterator[_Sized]:
         start = file.peek(len(codecs.BOM_UTF8))

@@ -18,7 +18,7 @@ from alphaads_pipelines.platforms import fields
 from alphaads_pipelines.platforms.base import AuthoredPayload, Payload, Platform, Post, PostKind, Tokenise
 from alphaads_pipelines.platforms.fields import identifier, rejected
 from alphaads_pipelines.platforms.malformed import parse_malformed
-from alphaads_pipelines.platforms.mentions import DOTTED_HANDLE, hide_people, hide_people_beside
+from alphaads_pipelines.platforms.mentions import DOTTED_HANDLE, hide_people, hide_people_beside, hide_people_within
 
 _NETWORK = r"^\s*[A-Za-z0-9_.-]{1,40}\s*$"
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -63,7 +63,8 @@ _REASONS = {
     "created_at": "bad_timestamp",
 }
 _FIELD_IN_ERROR = re.compile(r"`(?:\$\.)?(\w+)")
-_OWN = ("id", "platform", "author_id", "author_name", "author_handle", "format_version")
+_IDS = frozenset({"id", "author_id", "author_handle"})
+_OWN = (*_IDS, "platform", "author", "author_name", "format_version")
 
 
 class GenericPlatform(Platform):
@@ -98,7 +99,7 @@ class GenericPlatform(Platform):
             version=post.version,
             kind=post.kind or ("quote" if quotes else "original"),
             author_name=fields.clean(post.author_name) if post.author_name else None,
-            author_handle=fields.clean(post.author_handle) if post.author_handle else None,
+            author_handle=fields.clean(post.author_handle).lstrip("@") if post.author_handle else None,
             language=fields.language(post.language),
             hashtags=fields.hashtags(post.hashtags) if post.hashtags else (),
             likes=post.likes,
@@ -137,15 +138,15 @@ def _reference(quoted: Any) -> Payload:
 
 def _unreadable(payload: Payload, tokenise: Tokenise) -> AuthoredPayload:
     """A payload to be rejected, kept whole but for other people, under its author if it names one."""
+    own = {key: payload[key] for key in _OWN if key in payload}
+    for name in own.keys() - _IDS:
+        own[name] = hide_people_within(own[name], tokenise, DOTTED_HANDLE)
     nested = payload.get("author")
-    own = {key: payload[key] for key in _OWN if isinstance(payload.get(key), str | int | float)}
     if isinstance(nested, dict):
         own["author"] = {key: nested[key] for key in ("id", "name", "handle") if isinstance(nested.get(key), str | int)}
-    if isinstance(name := own.get("author_name"), str):
-        own["author_name"] = hide_people(name, tokenise, DOTTED_HANDLE)
     others = {key: value for key, value in payload.items() if key != "quoted"}
     body = {**hide_people_beside(own, others, tokenise, DOTTED_HANDLE), **_reference(payload.get("quoted"))}
-    author = identifier(own.get("author_id")) or identifier(own.get("author", {}).get("id"))
+    author = identifier(own.get("author_id")) or (identifier(nested.get("id")) if isinstance(nested, dict) else None)
     network = str(own.get("platform", ""))
     return AuthoredPayload(author, body, network.strip().lower() if re.match(_NETWORK, network) else None)
 

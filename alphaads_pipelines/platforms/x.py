@@ -27,6 +27,7 @@ _NESTED = ("retweeted_status", "quoted_status")
 # API v2 renamed tweets to posts; both spellings are in use.
 _EDITS = ("edit_history_tweet_ids", "edit_history_post_ids")
 _REFERENCES = ("referenced_tweets", "referenced_posts")
+_REFERENCE_TYPES = ("retweeted", "quoted", "replied_to")
 _NOTES = ("note_tweet", "note_post")
 _INCLUDED = ("tweets", "posts")
 _COUNTS = ("favorite_count", "retweet_count", "reply_count")
@@ -223,7 +224,7 @@ def _references(post: Payload) -> list[tuple[str, str | None]]:
     return [
         (each["type"], identifier(each.get("id")))
         for each in _lists(post, _REFERENCES)
-        if isinstance(each, dict) and each.get("type") in {"retweeted", "quoted", "replied_to"}
+        if isinstance(each, dict) and each.get("type") in _REFERENCE_TYPES
     ]
 
 

@@ -368,11 +368,11 @@ LIVE_PROFILES = Table(
     (
         _pseudonym("subject_id"),
         _plain("shard", "int32"),
-        _plain("batch_seq", "int64", "the batch that changed it last"),
+        _plain("publish_seq", "int64", "the publication that changed it last"),
         _derived("state", "binary", "as in customer_profiles"),
     ),
     key=("subject_id",),
-    indexes=(("shard", "batch_seq"),),
+    indexes=(("shard", "publish_seq"),),
 )
 
 PUBLISHED = Table(
@@ -381,7 +381,7 @@ PUBLISHED = Table(
     "The published pointer: one row per shard, moved atomically after the checks.",
     (
         _plain("shard", "int32"),
-        _plain("batch_seq", "int64", "readers see this shard as of this batch"),
+        _plain("publish_seq", "int64", "counts publications; readers see this shard as of this one"),
         _plain("versions", "json", "lake table -> Delta version"),
         _plain("published_at", "timestamp"),
     ),

@@ -113,7 +113,8 @@ class Wiring:
     @cached_property
     def ledger(self) -> Ledger:
         """The plan of micro-batches."""
-        from alphaads_pipelines.ingest.ledger import BatchLimits, Ledger
+        from alphaads_pipelines.ingest.batches import BatchLimits
+        from alphaads_pipelines.ingest.ledger import Ledger
 
         settings = self.settings
         limits = BatchLimits(
@@ -134,7 +135,7 @@ class Wiring:
         from alphaads_pipelines.ingest.accept import Acceptor
         from alphaads_pipelines.platforms.registry import PLATFORMS
 
-        return Acceptor(self.stream, self.sealer, self.pseudonyms, PLATFORMS, self.engine)
+        return Acceptor(self.stream, self.sealer, self.pseudonyms, PLATFORMS, self.engine, self.lake)
 
     @cached_property
     def lake(self) -> Lake:

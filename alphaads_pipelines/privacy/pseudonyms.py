@@ -37,3 +37,10 @@ class Pseudonyms:
         hasher = self._post.copy()
         hasher.update(f"{platform}\0{post_id}\0{version}".encode("utf-8", "surrogatepass"))
         return hasher.digest()
+
+    def body_key(self, platform: str, body: bytes) -> bytes:
+        """The key of a payload that is no post, 16 bytes: the same payload again is the same reject."""
+        hasher = self._post.copy()
+        hasher.update(b"\0payload\0" + platform.encode() + b"\0")
+        hasher.update(body)
+        return hasher.digest()

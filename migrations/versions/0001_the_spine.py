@@ -85,14 +85,14 @@ def upgrade() -> None:
         "live_profiles",
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("batch_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("publish_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("state", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("subject_id"),
         sqlite_autoincrement=False,
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("live_profiles", schema=None) as batch_op:
-        batch_op.create_index("ix_live_profiles_shard_batch_seq", ["shard", "batch_seq"], unique=False)
+        batch_op.create_index("ix_live_profiles_shard_publish_seq", ["shard", "publish_seq"], unique=False)
 
     op.create_table(
         "post_keys",
@@ -106,7 +106,7 @@ def upgrade() -> None:
     op.create_table(
         "published",
         sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("batch_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("publish_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("versions", sa.JSON(), autoincrement=False, nullable=False),
         sa.Column("published_at", UtcTimestamp(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("shard"),
@@ -189,7 +189,7 @@ def downgrade() -> None:
     op.drop_table("published")
     op.drop_table("post_keys")
     with op.batch_alter_table("live_profiles", schema=None) as batch_op:
-        batch_op.drop_index("ix_live_profiles_shard_batch_seq")
+        batch_op.drop_index("ix_live_profiles_shard_publish_seq")
 
     op.drop_table("live_profiles")
     op.drop_table("key_generation")

@@ -1,0 +1,125 @@
+"""A decision: from a request for an ad to the chosen creative with its propensity and a reason people can read."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from alphaads_pipelines.bandits.thompson import ThompsonPolicy
+from alphaads_pipelines.decisions.snapshot import Snapshot
+from alphaads_pipelines.errors import NotFound
+from alphaads_pipelines.profiles.state import decode
+from alphaads_pipelines.profiles.view import HALF_LIFE_HOURS, mood_of
+
+_NEUTRAL = "neutral"
+_HOUR_S = 3600
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided, for whom, and how it can be computed again.
+
+    Attributes
+    ----------
+    arm_id: the creative's id. propensity: probability with which the policy drew it. seed: of the draw.
+    eligible: arms it was drawn from. mood: emotion the creatives were chosen for, None without a profile.
+    version: of the snapshot. data_age_s: seconds since the published data was complete.
+    """
+
+    decision_id: str
+    correlation_id: str
+    tenant: str
+    subject_id: str | None
+    placement: str
+    arm_id: str
+    creative: dict[str, Any]
+    policy: str
+    policy_version: int
+    propensity: float
+    seed: int
+    eligible: list[str]
+    mood: str | None
+    personalised: bool
+    reason: str
+    version: str
+    data_age_s: float
+    decided_at: str
+
+
+class DecisionRequest(msgspec.Struct, frozen=True):
+    """Who asks for an ad where; `subject_id` None asks for one that is not personalised."""
+
+    subject_id: str | None
+    placement: str
+    tenant: str
+    correlation_id: str
+
+
+def decide(snapshot: Snapshot, request: DecisionRequest, now: datetime, most_age_s: float) -> Decision:
+    """Choose a creative.
+
+    Raises
+    ------
+    StaleData: the snapshot is too old, or empty. NotFound: nothing may be shown here.
+    """
+    age = snapshot.check_age(now, most_age_s)
+    mood, known = _mood(snapshot, request.subject_id, now)
+    creatives = _eligible(snapshot.creatives, mood or _NEUTRAL)
+    policy = snapshot.policy or ThompsonPolicy()
+    seed = secrets.randbits(53)
+    context = {"mood": mood, "placement": request.placement}
+    choice = policy.choose(list(creatives), context, seed)
+    return Decision(
+        decision_id=uuid.uuid4().hex,
+        correlation_id=request.correlation_id,
+        tenant=request.tenant,
+        subject_id=request.subject_id,
+        placement=request.placement,
+        arm_id=choice.arm_id,
+        creative=dict(creatives[choice.arm_id]),
+        policy=policy.name,
+        policy_version=snapshot.policy_version,
+        propensity=choice.propensity,
+        seed=choice.seed,
+        eligible=list(creatives),
+        mood=mood,
+        personalised=mood is not None,
+        reason=_reason(mood, known, len(creatives), choice.propensity, policy.name),
+        version=snapshot.version,
+        data_age_s=round(age, 3),
+        decided_at=now.isoformat(),
+    )
+
+
+def _mood(snapshot: Snapshot, subject_id: str | None, now: datetime) -> tuple[str | None, bool]:
+    """(mood now or None, whether there is a profile)."""
+    state = snapshot.state_of(subject_id) if subject_id else None
+    if state is None:
+        return None, False
+    return mood_of(decode(state), int(now.timestamp()) // _HOUR_S), True
+
+
+def _eligible(creatives: Sequence[Mapping[str, Any]], emotion: str) -> dict[str, Mapping[str, Any]]:
+    """Approved creatives for the emotion, by id in order; moderation is looked at again here."""
+    found = {
+        str(each["creative_id"]): each
+        for each in creatives
+        if each["emotion"] == emotion and each["moderation"] == "approved"
+    }
+    if not found:
+        raise NotFound("no approved creative fits this request; run the ad_creatives asset")
+    return dict(sorted(found.items()))
+
+
+def _reason(mood: str | None, known: bool, eligible: int, propensity: float, policy: str) -> str:
+    if mood:
+        why = f"The leading emotion of this profile (half-life {HALF_LIFE_HOURS:.0f} h) is {mood}"
+    elif known:
+        why = "This profile gives no emotion yet, so nothing is personalised"
+    else:
+        why = "There is no profile, so nothing is personalised"
+    return f"{why}; {eligible} approved creatives fit, and {policy} drew this one with probability {propensity:.2f}."

@@ -1,0 +1,177 @@
+"""The snapshot: what was last published, in memory, swapped without a pause.
+
+Readers hold one immutable `Snapshot`. A thread polls the published pointers and, when some moved, reads only the
+profiles that changed behind them and swaps the reference. A shard's profiles and pointer are read in one transaction,
+so a reader never sees half of a batch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from alphaads_pipelines.bandits.base import Policy
+from alphaads_pipelines.bandits.registry import POLICIES
+from alphaads_pipelines.errors import StaleData, TransientError
+from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
+
+_PROFILES, _PUBLISHED = sql_table("live_profiles"), sql_table("published")
+_DOCUMENTS, _POSITIONS = sql_table("published_documents"), sql_table("stream_positions")
+_GENERATION = sql_table("key_generation")
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What decisions are made from.
+
+    Attributes
+    ----------
+    profiles: shard -> subject id -> state bytes.
+    pointers: shard -> publication that the shard is seen at.
+    creatives: approved creatives, as published.
+    policy: the bandit policy; policy_version its published version.
+    complete_until: everything that intake saw before is in here; None before anything was published.
+    """
+
+    profiles: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
+    pointers: Mapping[int, int] = field(default_factory=dict)
+    creatives: tuple[Mapping[str, Any], ...] = ()
+    policy: Policy | None = None
+    policy_version: int = 0
+    creatives_version: int = 0
+    complete_until: datetime | None = None
+
+    @property
+    def version(self) -> str:
+        """Names what was served: newest publication, creatives and policy."""
+        return f"p{max(self.pointers.values(), default=0)}.c{self.creatives_version}.b{self.policy_version}"
+
+    def state_of(self, subject_id: str) -> bytes | None:
+        """The subject's state, or None."""
+        for subjects in self.profiles.values():
+            if (state := subjects.get(subject_id)) is not None:
+                return state
+        return None
+
+    def age_s(self, now: datetime) -> float:
+        """Seconds since everything was complete. Raises StaleData before anything was published."""
+        if self.complete_until is None:
+            raise StaleData("nothing is published yet; run the pipeline first")
+        return max(0.0, (now - self.complete_until).total_seconds())
+
+    def check_age(self, now: datetime, most_s: float) -> float:
+        """The age, if it may be served. Raises StaleData."""
+        age = self.age_s(now)
+        if age > most_s:
+            raise StaleData(f"the published data is {age:.0f} s old; more than {most_s:.0f} s is not served")
+        return age
+
+
+class SnapshotReader:
+    """Keeps a snapshot current in a thread. `start`, use `current`, `stop`.
+
+    Parameters
+    ----------
+    engine: the relational store.
+    poll_s: seconds between looks.
+    """
+
+    def __init__(self, engine: Engine, poll_s: float = 0.2, consumer: str = "posts") -> None:
+        self._engine, self._poll_s, self._consumer = engine, poll_s, consumer
+        self._snapshot = Snapshot()
+        self._generation = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
+
+    @property
+    def current(self) -> Snapshot:
+        """The newest snapshot; hold on to it for as long as one answer takes."""
+        return self._snapshot
+
+    def start(self) -> None:
+        """Begin to poll; a store that is away is no error, the snapshot just ages."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def refresh(self) -> None:
+        """Look once, and swap the snapshot if anything moved. Raises StoreUnavailable."""
+        with reading(self._engine) as connection:
+            self._snapshot = self._next(connection)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.refresh()
+            except TransientError as error:
+                _log.warning("snapshot not refreshed", error=error.code)
+            except Exception as error:  # noqa: BLE001 - the thread must outlive any one bad look
+                _log.error("snapshot not refreshed", error=type(error).__name__)
+            self._note_age()
+            if self._stopping.wait(self._poll_s):
+                return
+
+    def _note_age(self) -> None:
+        if self._snapshot.complete_until is not None:
+            DATA_AGE_SECONDS.set(self._snapshot.age_s(datetime.now(UTC)))
+
+    def _next(self, connection: Connection) -> Snapshot:
+        old = self._forget_erased(connection)
+        pointers = {row.shard: row.publish_seq for row in connection.execute(sa.select(_PUBLISHED))}
+        moved = [shard for shard, seq in pointers.items() if old.pointers.get(shard, 0) != seq]
+        profiles = dict(old.profiles)
+        for shard in moved:
+            profiles[shard] = self._profiles(connection, shard, old)
+        creatives, creatives_version, policy, policy_version = self._documents(connection, old)
+        complete = self._complete_until(connection)
+        return Snapshot(profiles, pointers, creatives, policy, policy_version, creatives_version, complete)
+
+    def _forget_erased(self, connection: Connection) -> Snapshot:
+        """An empty snapshot when a key was destroyed since the last look: an erased person must not be served on."""
+        generation = connection.execute(sa.select(_GENERATION.c.generation)).scalar() or 0
+        if generation == self._generation:
+            return self._snapshot
+        self._generation = generation
+        return Snapshot()
+
+    def _profiles(self, connection: Connection, shard: int, old: Snapshot) -> Mapping[str, bytes]:
+        seen = old.pointers.get(shard, 0)
+        query = sa.select(_PROFILES.c.subject_id, _PROFILES.c.state).where(
+            _PROFILES.c.shard == shard, _PROFILES.c.publish_seq > seen
+        )
+        changed = {row.subject_id: bytes(row.state) for row in connection.execute(query)}
+        return {**old.profiles.get(shard, {}), **changed}
+
+    def _documents(
+        self, connection: Connection, old: Snapshot
+    ) -> tuple[tuple[Mapping[str, Any], ...], int, Policy | None, int]:
+        versions = dict(connection.execute(sa.select(_DOCUMENTS.c.name, _DOCUMENTS.c.version)).tuples().all())
+        creatives, policy = old.creatives, old.policy
+        if versions.get("creatives", 0) != old.creatives_version:
+            creatives = tuple(self._document(connection, "creatives")["creatives"])
+        if versions.get("policy", 0) != old.policy_version:
+            document = self._document(connection, "policy")
+            policy = POLICIES.load(document["policy"]).from_state(document["state"])
+        return creatives, versions.get("creatives", 0), policy, versions.get("policy", 0)
+
+    def _document(self, connection: Connection, name: str) -> dict[str, Any]:
+        query = sa.select(_DOCUMENTS.c.document).where(_DOCUMENTS.c.name == name)
+        return dict(connection.execute(query).scalar_one())
+
+    def _complete_until(self, connection: Connection) -> datetime | None:
+        query = sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == self._consumer)
+        times = connection.execute(query).scalars().all()
+        known = [time for time in times if time is not None]
+        return min(known) if times and len(known) == len(times) else None

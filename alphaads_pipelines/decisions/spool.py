@@ -1,0 +1,161 @@
+"""The decision spool: a record is in the operating system's hands before its answer leaves the process.
+
+Append-only segments, one per process: length and CRC-32 before each record, so that one torn by a crash is seen and
+skipped. A forwarder ships complete records to the stream. A crash between shipping and remembering ships some again;
+consumers drop doubles by decision id. Process crash is covered, power loss is not (no fsync).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import threading
+import uuid
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from alphaads_pipelines.errors import StoreUnavailable, TransientError
+from alphaads_pipelines.streams.base import Record, Stream
+from alphaads_pipelines.telemetry import get_logger
+
+_HEADER = struct.Struct("<II")
+_MOST_BYTES = 16 * 1024 * 1024
+_SUFFIX = ".spool"
+_log = get_logger(__name__)
+
+
+class Spool:
+    """The segments of one process under a shared folder. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._file: int | None = None
+        self._size = 0
+
+    def append(self, record: bytes) -> None:
+        """Write one record. Raises StoreUnavailable when it cannot be written: then nothing may be answered."""
+        framed = _HEADER.pack(len(record), zlib.crc32(record)) + record
+        with self._lock:
+            try:
+                written = os.write(self._segment(), framed)
+            except OSError as error:
+                self._close()
+                raise StoreUnavailable("the decision could not be recorded, so it was not made") from error
+            if written != len(framed):
+                self._close()  # the torn record is skipped by its CRC; a new segment starts clean
+                raise StoreUnavailable("the decision could not be recorded whole, so it was not made")
+            self._size += written
+
+    def _segment(self) -> int:
+        if self._file is not None and self._size >= _MOST_BYTES:
+            self._close()
+        if self._file is None:
+            self._path.mkdir(parents=True, exist_ok=True)
+            name = self._path / f"{os.getpid()}-{uuid.uuid4().hex}{_SUFFIX}"
+            self._file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_SH)  # marks the segment as still written to
+            self._size = 0
+        return self._file
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def close(self) -> None:
+        """End the open segment."""
+        with self._lock:
+            self._close()
+
+
+def forward(path: Path, stream: Stream, topic: str) -> int:
+    """Ship what is new in every segment to the stream; the number of records shipped. One forwarder at a time.
+
+    Raises StreamUnavailable; what was not shipped is shipped by the next call.
+    """
+    if not path.exists():
+        return 0
+    with (path / "forward.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 0
+        return sum(_forward_segment(segment, stream, topic) for segment in sorted(path.glob(f"*{_SUFFIX}")))
+
+
+def _forward_segment(segment: Path, stream: Stream, topic: str) -> int:
+    done = segment.with_suffix(".position")
+    start = int(done.read_text()) if done.exists() else 0
+    with segment.open("rb") as file:
+        is_closed = _is_closed(file)
+        records = list(_records(file, start))
+        if records:
+            partitions = stream.partitions(topic)
+            stream.produce(topic, [Record(zlib.crc32(record) % partitions, record) for _, record in records])
+            _remember(done, records[-1][0])
+    if is_closed:
+        segment.unlink()
+        done.unlink(missing_ok=True)
+    return len(records)
+
+
+def _is_closed(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True
+
+
+def _records(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
+    """(position after the record, record) of every whole record; a torn one ends the walk."""
+    file.seek(start)
+    while len(header := file.read(_HEADER.size)) == _HEADER.size:
+        length, crc = _HEADER.unpack(header)
+        record = file.read(length)
+        if len(record) != length or zlib.crc32(record) != crc:
+            return
+        yield file.tell(), record
+
+
+def _remember(done: Path, position: int) -> None:
+    draft = done.with_suffix(".draft")
+    draft.write_text(str(position))
+    draft.replace(done)
+
+
+class Forwarder:
+    """Forwards the spool in a thread. `start`, `stop`; stopping forwards once more."""
+
+    def __init__(self, path: Path, stream: Stream, topic: str, every_s: float = 0.5) -> None:
+        self._arguments = (path, stream, topic)
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Forward what is left and end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            is_last = self._stopping.wait(self._every_s)
+            try:
+                forward(*self._arguments)
+            except TransientError as error:
+                _log.warning("decisions not forwarded", error=error.code)
+            except Exception as error:  # noqa: BLE001 - the thread must outlive any one bad look
+                _log.error("decisions not forwarded", error=type(error).__name__)
+            if is_last:
+                return

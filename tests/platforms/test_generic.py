@@ -165,6 +165,11 @@ def test_a_mere_reference_is_no_post(quoted: object) -> None:
     assert len(PLATFORM.split({**SMALL, "quoted": quoted}, mask)) == 1
 
 
+def test_a_quote_that_is_no_object_is_not_kept() -> None:
+    for base in (SMALL, {**SMALL, "text": None}):
+        assert "quoted" not in PLATFORM.split({**base, "quoted": [{"text": "of another"}]}, mask)[0].payload
+
+
 def test_endless_quotes_end() -> None:
     payload = dict(SMALL)
     for number in range(3_000):

@@ -63,7 +63,7 @@ _REASONS = {
     "created_at": "bad_timestamp",
 }
 _FIELD_IN_ERROR = re.compile(r"`(?:\$\.)?(\w+)")
-_IDS = frozenset({"id", "author_id", "author_handle"})
+_IDS = ("id", "author_id", "author_handle")
 _OWN = (*_IDS, "platform", "author", "author_name", "format_version")
 
 
@@ -139,7 +139,7 @@ def _reference(quoted: Any) -> Payload:
 def _unreadable(payload: Payload, tokenise: Tokenise) -> AuthoredPayload:
     """A payload to be rejected, kept whole but for other people, under its author if it names one."""
     own = {key: payload[key] for key in _OWN if key in payload}
-    for name in own.keys() - _IDS:
+    for name in own.keys() - set(_IDS):
         own[name] = hide_people_within(own[name], tokenise, DOTTED_HANDLE)
     nested = payload.get("author")
     if isinstance(nested, dict):

@@ -1,0 +1,56 @@
+"""Access rules: every route declares one, public or a scope; a test walks the routes and fails where one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.params import Depends as DependsParameter
+
+from alphaads_pipelines.errors import AccessDenied, Unauthenticated
+from api.credentials import Authenticator, Caller
+
+RULE = "__access_rule__"
+PUBLIC = "public"
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """Declare that anybody may call this."""
+    setattr(endpoint, RULE, PUBLIC)
+    return endpoint
+
+
+def authenticate(request: Request) -> Caller:
+    """Who calls, from the bearer token or the API key. Raises Unauthenticated."""
+    authenticator: Authenticator = request.app.state.authenticator
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return authenticator.by_token(token.strip())
+    if key := request.headers.get("x-api-key"):
+        return authenticator.by_key(key)
+    raise Unauthenticated("give a bearer token or an API key")
+
+
+def scope(name: str) -> DependsParameter:
+    """Dependency: the caller, who must hold the scope. Raises Unauthenticated, AccessDenied."""
+
+    def check(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+        if name not in caller.scopes:
+            raise AccessDenied(f"this needs the scope {name}")
+        return caller
+
+    setattr(check, RULE, name)
+    dependency: DependsParameter = Depends(check)
+    return dependency
+
+
+def rule_of(route: Any) -> str | None:
+    """The declared rule of a route, or None: PUBLIC or the name of a scope."""
+    if declared := getattr(getattr(route, "endpoint", None), RULE, None):
+        return str(declared)
+    for dependency in getattr(getattr(route, "dependant", None), "dependencies", []):
+        if declared := getattr(dependency.call, RULE, None):
+            return str(declared)
+    return None

@@ -1,0 +1,147 @@
+"""Credentials: short-lived bearer tokens and hashed API keys. It knows no FastAPI, so the command line can use it.
+
+Tokens are JWTs (RFC 7519) signed with HS256 and nothing else, with issuer, audience, expiry and an id that can be
+revoked. API keys are 256 random bits, stored as HMAC-SHA256 under SECRET_KEY: a key of full entropy needs no slow hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alphaads_pipelines.errors import InvalidRequest, Unauthenticated
+from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+
+SCOPES = frozenset({"posts:write", "profiles:read", "decisions:write", "events:write", "health:read"})
+ISSUER, AUDIENCE, ALGORITHM = "alphaads", "alphaads-api", "HS256"
+_REVOCATION_LOOK_S = 1.0
+_KEY_PREFIX = "aak_"
+_MOST_MINUTES = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: named by the credential alone, never by the request."""
+
+    name: str
+    tenant: str
+    scopes: frozenset[str]
+
+
+def _checked(scopes: Iterable[str]) -> list[str]:
+    unknown = sorted(set(scopes) - SCOPES)
+    if unknown:
+        raise InvalidRequest(f"unknown scopes: {', '.join(unknown)}; known: {', '.join(sorted(SCOPES))}")
+    return sorted(set(scopes))
+
+
+def issue_token(secret: str, *, subject: str, tenant: str, scopes: Iterable[str], minutes: float = 15.0) -> str:
+    """A signed bearer token. Raises InvalidRequest for an unknown scope or a life longer than an hour."""
+    if not 0 < minutes <= _MOST_MINUTES:
+        raise InvalidRequest(f"a token lives for at most {_MOST_MINUTES:.0f} minutes")
+    now = datetime.now(UTC)
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "tenant": tenant,
+        "scope": " ".join(_checked(scopes)),
+        "iat": now,
+        "nbf": now,
+        "exp": now + timedelta(minutes=minutes),
+        "jti": uuid.uuid4().hex,
+    }
+    return jwt.encode(claims, secret, ALGORITHM)
+
+
+def create_api_key(engine: Engine, secret: str, *, name: str, tenant: str, scopes: Iterable[str]) -> str:
+    """Make an API key and store its hash; the key itself is shown this once."""
+    key = _KEY_PREFIX + secrets.token_urlsafe(32)
+    row = {"key_hash": _hash(secret, key), "name": name, "tenant": tenant, "scopes": " ".join(_checked(scopes))}
+    with transaction(engine) as connection:
+        insert_ignore(connection, "api_keys", [{**row, "created_at": datetime.now(UTC), "revoked_at": None}])
+    return key
+
+
+def revoke_api_key(engine: Engine, secret: str, key: str) -> None:
+    """No longer accept an API key."""
+    table = sql_table("api_keys")
+    with transaction(engine) as connection:
+        revoked = table.update().where(table.c.key_hash == _hash(secret, key))
+        connection.execute(revoked.values(revoked_at=datetime.now(UTC)))
+
+
+def revoke_token(engine: Engine, secret: str, token: str) -> None:
+    """No longer accept a token; seen by every process within a second. Raises Unauthenticated."""
+    claims = _claims(secret, token)
+    expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
+    with transaction(engine) as connection:
+        insert_ignore(connection, "revoked_tokens", [{"jti": claims["jti"], "expires_at": expires_at}])
+
+
+def _hash(secret: str, key: str) -> str:
+    return hmac.new(secret.encode(), key.encode(), hashlib.sha256).hexdigest()
+
+
+def _claims(secret: str, token: str) -> dict[str, str | int]:
+    required = ["exp", "nbf", "iss", "aud", "sub", "jti"]
+    try:
+        claims: dict[str, str | int] = jwt.decode(
+            token, secret, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options={"require": required}
+        )
+    except jwt.PyJWTError:
+        raise Unauthenticated("the token is not valid, or not valid any more") from None
+    return claims
+
+
+class Authenticator:
+    """Turns a credential into its caller. Revocations and keys are looked up at most once a second.
+
+    Parameters
+    ----------
+    engine: the relational store. secret: SECRET_KEY. clock: monotonic seconds.
+    """
+
+    def __init__(self, engine: Engine, secret: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine, self._secret, self._clock = engine, secret, clock
+        self._looked_at = float("-inf")
+        self._revoked: frozenset[str] = frozenset()
+        self._keys: dict[str, Caller] = {}
+
+    def by_token(self, token: str) -> Caller:
+        """The caller of a bearer token. Raises Unauthenticated, StoreUnavailable."""
+        claims = _claims(self._secret, token)
+        self._look()
+        if claims["jti"] in self._revoked:
+            raise Unauthenticated("the token is not valid, or not valid any more")
+        scopes = frozenset(str(claims.get("scope", "")).split())
+        return Caller(str(claims["sub"]), str(claims.get("tenant", "")), scopes)
+
+    def by_key(self, key: str) -> Caller:
+        """The caller of an API key. Raises Unauthenticated, StoreUnavailable."""
+        self._look()
+        caller = self._keys.get(_hash(self._secret, key))
+        if caller is None:
+            raise Unauthenticated("the API key is not known")
+        return caller
+
+    def _look(self) -> None:
+        if self._clock() - self._looked_at < _REVOCATION_LOOK_S:
+            return
+        tokens, keys = sql_table("revoked_tokens"), sql_table("api_keys")
+        with reading(self._engine) as connection:
+            revoked = connection.execute(sa.select(tokens.c.jti).where(tokens.c.expires_at > datetime.now(UTC)))
+            self._revoked = frozenset(revoked.scalars())
+            rows = connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))
+            self._keys = {row.key_hash: Caller(row.name, row.tenant, frozenset(row.scopes.split())) for row in rows}
+        self._looked_at = self._clock()

@@ -1,0 +1,116 @@
+"""What happens to every request: correlation id, size limit, security headers, metrics. Plain ASGI, for speed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+
+import orjson
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alphaads_pipelines.telemetry import REQUEST_SECONDS, REQUESTS, new_correlation_id
+
+MOST_BODY_BYTES = 5 * 1024 * 1024
+_WELL_FORMED = re.compile(rb"[0-9a-fA-F-]{16,36}")
+_CSP = b"default-src 'none'; style-src 'unsafe-inline'; img-src data: 'self'; frame-ancestors 'none'; base-uri 'none'"
+_DOCS_CSP = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data:; worker-src blob:; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+class _TooLarge(Exception):
+    """The body is larger than allowed."""
+
+
+class EveryRequest:
+    """The middleware.
+
+    Parameters
+    ----------
+    app: what answers.
+    is_production: add Strict-Transport-Security.
+    """
+
+    def __init__(self, app: ASGIApp, is_production: bool) -> None:
+        self._app = app
+        self._extra = (*_HEADERS, _HSTS) if is_production else _HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        correlation_id = _correlation_id(dict(scope["headers"]))
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        answer = _Answer(send, scope["path"], self._extra, correlation_id)
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+            try:
+                await self._app(scope, _limited(scope, receive), answer)
+            except _TooLarge:
+                await answer.refuse(413, "too_large", "the body is too large")
+        route = getattr(scope.get("route"), "path", "none")
+        REQUESTS.labels(route, str(answer.status)).inc()
+        REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+
+
+def _correlation_id(headers: Mapping[bytes, bytes]) -> str:
+    given = headers.get(b"x-correlation-id", b"")
+    return given.decode() if _WELL_FORMED.fullmatch(given) else new_correlation_id()
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    declared = dict(scope["headers"]).get(b"content-length", b"0")
+    received = 0
+
+    async def limited() -> Message:
+        nonlocal received
+        if declared.isdigit() and int(declared) > MOST_BODY_BYTES:
+            raise _TooLarge
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > MOST_BODY_BYTES:
+            raise _TooLarge
+        return message
+
+    return limited
+
+
+class _Answer:
+    """Sends the answer with our headers; remembers its status."""
+
+    def __init__(self, send: Send, path: str, extra: tuple[tuple[bytes, bytes], ...], correlation_id: str) -> None:
+        self._send, self._extra = send, extra
+        self._own = (
+            (b"x-correlation-id", correlation_id.encode()),
+            (b"content-security-policy", _DOCS_CSP if path.startswith(("/api/docs", "/api/redoc")) else _CSP),
+        )
+        self._correlation_id = correlation_id
+        self._started = False
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._started = True
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", []), *self._extra, *self._own]
+        await self._send(message)
+
+    async def refuse(self, status: int, code: str, text: str) -> None:
+        """Answer with an error, unless an answer has begun."""
+        if self._started:
+            return
+        error = {"code": code, "message": text, "correlation_id": self._correlation_id}
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await self({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": orjson.dumps({"error": error})})

@@ -1,0 +1,60 @@
+"""`POST /api/v1/decisions`: which ad to show, recorded before it is answered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from alphaads_pipelines.decisions.decide import DecisionRequest, decide
+from alphaads_pipelines.telemetry import DECISIONS
+from api.access import scope
+from api.credentials import Caller
+from api.deps import CorrelationId, SettingsDep, SnapshotDep, SpoolDep
+
+router = APIRouter(tags=["decisions"])
+_encoder = msgspec.json.Encoder()
+
+
+class DecisionIn(BaseModel):
+    """Who will see the ad, and where."""
+
+    model_config = ConfigDict(extra="forbid")
+    subject_id: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="None: nothing is personalised.")
+    placement: str = Field("feed", pattern=r"^[a-z0-9_-]{1,64}$")
+
+
+class DecisionOut(BaseModel):
+    """The answer, as documented; it is written by msgspec from `decisions.decide.Decision`."""
+
+    decision_id: str
+    arm_id: str
+    creative: dict[str, str]
+    policy: str
+    policy_version: int
+    propensity: float
+    personalised: bool
+    reason: str
+    version: str
+    data_age_s: float
+
+
+@router.post("/decisions", summary="Decide which ad to show", response_model=DecisionOut)
+async def make_decision(
+    body: DecisionIn,
+    snapshot: SnapshotDep,
+    spool: SpoolDep,
+    settings: SettingsDep,
+    correlation_id: CorrelationId,
+    caller: Annotated[Caller, scope("decisions:write")],
+) -> Response:
+    """Choose an approved creative for the subject's mood; the record is spooled before this answers."""
+    request = DecisionRequest(body.subject_id, body.placement, caller.tenant, correlation_id)
+    decision = decide(snapshot, request, datetime.now(UTC), settings.max_data_age_s)
+    record = _encoder.encode(decision)
+    spool.append(record)
+    DECISIONS.labels(decision.policy).inc()
+    return Response(record, media_type="application/json")

@@ -1,0 +1,40 @@
+"""`POST /api/v1/posts`: intake over HTTP. Durable in the stream before the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.access import scope
+from api.credentials import Caller
+from api.deps import CorrelationId, WiringDep
+
+router = APIRouter(tags=["intake"])
+MOST_PAYLOADS = 1_000
+
+
+class PostsIn(BaseModel):
+    """Payloads of one network, as it gave them."""
+
+    model_config = ConfigDict(extra="forbid")
+    platform: str = Field(min_length=1, max_length=32, examples=["generic"])
+    payloads: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_PAYLOADS)
+
+
+class PostsTaken(BaseModel):
+    """How many payloads came and how many sealed posts are in the stream for them."""
+
+    read: int
+    produced: int
+    correlation_id: str
+
+
+@router.post("/posts", status_code=202, summary="Take posts in")
+def take_posts(
+    body: PostsIn, wiring: WiringDep, correlation_id: CorrelationId, caller: Annotated[Caller, scope("posts:write")]
+) -> PostsTaken:
+    """Seal the payloads and put them into the stream; what cannot be read is kept and rejected with a reason."""
+    taken = wiring.intake.take(body.platform, body.payloads, correlation_id)
+    return PostsTaken(read=taken.read, produced=taken.produced, correlation_id=correlation_id)

@@ -1,0 +1,46 @@
+"""Take posts in and publish them in this process, without Dagster: for tests of what comes after."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from alphaads_pipelines.creatives.campaigns import sample_briefs
+from alphaads_pipelines.creatives.rows import creative_rows, creatives_document
+from alphaads_pipelines.creatives.templates import TemplateGenerator
+from alphaads_pipelines.ingest.heartbeat import Heartbeat
+from alphaads_pipelines.ingest.publish import publish_document
+from alphaads_pipelines.pipeline.microbatch import MicroBatch
+from alphaads_pipelines.pipeline.stages import STAGES
+from alphaads_pipelines.wiring import Wiring
+from benchmarks.posts import synthetic_posts
+
+
+def publish_batches(wiring: Wiring) -> int:
+    """Run every batch that can be planned; how many."""
+    done = 0
+    while True:
+        now = datetime.now(UTC)
+        wiring.ledger.plan(wiring.stream.end_offsets(wiring.settings.posts_topic), now)
+        due = wiring.ledger.due(now, lambda batch: False)
+        for batch in due:
+            claimed = wiring.ledger.claim(batch.seq, batch.attempt, "test", now)
+            with Heartbeat(wiring.ledger, claimed) as heartbeat:
+                micro = MicroBatch(wiring, claimed, heartbeat.check)
+                for stage in STAGES:
+                    micro.run(stage)
+            done += 1
+        if not due:
+            return done
+
+
+def publish_everything(wiring: Wiring, posts: int = 200, authors: int = 30) -> None:
+    """Posts, creatives and a policy, all published."""
+    wiring.intake.take("generic", list(synthetic_posts(posts, seed=5, authors=authors)), "0" * 32)
+    publish_batches(wiring)
+    now = datetime.now(UTC)
+    ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
+    wiring.ledger.note_idle(ends, now)
+    generator = TemplateGenerator()
+    creatives = [creative for brief in sample_briefs() for creative in generator.generate(brief)]
+    publish_document(wiring.engine, "creatives", creatives_document(creative_rows(creatives, now)), now)
+    publish_document(wiring.engine, "policy", {"policy": "thompson", "state": {}}, now)

@@ -6,8 +6,8 @@ import re
 import time
 from collections.abc import Mapping
 
-import orjson
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alphaads_pipelines.telemetry import REQUEST_SECONDS, REQUESTS, new_correlation_id
@@ -28,8 +28,11 @@ _HEADERS = (
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
-class _TooLarge(Exception):
+class _TooLarge(HTTPException):
     """The body is larger than allowed."""
+
+    def __init__(self) -> None:
+        super().__init__(status_code=413)
 
 
 class EveryRequest:
@@ -55,10 +58,7 @@ class EveryRequest:
         answer = _Answer(send, scope["path"], self._extra, correlation_id)
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
-            try:
-                await self._app(scope, _limited(scope, receive), answer)
-            except _TooLarge:
-                await answer.refuse(413, "too_large", "the body is too large")
+            await self._app(scope, _limited(scope, receive), answer)
         route = getattr(scope.get("route"), "path", "none")
         REQUESTS.labels(route, str(answer.status)).inc()
         REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
@@ -95,22 +95,10 @@ class _Answer:
             (b"x-correlation-id", correlation_id.encode()),
             (b"content-security-policy", _DOCS_CSP if path.startswith(("/api/docs", "/api/redoc")) else _CSP),
         )
-        self._correlation_id = correlation_id
-        self._started = False
         self.status = 500
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._started = True
             self.status = message["status"]
             message["headers"] = [*message.get("headers", []), *self._extra, *self._own]
         await self._send(message)
-
-    async def refuse(self, status: int, code: str, text: str) -> None:
-        """Answer with an error, unless an answer has begun."""
-        if self._started:
-            return
-        error = {"code": code, "message": text, "correlation_id": self._correlation_id}
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        await self({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": orjson.dumps({"error": error})})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from api.credentials import issue_token
 
 from alphaads_pipelines.cli.console import exit_codes, load_settings, out
+from api.credentials import issue_token
 
 Scopes = Annotated[list[str] | None, typer.Option("--scope", "-s", help="A scope; may be given again.")]
 

@@ -8,6 +8,7 @@ import pytest
 
 from alphaads_pipelines.settings import Settings
 
+pytest_plugins = ["tests.servers_plugin"]
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -1,0 +1,1 @@
+"""Deploying: real servers on loopback for tests and by hand, without containers."""

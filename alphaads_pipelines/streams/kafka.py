@@ -25,6 +25,7 @@ _CHUNK = 5_000
 _POLL_S = 0.1
 _MOST_BYTES = 16 * 1024 * 1024
 _UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
+_MOMENTARY = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _log = get_logger(__name__)
 
 
@@ -96,11 +97,18 @@ class KafkaStream(Stream):
 
     def _offsets(self, topic: str, which: OffsetSpec) -> dict[int, int]:
         wanted = {TopicPartition(topic, partition): which for partition in range(self.partitions(topic))}
-        futures = self._admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
-        try:
-            return {where.partition: future.result(_TIMEOUT_S).offset for where, future in futures.items()}
-        except KafkaException as error:
-            raise _unavailable(f"asking for the offsets of {topic}", error) from error
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            futures = self._admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
+            try:
+                return {where.partition: future.result(_TIMEOUT_S).offset for where, future in futures.items()}
+            except KafkaException as error:
+                # A topic just made, or a leader just lost, answers again in a moment.
+                if not error.args[0].retriable() and error.args[0].code() not in _MOMENTARY:
+                    raise _unavailable(f"asking for the offsets of {topic}", error) from error
+                if time.monotonic() > deadline:
+                    raise _unavailable(f"asking for the offsets of {topic}", error) from error
+                time.sleep(_POLL_S)
 
     def produce(self, topic: str, records: Sequence[Record]) -> None:
         """Append; return when every record is acknowledged by all in-sync replicas."""

@@ -169,7 +169,6 @@ class KafkaPythonStream(Stream):
             isolation_level="read_committed",
             max_poll_records=_CHUNK,
             request_timeout_ms=10_000,
-            api_version_auto_timeout_ms=10_000,
         )
 
 

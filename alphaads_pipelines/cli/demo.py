@@ -1,0 +1,153 @@
+"""`alphaads demo`: the whole path with no server: posts in, a decision out, and where to look next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import httpx
+import typer
+from rich.panel import Panel
+from rich.progress import Progress
+from rich.table import Table
+
+from alphaads_pipelines.cli.console import FAILED, emit, err, exit_codes, load_settings, out, progress
+from alphaads_pipelines.cli.ingest import ingest_file
+from alphaads_pipelines.cli.options import JsonOutput, LogJson
+from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.tables import LAKE_TABLES
+from alphaads_pipelines.telemetry import correlation, new_correlation_id
+from alphaads_pipelines.wiring import Wiring, wired
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.runtime.once import Summary
+
+SAMPLES = Path(__file__).resolve().parents[1] / "ingest" / "samples"
+_NEXT = {
+    "up": "everything live: API, metrics, Dagster UI",
+    "batches": "what was planned, and what became of it",
+    "doctor": "is this installation well?",
+}
+Inputs = Annotated[
+    list[Path] | None,
+    typer.Option("--input", "-i", exists=True, dir_okay=False, help="JSON lines, gzip accepted; may be given again."),
+]
+PlatformOption = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads --input holds: x, generic.")]
+
+
+def _take_in(wiring: Wiring, files: Sequence[Path], platform: str, display: Progress) -> tuple[int, int]:
+    correlation_id = new_correlation_id()
+    with correlation(correlation_id):
+        results = [ingest_file(wiring, path, platform, correlation_id, display) for path in files]
+    return sum(each.read for each in results), sum(each.produced for each in results)
+
+
+def _run_batches(wiring: Wiring, display: Progress) -> Summary:
+    from alphaads_pipelines.runtime.once import in_process, run_until_idle
+
+    ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
+    task = display.add_task("micro-batches through Dagster", total=wiring.ledger.backlog(ends))
+
+    def advance(batch: Any) -> None:
+        display.advance(task, batch.counts.read)
+
+    summary = run_until_idle(wiring, advance)
+    advertising = display.add_task("creatives and policy", total=1)
+    with in_process(wiring) as jobs:
+        jobs.advertising()
+    display.advance(advertising)
+    return summary
+
+
+def _decide(wiring: Wiring) -> dict[str, Any]:
+    """One decision for the subject with the most posts, by the API's own code, in this process."""
+    answer = asyncio.run(_ask(wiring, _busiest_subject(wiring)))
+    if not answer.is_success:
+        raise StoreUnavailable(f"no decision was made: {answer.json()['error']['message']}")
+    decision: dict[str, Any] = answer.json()
+    return decision
+
+
+async def _ask(wiring: Wiring, subject_id: str | None) -> httpx.Response:
+    from api.app import create_app
+    from api.credentials import issue_token
+
+    secret = wiring.settings.secret_key.get_secret_value()
+    token = issue_token(secret, subject="demo", tenant="demo", scopes=["decisions:write"])
+    app = create_app(wiring)
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as client:
+        app.state.reader.refresh()
+        headers = {"Authorization": f"Bearer {token}"}
+        return await client.post("http://localhost/api/v1/decisions", json={"subject_id": subject_id}, headers=headers)
+
+
+def _busiest_subject(wiring: Wiring) -> str | None:
+    import polars as pl
+
+    from alphaads_pipelines.tables import CUSTOMER_PROFILES
+
+    profiles = wiring.lake.scan(CUSTOMER_PROFILES).filter(pl.col("mood").is_not_null())
+    busiest = profiles.sort("posts", descending=True).select("subject_id").head(1).collect()
+    return None if busiest.is_empty() else str(busiest.item())
+
+
+def _row_counts(wiring: Wiring) -> dict[str, int]:
+    import polars as pl
+
+    return {table.name: int(wiring.lake.scan(table).select(pl.len()).collect().item()) for table in LAKE_TABLES}
+
+
+def _show(answer: dict[str, Any], wiring: Wiring) -> None:
+    flow = Table("what went in and out", "posts", title="Intake", title_justify="left")
+    for name in ("read", "produced", "accepted", "rejected", "duplicates"):
+        flow.add_row(name, f"{answer[name]:,}")
+    rows = Table("table", "rows", title="Lake", title_justify="left")
+    for name, count in answer["rows"].items():
+        rows.add_row(name, f"{count:,}")
+    out.print(flow, rows)
+    decision = answer["decision"]
+    creative = decision["creative"]
+    out.print(
+        Panel(
+            f"[bold]{creative['headline']}[/]\n{creative['body']}\n[dim]{creative['call_to_action']}[/]\n\n"
+            f"{decision['reason']}\nsnapshot {decision['version']}, data age {decision['data_age_s']:.1f} s",
+            title="One served decision",
+            title_align="left",
+        )
+    )
+    out.print("Next:  [bold]alphaads up[/] runs everything live (API, metrics, Dagster UI)")
+    out.print(
+        "       [bold]alphaads batches[/] shows what was planned; [bold]alphaads doctor[/] checks this installation"
+    )
+    out.print(f"       the Delta tables lie in {wiring.settings.lake_path}", soft_wrap=True)
+
+
+def run(
+    inputs: Inputs = None, platform: PlatformOption = "generic", as_json: JsonOutput = False, log_json: LogJson = False
+) -> None:
+    """Take posts in (synthetic ones that we wrote, or --input FILES), run every asset, serve one decision."""
+    with exit_codes(), wired(load_settings(log_json=log_json, quiet=True)) as wiring:
+        files = inputs or sorted(SAMPLES.glob("*.jsonl*"))
+        if not inputs:
+            err.print("no --input: using the SYNTHETIC sample posts that come with this project", style="dim")
+        with progress() as display:
+            read, produced = _take_in(wiring, files, platform, display)
+            summary = _run_batches(wiring, display)
+        answer = {
+            "read": read,
+            "produced": produced,
+            "accepted": summary.accepted,
+            "rejected": summary.rejected,
+            "duplicates": summary.duplicates,
+            "batches": summary.batches,
+            "waiting": summary.waiting,
+            "rows": _row_counts(wiring),
+            "decision": _decide(wiring),
+        }
+        emit(answer) if as_json else _show(answer, wiring)
+        if summary.waiting:
+            err.print(f"[red]batches wait for a person:[/] {', '.join(summary.waiting)}; see `alphaads batches`")
+            raise typer.Exit(FAILED)

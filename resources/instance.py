@@ -33,6 +33,7 @@ def dagster_yaml(settings: Settings) -> dict[str, Any]:
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
         **_storage(settings),
+        "python_logs": {"python_log_level": "WARNING"},  # a run's events are in the UI; twice would fill the disk
         "compute_logs": _plugin("dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager"),
         "run_coordinator": _plugin("dagster._core.run_coordinator", "DefaultRunCoordinator"),
         "run_launcher": _plugin(
@@ -124,21 +125,31 @@ def _create_schema(url: str) -> None:
         engine.dispose()
 
 
-def _create_broker(settings: Settings) -> None:
-    """The broker's and the results' SQLite files: write-ahead logs, and tables, which kombu makes without a lock."""
-    from celery.backends.database.models import Task
-    from kombu.transport.sqlalchemy import Channel, metadata
-    from sqlalchemy import create_engine
+def declare_broker_tables() -> None:
+    """Make kombu declare its two tables in its metadata, which it otherwise does when a channel opens."""
+    from kombu.transport.sqlalchemy import Channel
 
-    class _Names(Channel):  # declares kombu's two tables without opening a channel
+    class _Names(Channel):
         def __init__(self) -> None:
             self._configure_entity_tablenames({})
 
     _Names()
-    for url, tables in (
-        (settings.broker_url.removeprefix("sqla+"), metadata),
-        (settings.result_backend_url.removeprefix("db+"), Task.metadata),
-    ):
+
+
+def sqlite_url(celery_url: str) -> str:
+    """The SQLAlchemy URL inside a Celery broker or result URL."""
+    return celery_url.removeprefix("sqla+").removeprefix("db+")
+
+
+def _create_broker(settings: Settings) -> None:
+    """The broker's and the results' SQLite files: write-ahead logs, and tables, which kombu makes without a lock."""
+    from celery.backends.database.models import Task
+    from kombu.transport.sqlalchemy.models import metadata
+    from sqlalchemy import create_engine
+
+    declare_broker_tables()
+    for celery_url, tables in ((settings.broker_url, metadata), (settings.result_backend_url, Task.metadata)):
+        url = sqlite_url(celery_url)
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         engine = create_engine(url)

@@ -26,11 +26,11 @@ class ProcessMetrics(Collector):
     """Counters and histograms of every process; gauges belong to the ledger."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = MultiProcessCollector(None, path=str(folder))  # type: ignore[no-untyped-call]
+        self._files = MultiProcessCollector(None, path=str(folder))
 
     def collect(self) -> Iterator[Metric]:
         """What the files say now."""
-        for metric in self._files.collect():  # type: ignore[no-untyped-call]
+        for metric in self._files.collect():
             if metric.type != "gauge":
                 yield metric
 

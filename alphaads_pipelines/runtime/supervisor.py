@@ -30,6 +30,7 @@ _HEALTHY_S = 60.0
 _STOP_S = 8.0
 _PR_SET_PDEATHSIG = 1
 _LOG_BYTES = 10_000_000
+_LIBC = ctypes.CDLL(None)  # loaded here: after a fork, only the call itself is safe
 
 Report = Callable[[str, str], None]
 """Told (process, what happened) whenever a process starts, dies, stops."""
@@ -73,7 +74,10 @@ class Supervisor:
         self._stopping.set()
 
     def watch(self) -> None:
-        """Start what does not run, again and again, until a stop is requested. Call it from the main thread."""
+        """Start what does not run, again and again, until a stop is requested.
+
+        The processes die with the thread that calls this.
+        """
         while not self._stopping.is_set():
             for child in self._children:
                 self._tend(child)
@@ -208,7 +212,7 @@ def _free_port() -> int:
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _log_file(path: Path) -> Path:

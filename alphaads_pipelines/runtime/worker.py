@@ -53,6 +53,7 @@ def warm_up(definitions: Definitions) -> None:
     """Pay for imports, compiled statements and models before the first run has to."""
     import polars as pl
 
+    from alphaads_pipelines.nlp.plots import emotion_plot_png
     from alphaads_pipelines.tables import LAKE_TABLES
 
     definitions.get_repository_def()
@@ -62,6 +63,7 @@ def warm_up(definitions: Definitions) -> None:
     for table in LAKE_TABLES:
         wiring.lake.version(table)
     pl.DataFrame({"warm": [1]}).lazy().filter(pl.col("warm") > 0).collect()
+    emotion_plot_png({}, 0)
     _ = wiring.acceptor
 
 

@@ -1,0 +1,46 @@
+"""The Dagster definitions: one `build_defs`, whose arguments are all that production, CLI and tests differ in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster import Definitions, in_process_executor
+
+from alphaads_pipelines.wiring import Wiring
+from assets import advertising, jobs, names, posts, profiles, publishing
+from resources.batch_run import batch_run
+from resources.environments import settings_for
+from sensors.posts import failed_batches_sensor, posts_sensor
+from sensors.schedules import first_creatives_sensor, schedules
+
+
+def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
+    """Everything that Dagster runs.
+
+    Parameters
+    ----------
+    environment: local, test or production; None: the one that ENVIRONMENT names.
+    overrides: resources by name that replace the usual ones, such as `wiring`.
+    """
+    resources = {names.BATCH_RUN: batch_run, **overrides}
+    if names.WIRING not in resources:
+        resources[names.WIRING] = Wiring(settings_for(environment))
+    return Definitions(
+        assets=[
+            posts.accepted_and_rejected_posts,
+            posts.scored_posts,
+            profiles.folded_profiles,
+            publishing.published,
+            advertising.ad_creatives,
+            advertising.bandit_policy,
+        ],
+        asset_checks=[publishing.ledger_checks],
+        jobs=[jobs.micro_batch, jobs.advertising, jobs.integrity, jobs.maintenance, jobs.prune],
+        sensors=[posts_sensor, failed_batches_sensor, first_creatives_sensor],
+        schedules=schedules,
+        resources=resources,
+        executor=in_process_executor,  # a UI backfill ignores the executor of a job
+    )
+
+
+defs = build_defs()

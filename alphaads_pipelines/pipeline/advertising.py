@@ -1,0 +1,162 @@
+"""The hourly jobs beside the micro-batches: creatives written and moderated, the policy taught by what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import polars as pl
+from sqlalchemy import Engine
+
+from alphaads_pipelines.bandits.learn import Learner
+from alphaads_pipelines.bandits.thompson import ThompsonPolicy
+from alphaads_pipelines.creatives.base import Brief, Creative, Generator
+from alphaads_pipelines.creatives.moderation import moderate
+from alphaads_pipelines.errors import WriteConflict
+from alphaads_pipelines.ingest.publish import publish_document, publish_document_in, read_document
+from alphaads_pipelines.stores.base import Lake, polars_schema
+from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.streams.base import OffsetRange, Stream
+from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY
+
+CREATIVES, POLICY, LEARNER = "creatives", "policy", "policy_learner"
+"""Names of the published documents; the learner's is read by nobody else."""
+
+_DECISION = ("decision_id", "arm_id", "decided_at")
+_EVENT = ("decision_id", "kind", "occurred_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What the creatives are now, and the version under which they are published."""
+
+    rows: pl.DataFrame
+    delta_version: int | None
+    version: int
+
+
+def refresh_creatives(
+    lake: Lake, engine: Engine, generator: Generator, briefs: Sequence[Brief], now: datetime
+) -> Refreshed:
+    """Write creatives for every brief, moderate them, publish them all; refused ones stay visible and are not served.
+
+    A creative keeps the time it was first written. When nothing changed, nothing is written.
+    """
+    before = lake.scan(AD_CREATIVES).collect()
+    first_written = dict(zip(before["creative_id"], before["created_at"], strict=True))
+    creatives = [creative for brief in briefs for creative in generator.generate(brief)]
+    rows = [_creative_row(each, first_written.get(each.creative_id, now)) for each in creatives]
+    frame = pl.DataFrame(rows, schema=polars_schema(AD_CREATIVES)).unique("creative_id").sort("creative_id")
+    version, held = read_document(engine, CREATIVES)
+    document = {"creatives": [{**row, "created_at": row["created_at"].isoformat()} for row in frame.to_dicts()]}
+    if frame.equals(before.sort("creative_id")) and held == document:
+        return Refreshed(frame, None, version)
+    delta_version = lake.replace_all(AD_CREATIVES, frame)
+    return Refreshed(frame, delta_version, publish_document(engine, CREATIVES, document, now))
+
+
+def _creative_row(creative: Creative, created_at: datetime) -> dict[str, Any]:
+    return {
+        "creative_id": creative.creative_id,
+        "campaign_id": creative.campaign_id,
+        "emotion": creative.emotion,
+        "tone": creative.tone,
+        "headline": creative.headline,
+        "body": creative.body,
+        "call_to_action": creative.call_to_action,
+        "generator": creative.generator,
+        "moderation": "approved" if moderate(creative).approved else "refused",
+        "created_at": created_at,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the policy learned in one go."""
+
+    version: int
+    decisions: int
+    events: int
+    malformed: int
+    pulls: int
+    rewards: int
+    delta_version: int | None
+    offsets: Mapping[str, Mapping[str, int]]
+
+
+def learn_policy(
+    stream: Stream, lake: Lake, engine: Engine, *, decisions_topic: str, events_topic: str, now: datetime
+) -> Learned:
+    """Read decisions and events from where the last run stopped, teach the policy, publish it.
+
+    Exactly once: the policy, what still waits for its other half, and the offsets are swapped in one transaction,
+    and only if nobody else did so since they were read.
+
+    Raises
+    ------
+    WriteConflict: another run published first. StreamUnavailable, StoreUnavailable.
+    """
+    seen, held = read_document(engine, LEARNER)
+    _, published = read_document(engine, POLICY)
+    offsets = held.get("offsets", {})
+    decisions, decided_until, odd = _news(stream, decisions_topic, offsets, _DECISION)
+    events, heard_until, odder = _news(stream, events_topic, offsets, _EVENT)
+    learner = Learner.from_state(held.get("open", {}))
+    policy = ThompsonPolicy.from_state(published.get("state", {}))
+    rewards = learner.join(decisions, events)
+    policy.update(rewards)
+    learner.close(now)
+    until = {decisions_topic: decided_until, events_topic: heard_until}
+    document = {"policy": policy.name, "state": policy.state(), "offsets": until}
+    with transaction(engine) as connection:
+        if publish_document_in(connection, LEARNER, {"open": learner.state(), "offsets": until}, now) != seen + 1:
+            raise WriteConflict("another run taught the policy meanwhile; this one changed nothing")
+        version = publish_document_in(connection, POLICY, document, now)
+    delta_version = _append(lake, policy, list(rewards), version, now)
+    pulls, won = (sum(each[place] for each in rewards.values()) for place in (0, 1))
+    return Learned(version, len(decisions), len(events), odd + odder, pulls, won, delta_version, until)
+
+
+def _news(
+    stream: Stream, topic: str, offsets: Mapping[str, Mapping[str, int]], fields: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], dict[str, int], int]:
+    """Records since `offsets` that have the fields, where they end, and how many do not have them."""
+    ends, lows, read = stream.end_offsets(topic), stream.low_offsets(topic), offsets.get(topic, {})
+    ranges = [
+        OffsetRange(topic, partition, max(read.get(str(partition), 0), lows[partition]), end)
+        for partition, end in sorted(ends.items())
+    ]
+    records, malformed = [], 0
+    for chunk in stream.read([each for each in ranges if len(each) > 0]):
+        for stored in chunk:
+            record = _parsed(stored.value, fields)
+            malformed += record is None
+            records += [] if record is None else [record]
+    return records, {str(partition): end for partition, end in sorted(ends.items())}, malformed
+
+
+def _parsed(value: bytes, fields: tuple[str, ...]) -> dict[str, Any] | None:
+    """The record, if its fields are there, the last of them an RFC 3339 time with its offset."""
+    try:
+        record = orjson.loads(value)
+        named = {name: str(record[name]) for name in fields}
+        return named if datetime.fromisoformat(named[fields[-1]]).tzinfo else None
+    except (orjson.JSONDecodeError, TypeError, KeyError, ValueError):
+        return None
+
+
+def _append(lake: Lake, policy: ThompsonPolicy, arms: list[str], version: int, now: datetime) -> int | None:
+    """The history of posteriors, for people: arms that learned something in this version."""
+    if not arms:
+        return None
+    counts = policy.state()["arms"]
+    rows = []
+    for arm in sorted(arms):
+        alpha, beta = policy.posterior(arm)
+        pulls, rewards = counts[arm]
+        values = (policy.name, version, arm, alpha, beta, pulls, rewards, now)
+        rows.append(dict(zip(BANDIT_POLICY.column_names, values, strict=True)))
+    return lake.append(BANDIT_POLICY, pl.DataFrame(rows, schema=polars_schema(BANDIT_POLICY)))

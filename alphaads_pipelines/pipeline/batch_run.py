@@ -1,0 +1,184 @@
+"""What one orchestrated run works on: one requested batch, or the committed batches of some hours, replayed.
+
+A requested batch is claimed at the first step, worked on step by step, and handed back as failed when a step raises.
+
+A replay of hours takes its batches one after the other, each under a claim of its own from the first selected step to
+publishing, so that a busy hour fits in memory, live batches get their turn in between, and no table is left behind
+another. The first selected step does that work; the steps after it report their part.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from alphaads_pipelines.errors import AlphaAdsError, Fenced, InvalidRequest, OffsetsLost, WriteConflict
+from alphaads_pipelines.pipeline.reports import StepReport, Tools, combined
+from alphaads_pipelines.pipeline.stages import STAGES, Stage
+from alphaads_pipelines.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.ingest.heartbeat import Heartbeat
+    from alphaads_pipelines.pipeline.microbatch import MicroBatch
+
+_log = get_logger(__name__)
+_PATIENCE_S = 600.0
+_POLL_S = 0.1
+_ALL = 1_000_000
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """Which attempt of which batch a run was requested for."""
+
+    seq: int
+    attempt: int
+
+
+class Claim:
+    """A claimed attempt with its heartbeat: one step after the other, then committed, or handed back."""
+
+    def __init__(
+        self, tools: Tools, requested: Requested, worker: str, still_to_come: frozenset[int] = frozenset()
+    ) -> None:
+        from alphaads_pipelines.ingest.heartbeat import Heartbeat
+        from alphaads_pipelines.pipeline.microbatch import MicroBatch
+
+        self._tools = tools
+        batch = tools.ledger.claim(requested.seq, requested.attempt, worker, _now())
+        self._heartbeat: Heartbeat = Heartbeat(tools.ledger, batch)
+        self._heartbeat.__enter__()
+        self._micro: MicroBatch = MicroBatch(tools, batch, self._heartbeat.check, still_to_come)
+        self._is_over = False
+
+    def run(self, stage: Stage) -> StepReport:
+        """Run one step; whatever it raises, the ledger learns first that the attempt is over."""
+        try:
+            report = self._micro.run(stage)
+        except BaseException as error:
+            self._give_back(error)
+            raise
+        if report.problems:
+            self._give_back_as("schema_mismatch")
+        if stage is Stage.PUBLISH:
+            self._end()
+        return report
+
+    def close(self) -> None:
+        """Hand the batch back if it was not committed."""
+        if not self._is_over:
+            self._give_back_as("interrupted")
+
+    def _give_back(self, error: BaseException) -> None:
+        if isinstance(error, Fenced):
+            self._end()
+        elif isinstance(error, OffsetsLost):
+            self._report(lambda: self._tools.ledger.lose(self._micro.batch, _now()))
+        elif isinstance(error, AlphaAdsError):
+            self._give_back_as(error.code)
+        else:
+            self._give_back_as("interrupted" if not isinstance(error, Exception) else type(error).__name__)
+
+    def _give_back_as(self, code: str) -> None:
+        self._report(lambda: self._tools.ledger.fail(self._micro.batch, code, _now()))
+
+    def _report(self, tell: Callable[[], object]) -> None:
+        self._end()
+        try:
+            tell()
+        except AlphaAdsError as error:  # the lease will run out by itself
+            _log.warning("could not hand the batch back", batch=self._micro.batch.id, error=error.code)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._heartbeat.__exit__(None, None, None)
+
+
+class BatchRun:
+    """The batches of one run. Close after use.
+
+    Parameters
+    ----------
+    tools: the domain objects.
+    requested: the attempt to run; None to replay hours.
+    worker: who runs it, for the ledger: the run id.
+    """
+
+    def __init__(self, tools: Tools, requested: Requested | None, worker: str) -> None:
+        self._tools, self._requested, self._worker = tools, requested, worker
+        self._claim: Claim | None = None
+        self._replayed: dict[Stage, StepReport] | None = None
+
+    def step(self, stage: Stage, hours: Sequence[str]) -> StepReport:
+        """Run `stage`; a requested batch knows its own hour, a replay takes the committed batches of `hours`.
+
+        Raises
+        ------
+        Fenced: another attempt owns the batch. OffsetsLost: retention removed records that nobody read.
+        InvalidRequest: neither a batch nor an hour was chosen.
+        StreamUnavailable, StoreUnavailable, WriteConflict: a retry may help; the ledger sees to it.
+        """
+        if self._requested is None:
+            if self._replayed is None:
+                self._replayed = self._replay(hours, STAGES[STAGES.index(stage) :])
+            return self._replayed[stage]
+        if self._claim is None:
+            self._claim = Claim(self._tools, self._requested, self._worker)
+        return self._claim.run(stage)
+
+    def _replay(self, hours: Sequence[str], stages: Sequence[Stage]) -> dict[Stage, StepReport]:
+        if not hours:
+            raise InvalidRequest("choose the hours to replay: a run of these assets needs a partition, or a batch")
+        seqs = committed_batches(self._tools, hours)
+        reports: dict[Stage, list[StepReport]] = {stage: [] for stage in stages}
+        for place, seq in enumerate(seqs):
+            attempt = plan_replay(self._tools, seq)
+            self._claim = Claim(self._tools, Requested(seq, attempt), self._worker, frozenset(seqs[place + 1 :]))
+            for stage in stages:
+                reports[stage].append(self._claim.run(stage))
+        return {stage: combined(each) for stage, each in reports.items()}
+
+    def close(self) -> None:
+        """Hand back what was claimed and not committed."""
+        if self._claim is not None:
+            self._claim.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def committed_batches(tools: Tools, hours: Sequence[str]) -> list[int]:
+    """Sequence numbers of the committed batches that were planned in `hours`, oldest first."""
+    found = (batch.seq for hour in hours for batch in tools.ledger.batches(hour=hour, state="committed", limit=_ALL))
+    return sorted(found)
+
+
+def plan_replay(tools: Tools, seq: int) -> int:
+    """Plan a committed batch to run again, once its partitions are free; the attempt, for the caller to claim.
+
+    Raises
+    ------
+    WriteConflict: its partitions stayed busy for ten minutes. InvalidRequest: it waits for a person. NotFound.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        for planned in tools.ledger.replay([seq], _now(), by_caller=True):
+            return planned.attempt
+        batch = tools.ledger.get(seq)
+        if batch.state in ("failed", "lost", "given_up"):
+            raise InvalidRequest(f"{batch.id} is {batch.state}: it waits for a person; see `alphaads batches`")
+        time.sleep(_POLL_S)
+    raise WriteConflict(f"batch {seq} could not be replayed: its partitions were busy for {_PATIENCE_S:.0f} s")

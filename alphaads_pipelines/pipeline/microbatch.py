@@ -1,0 +1,165 @@
+"""One claimed attempt at one micro-batch: accept, score, fold, publish, in this order.
+
+Every step may be run again: it writes the batch's own slice of its tables, and asks the heartbeat before each write
+whether the attempt still owns the batch. What a step made stays in memory for the next, so that nothing is unsealed
+twice; a step whose predecessor was left out reads the lake instead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from alphaads_pipelines.ingest.batches import Batch, BatchCounts
+from alphaads_pipelines.pipeline.reports import CORRELATION_IDS_SHOWN, StepReport, Tools, Written
+from alphaads_pipelines.pipeline.stages import Stage
+from alphaads_pipelines.tables import (
+    CUSTOMER_PROFILES,
+    EMOTIONAL_JOURNEYS,
+    EMOTIONS,
+    LIVE_PROFILES,
+    POST_SCORES,
+    RAW_POSTS,
+    REJECTED_POSTS,
+    Table,
+)
+from alphaads_pipelines.telemetry import BATCH_SECONDS, POSTS_PROCESSED
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from alphaads_pipelines.ingest.accept import AcceptedBatch
+    from alphaads_pipelines.platforms.base import Post
+
+
+class MicroBatch:
+    """The work of one attempt.
+
+    Parameters
+    ----------
+    tools: the domain objects.
+    batch: the claimed batch.
+    check: raises Fenced once another attempt owns the batch; called before every write.
+    still_to_come: batches that the same run replays after this one, whose profiles need not be mended here.
+    """
+
+    def __init__(
+        self, tools: Tools, batch: Batch, check: Callable[[], None], still_to_come: frozenset[int] = frozenset()
+    ) -> None:
+        self.batch = batch
+        self._tools, self._check, self._still_to_come = tools, check, still_to_come
+        self._accepted: AcceptedBatch | None = None
+        self._scores: pl.DataFrame | None = None
+        self._profiles: pl.DataFrame | None = None
+        self._versions: dict[str, int] = {}
+
+    def run(self, stage: Stage) -> StepReport:
+        """Run one step. Raises Fenced, OffsetsLost, StreamUnavailable, StoreUnavailable, WriteConflict."""
+        started = time.perf_counter()
+        tables, figures = getattr(self, f"_{stage.value}")()
+        seconds = time.perf_counter() - started
+        BATCH_SECONDS.labels(stage.value).observe(seconds)
+        offsets = tuple((f"{each.topic}[{each.partition}]", each.start, each.end) for each in self.batch.ranges)
+        return StepReport(tables, seconds, figures, (self.batch.id,), offsets, self._correlation_ids())
+
+    def _accept(self) -> tuple[dict[str, Written], dict[str, int]]:
+        self._accepted = accepted = self._tools.acceptor.accept(self.batch)
+        counts = accepted.counts
+        figures = {
+            "read": counts.read,
+            "accepted": counts.accepted,
+            "rejected": counts.rejected,
+            "duplicates": counts.duplicates,
+        }
+        return self._write({RAW_POSTS: accepted.raw, REJECTED_POSTS: accepted.rejected}), figures
+
+    def _score(self) -> tuple[dict[str, Written], dict[str, int]]:
+        from alphaads_pipelines.nlp.rows import score_rows
+
+        posts: Sequence[Post | None]
+        if self._accepted is not None:
+            raw, posts = self._accepted.raw, self._accepted.posts
+        else:
+            raw = self._tools.lake.read_slice(RAW_POSTS, self.batch.slice)
+            posts = self._tools.acceptor.unseal_posts(raw)
+        self._scores = scores = score_rows(raw, posts, self._tools.scorer)
+        counted = dict(scores["emotion"].value_counts().iter_rows())
+        figures = {"posts": scores.height, "posts_without_sentiment": scores["sentiment"].null_count()}
+        figures |= {f"{emotion}_posts": counted.get(emotion, 0) for emotion in EMOTIONS}
+        return self._write({POST_SCORES: scores}), figures
+
+    def _fold(self) -> tuple[dict[str, Written], dict[str, int]]:
+        if self.batch.kind == "replay":
+            return self._refold()
+        from alphaads_pipelines.profiles.fold import fold_profiles
+        from alphaads_pipelines.stores.relational import reading, select_in
+
+        scores = self._current_scores()
+        subjects = scores["subject_id"].unique().to_list()
+        with reading(self._tools.engine) as connection:
+            rows = select_in(connection, LIVE_PROFILES.name, "subject_id", subjects, ["subject_id", "state"])
+        prior = {row.subject_id: row.state for row in rows}
+        self._profiles, journeys = fold_profiles(prior, scores, self.batch.seq)
+        written = self._write({CUSTOMER_PROFILES: self._profiles, EMOTIONAL_JOURNEYS: journeys})
+        return written, {"subjects": len(subjects), "new_subjects": len(subjects) - len(prior)}
+
+    def _refold(self) -> tuple[dict[str, Written], dict[str, int]]:
+        from alphaads_pipelines.pipeline.refold import refold
+
+        refolded = refold(self._tools.lake, self.batch, self._current_scores(), self._still_to_come, self._check)
+        self._profiles = refolded.current
+        self._versions |= {name: written.version for name, written in refolded.tables.items() if written.version}
+        return refolded.tables, {"subjects": refolded.subjects, "mended_batches": refolded.mended}
+
+    def _publish(self) -> tuple[dict[str, Written], dict[str, int]]:
+        from alphaads_pipelines.ingest.publish import publish
+
+        if self._profiles is None:
+            self._profiles = self._tools.lake.read_slice(CUSTOMER_PROFILES, self.batch.slice).clear()
+        counts = self._counts()
+        publish(
+            self._tools.engine,
+            self._tools.ledger,
+            self.batch,
+            counts,
+            self._profiles,
+            self._versions,
+            datetime.now(UTC),
+        )
+        for outcome in ("accepted", "rejected", "duplicates"):
+            POSTS_PROCESSED.labels(outcome).inc(getattr(counts, outcome))
+        return {}, {"subjects": self._profiles.height}
+
+    def _current_scores(self) -> pl.DataFrame:
+        if self._scores is None:
+            self._scores = self._tools.lake.read_slice(POST_SCORES, self.batch.slice)
+        return self._scores
+
+    def _correlation_ids(self) -> tuple[str, ...]:
+        if self._accepted is None:
+            return ()
+        frames = (self._accepted.raw, self._accepted.rejected)
+        ids = sorted({each for frame in frames for each in frame["correlation_id"].unique()})
+        return tuple(ids[:CORRELATION_IDS_SHOWN])
+
+    def _counts(self) -> BatchCounts:
+        if self._accepted is not None:
+            return self._accepted.counts
+        assert self.batch.counts is not None, "a replay that leaves acceptance out replays a committed batch"
+        return self.batch.counts
+
+    def _write(self, frames: dict[Table, pl.DataFrame]) -> dict[str, Written]:
+        """Write all of the frames, or none if any breaks its contract."""
+        from alphaads_pipelines.ingest.checks import schema_problems
+
+        problems = {table: tuple(schema_problems(table, frame)) for table, frame in frames.items()}
+        written = {}
+        for table, frame in frames.items():
+            version = None
+            if not any(problems.values()):
+                version = self._tools.lake.replace_slice(table, frame, self.batch.slice, self._check)
+                self._versions[table.name] = version
+            written[table.name] = Written(frame.height, version, problems[table])
+        return written

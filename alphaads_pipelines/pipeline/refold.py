@@ -1,0 +1,122 @@
+"""Profiles after a replay: made again from all scores of everyone whom the batch touches.
+
+The live profile already holds the batch's posts, so a replay cannot add them to it. Everyone in the batch, before or
+now, is folded from nothing over all their scores in the lake, batch after batch, which gives every version of their
+profile that exists; those that changed are written. What changed nothing writes nothing but the batch's own slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from alphaads_pipelines.ingest.batches import Batch
+from alphaads_pipelines.pipeline.reports import Written
+from alphaads_pipelines.profiles.fold import fold_profiles
+from alphaads_pipelines.profiles.state import empty, encode
+from alphaads_pipelines.stores.base import Lake, Slice, empty_frame
+from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES, Table
+
+_SUBJECT_TABLES = (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Refolded:
+    """What a refold did.
+
+    Parameters
+    ----------
+    current: subject_id, shard and newest state of everyone whom the batch touches; the empty state of those whose last
+        post is gone.
+    tables: what was written, over all slices.
+    subjects: how many people the batch touches.
+    mended: later batches whose profiles changed.
+    """
+
+    current: pl.DataFrame
+    tables: dict[str, Written]
+    subjects: int
+    mended: int
+
+
+def refold(
+    lake: Lake, batch: Batch, scores: pl.DataFrame, still_to_come: frozenset[int], check: Callable[[], None]
+) -> Refolded:
+    """Write the profiles that follow from the scores now in the lake.
+
+    Parameters
+    ----------
+    scores: the batch's rows of `post_scores`, as they are in the lake now.
+    still_to_come: later batches that the same run replays anyway; their slices are left to them.
+    check: raises Fenced; called before each write.
+    """
+    subjects = sorted({*scores["subject_id"], *_before(lake, batch)})
+    history = _fold_history(_rows_of(lake, POST_SCORES, batch.shards, subjects))
+    tables: dict[str, Written] = {}
+    mended: set[int] = set()
+    gone = empty_frame(CUSTOMER_PROFILES)
+    for table in _SUBJECT_TABLES:
+        existing = _rows_of(lake, table, batch.shards, subjects)
+        if table is CUSTOMER_PROFILES:
+            gone = existing.filter(~_is_one_of(history[table.name]["subject_id"]))
+        changed = _changed(table, history[table.name], existing) - still_to_come - {batch.seq}
+        rows, version = 0, None
+        for seq in (*sorted(changed), batch.seq):  # the batch's own slice last: until then a retry knows its people
+            new = history[table.name].filter(pl.col("batch_seq") == seq)
+            version = _write(lake, table, Slice(seq, (), batch.shards, again=True), new, subjects, check)
+            rows += new.height
+        tables[table.name] = Written(rows, version)
+        mended |= changed
+    return Refolded(_current(history[CUSTOMER_PROFILES.name], gone), tables, len(subjects), len(mended))
+
+
+def _before(lake: Lake, batch: Batch) -> pl.Series:
+    return lake.read_slice(CUSTOMER_PROFILES, batch.slice, ["subject_id"])["subject_id"]
+
+
+def _rows_of(lake: Lake, table: Table, shards: tuple[int, ...], subjects: Iterable[str]) -> pl.DataFrame:
+    return lake.scan(table).filter(pl.col("shard").is_in(list(shards)), _is_one_of(subjects)).collect()
+
+
+def _fold_history(scores: pl.DataFrame) -> Mapping[str, pl.DataFrame]:
+    """Every version of profiles and journeys that these scores make, from nothing."""
+    states: dict[str, bytes] = {}
+    folded: dict[str, list[pl.DataFrame]] = {table.name: [empty_frame(table)] for table in _SUBJECT_TABLES}
+    for (seq,), part in sorted(scores.partition_by("batch_seq", as_dict=True).items()):
+        touched = part["subject_id"].unique()
+        prior = {subject: states[subject] for subject in touched if subject in states}
+        profiles, journeys = fold_profiles(prior, part, int(seq))
+        states.update(zip(profiles["subject_id"], profiles["state"], strict=True))
+        folded[CUSTOMER_PROFILES.name].append(profiles)
+        folded[EMOTIONAL_JOURNEYS.name].append(journeys)
+    return {name: pl.concat(frames) for name, frames in folded.items()}
+
+
+def _changed(table: Table, new: pl.DataFrame, old: pl.DataFrame) -> set[int]:
+    """Batches whose rows of these people differ."""
+    columns = list(table.column_names)
+    both = pl.concat([new.select(columns), old.select(columns)])
+    once = both.filter(~both.is_duplicated())
+    return set(once["batch_seq"])
+
+
+def _write(
+    lake: Lake, table: Table, where: Slice, rows: pl.DataFrame, subjects: list[str], check: Callable[[], None]
+) -> int:
+    """Replace these subjects' rows of a slice; other people's rows in it stay."""
+    others = lake.read_slice(table, where).filter(~_is_one_of(subjects))
+    whole = pl.concat([others.select(table.column_names), rows.select(table.column_names)])
+    return lake.replace_slice(table, whole, where, check)
+
+
+def _current(profiles: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    emptied = gone.with_columns(state=pl.lit(encode(empty()), pl.Binary))
+    newest = profiles.sort("batch_seq").unique("subject_id", keep="last", maintain_order=True)
+    columns = ["subject_id", "shard", "state"]
+    return pl.concat([newest.select(columns), emptied.unique("subject_id").select(columns)])
+
+
+def _is_one_of(subjects: Iterable[str]) -> pl.Expr:
+    return pl.col("subject_id").is_in(pl.Series(list(subjects), dtype=pl.String).implode())

@@ -1,0 +1,98 @@
+"""What a step says of its work: rows and versions of the tables it wrote, contract breaches, figures for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from alphaads_pipelines.ingest.accept import Acceptor
+    from alphaads_pipelines.ingest.ledger import Ledger
+    from alphaads_pipelines.nlp.base import Scorer
+    from alphaads_pipelines.stores.base import Lake
+
+CORRELATION_IDS_SHOWN = 20
+
+
+class Tools(Protocol):
+    """The domain objects that a micro-batch needs; `wiring.Wiring` is one, and builds each on first use."""
+
+    @property
+    def engine(self) -> Engine:
+        """The relational store."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The plan of micro-batches."""
+
+    @property
+    def acceptor(self) -> Acceptor:
+        """Turns records into rows."""
+
+    @property
+    def lake(self) -> Lake:
+        """The Delta tables."""
+
+    @property
+    def scorer(self) -> Scorer:
+        """The scorer of the configured tier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one table: `version` is None and `problems` says why when its rows break the contract."""
+
+    rows: int
+    version: int | None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step of one batch, or of several batches that one run replayed.
+
+    Parameters
+    ----------
+    tables: lake table -> what became of it.
+    seconds: how long the step took.
+    figures: counts for people; added up over batches.
+    batches: the batches that were worked on.
+    offsets: what they read: (partition of the topic, first offset, one past the last).
+    correlation_ids: of the intakes that the records came by, the first few.
+    """
+
+    tables: Mapping[str, Written]
+    seconds: float
+    figures: Mapping[str, int] = field(default_factory=dict)
+    batches: tuple[str, ...] = ()
+    offsets: tuple[tuple[str, int, int], ...] = ()
+    correlation_ids: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Every breach of a table's contract."""
+        return tuple(problem for written in self.tables.values() for problem in written.problems)
+
+
+def combined(reports: Sequence[StepReport]) -> StepReport:
+    """The reports of one step over several batches as one; versions are the last ones."""
+    tables: dict[str, Written] = {}
+    figures: dict[str, int] = {}
+    for report in reports:
+        for name, written in report.tables.items():
+            before = tables.get(name, Written(0, None))
+            version = written.version if written.version is not None else before.version
+            tables[name] = Written(before.rows + written.rows, version, before.problems + written.problems)
+        for name, figure in report.figures.items():
+            figures[name] = figures.get(name, 0) + figure
+    return StepReport(
+        tables,
+        sum(each.seconds for each in reports),
+        figures,
+        tuple(batch for each in reports for batch in each.batches),
+        tuple(offsets for each in reports for offsets in each.offsets),
+        tuple(dict.fromkeys(name for each in reports for name in each.correlation_ids))[:CORRELATION_IDS_SHOWN],
+    )

@@ -1,0 +1,24 @@
+"""Upkeep that touches the stream: what its retention no longer needs is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from alphaads_pipelines.streams.base import Stream
+
+
+@runtime_checkable
+class Trimmable(Protocol):
+    """A stream that has no retention of its own."""
+
+    def trim_older_than(self, topic: str, cutoff: datetime) -> int:
+        """Remove records appended before `cutoff`; the number removed."""
+
+
+def trim_streams(stream: Stream, topics: Iterable[str], cutoff: datetime) -> int:
+    """Remove records older than `cutoff` from the topics; the number removed, 0 for a stream that does so itself."""
+    if not isinstance(stream, Trimmable):
+        return 0
+    return sum(stream.trim_older_than(topic, cutoff) for topic in topics)

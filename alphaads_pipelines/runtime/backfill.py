@@ -1,0 +1,150 @@
+"""Backfills by event time: through the lake to the hours in which the posts' batches were planned, as one backfill.
+
+With a daemon alive it is a Dagster backfill like any that is launched in the UI; without one, the same runs happen in
+this process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.ingest.batches import HOUR_FORMAT
+from alphaads_pipelines.runtime.once import InProcess, in_process
+from alphaads_pipelines.tables import (
+    CUSTOMER_PROFILES,
+    EMOTIONAL_JOURNEYS,
+    POST_SCORES,
+    PUBLISHED,
+    RAW_POSTS,
+    REJECTED_POSTS,
+)
+from alphaads_pipelines.wiring import Wiring
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+ASSETS = tuple(
+    table.name for table in (RAW_POSTS, REJECTED_POSTS, POST_SCORES, CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, PUBLISHED)
+)
+_HEARTBEAT_IS_OLD_S = 15.0
+_TITLE = "alphaads backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A launched backfill.
+
+    Attributes
+    ----------
+    backfill_id: Dagster's name of it; None when there was nothing to do.
+    hours: partitions that it replays.
+    batches: committed batches planned in them.
+    is_done: whether its runs are over already: they happened in this process.
+    """
+
+    backfill_id: str | None
+    hours: tuple[str, ...]
+    batches: int
+    is_done: bool
+
+
+def hours_of_events(wiring: Wiring, start: datetime, end: datetime) -> list[str]:
+    """Hours in which the batches of all posts created from `start` until before `end` were planned."""
+    import polars as pl
+
+    posts = wiring.lake.scan(RAW_POSTS).filter(
+        pl.col("event_date").is_between(start.date(), end.date()),
+        pl.col("created_at").is_between(start, end, closed="left"),
+    )
+    seqs = posts.select(pl.col("batch_seq").unique()).collect()["batch_seq"].to_list()
+    return sorted({wiring.ledger.get(seq).planned_hour for seq in seqs})
+
+
+def backfill(
+    wiring: Wiring, start: datetime, end: datetime, *, first_asset: str = RAW_POSTS.name, in_this_process: bool = False
+) -> Backfill:
+    """Replay every batch that holds a post created from `start` until before `end`.
+
+    Parameters
+    ----------
+    first_asset: where to start; `post_scores` scores again what the lake holds.
+    in_this_process: do not leave it to the daemon, even if one is alive.
+
+    Raises
+    ------
+    InvalidRequest: the times are not in order, or not aware; or there is no such asset.
+    StoreUnavailable: a run failed, in this process.
+    """
+    if start.tzinfo is None or end.tzinfo is None or start >= end:
+        raise InvalidRequest("from, to: must be times with a zone, from before to")
+    if first_asset not in ASSETS:
+        raise InvalidRequest(f"asset: must be one of {', '.join(ASSETS)}")
+    hours = hours_of_events(wiring, start, end)
+    if not hours:
+        return Backfill(None, (), 0, is_done=True)
+    assets = _from(first_asset)
+    batches = sum(len(wiring.ledger.batches(hour=hour, state="committed", limit=1_000_000)) for hour in hours)
+    with in_process(wiring) as jobs:
+        if not in_this_process and daemon_is_alive(jobs.instance):
+            return Backfill(_launch(jobs, hours, assets), tuple(hours), batches, is_done=False)
+        return Backfill(_execute(jobs, hours, assets), tuple(hours), batches, is_done=True)
+
+
+def daemon_is_alive(instance: DagsterInstance) -> bool:
+    """Whether a daemon that runs backfills has spoken lately."""
+    from dagster._daemon.controller import get_daemon_statuses
+
+    statuses = get_daemon_statuses(instance, ["BACKFILL"], heartbeat_tolerance_seconds=_HEARTBEAT_IS_OLD_S)
+    return bool(statuses["BACKFILL"].healthy)
+
+
+def _from(first_asset: str) -> Sequence[str]:
+    together = {REJECTED_POSTS.name: RAW_POSTS.name, EMOTIONAL_JOURNEYS.name: CUSTOMER_PROFILES.name}
+    return ASSETS[ASSETS.index(together.get(first_asset, first_asset)) :]
+
+
+def _launch(jobs: InProcess, hours: Sequence[str], assets: Sequence[str]) -> str:
+    from dagster import AssetKey
+    from dagster._core.execution.backfill import PartitionBackfill
+    from dagster._core.utils import make_new_backfill_id
+
+    backfill_id = make_new_backfill_id()
+    jobs.instance.add_backfill(
+        PartitionBackfill.from_asset_partitions(
+            backfill_id=backfill_id,
+            asset_graph=jobs.definitions.get_repository_def().asset_graph,
+            partition_names=list(hours),
+            asset_selection=[AssetKey(name) for name in assets],
+            backfill_timestamp=time.time(),
+            tags={},
+            dynamic_partitions_store=jobs.instance,
+            all_partitions=False,
+            title=_TITLE,
+            description=None,
+            run_config=None,
+        )
+    )
+    return backfill_id
+
+
+def _execute(jobs: InProcess, hours: Sequence[str], assets: Sequence[str]) -> str:
+    from dagster._core.utils import make_new_backfill_id
+
+    backfill_id = make_new_backfill_id()
+    for first, last in _unbroken(hours):
+        jobs.replay_hours(first, last, assets, {"dagster/backfill": backfill_id})
+    return backfill_id
+
+
+def _unbroken(hours: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """First and last hour of each unbroken stretch: a Dagster run takes one range of partitions."""
+    times = [datetime.strptime(hour, HOUR_FORMAT) for hour in hours]
+    for _, stretch in groupby(enumerate(times), lambda each: each[1] - each[0] * timedelta(hours=1)):
+        members = [moment.strftime(HOUR_FORMAT) for _, moment in stretch]
+        yield members[0], members[-1]

@@ -1,0 +1,68 @@
+"""Advertising: the creatives that may be served, and the policy that chooses among them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from dagster import MaterializeResult, ResourceParam, asset
+
+from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY
+from alphaads_pipelines.wiring import Wiring
+from assets.reporting import markdown_table
+
+GROUP = "advertising"
+_SHOWN = 10
+
+
+@asset(name=AD_CREATIVES.name, description=AD_CREATIVES.doc, group_name=GROUP, kinds={"deltalake", "jinja"})
+def ad_creatives(wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
+    """Write creatives for every campaign and emotion, moderate them, publish them for the API."""
+    from alphaads_pipelines.creatives.campaigns import sample_briefs
+    from alphaads_pipelines.creatives.registry import GENERATORS
+    from alphaads_pipelines.pipeline.advertising import refresh_creatives
+
+    generator = GENERATORS.load("templates")()
+    done = refresh_creatives(wiring.lake, wiring.engine, generator, sample_briefs(), datetime.now(UTC))
+    shown = done.rows.select("campaign_id", "emotion", "headline", "body").head(_SHOWN).rows()
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": done.rows.height,
+            "approved": done.rows.filter(done.rows["moderation"] == "approved").height,
+            "published_version": done.version,
+            "examples": markdown_table(("campaign", "emotion", "headline", "body"), shown),
+        }
+    )
+
+
+@asset(
+    name=BANDIT_POLICY.name,
+    description=BANDIT_POLICY.doc,
+    group_name=GROUP,
+    kinds={"deltalake", "numpy"},
+    deps=[AD_CREATIVES.name],
+)
+def bandit_policy(wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
+    """Teach the policy what decisions and events say since the last time, exactly once, and publish it."""
+    from alphaads_pipelines.pipeline.advertising import learn_policy
+
+    settings = wiring.settings
+    learned = learn_policy(
+        wiring.stream,
+        wiring.lake,
+        wiring.engine,
+        decisions_topic=settings.decisions_topic,
+        events_topic=settings.events_topic,
+        now=datetime.now(UTC),
+    )
+    rows = [(topic, *each) for topic, ends in learned.offsets.items() for each in ends.items()]
+    return MaterializeResult(
+        metadata={
+            "published_version": learned.version,
+            "decisions": learned.decisions,
+            "events": learned.events,
+            "malformed": learned.malformed,
+            "pulls": learned.pulls,
+            "rewards": learned.rewards,
+            "offsets": markdown_table(("topic", "partition", "read until"), rows),
+        }
+    )

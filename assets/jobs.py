@@ -1,0 +1,91 @@
+"""Jobs: which assets run together, and the upkeep that makes no asset."""
+
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    AssetSelection,
+    OpExecutionContext,
+    ResourceParam,
+    define_asset_job,
+    job,
+    op,
+)
+
+from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, PUBLISHED
+from alphaads_pipelines.wiring import Wiring
+from assets import names
+from assets.publishing import LEDGER_CHECKS, UPSTREAM
+from assets.reporting import markdown_table
+
+_ledger_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(PUBLISHED.name), name) for name in LEDGER_CHECKS))
+
+micro_batch = define_asset_job(
+    names.MICRO_BATCH,
+    selection=AssetSelection.assets(PUBLISHED.name, *(table.name for table in UPSTREAM)) - _ledger_checks,
+    description="One micro-batch from the stream to the published pointer; with partitions and no batch, a replay.",
+)
+
+advertising = define_asset_job(
+    names.ADVERTISING,
+    selection=AssetSelection.assets(AD_CREATIVES.name, BANDIT_POLICY.name),
+    description="Creatives written and moderated, the policy taught by what happened.",
+)
+
+integrity = define_asset_job(
+    names.INTEGRITY, selection=_ledger_checks, description="Gaps, duplicates and freshness of everything published."
+)
+
+
+@op
+def maintain_lake(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
+    """Merge small files, write checkpoints, delete what no kept version needs, table by table."""
+    from alphaads_pipelines.tables import LAKE_TABLES
+
+    keep_hours = wiring.settings.lake_retention_hours
+    figures = {table.name: wiring.lake.maintain(table, retention_hours=keep_hours) for table in LAKE_TABLES}
+    header = list(next(iter(figures.values()), {}))
+    rows = [(name, *(f"{each.get(figure, 0):,}" for figure in header)) for name, each in figures.items()]
+    context.add_output_metadata({"tables": markdown_table(("table", *header), rows)})
+
+
+@op
+def trim_streams(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
+    """Remove records that the embedded stream need not keep any longer; Kafka has a retention of its own."""
+    from alphaads_pipelines.pipeline.upkeep import trim_streams as trim
+
+    settings = wiring.settings
+    topics = (settings.posts_topic, settings.decisions_topic, settings.events_topic)
+    cutoff = datetime.now(UTC) - timedelta(hours=settings.stream_retention_hours)
+    context.add_output_metadata({"removed_records": trim(wiring.stream, topics, cutoff)})
+
+
+@op
+def destroy_expired_keys(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
+    """Destroy the daily keys whose thirty days are over, and with them what they sealed."""
+    context.add_output_metadata({"destroyed_keys": wiring.subject_keys.destroy_expired(datetime.now(UTC))})
+
+
+@job(name=names.MAINTENANCE, description="Upkeep of lake, stream and keys.")
+def maintenance() -> None:
+    """Three steps, none of which needs another."""
+    maintain_lake()
+    trim_streams()
+    destroy_expired_keys()
+
+
+@op
+def prune_history(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
+    """Delete finished runs with their logs, delivered broker rows and old results."""
+    from alphaads_pipelines.runtime.pruning import prune_broker, prune_runs
+
+    before = datetime.now(UTC) - timedelta(hours=wiring.settings.run_retention_hours)
+    runs, rows = prune_runs(context.instance, before), prune_broker(wiring.settings, before)
+    context.add_output_metadata({"deleted_runs": runs, "deleted_broker_rows": rows})
+
+
+@job(name=names.PRUNE, description="Forget runs older than RUN_RETENTION_HOURS.")
+def prune() -> None:
+    """One step."""
+    prune_history()

@@ -1,0 +1,35 @@
+"""Names that assets, resources and sensors share: jobs, resources, run tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.ingest.batches import Batch
+
+MICRO_BATCH = "micro_batch"
+ADVERTISING = "advertising"
+INTEGRITY = "integrity"
+MAINTENANCE = "maintenance"
+PRUNE = "prune"
+"""Jobs."""
+
+WIRING = "wiring"
+BATCH_RUN = "batch_run"
+"""Resources."""
+
+BATCH_TAG = "alphaads/batch"
+ATTEMPT_TAG = "alphaads/attempt"
+CORRELATION_TAG = "alphaads/correlation_id"
+"""Run tags."""
+
+
+def batch_config(batch: Batch) -> dict[str, Any]:
+    """Run config of the run of a batch: its number, and nothing else."""
+    return {"resources": {BATCH_RUN: {"config": {"batch_seq": batch.seq}}}}
+
+
+def batch_tags(batch: Batch, correlation_id: str) -> Mapping[str, str]:
+    """Tags of the run of an attempt."""
+    return {BATCH_TAG: batch.id, ATTEMPT_TAG: str(batch.attempt), CORRELATION_TAG: correlation_id}

@@ -1,0 +1,45 @@
+"""Posts: what was accepted and rejected of a batch's records, and what the scorer says of it."""
+
+from collections.abc import Iterator
+
+from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+
+from alphaads_pipelines.pipeline.batch_run import BatchRun
+from alphaads_pipelines.pipeline.stages import Stage
+from alphaads_pipelines.tables import POST_SCORES, RAW_POSTS, REJECTED_POSTS
+from assets.names import CORRELATION_TAG
+from assets.partitions import HOURS, ONE_RUN, hours_of
+from assets.reporting import EmotionPlot, asset_spec, materialised, schema_checks
+
+GROUP = "posts"
+_plot = EmotionPlot()
+
+
+@multi_asset(
+    specs=[asset_spec(RAW_POSTS, GROUP), asset_spec(REJECTED_POSTS, GROUP)],
+    check_specs=schema_checks(RAW_POSTS, REJECTED_POSTS),
+    partitions_def=HOURS,
+    backfill_policy=ONE_RUN,
+)
+def accepted_and_rejected_posts(
+    context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]
+) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+    """Read exactly the batch's offsets, unseal, normalise; first write of a post wins; rejects keep their reason."""
+    report = batch_run.step(Stage.ACCEPT, hours_of(context))
+    if len(report.correlation_ids) == 1:  # a run of one intake is found by that intake's id
+        context.instance.add_run_tags(context.run_id, {CORRELATION_TAG: report.correlation_ids[0]})
+    yield from materialised(report, [RAW_POSTS, REJECTED_POSTS])
+
+
+@multi_asset(
+    specs=[asset_spec(POST_SCORES, GROUP, deps=[RAW_POSTS.name], kinds=["deltalake", "python"])],
+    check_specs=schema_checks(POST_SCORES),
+    partitions_def=HOURS,
+    backfill_policy=ONE_RUN,
+)
+def scored_posts(
+    context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]
+) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+    """Score each accepted post with the configured scorer; null where it cannot honestly say."""
+    report = batch_run.step(Stage.SCORE, hours_of(context))
+    yield from materialised(report, [POST_SCORES], _plot.metadata(report))

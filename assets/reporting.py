@@ -1,0 +1,108 @@
+"""From a step's report to what Dagster shows: materialisations with metadata, and checks made of the table contracts.
+
+Belongs here: how things look in the UI. Does not: what a step does (pipeline/).
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dagster import AssetCheckResult, AssetCheckSpec, AssetKey, AssetSpec, MaterializeResult, MetadataValue
+
+from alphaads_pipelines.errors import SchemaMismatch
+from alphaads_pipelines.tables import EMOTIONS, Table
+
+if TYPE_CHECKING:
+    from dagster import RawMetadataValue
+
+    from alphaads_pipelines.pipeline.reports import StepReport
+
+SCHEMA_CHECK = "schema"
+_PLOT_EVERY_S = 60.0
+_OFFSETS_SHOWN = 40
+
+
+def asset_spec(table: Table, group: str, deps: Iterable[str] = (), kinds: Iterable[str] = ("deltalake",)) -> AssetSpec:
+    """The asset that a table is: same name, same words."""
+    return AssetSpec(table.name, description=table.doc, group_name=group, deps=list(deps), kinds=set(kinds))
+
+
+def schema_checks(*tables: Table) -> list[AssetCheckSpec]:
+    """The blocking check of each table: rows that break its contract in tables.py are never written."""
+    doc = "Rows keep the contract of the table in tables.py; else nothing is written and nothing downstream runs."
+    return [AssetCheckSpec(SCHEMA_CHECK, asset=table.name, blocking=True, description=doc) for table in tables]
+
+
+def materialised(
+    report: StepReport, tables: Sequence[Table], extra: Mapping[str, RawMetadataValue] | None = None
+) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+    """A check result for each table, then a materialisation for each.
+
+    Raises
+    ------
+    SchemaMismatch: a check failed; nothing was written, and nothing downstream runs.
+    """
+    for table in tables:
+        problems = report.tables[table.name].problems
+        yield AssetCheckResult(
+            asset_key=AssetKey(table.name),
+            check_name=SCHEMA_CHECK,
+            passed=not problems,
+            metadata={"problems": MetadataValue.md("\n".join(f"- {each}" for each in problems))} if problems else {},
+        )
+    if report.problems:
+        raise SchemaMismatch("; ".join(report.problems))
+    for table in tables:
+        metadata = {**_metadata(report), **_table_metadata(report, table), **(extra or {})}
+        yield MaterializeResult(asset_key=AssetKey(table.name), metadata=metadata)
+
+
+def published(report: StepReport) -> MaterializeResult[None]:
+    """The materialisation of the published pointer, which is no lake table."""
+    return MaterializeResult(metadata=_metadata(report))
+
+
+def _metadata(report: StepReport) -> dict[str, RawMetadataValue]:
+    shown = report.offsets[:_OFFSETS_SHOWN]
+    rows = [(partition, f"{start:,}", f"{end:,}", f"{end - start:,}") for partition, start, end in shown]
+    return {
+        "batches": ", ".join(report.batches) or "none",
+        "offsets": markdown_table(("partition", "from", "to", "records"), rows),
+        "seconds": round(report.seconds, 3),
+        **({"correlation_ids": ", ".join(report.correlation_ids)} if report.correlation_ids else {}),
+        **report.figures,
+    }
+
+
+def _table_metadata(report: StepReport, table: Table) -> dict[str, RawMetadataValue]:
+    written = report.tables[table.name]
+    version = {} if written.version is None else {"delta_version": written.version}
+    return {"dagster/row_count": written.rows, **version}
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> MetadataValue[str]:
+    """A table that the Dagster UI renders."""
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return MetadataValue.md("\n".join(lines))
+
+
+class EmotionPlot:
+    """A picture of the emotions of a batch, once a minute and process at most: drawing costs as much as 1,000 posts."""
+
+    def __init__(self) -> None:
+        self._drawn_at = -_PLOT_EVERY_S
+
+    def metadata(self, report: StepReport) -> dict[str, RawMetadataValue]:
+        """The plot, or nothing if one was drawn just now."""
+        if time.monotonic() - self._drawn_at < _PLOT_EVERY_S:
+            return {}
+        from alphaads_pipelines.nlp.plots import emotion_plot_png
+
+        self._drawn_at = time.monotonic()
+        counts = {emotion: report.figures[f"{emotion}_posts"] for emotion in EMOTIONS}
+        png = emotion_plot_png(counts, report.figures["posts"] - sum(counts.values()))
+        return {"emotions": MetadataValue.md(f"![emotions](data:image/png;base64,{base64.b64encode(png).decode()})")}

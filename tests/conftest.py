@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.telemetry import configure_logging
 
 pytest_plugins = ["tests.servers_plugin"]
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure() -> None:
+    """Log lines below a warning would bury what a test has to say."""
+    configure_logging(level="WARNING")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ tell of runs and intake (batch, offsets, times of observation, nonces, correlati
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -15,6 +16,9 @@ import polars as pl
 from alphaads_pipelines import tables
 from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring
+
+_MENTION = re.compile(rb"@u_[a-z2-7]{16}")
+"""Tokens of mentions are keyed, so two installations spell them differently."""
 
 RUN_COLUMNS = frozenset(
     {
@@ -66,7 +70,7 @@ def fingerprint(wiring: Wiring) -> dict[str, str]:
     with reading(wiring.engine) as connection:
         states = connection.execute(live.select()).all()
     return {
-        "raw_posts": _hash([(msgspec.json.encode(post),) for post in posts]),
+        "raw_posts": _hash([(_MENTION.sub(b"@someone", msgspec.json.encode(post)),) for post in posts]),
         "post_scores": _hash(_named(lake.scan(tables.POST_SCORES).collect(), "post_key", keys)),
         "customer_profiles": _hash(_named(profiles, "subject_id", subjects)),
         "emotional_journeys": _hash(_named(journeys, "subject_id", subjects)),

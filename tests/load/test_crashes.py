@@ -19,6 +19,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from alphaads_pipelines.ingest.files import PayloadFile
 from alphaads_pipelines.runtime.once import run_until_idle
 from alphaads_pipelines.runtime.supervisor import Supervisor
 from alphaads_pipelines.settings import Settings
@@ -30,7 +31,7 @@ from tests.equality import fingerprint
 
 SEED = int(os.environ.get("ALPHAADS_CRASH_SEED", "20261124"))
 LEASE_S = 4.0
-FILES, POSTS_A_FILE = 30, 200
+FILES, POSTS_A_FILE = 16, 300
 PROCESSES = ("worker1", "worker2", "api", "daemon", "code-server")
 
 
@@ -55,7 +56,8 @@ def undisturbed(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     with wired(live_settings(tmp_path_factory.mktemp("calm") / "home")) as wiring:
         wiring.intake.take("generic", list(synthetic_posts(200, seed=1, authors=50)), "warm-up")
         for path in files:
-            _ingest(wiring.settings, path).wait()
+            for payloads in PayloadFile(path):
+                wiring.intake.take("generic", payloads, "calm")
         run_until_idle(wiring)
         return fingerprint(wiring)
 
@@ -146,9 +148,7 @@ def test_embedded_survives(files: list[Path], undisturbed: dict[str, str], tmp_p
 @pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.timeout(600)
-def test_kafka_survives(
-    files: list[Path], undisturbed: dict[str, str], tmp_path: Path, kafka_server: Server
-) -> None:
+def test_kafka_survives(files: list[Path], undisturbed: dict[str, str], tmp_path: Path, kafka_server: Server) -> None:
     settings = live_settings(
         tmp_path / "home", batch_lease_s=LEASE_S, kafka_bootstrap_servers=kafka_server.url, posts_topic="crash.posts"
     )

@@ -33,7 +33,7 @@ def vader_alone(texts: list[str]) -> float:
 
 
 def _write_posts(path: Path, posts: int, authors: int) -> list[str]:
-    texts = []
+    texts: list[str] = []
     with path.open("wb") as file:
         for payload in synthetic_posts(posts, seed=7, authors=authors):
             file.write(orjson.dumps(payload) + b"\n")

@@ -11,11 +11,11 @@ from statistics import quantiles
 from typing import Any
 
 import httpx
-from api.credentials import issue_token
 
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import new_correlation_id
 from alphaads_pipelines.wiring import Wiring, wired
+from api.credentials import issue_token
 from benchmarks.live import is_published, live, live_settings, wait_until
 from benchmarks.posts import synthetic_posts
 

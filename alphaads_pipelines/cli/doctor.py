@@ -44,7 +44,7 @@ def _stream(wiring: Wiring) -> str:
 
 
 def _broker(wiring: Wiring) -> str:
-    from kombu import Connection
+    from kombu.connection import Connection
 
     with Connection(wiring.settings.broker_url, connect_timeout=3) as connection:
         connection.ensure_connection(max_retries=1, timeout=3)

@@ -37,11 +37,11 @@ class Batches:
     Values other than places and dates are drawn once and reused: only their size matters.
     """
 
-    def __init__(self, table: Table, seed: int) -> None:
+    def __init__(self, table: Table, seed: int, first_offset: int = 0) -> None:
         self._table = table
         self._random = np.random.default_rng(seed)
         self._values: dict[int, pl.DataFrame] = {}
-        self._next_offset = [0] * PARTITIONS
+        self._next_offset = [first_offset] * PARTITIONS
         self._seq = 0
 
     def next(self, posts: int, days: int) -> tuple[pl.DataFrame, Slice]:

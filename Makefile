@@ -53,7 +53,7 @@ sweep: install ## The long sweeps: 25 seeded kills under load, the full-size ben
 	$(BIN)/alphaads bench lake --full
 
 lock: install ## Pin the dependencies again.
-	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --generate-hashes --no-emit-index-url --no-strip-extras \
 		--python-version 3.11 --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## Remove the environment and all local state.

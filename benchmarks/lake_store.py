@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import Lake, Slice, polars_schema
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.streams.base import OffsetRange
-from alphaads_pipelines.tables import POST_SCORES, RAW_POSTS, Table
+from alphaads_pipelines.tables import POST_SCORES, RAW_POSTS
 
 SHARDS = 16
 PARTITIONS = 4

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import polars_schema
-from alphaads_pipelines.tables import EMOTIONS, POST_SCORES, SENTIMENTS, Table
+from alphaads_pipelines.tables import EMOTIONS, POST_SCORES, SENTIMENTS
 
 _LABELS = {POST_SCORES.name: {"sentiment": SENTIMENTS, "emotion": EMOTIONS}}
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.pipeline.reports import CORRELATION_IDS_SHOWN, StepReport, Tools, Written
 from alphaads_pipelines.pipeline.stages import Stage
+from alphaads_pipelines.schema import Table
 from alphaads_pipelines.tables import (
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,
@@ -23,7 +24,6 @@ from alphaads_pipelines.tables import (
     POST_SCORES,
     RAW_POSTS,
     REJECTED_POSTS,
-    Table,
 )
 from alphaads_pipelines.telemetry import BATCH_SECONDS, POSTS_PROCESSED
 

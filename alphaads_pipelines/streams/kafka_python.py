@@ -150,7 +150,7 @@ class KafkaPythonStream(Stream):
                 linger_ms=5,
                 max_request_size=16 * 1024 * 1024,
                 delivery_timeout_ms=int(_SILENCE_S * 1000),
-                request_timeout_ms=10_000,
+                request_timeout_ms=int(_SILENCE_S * 1000 / 2),  # the client refuses one above delivery_timeout_ms
                 max_block_ms=int(_SILENCE_S * 1000),
             )
         return self._made["producer"]

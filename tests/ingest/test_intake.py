@@ -20,7 +20,7 @@ from alphaads_pipelines.privacy.envelope import Envelope, decode
 from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.streams.base import OffsetRange
-from alphaads_pipelines.telemetry import REGISTRY
+from alphaads_pipelines.telemetry import REGISTRY, configure_logging
 from alphaads_pipelines.wiring import Wiring, wired
 from benchmarks.posts import synthetic_posts
 
@@ -174,6 +174,14 @@ def test_a_topic_that_is_not_there_is_an_error_and_not_silence(wiring: Wiring) -
         lost.take("generic", [POST], "c")
 
 
+@pytest.fixture
+def logging_at_info() -> Iterator[None]:
+    configure_logging(level="INFO")
+    yield
+    configure_logging(level="WARNING")
+
+
+@pytest.mark.usefixtures("logging_at_info")
 def test_counts_are_counted_and_logged_and_nothing_else(intake: Intake) -> None:
     def counted() -> float:
         return REGISTRY.get_sample_value("alphaads_posts_taken_in_total", {"platform": "generic"}) or 0.0

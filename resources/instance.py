@@ -1,4 +1,4 @@
-"""Dagster's own home: dagster.yaml and workspace.yaml rendered from Settings, databases made ready, instance opened.
+"""Dagster's own home: the checkout's dagster.yaml filled in from Settings, databases made ready, instance opened.
 
 Belongs here: how Dagster stores, launches and watches runs in both sizes. Does not: what the runs do.
 """
@@ -14,28 +14,25 @@ from typing import Any
 import yaml
 from dagster import DagsterInstance
 
+from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.settings import Settings
 
 QUEUE = "dagster"
 """The one Celery queue; dagster-celery's routes know no other."""
 
-LONGEST_RUN_S = 6 * 3600
-"""No run takes longer; micro-batches carry a shorter limit of their own."""
+LOCATION = "alphaads"
+"""Name of the code location, in the checkout's workspace.yaml too; schedules and sensors keep their state under it."""
 
-_START_TIMEOUT_S = 60
-_DAY = 1
-_WEEK = 7
+_TEMPLATE = Path(__file__).resolve().parent.parent / "dagster.yaml"
+_STANDS_ALONE = frozenset({"storage", "local_artifact_storage"})
+"""What the template says only for those who use it as it stands."""
 
 
 def dagster_yaml(settings: Settings) -> dict[str, Any]:
     """What DAGSTER_HOME/dagster.yaml says. Addresses that may hold passwords are named, never written."""
     return {
-        "telemetry": {"enabled": False},
-        "nux": {"enabled": False},
+        **{name: part for name, part in _template().items() if name not in _STANDS_ALONE},
         **_storage(settings),
-        "python_logs": {"python_log_level": "WARNING"},  # a run's events are in the UI; twice would fill the disk
-        "compute_logs": _plugin("dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager"),
-        "run_coordinator": _plugin("dagster._core.run_coordinator", "DefaultRunCoordinator"),
         "run_launcher": _plugin(
             "dagster_celery.launcher",
             "CeleryRunLauncher",
@@ -43,21 +40,15 @@ def dagster_yaml(settings: Settings) -> dict[str, Any]:
             backend={"env": "ALPHAADS_RESULT_BACKEND_URL"},
             default_queue=QUEUE,
         ),
-        "run_monitoring": {
-            "enabled": True,
-            "poll_interval_seconds": 3,
-            "start_timeout_seconds": _START_TIMEOUT_S,
-            "max_resume_run_attempts": 0,
-            "max_runtime_seconds": LONGEST_RUN_S,
-        },
-        "sensors": {"use_threads": True, "num_workers": 4},
-        "schedules": {"use_threads": True, "num_workers": 2},
-        "auto_materialize": {"enabled": False},
-        "retention": {
-            "schedule": {"purge_after_days": _WEEK},
-            "sensor": {"purge_after_days": {"skipped": _DAY, "success": _DAY, "failure": _WEEK}},
-        },
     }
+
+
+def _template() -> dict[str, Any]:
+    try:
+        template: dict[str, Any] = yaml.safe_load(_TEMPLATE.read_text())
+    except FileNotFoundError:
+        raise ConfigurationError("dagster.yaml is missing; run from a checkout of the project") from None
+    return template
 
 
 def _storage(settings: Settings) -> dict[str, Any]:
@@ -72,12 +63,12 @@ def _storage(settings: Settings) -> dict[str, Any]:
 
 
 def _plugin(module: str, name: str, **config: Any) -> dict[str, Any]:
-    return {"module": module, "class": name, **({"config": config} if config else {})}
+    return {"module": module, "class": name, "config": config}
 
 
 def workspace_yaml(code_server_port: int) -> dict[str, Any]:
     """One code server that daemon and web server share, on loopback."""
-    server = {"host": "127.0.0.1", "port": code_server_port, "location_name": "alphaads"}
+    server = {"host": "127.0.0.1", "port": code_server_port, "location_name": LOCATION}
     return {"load_from": [{"grpc_server": server}]}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import configure_logging
+from alphaads_pipelines.wiring import Wiring, wired
 
 pytest_plugins = ["tests.servers_plugin"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,3 +33,10 @@ def shared_data() -> Path:
 def settings(tmp_path: Path) -> Settings:
     """Settings of an empty embedded home."""
     return Settings(_env_file=None, environment="test", alphaads_home=tmp_path / "home", sensor_wait_s=0.5)
+
+
+@pytest.fixture
+def wiring(settings: Settings) -> Iterator[Wiring]:
+    """The domain objects of an empty embedded home."""
+    with wired(settings) as built:
+        yield built

@@ -132,10 +132,12 @@ class Supervisor:
 
 def services(settings: Settings, workspace: Path, code_server_port: int) -> list[Service]:
     """Every process of an installation, in the order in which they start."""
+    from resources.instance import LOCATION
+
     python, module = sys.executable, "alphaads_pipelines.runtime"
     code = ["--module-name", "alphaads_pipelines.definitions", "--empty-working-directory"]
     code += ["--host", "127.0.0.1", "--port", str(code_server_port), "--fixed-server-id", uuid.uuid4().hex]
-    code += ["--log-level", "warning", "--location-name", "alphaads"]
+    code += ["--log-level", "warning", "--location-name", LOCATION]
     web = ["--host", "127.0.0.1", "--port", str(settings.dagster_port), "--workspace", str(workspace)]
     api = ["--host", settings.api_host, "--port", str(settings.api_port), "--no-access-log"]
     workers = [

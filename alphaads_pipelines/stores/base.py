@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from alphaads_pipelines.errors import SchemaMismatch
+from alphaads_pipelines.schema import Table
 from alphaads_pipelines.streams.base import OffsetRange
-from alphaads_pipelines.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,13 @@ class Lake(ABC):
 
     @abstractmethod
     def replace_all(self, table: Table, rows: pl.DataFrame) -> int:
-        """Make `rows` the whole table; its version. For small tables. Raises SchemaMismatch, WriteConflict."""
+        """Make `rows` the whole table; its version. For small tables without partitions.
+
+        Raises
+        ------
+        SchemaMismatch: the rows break the table's contract, or the table is partitioned.
+        WriteConflict: others kept committing first.
+        """
 
     @abstractmethod
     def append(self, table: Table, rows: pl.DataFrame) -> int:

@@ -12,14 +12,18 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from alphaads_pipelines.errors import NotFound, SchemaMismatch, TransientError, WriteConflict
+from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import Lake, Slice, conform, empty_frame, polars_schema
-from alphaads_pipelines.stores.delta_maintenance import WRITER_TIERS, merge_small_files, tidy_up
+from alphaads_pipelines.stores.delta_maintenance import tidy_up
+from alphaads_pipelines.stores.delta_merge import TABLE_FENCE, WRITER_LEVELS, merge_small_files
 from alphaads_pipelines.stores.delta_tables import (
     Handles,
     check_types,
@@ -28,9 +32,9 @@ from alphaads_pipelines.stores.delta_tables import (
     polars_columns,
     translated,
 )
-from alphaads_pipelines.tables import Table
 from alphaads_pipelines.telemetry import get_logger
 
+T = TypeVar("T")
 _log = get_logger(__name__)
 _ATTEMPTS = 20
 _BACKOFF_S = 0.02
@@ -98,13 +102,14 @@ class DeltaLake(Lake):
             raise SchemaMismatch(f"{table.name}: {strangers} rows lie outside the slice of batch {where.batch_seq}")
         write_nothing = empty or (rows.is_empty() and not where.again)
 
-        def write(handle: DeltaTable) -> None:
+        def write(handle: DeltaTable) -> int:
             guard()
-            if not write_nothing:
-                fence = [Transaction(f"shard-{shard}", where.batch_seq) for shard in sorted(where.shards)]
-                _write(table, handle, rows, predicate=slice_predicate(table, where), fence=fence)
+            if write_nothing:
+                return handle.version()
+            fence = [Transaction(f"shard-{shard}", where.batch_seq) for shard in sorted(where.shards)]
+            return _write(table, handle, rows, predicate=slice_predicate(table, where), fence=fence)
 
-        version = self._commit(table, write)
+        version = self._upon_newest(table, "write", write)
         self._tidy(table, rows, where)
         return version
 
@@ -119,12 +124,19 @@ class DeltaLake(Lake):
     def replace_all(self, table: Table, rows: pl.DataFrame) -> int:
         """See `Lake.replace_all`."""
         rows = conform(table, rows)
-        return self._commit(table, lambda handle: _write(table, handle, rows))
+        if table.partition_by:  # its rows belong to batches, and a merge running beside this could bring old ones back
+            raise SchemaMismatch(f"{table.name} is partitioned: replace its slices")
+        return self._upon_newest(table, "write", lambda handle: _write(table, handle, rows, fence=_table_fence(handle)))
 
     def append(self, table: Table, rows: pl.DataFrame) -> int:
         """See `Lake.append`."""
         rows = conform(table, rows)
-        return self._commit(table, lambda handle: _write(table, handle, rows, append=True))
+
+        def write(handle: DeltaTable) -> int:
+            fence = [] if table.partition_by else _table_fence(handle)
+            return _write(table, handle, rows, append=True, fence=fence)
+
+        return self._upon_newest(table, "write", write)
 
     def scan(self, table: Table, version: int | None = None) -> pl.LazyFrame:
         """See `Lake.scan`."""
@@ -148,8 +160,9 @@ class DeltaLake(Lake):
 
     def maintain(self, table: Table, *, retention_hours: float) -> Mapping[str, int]:
         """See `Lake.maintain`."""
-        with translated(table, "maintain"), self._handles.lend(table) as handle:
-            return {} if handle is None else tidy_up(table, handle, retention_hours)
+        if self.version(table) is None:
+            return {}
+        return self._upon_newest(table, "maintain", lambda handle: tidy_up(table, handle, retention_hours))
 
     def _snapshot(self, table: Table, version: int | None) -> DeltaTable | None:
         """A state that no later call moves on, for frames that are collected later."""
@@ -162,13 +175,12 @@ class DeltaLake(Lake):
             raise NotFound(f"{table.name}: version {version} is older than what maintenance keeps")
         return handle
 
-    def _commit(self, table: Table, write: Callable[[DeltaTable], None]) -> int:
-        """Run `write` upon the newest state until no other writer comes first; the version it made."""
+    def _upon_newest(self, table: Table, action: str, work: Callable[[DeltaTable], T]) -> T:
+        """The result of `work` upon the newest state, run anew until no other writer comes first."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with translated(table, "write"), self._handles.lend_ready(table) as handle:
-                    write(handle)
-                    return handle.version()
+                with translated(table, action), self._handles.lend_ready(table) as handle:
+                    return work(handle)
             except WriteConflict:
                 if attempt == _ATTEMPTS:
                     raise
@@ -183,9 +195,13 @@ class DeltaLake(Lake):
         self._files_added[table.name] = 0
         try:
             with translated(table, "tidy"), self._handles.lend_ready(table) as handle:
-                merge_small_files(table, handle, WRITER_TIERS, where.shards)
+                merge_small_files(table, handle, WRITER_LEVELS, where.shards)
         except TransientError as error:
             _log.info("lake_tidy_skipped", table=table.name, code=error.code)
+
+
+def _table_fence(handle: DeltaTable) -> list[Transaction]:
+    return [Transaction(TABLE_FENCE, handle.version())]
 
 
 def _write(
@@ -193,27 +209,26 @@ def _write(
     handle: DeltaTable,
     rows: pl.DataFrame,
     *,
+    fence: list[Transaction],
     append: bool = False,
     predicate: str | None = None,
-    fence: list[Transaction] | None = None,
-) -> None:
-    """One commit through `handle`; columns that the table has and this version does not declare become null."""
+) -> int:
+    """One commit through `handle`, its version; columns that are stored but not declared become null."""
     stored = polars_columns(handle)
     foreign = [pl.lit(None, stored[name]).alias(name) for name in stored if name not in rows.columns]
-    data = rows.with_columns(foreign).select(list(stored))
-    hooks, parquet = commit_hooks(), parquet_properties(table)
-    if append:
-        write_deltalake(handle, data, mode="append", writer_properties=parquet, post_commithook_properties=hooks)
-        return
-    write_deltalake(
+    write = partial(
+        write_deltalake,
         handle,
-        data,
-        mode="overwrite",
-        predicate=predicate,
-        writer_properties=parquet,
+        rows.with_columns(foreign).select(list(stored)),
+        writer_properties=parquet_properties(table),
         commit_properties=CommitProperties(app_transactions=fence),
-        post_commithook_properties=hooks,
+        post_commithook_properties=commit_hooks(),
     )
+    if append:
+        write(mode="append")
+    else:
+        write(mode="overwrite", predicate=predicate)
+    return handle.version()
 
 
 def _frame(table: Table, handle: DeltaTable) -> pl.LazyFrame:

@@ -4,9 +4,9 @@ Belongs here: opening, creating and widening tables, and turning delta-rs errors
 of rows.
 
 Three properties keep the cost of a commit from growing (measured with deltalake 1.6): a commit costs about 7 us for
-each live file and 2.5 us for each file of the log, so writers merge small files and the log is cleaned (both in
-delta_maintenance); and delta-rs looks for expired log files at every commit unless told not to, which costs three
-times as much as the commit.
+each live file and 2.5 us for each file of the log, so writers merge small files (delta_merge) and maintenance cleans
+the log (delta_maintenance); and delta-rs looks for expired log files at every commit unless told not to, which costs
+three times as much as the commit.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ from deltalake.exceptions import (
 from deltalake.schema import PrimitiveType
 
 from alphaads_pipelines.errors import AlphaAdsError, ConfigurationError, SchemaMismatch, StoreUnavailable, WriteConflict
-from alphaads_pipelines.tables import ColumnType, Table
+from alphaads_pipelines.schema import ColumnType, Table
 
 CHECKPOINT_EVERY = 100
-_ROW_GROUP_ROWS = 32_768
+ROW_GROUP_ROWS = 32_768
+UNIQUE_TYPES = frozenset({"binary", "float64"})
+"""Columns whose values hardly repeat: a dictionary would only make them larger."""
 _PLACE_COLUMNS = ("stream_partition", "stream_offset", "batch_seq")
 _DELTA_TYPES: dict[ColumnType, str] = {
     "bool": "boolean",
@@ -71,16 +73,12 @@ def table_properties(table: Table) -> dict[str, str]:
     }
 
 
-def parquet_properties(table: Table, *, merging: bool = False) -> WriterProperties:
-    """Statistics of places alone; no dictionaries of values that do not repeat.
-
-    Merged files are compressed with Zstandard. The small files of a batch, which live for minutes, with Snappy: a
-    Zstandard context for each column of each file takes longer than everything else in the write.
-    """
-    unique = [column.name for column in table.columns if column.type in {"binary", "float64"}]
+def parquet_properties(table: Table) -> WriterProperties:
+    """Of the small files of a batch: Snappy, statistics of places alone, no dictionaries of unique values."""
+    unique = [column.name for column in table.columns if column.type in UNIQUE_TYPES]
     return WriterProperties(
-        compression="ZSTD" if merging else "SNAPPY",
-        max_row_group_size=_ROW_GROUP_ROWS,
+        compression="SNAPPY",
+        max_row_group_size=ROW_GROUP_ROWS,
         default_column_properties=ParquetColumn(statistics_enabled="NONE"),
         column_properties={
             **{name: ParquetColumn(statistics_enabled="CHUNK") for name in place_columns(table)},
@@ -182,10 +180,10 @@ class Handles:
         ------
         SchemaMismatch: a stored column has another type, or the table is partitioned otherwise.
         """
-        with self.lend(table) as found:
-            handle = found or self._create(table)
-            _widen(table, handle)
-            yield handle
+        handle = self._take(table) or self._create(table)
+        _widen(table, handle)
+        yield handle
+        self._pool(table).append(handle)
 
     def _pool(self, table: Table) -> list[DeltaTable]:
         if self._pid != os.getpid():

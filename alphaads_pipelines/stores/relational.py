@@ -10,6 +10,7 @@ order (PostgreSQL), a reading transaction sees one snapshot, timestamps are awar
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,12 +22,16 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
-from alphaads_pipelines.tables import RELATIONAL_TABLES, Column, ColumnType, Table
+from alphaads_pipelines.schema import Column, ColumnType, Table
+from alphaads_pipelines.tables import RELATIONAL_TABLES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_MS = 30_000
+_IDLE_MS = 60_000
+_CONNECT_S = 10
 _CACHE_KIB = 256 * 1024
 _CHUNK = 900  # SQLite allows 32,766 parameters; a chunk of this size plans equally well on both databases
 _MICROSECOND = timedelta(microseconds=1)
@@ -111,15 +116,27 @@ def sql_table(name: str) -> sa.Table:
 def connect(url: str) -> Engine:
     """An engine for `url`; nothing is opened until it is used.
 
-    SQLite runs in WAL mode with `synchronous=NORMAL` (safe against a crash of the process, not against power loss),
-    `secure_delete` (a destroyed key is overwritten) and waits up to 30 s for another writer.
+    SQLite runs in WAL mode with `synchronous=NORMAL` (safe against a crash of the process, not against power loss)
+    and `secure_delete` (a destroyed key is overwritten). Both databases wait up to 30 s for another writer.
     """
     if url.startswith("sqlite"):
         engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return sa.create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10)
+    engine = sa.create_engine(
+        url, pool_pre_ping=True, pool_size=5, max_overflow=10, connect_args={"connect_timeout": _CONNECT_S}
+    )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    # A frozen process must not hold its locks against the rest for longer than a minute.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {_BUSY_MS}")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_MS}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -147,12 +164,20 @@ def _begin_sqlite(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(f"the relational store did not answer: {type(error.orig).__name__}") from error
+    except PoolTimeout as error:
+        raise StoreUnavailable("the relational store did not answer: every connection stayed busy") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreUnavailable("the relational store closed the connection") from error
+        if _is_outage(error):
+            raise StoreUnavailable(f"the relational store did not answer: {type(error.orig).__name__}") from error
         raise
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        # SQLite calls a wrong statement operational, too; a retry would only hide it.
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return isinstance(error, OperationalError) and code != sqlite3.SQLITE_ERROR
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
 
 
 @contextmanager
@@ -201,14 +226,16 @@ def insert_ignore(connection: Connection, table_name: str, rows: Sequence[Mappin
 
 
 def upsert(connection: Connection, table_name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows, or replace those whose key is there; all rows name the same columns."""
+    """Insert the rows, or replace those whose key is there; all rows name the same columns, the last of a key stays."""
     if not rows:
         return
     table = sql_table(table_name)
+    key = itemgetter(*_DECLARED[table_name][1].key)
+    last = list({key(row): row for row in rows}.values())
     insert = _insert(connection, table)
     changed = {name: insert.excluded[name] for name in rows[0] if name not in table.primary_key.columns}
     statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
-    connection.execute(statement, _in_key_order(table_name, rows))
+    connection.execute(statement, _in_key_order(table_name, last))
 
 
 def select_in(
@@ -249,7 +276,7 @@ def migrate(url: str) -> None:
 
     Raises
     ------
-    ConfigurationError: the migrations cannot be found.
+    ConfigurationError: the migrations cannot be found, or a newer version of this code migrated the database.
     StoreUnavailable: the database does not answer.
     """
     folder = _migrations()
@@ -264,6 +291,7 @@ def migrate(url: str) -> None:
 def _upgrade(engine: Engine, folder: Path) -> None:
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -271,4 +299,7 @@ def _upgrade(engine: Engine, folder: Path) -> None:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305417)")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise ConfigurationError(f"the database has a schema that this version does not know: {error}") from error

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alphaads_pipelines.errors import Fenced, NotFound, SchemaMismatch, WriteConflict
+from alphaads_pipelines.schema import Column, Table
 from alphaads_pipelines.stores.base import Lake, Slice, empty_frame, polars_schema
 from alphaads_pipelines.stores.registry import LAKES
 from alphaads_pipelines.tables import (
@@ -21,8 +22,6 @@ from alphaads_pipelines.tables import (
     LAKE_TABLES,
     POST_SCORES,
     RAW_POSTS,
-    Column,
-    Table,
 )
 from tests.stores.lake_rows import DAY, OTHER_DAY, frame, no_guard, places, post_slice, posts, profiles
 
@@ -244,6 +243,8 @@ def test_replace_all_leaves_only_the_new_rows(lake: Lake) -> None:
     assert lake.scan(AD_CREATIVES).collect()["creative_id"].to_list() == ["c"]
     lake.replace_all(AD_CREATIVES, empty_frame(AD_CREATIVES))
     assert lake.scan(AD_CREATIVES).collect().is_empty()
+    with pytest.raises(SchemaMismatch, match="partitioned"):
+        lake.replace_all(RAW_POSTS, empty_frame(RAW_POSTS))
 
 
 def test_rows_that_break_the_contract_are_refused(lake: Lake) -> None:

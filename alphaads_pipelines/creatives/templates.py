@@ -30,27 +30,27 @@ TONES = {
 _TEXTS: dict[str, tuple[tuple[str, str], ...]] = {
     "calm": (
         ("{{ product }}, made simple", "The {{ product }}: {{ benefit }}. Take your time and see if it suits you."),
-        ("{{ product }}", "{{ benefit | capitalize }}. Take your time and see if it suits you."),
+        ("{{ product }}", "{{ benefit | sentence }}. Take your time and see if it suits you."),
     ),
     "reassuring": (
-        ("{{ product }}, well tried", "{{ benefit | capitalize }}, with 30 days to send it back if it is not for you."),
-        ("{{ product }}", "{{ benefit | capitalize }}, with 30 days to send it back."),
+        ("{{ product }}, well tried", "{{ benefit | sentence }}, with 30 days to send it back if it is not for you."),
+        ("{{ product }}", "{{ benefit | sentence }}, with 30 days to send it back."),
     ),
     "gentle": (
-        ("A quiet {{ product }}", "{{ benefit | capitalize }}. It is there whenever you would like it."),
-        ("{{ product }}", "{{ benefit | capitalize }}, whenever you would like it."),
+        ("A quiet {{ product }}", "{{ benefit | sentence }}. It is there whenever you would like it."),
+        ("{{ product }}", "{{ benefit | sentence }}, whenever you would like it."),
     ),
     "upbeat": (
-        ("Say hi to {{ product }}", "{{ benefit | capitalize }}, and a little joy every day. Come and have a look!"),
-        ("{{ product }}!", "{{ benefit | capitalize }}. Come and have a look!"),
+        ("Say hi to {{ product }}", "{{ benefit | sentence }}, and a little joy every day. Come and have a look!"),
+        ("{{ product }}!", "{{ benefit | sentence }}. Come and have a look!"),
     ),
     "curious": (
-        ("Seen the {{ product }}?", "{{ benefit | capitalize }}: more in it than you would think. See for yourself."),
-        ("{{ product }}?", "{{ benefit | capitalize }}. See for yourself."),
+        ("Seen the {{ product }}?", "{{ benefit | sentence }}: more in it than you would think. See for yourself."),
+        ("{{ product }}?", "{{ benefit | sentence }}. See for yourself."),
     ),
     "plain": (
-        ("The {{ product }}", "{{ benefit | capitalize }}. All facts and prices are on one page."),
-        ("{{ product }}", "{{ benefit | capitalize }}."),
+        ("The {{ product }}", "{{ benefit | sentence }}. All facts and prices are on one page."),
+        ("{{ product }}", "{{ benefit | sentence }}."),
     ),
 }
 
@@ -58,6 +58,11 @@ _TEXTS: dict[str, tuple[tuple[str, str], ...]] = {
 def width(text: str) -> int:
     """Width of a text as ad platforms count it: full-width characters are two wide."""
     return sum(2 if unicodedata.east_asian_width(character) in "FW" else 1 for character in text)
+
+
+def _sentence(text: str) -> str:
+    """The text as a sentence begins; Jinja's `capitalize` would also make USB-C "usb-c"."""
+    return text[:1].upper() + text[1:]
 
 
 class TemplateGenerator(Generator):
@@ -70,7 +75,9 @@ class TemplateGenerator(Generator):
         from jinja2 import StrictUndefined
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        environment.filters["sentence"] = _sentence
+        return environment
 
     def generate(self, brief: Brief) -> list[Creative]:
         """The first wording that fits the limits; none if even the shortest is too long."""

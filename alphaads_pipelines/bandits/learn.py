@@ -1,7 +1,7 @@
 """From decisions and events to rewards, exactly once, in whatever order and however often they arrive.
 
 An impression is a pull, a click on a decision that was shown is a reward. Each counts once per decision, so an event
-delivered twice, or two clicks on one ad, change nothing. A decision that heard nothing for a day is closed.
+delivered twice, or two clicks on one ad, change nothing. A decision is closed a day after it was made.
 """
 
 from __future__ import annotations
@@ -12,18 +12,26 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 ATTRIBUTION_WINDOW = timedelta(hours=24)
-"""An event counts for a decision made so long ago at most."""
+"""An event counts if it happened so long after its decision at most."""
 
 _IMPRESSION, _CLICK = "impression", "click"
 
 
 @dataclass
 class _Open:
-    """What is known of one decision: its arm (once the decision itself arrived) and the kinds of event seen."""
+    """What is known of one decision: its arm and time, and the first event of each kind; `arm` is None, and `at` the
+    time of an event, until the decision itself arrives."""
 
-    arm: str | None = None
-    at: str = ""
-    seen: set[str] = field(default_factory=set)
+    arm: str | None
+    at: datetime
+    heard: dict[str, datetime] = field(default_factory=dict)
+
+    def counted(self) -> tuple[int, int]:
+        """(pulls, rewards); a click without its impression proves the impression."""
+        if self.arm is None:
+            return 0, 0
+        seen = {kind for kind, at in self.heard.items() if at - self.at <= ATTRIBUTION_WINDOW}
+        return int(bool(seen)), int(_CLICK in seen)
 
 
 class Learner:
@@ -44,48 +52,47 @@ class Learner:
         """
         rewards: dict[str, tuple[int, int]] = {}
         for decision in decisions:
-            entry = self._open.setdefault(str(decision["decision_id"]), _Open())
+            arm, at = str(decision["arm_id"]), datetime.fromisoformat(decision["decided_at"])
+            entry = self._open.setdefault(str(decision["decision_id"]), _Open(None, at))
             if entry.arm is None:
-                entry.arm, entry.at = str(decision["arm_id"]), str(decision["decided_at"])
-                _add(rewards, entry.arm, _counted(entry.seen))
+                entry.arm, entry.at = arm, at
+                _add(rewards, arm, entry.counted(), (0, 0))
         for event in events:
-            entry = self._open.setdefault(str(event["decision_id"]), _Open(at=str(event["occurred_at"])))
-            if event["kind"] in (_IMPRESSION, _CLICK) and event["kind"] not in entry.seen:
-                before = _counted(entry.seen)
-                entry.seen.add(str(event["kind"]))
+            if event["kind"] in (_IMPRESSION, _CLICK):
+                at = datetime.fromisoformat(event["occurred_at"])
+                entry = self._open.setdefault(str(event["decision_id"]), _Open(None, at))
+                before = entry.counted()
+                entry.heard[event["kind"]] = min(at, entry.heard.get(event["kind"], at))
                 if entry.arm is not None:
-                    _add(rewards, entry.arm, _minus(_counted(entry.seen), before))
+                    _add(rewards, entry.arm, entry.counted(), before)
         return {arm: counts for arm, counts in rewards.items() if any(counts)}
 
     def close(self, now: datetime) -> int:
-        """Forget decisions older than the attribution window; how many."""
-        limit = now - ATTRIBUTION_WINDOW
-        old = [key for key, entry in self._open.items() if datetime.fromisoformat(entry.at) < limit]
+        """Forget decisions older than the attribution window, and events that waited as long for theirs; how many."""
+        for entry in self._open.values():
+            entry.at = min(entry.at, now)  # whoever reports from the future waits no longer than others
+        old = [key for key, entry in self._open.items() if now - entry.at > ATTRIBUTION_WINDOW]
         for key in old:
             del self._open[key]
         return len(old)
 
     def state(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {key: [entry.arm, entry.at, sorted(entry.seen)] for key, entry in sorted(self._open.items())}
+        return {
+            key: [entry.arm, entry.at.isoformat(), {kind: at.isoformat() for kind, at in sorted(entry.heard.items())}]
+            for key, entry in sorted(self._open.items())
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """The learner that `state` describes; an empty state is a new one."""
         learner = cls()
-        learner._open = {key: _Open(arm, at, set(seen)) for key, (arm, at, seen) in state.items()}
+        for key, (arm, at, heard) in state.items():
+            times = {kind: datetime.fromisoformat(each) for kind, each in heard.items()}
+            learner._open[key] = _Open(arm, datetime.fromisoformat(at), times)
         return learner
 
 
-def _counted(seen: set[str]) -> tuple[int, int]:
-    """(pulls, rewards) of a decision: a click without its impression proves the impression."""
-    return int(bool(seen)), int(_CLICK in seen)
-
-
-def _minus(after: tuple[int, int], before: tuple[int, int]) -> tuple[int, int]:
-    return after[0] - before[0], after[1] - before[1]
-
-
-def _add(rewards: dict[str, tuple[int, int]], arm: str, counts: tuple[int, int]) -> None:
+def _add(rewards: dict[str, tuple[int, int]], arm: str, after: tuple[int, int], before: tuple[int, int]) -> None:
     pulls, won = rewards.get(arm, (0, 0))
-    rewards[arm] = (pulls + counts[0], won + counts[1])
+    rewards[arm] = (pulls + after[0] - before[0], won + after[1] - before[1])

@@ -115,7 +115,7 @@ def learn_policy(
         if publish_document_in(connection, LEARNER, {"open": learner.state(), "offsets": until}, now) != seen + 1:
             raise WriteConflict("another run taught the policy meanwhile; this one changed nothing")
         version = publish_document_in(connection, POLICY, document, now)
-    delta_version = _append(lake, policy, list(rewards), version, now)
+    delta_version = _write_history(lake, policy, version, now)
     pulls, won = (sum(each[place] for each in rewards.values()) for place in (0, 1))
     return Learned(version, len(decisions), len(events), odd + odder, pulls, won, delta_version, until)
 
@@ -126,7 +126,7 @@ def _news(
     """Records since `offsets` that have the fields, where they end, and how many do not have them."""
     ends, lows, read = stream.end_offsets(topic), stream.low_offsets(topic), offsets.get(topic, {})
     ranges = [
-        OffsetRange(topic, partition, max(read.get(str(partition), 0), lows[partition]), end)
+        OffsetRange(topic, partition, min(max(read.get(str(partition), 0), lows[partition]), end), end)
         for partition, end in sorted(ends.items())
     ]
     records, malformed = [], 0
@@ -139,24 +139,29 @@ def _news(
 
 
 def _parsed(value: bytes, fields: tuple[str, ...]) -> dict[str, Any] | None:
-    """The record, if its fields are there, the last of them an RFC 3339 time with its offset."""
+    """The record, if its fields are there as texts, the last of them an RFC 3339 time with its offset."""
     try:
         record = orjson.loads(value)
-        named = {name: str(record[name]) for name in fields}
-        return named if datetime.fromisoformat(named[fields[-1]]).tzinfo else None
-    except (orjson.JSONDecodeError, TypeError, KeyError, ValueError):
+        named = {name: record[name] for name in fields}
+        is_whole = all(isinstance(each, str) for each in named.values())
+        return named if is_whole and datetime.fromisoformat(named[fields[-1]]).tzinfo else None
+    except (TypeError, KeyError, ValueError):
         return None
 
 
-def _append(lake: Lake, policy: ThompsonPolicy, arms: list[str], version: int, now: datetime) -> int | None:
-    """The history of posteriors, for people: arms that learned something in this version."""
-    if not arms:
+def _write_history(lake: Lake, policy: ThompsonPolicy, version: int, now: datetime) -> int | None:
+    """The history of posteriors, for people: arms whose counts are not those last written.
+
+    It is compared with the lake, not told what is new, so that the next run writes what a crash left out.
+    """
+    newest = pl.col("pulls", "rewards").sort_by("version").last()
+    held = lake.scan(BANDIT_POLICY).filter(pl.col("policy") == policy.name).group_by("arm_id").agg(newest).collect()
+    written = {arm: [pulls, rewards] for arm, pulls, rewards in held.iter_rows()}
+    rows = [
+        (policy.name, version, arm, *policy.posterior(arm), *counts, now)
+        for arm, counts in policy.state()["arms"].items()
+        if written.get(arm) != counts
+    ]
+    if not rows:
         return None
-    counts = policy.state()["arms"]
-    rows = []
-    for arm in sorted(arms):
-        alpha, beta = policy.posterior(arm)
-        pulls, rewards = counts[arm]
-        values = (policy.name, version, arm, alpha, beta, pulls, rewards, now)
-        rows.append(dict(zip(BANDIT_POLICY.column_names, values, strict=True)))
-    return lake.append(BANDIT_POLICY, pl.DataFrame(rows, schema=polars_schema(BANDIT_POLICY)))
+    return lake.append(BANDIT_POLICY, pl.DataFrame(rows, schema=polars_schema(BANDIT_POLICY), orient="row"))

@@ -55,10 +55,7 @@ class Spool:
             self._close()
         if self._file is None:
             self._path.mkdir(parents=True, exist_ok=True)
-            name = self._path / f"{os.getpid()}-{uuid.uuid4().hex}{_SUFFIX}"
-            self._file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_SH)  # marks the segment as still written to
-            self._size = 0
+            self._file, self._size = _open_segment(self._path), 0
         return self._file
 
     def _close(self) -> None:
@@ -70,6 +67,21 @@ class Spool:
         """End the open segment."""
         with self._lock:
             self._close()
+
+
+def _open_segment(path: Path) -> int:
+    """A new segment, under its final name only once its lock says that it is written to: else a forwarder might take
+    it for an ended one and remove it."""
+    segment = path / f"{os.getpid()}-{uuid.uuid4().hex}{_SUFFIX}"
+    opening = segment.with_suffix(".opening")
+    file = os.open(opening, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        opening.rename(segment)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def forward(path: Path, stream: Stream, topic: str) -> int:

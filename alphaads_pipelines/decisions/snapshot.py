@@ -36,9 +36,10 @@ class Snapshot:
     ----------
     profiles: shard -> subject id -> state bytes.
     pointers: shard -> publication that the shard is seen at.
-    creatives: approved creatives, as published.
+    creatives: as published; a decision takes the approved ones only.
     policy: the bandit policy; policy_version its published version.
     complete_until: everything that intake saw before is in here; None before anything was published.
+    key_generation: how often keys had been destroyed; people erased since then must not be served on.
     """
 
     profiles: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Snapshot:
     policy_version: int = 0
     creatives_version: int = 0
     complete_until: datetime | None = None
+    key_generation: int = 0
 
     @property
     def version(self) -> str:
@@ -87,7 +89,6 @@ class SnapshotReader:
     def __init__(self, engine: Engine, poll_s: float = 0.2, consumer: str = "posts") -> None:
         self._engine, self._poll_s, self._consumer = engine, poll_s, consumer
         self._snapshot = Snapshot()
-        self._generation = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
 
@@ -128,7 +129,9 @@ class SnapshotReader:
             DATA_AGE_SECONDS.set(self._snapshot.age_s(datetime.now(UTC)))
 
     def _next(self, connection: Connection) -> Snapshot:
-        old = self._forget_erased(connection)
+        generation = connection.execute(sa.select(_GENERATION.c.generation)).scalar() or 0
+        # Whoever was erased since the last look leaves no trace: everything is read anew.
+        old = self._snapshot if generation == self._snapshot.key_generation else Snapshot()
         pointers = {row.shard: row.publish_seq for row in connection.execute(sa.select(_PUBLISHED))}
         moved = [shard for shard, seq in pointers.items() if old.pointers.get(shard, 0) != seq]
         profiles = dict(old.profiles)
@@ -136,15 +139,7 @@ class SnapshotReader:
             profiles[shard] = self._profiles(connection, shard, old)
         creatives, creatives_version, policy, policy_version = self._documents(connection, old)
         complete = self._complete_until(connection)
-        return Snapshot(profiles, pointers, creatives, policy, policy_version, creatives_version, complete)
-
-    def _forget_erased(self, connection: Connection) -> Snapshot:
-        """An empty snapshot when a key was destroyed since the last look: an erased person must not be served on."""
-        generation = connection.execute(sa.select(_GENERATION.c.generation)).scalar() or 0
-        if generation == self._generation:
-            return self._snapshot
-        self._generation = generation
-        return Snapshot()
+        return Snapshot(profiles, pointers, creatives, policy, policy_version, creatives_version, complete, generation)
 
     def _profiles(self, connection: Connection, shard: int, old: Snapshot) -> Mapping[str, bytes]:
         seen = old.pointers.get(shard, 0)

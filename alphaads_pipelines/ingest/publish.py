@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.ledger import Ledger
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table, transaction, upsert
+from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
 
 _LIVE = ("subject_id", "shard", "state")
 
@@ -74,11 +74,11 @@ def publish_document(engine: Engine, name: str, document: Mapping[str, Any], now
 def publish_document_in(connection: Connection, name: str, document: Mapping[str, Any], now: datetime) -> int:
     """The same inside the caller's transaction."""
     documents = sql_table("published_documents")
-    query = sa.select(documents.c.version).where(documents.c.name == name)
-    version = int(connection.execute(query).scalar() or 0) + 1
-    row = {"name": name, "version": version, "document": dict(document), "published_at": now}
-    upsert(connection, "published_documents", [row])
-    return version
+    # The database counts, under the row's lock: of two that publish at once each gets a version of its own.
+    insert_ignore(connection, documents.name, [{"name": name, "version": 0, "document": {}, "published_at": now}])
+    counted = documents.update().where(documents.c.name == name).values(version=documents.c.version + 1)
+    moved = counted.values(document=dict(document), published_at=now).returning(documents.c.version)
+    return int(connection.execute(moved).scalar_one())
 
 
 def read_document(engine: Engine, name: str) -> tuple[int, dict[str, Any]]:

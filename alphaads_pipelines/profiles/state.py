@@ -60,9 +60,12 @@ def encode(state: ProfileState) -> bytes:
 def decode(state: bytes) -> ProfileState:
     """Read `encode`'s bytes. Raises SchemaMismatch."""
     try:
-        return _decoder.decode(state)
+        held = _decoder.decode(state)
     except msgspec.MsgspecError as error:
         raise SchemaMismatch("a profile state cannot be read") from error
+    if held.format != FORMAT:
+        raise SchemaMismatch(f"a profile state has format {held.format}; this code reads {FORMAT}")
+    return held
 
 
 def add_hour(state: ProfileState, hour: int, counts: list[int], sign: int = 1) -> list[int]:

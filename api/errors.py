@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -28,7 +33,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AlphaAdsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
@@ -44,9 +48,15 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    places = sorted({".".join(str(part) for part in each["loc"] if isinstance(part, str)) for each in error.errors()})
+    places = sorted({_place(each) for each in error.errors()})
     known = [place for place in places if place.replace(".", "").replace("_", "").isalnum()][:10]
-    return answer(request, 422, "invalid_request", f"wrong or missing: {', '.join(known) or 'the request'}")
+    return answer(request, 422, "invalid_request", f"wrong, missing or unknown: {', '.join(known) or 'the request'}")
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    """Where the error is, in our names; an unknown field's name is the caller's, so its place stands for it."""
+    where = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
+    return ".".join(part for part in where if isinstance(part, str))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -57,6 +67,9 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return answer(request, error.status_code, code, messages.get(error.status_code, "the request was refused"), headers)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _log.error("unexpected error", error=type(error).__name__, exc_info=error)
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a bug. Its message is not even logged: it may hold what the caller sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    _log.error("unexpected error", error=type(error).__name__, places=places)
     return answer(request, 500, "error", "something is wrong on our side")

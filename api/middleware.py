@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alphaads_pipelines.telemetry import REQUEST_SECONDS, REQUESTS, new_correlation_id
+from api import errors
 
 MOST_BODY_BYTES = 5 * 1024 * 1024
 _WELL_FORMED = re.compile(rb"[0-9a-fA-F-]{16,36}")
@@ -58,10 +60,18 @@ class EveryRequest:
         answer = _Answer(send, scope["path"], self._extra, correlation_id)
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
-            await self._app(scope, _limited(scope, receive), answer)
+            await self._answered(scope, _limited(scope, receive), answer)
         route = getattr(scope.get("route"), "path", "none")
         REQUESTS.labels(route, str(answer.status)).inc()
         REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+
+    async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:  # here, so that this answer has its headers, too
+            if answer.has_started:
+                raise
+            await errors.unexpected(Request(scope), error)(scope, receive, answer)
 
 
 def _correlation_id(headers: Mapping[bytes, bytes]) -> str:
@@ -96,9 +106,10 @@ class _Answer:
             (b"content-security-policy", _DOCS_CSP if path.startswith(("/api/docs", "/api/redoc")) else _CSP),
         )
         self.status = 500
+        self.has_started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self.has_started = message["status"], True
             message["headers"] = [*message.get("headers", []), *self._extra, *self._own]
         await self._send(message)

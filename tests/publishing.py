@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from alphaads_pipelines.creatives.campaigns import sample_briefs
-from alphaads_pipelines.creatives.rows import creative_rows, creatives_document
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.ingest.heartbeat import Heartbeat
 from alphaads_pipelines.ingest.publish import publish_document
+from alphaads_pipelines.pipeline.advertising import refresh_creatives
 from alphaads_pipelines.pipeline.microbatch import MicroBatch
 from alphaads_pipelines.pipeline.stages import STAGES
 from alphaads_pipelines.wiring import Wiring
@@ -40,7 +40,5 @@ def publish_everything(wiring: Wiring, posts: int = 200, authors: int = 30) -> N
     now = datetime.now(UTC)
     ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
     wiring.ledger.note_idle(ends, now)
-    generator = TemplateGenerator()
-    creatives = [creative for brief in sample_briefs() for creative in generator.generate(brief)]
-    publish_document(wiring.engine, "creatives", creatives_document(creative_rows(creatives, now)), now)
+    refresh_creatives(wiring.lake, wiring.engine, TemplateGenerator(), sample_briefs(), now)
     publish_document(wiring.engine, "policy", {"policy": "thompson", "state": {}}, now)

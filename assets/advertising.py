@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from dagster import MaterializeResult, ResourceParam, asset
+from dagster import AssetCheckResult, MaterializeResult, ResourceParam, asset
 
+from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY
 from alphaads_pipelines.wiring import Wiring
-from assets.reporting import markdown_table
+from assets.reporting import markdown_table, schema_checks, schema_result
 
 GROUP = "advertising"
 _SHOWN = 10
 
 
-@asset(name=AD_CREATIVES.name, description=AD_CREATIVES.doc, group_name=GROUP, kinds={"deltalake", "jinja"})
-def ad_creatives(wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
+@asset(
+    name=AD_CREATIVES.name,
+    description=AD_CREATIVES.doc,
+    group_name=GROUP,
+    kinds={"deltalake", "jinja"},
+    check_specs=schema_checks(AD_CREATIVES),
+)
+def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Write creatives for every campaign and emotion, moderate them, publish them for the API."""
     from alphaads_pipelines.creatives.campaigns import sample_briefs
     from alphaads_pipelines.creatives.registry import GENERATORS
     from alphaads_pipelines.pipeline.advertising import refresh_creatives
 
     generator = GENERATORS.load("templates")()
-    done = refresh_creatives(wiring.lake, wiring.engine, generator, sample_briefs(), datetime.now(UTC))
+    try:
+        done = refresh_creatives(wiring.lake, wiring.engine, generator, sample_briefs(), datetime.now(UTC))
+    except SchemaMismatch as error:
+        yield schema_result(AD_CREATIVES, [str(error)])
+        raise
+    yield schema_result(AD_CREATIVES)
     shown = done.rows.select("campaign_id", "emotion", "headline", "body").head(_SHOWN).rows()
-    return MaterializeResult(
+    yield MaterializeResult(
         metadata={
             "dagster/row_count": done.rows.height,
             "approved": done.rows.filter(done.rows["moderation"] == "approved").height,
@@ -40,22 +53,28 @@ def ad_creatives(wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
     group_name=GROUP,
     kinds={"deltalake", "numpy"},
     deps=[AD_CREATIVES.name],
+    check_specs=schema_checks(BANDIT_POLICY),
 )
-def bandit_policy(wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
+def bandit_policy(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Teach the policy what decisions and events say since the last time, exactly once, and publish it."""
     from alphaads_pipelines.pipeline.advertising import learn_policy
 
     settings = wiring.settings
-    learned = learn_policy(
-        wiring.stream,
-        wiring.lake,
-        wiring.engine,
-        decisions_topic=settings.decisions_topic,
-        events_topic=settings.events_topic,
-        now=datetime.now(UTC),
-    )
+    try:
+        learned = learn_policy(
+            wiring.stream,
+            wiring.lake,
+            wiring.engine,
+            decisions_topic=settings.decisions_topic,
+            events_topic=settings.events_topic,
+            now=datetime.now(UTC),
+        )
+    except SchemaMismatch as error:
+        yield schema_result(BANDIT_POLICY, [str(error)])
+        raise
+    yield schema_result(BANDIT_POLICY)
     rows = [(topic, *each) for topic, ends in learned.offsets.items() for each in ends.items()]
-    return MaterializeResult(
+    yield MaterializeResult(
         metadata={
             "published_version": learned.version,
             "decisions": learned.decisions,

@@ -37,6 +37,14 @@ def schema_checks(*tables: Table) -> list[AssetCheckSpec]:
     return [AssetCheckSpec(SCHEMA_CHECK, asset=table.name, blocking=True, description=doc) for table in tables]
 
 
+def schema_result(table: Table, problems: Sequence[str] = ()) -> AssetCheckResult:
+    """What the blocking check of a table found."""
+    shown = {"problems": MetadataValue.md("\n".join(f"- {each}" for each in problems))} if problems else {}
+    return AssetCheckResult(
+        asset_key=AssetKey(table.name), check_name=SCHEMA_CHECK, passed=not problems, metadata=shown
+    )
+
+
 def materialised(
     report: StepReport, tables: Sequence[Table], extra: Mapping[str, RawMetadataValue] | None = None
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
@@ -47,13 +55,7 @@ def materialised(
     SchemaMismatch: a check failed; nothing was written, and nothing downstream runs.
     """
     for table in tables:
-        problems = report.tables[table.name].problems
-        yield AssetCheckResult(
-            asset_key=AssetKey(table.name),
-            check_name=SCHEMA_CHECK,
-            passed=not problems,
-            metadata={"problems": MetadataValue.md("\n".join(f"- {each}" for each in problems))} if problems else {},
-        )
+        yield schema_result(table, report.tables[table.name].problems)
     if report.problems:
         raise SchemaMismatch("; ".join(report.problems))
     for table in tables:

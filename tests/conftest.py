@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,10 @@ from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import configure_logging
 from alphaads_pipelines.wiring import Wiring, wired
 
-pytest_plugins = ["tests.servers_plugin"]
+if TYPE_CHECKING:
+    from alphaads_pipelines.runtime.once import InProcess
+
+pytest_plugins = ["tests.databases_plugin", "tests.servers_plugin"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -39,4 +43,15 @@ def settings(tmp_path: Path) -> Settings:
 def wiring(settings: Settings) -> Iterator[Wiring]:
     """The domain objects of an empty embedded home."""
     with wired(settings) as built:
+        yield built
+
+
+@pytest.fixture
+def jobs(wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
+    """The jobs of that home, run in this process against its own Dagster instance."""
+    from alphaads_pipelines.runtime.once import in_process
+
+    for name, value in wiring.settings.dagster_environment.items():
+        monkeypatch.setenv(name, value)  # opening an instance exports these; the next test must not see them
+    with in_process(wiring) as built:
         yield built

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
@@ -20,6 +21,8 @@ Resume = Annotated[
     typer.Option("--resume-after-loss", metavar="BATCH", help="Give up offsets that retention removed, and go on."),
 ]
 Retry = Annotated[str | None, typer.Option("--retry", metavar="BATCH", help="Try a failed batch again.")]
+_COUNTS = ("read", "accepted", "rejected", "duplicates")
+_WAITING_FOR_A_PERSON = frozenset({"failed", "lost"})
 _COLOURS = {"committed": "green", "running": "cyan", "planned": "blue", "failed": "red", "lost": "red"}
 
 
@@ -41,16 +44,18 @@ def _row(batch: Batch) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    table = Table("batch", "state", "attempt", "hour", "offsets", "read", "accepted", "rejected", "duplicates", "error")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("batch", "state", "try", "hour", *_COUNTS):
+        table.add_column(name, no_wrap=True, justify="right" if name in _COUNTS else "left")
     for row in rows:
-        offsets = ", ".join(f"{name} {start}..{end}" for name, (start, end) in row["offsets"].items())
-        colour = _COLOURS.get(row["state"], "white")
-        numbers = [
-            "" if row[name] is None else str(row[name]) for name in ("read", "accepted", "rejected", "duplicates")
-        ]
-        state = f"[{colour}]{row['state']}[/]"
-        table.add_row(row["batch"], state, str(row["attempt"]), row["hour"], offsets, *numbers, row["error"] or "")
+        numbers = ["" if row[name] is None else f"{row[name]:,}" for name in _COUNTS]
+        state = f"[{_COLOURS.get(row['state'], 'white')}]{row['state']}[/]"
+        table.add_row(row["batch"], state, str(row["attempt"]), row["hour"], *numbers)
     out.print(table)
+    for row in rows:
+        if row["state"] in _WAITING_FOR_A_PERSON:
+            offsets = ", ".join(f"{name} {start}..{end}" for name, (start, end) in row["offsets"].items())
+            out.print(f"{row['batch']} {row['state']}, {row['error']}: {offsets}", soft_wrap=True)
 
 
 def _act(wiring: Wiring, resume_after_loss: str | None, retry: str | None) -> None:

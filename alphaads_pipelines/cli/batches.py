@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
@@ -44,7 +43,7 @@ def _row(batch: Batch) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("batch", "state", "try", "hour", *_COUNTS):
         table.add_column(name, no_wrap=True, justify="right" if name in _COUNTS else "left")
     for row in rows:

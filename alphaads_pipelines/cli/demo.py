@@ -16,7 +16,7 @@ from rich.table import Table
 from alphaads_pipelines.cli.console import FAILED, emit, err, exit_codes, load_settings, out, progress
 from alphaads_pipelines.cli.ingest import ingest_file
 from alphaads_pipelines.cli.options import JsonOutput, LogJson
-from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
 from alphaads_pipelines.tables import LAKE_TABLES
 from alphaads_pipelines.telemetry import correlation, new_correlation_id
 from alphaads_pipelines.wiring import Wiring, wired
@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from alphaads_pipelines.runtime.once import Summary
 
 SAMPLES = Path(__file__).resolve().parents[1] / "ingest" / "samples"
-_NEXT = {
-    "up": "everything live: API, metrics, Dagster UI",
-    "batches": "what was planned, and what became of it",
-    "doctor": "is this installation well?",
-}
 Inputs = Annotated[
     list[Path] | None,
-    typer.Option("--input", "-i", exists=True, dir_okay=False, help="JSON lines, gzip accepted; may be given again."),
+    typer.Option(
+        "--input", "-i", exists=True, dir_okay=False, metavar="FILE...", help="JSON lines, gzip accepted; one or more."
+    ),
 ]
+# A shell expands `--input *.jsonl` to one option value and the rest as arguments.
+MoreInputs = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False, hidden=True, metavar="")]
 PlatformOption = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads --input holds: x, generic.")]
 
 
@@ -125,14 +124,26 @@ def _show(answer: dict[str, Any], wiring: Wiring) -> None:
     out.print(f"       the Delta tables lie in {wiring.settings.lake_path}", soft_wrap=True)
 
 
+def _files(inputs: list[Path] | None, more: list[Path] | None) -> list[Path]:
+    """Which files to take in. Raises InvalidRequest if some are given without --input."""
+    if inputs:
+        return [*inputs, *(more or [])]
+    if more:
+        raise InvalidRequest("files are given after --input")
+    err.print("no --input: using the SYNTHETIC sample posts that come with this project", style="dim")
+    return sorted(SAMPLES.glob("*.jsonl*"))
+
+
 def run(
-    inputs: Inputs = None, platform: PlatformOption = "generic", as_json: JsonOutput = False, log_json: LogJson = False
+    inputs: Inputs = None,
+    more: MoreInputs = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False, hidden=True, metavar="")]
+    platform: PlatformOption = "generic",
+    as_json: JsonOutput = False,
+    log_json: LogJson = False,
 ) -> None:
     """Take posts in (synthetic ones that we wrote, or --input FILES), run every asset, serve one decision."""
     with exit_codes(), wired(load_settings(log_json=log_json, quiet=True)) as wiring:
-        files = inputs or sorted(SAMPLES.glob("*.jsonl*"))
-        if not inputs:
-            err.print("no --input: using the SYNTHETIC sample posts that come with this project", style="dim")
+        files = _files(inputs, more)
         with progress() as display:
             read, produced = _take_in(wiring, files, platform, display)
             summary = _run_batches(wiring, display)

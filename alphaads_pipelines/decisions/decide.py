@@ -119,7 +119,7 @@ def _reason(mood: str | None, known: bool, eligible: int, propensity: float, pol
     if mood:
         why = f"The leading emotion of this profile (half-life {HALF_LIFE_HOURS:.0f} h) is {mood}"
     elif known:
-        why = "This profile gives no emotion yet, so nothing is personalised"
+        why = "This profile shows no emotion now, so nothing is personalised"
     else:
         why = "There is no profile, so nothing is personalised"
     return f"{why}; {eligible} approved creatives fit, and {policy} drew this one with probability {propensity:.2f}."

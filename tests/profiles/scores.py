@@ -1,0 +1,58 @@
+"""Scored posts for tests of profiles: what a fold reads of them, made by hand or by hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+from hypothesis import strategies as st
+
+from alphaads_pipelines.stores.base import polars_schema
+from alphaads_pipelines.tables import EMOTIONS, POST_SCORES
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One scored post; `sentiment` None stands for a text that no sentiment could be told of."""
+
+    subject_id: str = "ada"
+    created_at: datetime = NOON
+    sentiment: str | None = "positive"
+    sentiment_positive: float | None = 0.75
+    sentiment_negative: float | None = 0.25
+    emotion: str | None = "joy"
+    language: str | None = "en"
+    platform: str = "x"
+    version: int = 0
+    shard: int = 3
+
+
+def frame(posts: Iterable[Scored]) -> pl.DataFrame:
+    """The posts as rows of `post_scores`, with the columns that a fold reads."""
+    declared = polars_schema(POST_SCORES)
+    schema = {name: declared[name] for name in Scored.__dataclass_fields__}
+    return pl.DataFrame([astuple(post) for post in posts], schema=schema, orient="row")
+
+
+@st.composite
+def scored_posts(draw: st.DrawFn) -> Scored:
+    """Any post of three people within some days before or after 1970 or 2026."""
+    start = draw(st.sampled_from((NOON, datetime(1970, 1, 1, tzinfo=UTC))))
+    subject = draw(st.integers(0, 2))
+    has_sentiment = draw(st.booleans())
+    positive = draw(st.integers(0, 100)) / 100
+    return Scored(
+        subject_id=f"subject-{subject}",
+        created_at=start + timedelta(seconds=draw(st.integers(-200_000, 200_000))),
+        sentiment="neutral" if has_sentiment else None,
+        sentiment_positive=positive if has_sentiment else None,
+        sentiment_negative=round((1 - positive) / 2, 4) if has_sentiment else None,
+        emotion=draw(st.sampled_from((None, *EMOTIONS))),
+        language=draw(st.sampled_from((None, "en", "es", "de"))),
+        platform=draw(st.sampled_from(("x", "generic", "facebook"))),
+        shard=subject,
+    )

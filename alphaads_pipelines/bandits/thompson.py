@@ -46,12 +46,13 @@ class ThompsonPolicy(Policy):
 
     def update(self, rewards: Mapping[str, tuple[int, int]]) -> None:
         """Add {arm: (pulls, rewards)}. Raises InvalidRequest when an arm has more rewards than pulls."""
+        summed = {}
         for arm, (pulls, rewarded) in rewards.items():
             held = self._counts.get(arm, [0, 0])
-            summed = [held[0] + pulls, held[1] + rewarded]
-            if not 0 <= summed[1] <= summed[0]:
+            summed[arm] = [held[0] + pulls, held[1] + rewarded]
+            if not 0 <= summed[arm][1] <= summed[arm][0]:
                 raise InvalidRequest("an arm cannot have more rewards than pulls")
-            self._counts[arm] = summed
+        self._counts |= summed
 
     def state(self) -> dict[str, Any]:
         """{"arms": {arm: [pulls, rewards]}}."""

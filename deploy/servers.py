@@ -374,20 +374,19 @@ def _up(names: Sequence[str]) -> None:
             sys.stdout.write(f"{server.setting}={server.url}\n")
             sys.stdout.flush()
         sys.stderr.write("running; Ctrl-C stops them\n")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            signal.pause()
-        except KeyboardInterrupt:
-            sys.stderr.write("stopping\n")
+        signal.pause()
 
 
 def main() -> None:
     """`up NAME...` runs servers until Ctrl-C; `fetch NAME...` only makes them available."""
     parser = argparse.ArgumentParser(prog="python -m deploy.servers", description=main.__doc__)
     parser.add_argument("action", choices=("up", "fetch"))
-    parser.add_argument("names", nargs="*", choices=[*SERVERS, []], help=f"default: {' '.join(SERVERS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SERVERS)}; default: all")
     arguments = parser.parse_args()
     names = arguments.names or list(SERVERS)
+    if unknown := sorted(set(names) - set(SERVERS)):
+        parser.error(f"unknown server {', '.join(unknown)}; known: {', '.join(SERVERS)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if arguments.action == "up":
             _up(names)
@@ -396,6 +395,8 @@ def main() -> None:
                 SERVERS[name].fetch()
     except CannotStart as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
 
 
 if __name__ == "__main__":

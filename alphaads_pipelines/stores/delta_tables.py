@@ -16,6 +16,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import ColumnProperties as ParquetColumn
@@ -36,6 +38,7 @@ CHECKPOINT_EVERY = 100
 ROW_GROUP_ROWS = 32_768
 UNIQUE_TYPES = frozenset({"binary", "float64"})
 """Columns whose values hardly repeat: a dictionary would only make them larger."""
+_MISREAD = frozenset("%[]*?=^|\\")
 _PLACE_COLUMNS = ("stream_partition", "stream_offset", "batch_seq")
 _DELTA_TYPES: dict[ColumnType, str] = {
     "bool": "boolean",
@@ -140,6 +143,25 @@ def _why(error: Exception) -> str:
     return "the disk is full" if full else f"the lake's storage failed ({type(error).__name__})"
 
 
+class _Table(DeltaTable):
+    """A Delta table whose files go by the names that they have on disk: delta-rs writes `%20` for a space."""
+
+    def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
+        """As in DeltaTable."""
+        uris = super().file_uris(*args, **kwargs)
+        return [unquote(uri) if uri.startswith("/") else uri for uri in uris]
+
+
+def _checked(root: str) -> str:
+    """A local `root` as an absolute path. Raises ConfigurationError where delta-rs or a reader would misread it."""
+    if "://" in root:
+        return root
+    path = str(Path(root).absolute())
+    if found := sorted(set(path) & _MISREAD):
+        raise ConfigurationError(f"the lake's folder has {' '.join(found)} in its path; choose one without")
+    return path
+
+
 class Handles:
     """Open Delta tables of this process, reused so that a call reads only what the log gained since the last one.
 
@@ -148,7 +170,7 @@ class Handles:
     """
 
     def __init__(self, root: str | Path, storage_options: dict[str, str] | None) -> None:
-        self._root = str(root) if "://" in str(root) else str(Path(root).absolute())
+        self._root = _checked(str(root))
         self._storage_options = storage_options
         self._pid = os.getpid()
         self._idle: dict[str, list[DeltaTable]] = {}
@@ -160,7 +182,7 @@ class Handles:
     def open(self, table: Table, version: int | None = None) -> DeltaTable | None:
         """A handle of the caller's own, as of `version`; None if there is no table yet."""
         try:
-            return DeltaTable(self.uri(table), version=version, storage_options=self._storage_options)
+            return _Table(self.uri(table), version=version, storage_options=self._storage_options)
         except TableNotFoundError:
             return None
 
@@ -199,7 +221,7 @@ class Handles:
         return handle
 
     def _create(self, table: Table) -> DeltaTable:
-        return DeltaTable.create(
+        return _Table.create(
             self.uri(table),
             Schema([_field(table, name) for name in table.column_names]),
             mode="ignore",

@@ -22,6 +22,7 @@ from alphaads_pipelines.schema import Privacy, Table
 from alphaads_pipelines.stores import delta_tables
 from alphaads_pipelines.stores.delta import DeltaLake, slice_filter, slice_predicate
 from alphaads_pipelines.stores.delta_tables import Handles, translated
+from alphaads_pipelines.stores.readers import read_duckdb
 from alphaads_pipelines.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from tests.stores.lake_rows import OTHER_DAY, frame, no_guard, places, post_slice, posts
 
@@ -114,6 +115,23 @@ def test_a_stored_column_may_be_read_by_a_uri_as_by_a_path(root: Path) -> None:
     assert places(DeltaLake(root).scan(RAW_POSTS)) == places(lake.scan(RAW_POSTS)) == [(3, 0, 3)]
     assert places(lake.read_slice(RAW_POSTS, post_slice(3, {0: (3, 4)}))) == [(3, 0, 3)]
     assert Handles("s3://bucket/lake/", {"region": "x"}).uri(RAW_POSTS) == "s3://bucket/lake/raw_posts"
+
+
+def test_a_folder_may_have_a_name_that_urls_quote(tmp_path: Path) -> None:
+    lake = DeltaLake(tmp_path / "José's data, #{1}", tidy_after_files=4)
+    for seq in range(20):
+        write_post(lake, seq)
+    lake.maintain(RAW_POSTS, retention_hours=1)
+    assert all(Path(path).exists() for path in lake.files(RAW_POSTS))
+    assert places(lake.scan(RAW_POSTS)) == [(seq, 0, seq) for seq in range(20)]
+    assert lake.read_slice(RAW_POSTS, post_slice(3, {0: (3, 4)})).height == 1
+    assert read_duckdb(tmp_path / "José's data, #{1}", "raw_posts").aggregate("count(*)").fetchall() == [(20,)]
+
+
+@pytest.mark.parametrize("name", ["run=3", "copy[1]", "100%", "a*", "a|b"])
+def test_a_folder_that_would_be_misread_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="in its path"):
+        DeltaLake(tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest, NotFound
 from alphaads_pipelines.schema import Table
+from alphaads_pipelines.stores import delta_merge
 from alphaads_pipelines.stores.base import polars_schema
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.readers import read_duckdb, read_pandas, read_polars
@@ -38,7 +39,7 @@ def test_every_table_reads_alike_in_all_three(root: Path, table: Table) -> None:
     rows = frame(table, [{}])
     DeltaLake(root).append(table, rows)
     assert read_polars(root, table.name).collect().equals(rows)
-    assert pl.from_pandas(read_pandas(root, table.name)).select(table.column_names).height == 1
+    assert pl.from_pandas(read_pandas(root, table.name)).cast(dict(polars_schema(table))).equals(rows)
     relation = read_duckdb(root, table.name)
     assert relation.columns == list(table.column_names)
     assert relation.fetchall() == rows.rows()
@@ -106,7 +107,7 @@ def test_unknown_tables_columns_and_versions_are_said(filled: Path) -> None:
         read_duckdb("s3://bucket/lake", "raw_posts")
 
 
-def test_columns_younger_than_the_files_are_null(root: Path) -> None:
+def test_columns_younger_than_the_files_are_null(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     older = Table(
         POST_SCORES.name, "lake", "", POST_SCORES.columns[:-1], POST_SCORES.key, partition_by=POST_SCORES.partition_by
     )
@@ -115,4 +116,11 @@ def test_columns_younger_than_the_files_are_null(root: Path) -> None:
     assert read_polars(root, "post_scores", columns=["model_version"]).collect().rows() == [(None,)]
     assert read_duckdb(root, "post_scores", columns=["model_version", "tier"]).fetchall() == [(None, "x")]
     lake.append(POST_SCORES, frame(POST_SCORES, [{}]))
-    assert sorted(read_duckdb(root, "post_scores", columns=["model_version"]).fetchall(), key=str) == [("x",), (None,)]
+    for _ in ("files of both kinds", "merged"):
+        assert read_polars(root, "post_scores", columns=["model_version"]).null_count().collect().item() == 1
+        assert read_pandas(root, "post_scores")["model_version"].isna().sum() == 1
+        values = read_duckdb(root, "post_scores", columns=["model_version"]).fetchall()
+        assert sorted(values, key=str) == [("x",), (None,)]
+        monkeypatch.setattr(delta_merge, "FANOUT", 2)
+        lake.maintain(POST_SCORES, retention_hours=0)
+    assert len(lake.files(POST_SCORES)) == 1

@@ -27,7 +27,7 @@ def accepted_and_rejected_posts(
     """Read exactly the batch's offsets, unseal, normalise; first write of a post wins; rejects keep their reason."""
     report = batch_run.step(Stage.ACCEPT, hours_of(context))
     if len(report.correlation_ids) == 1:  # a run of one intake is found by that intake's id
-        context.instance.add_run_tags(context.run_id, {CORRELATION_TAG: report.correlation_ids[0]})
+        context.instance.add_run_tags(context.run.run_id, {CORRELATION_TAG: report.correlation_ids[0]})
     yield from materialised(report, [RAW_POSTS, REJECTED_POSTS])
 
 

@@ -1,0 +1,138 @@
+"""The jobs beside the micro-batch: creatives and policy, integrity checks, upkeep."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from dagster import AssetCheckKey, AssetKey, ExecuteInProcessResult
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from alphaads_pipelines.ingest.publish import read_document
+from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.stores.relational import sql_table, transaction
+from alphaads_pipelines.streams.base import Record
+from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES
+from assets import names
+from tests.equality import fingerprint
+from tests.planning import take_in
+
+PASSED, FAILED = AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED
+
+
+def _execute(jobs: InProcess, job: str) -> ExecuteInProcessResult:
+    definition = jobs.definitions.get_repository_def().get_job(job)
+    return definition.execute_in_process(instance=jobs.instance, raise_on_error=False)
+
+
+def _checks(jobs: InProcess) -> dict[str, Any]:
+    assert _execute(jobs, names.INTEGRITY).success
+    latest = {}
+    for name in ("gaps", "duplicates", "freshness"):
+        key = AssetCheckKey(AssetKey("published"), name)
+        [record] = jobs.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        latest[name] = record.status
+    return latest
+
+
+def _metadata(jobs: InProcess, asset: str) -> dict[str, Any]:
+    event = jobs.instance.get_latest_materialization_event(AssetKey(asset))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+
+def test_integrity_passes_over_what_was_published_whole(jobs: InProcess) -> None:
+    take_in(jobs.wiring)
+    run_until_idle(jobs.wiring)
+    take_in(jobs.wiring, seed=2)
+    run_until_idle(jobs.wiring)
+    assert _checks(jobs) == {"gaps": PASSED, "duplicates": PASSED, "freshness": PASSED}
+
+
+def test_before_anything_is_published_only_freshness_fails(jobs: InProcess) -> None:
+    assert _checks(jobs) == {"gaps": PASSED, "duplicates": PASSED, "freshness": FAILED}
+
+
+@pytest.mark.parametrize(("moved", "broken"), [(1, "gaps"), (-1, "duplicates")])
+def test_a_range_that_is_not_where_the_last_one_ended_fails_its_check(jobs: InProcess, moved: int, broken: str) -> None:
+    for seed in (1, 2):
+        take_in(jobs.wiring, seed=seed)
+        run_until_idle(jobs.wiring)
+    ranges = sql_table("batch_ranges")
+    with transaction(jobs.wiring.engine) as connection:
+        later = sa.and_(ranges.c.batch_seq == 2, ranges.c.partition == 0)
+        connection.execute(ranges.update().where(later).values(start_offset=ranges.c.start_offset + moved))
+    assert _checks(jobs) == {"gaps": PASSED, "duplicates": PASSED, "freshness": PASSED, broken: FAILED}
+
+
+def test_data_older_than_may_be_served_fails_freshness(jobs: InProcess) -> None:
+    take_in(jobs.wiring)
+    run_until_idle(jobs.wiring)
+    positions = sql_table("stream_positions")
+    too_old = datetime.now(UTC) - timedelta(seconds=jobs.wiring.settings.max_data_age_s + 60)
+    with transaction(jobs.wiring.engine) as connection:
+        connection.execute(positions.update().where(positions.c.partition == 1).values(complete_until=too_old))
+    assert _checks(jobs)["freshness"] is FAILED
+
+
+def test_advertising_writes_creatives_and_a_policy_and_tells_of_them(jobs: InProcess) -> None:
+    assert _execute(jobs, names.ADVERTISING).success
+    creatives = jobs.wiring.lake.scan(AD_CREATIVES).collect()
+    shown = _metadata(jobs, AD_CREATIVES.name)
+    assert shown["dagster/row_count"] == creatives.height > 0
+    assert shown["approved"] == creatives.filter(creatives["moderation"] == "approved").height > 0
+    assert sum(body in shown["examples"] for body in creatives["body"]) >= 10
+    version, document = read_document(jobs.wiring.engine, "creatives")
+    assert (version, len(document["creatives"])) == (shown["published_version"], creatives.height)
+    learned = _metadata(jobs, BANDIT_POLICY.name)
+    assert (learned["decisions"], learned["events"], learned["malformed"]) == (0, 0, 0)
+    assert read_document(jobs.wiring.engine, "policy")[0] == learned["published_version"] == 1
+
+
+def test_a_record_that_is_no_decision_is_counted_and_stops_nothing(jobs: InProcess) -> None:
+    settings = jobs.wiring.settings
+    jobs.wiring.stream.produce(settings.decisions_topic, [Record(0, b"not json")])
+    assert _execute(jobs, names.ADVERTISING).success
+    assert _metadata(jobs, BANDIT_POLICY.name)["malformed"] == 1
+
+
+def test_maintenance_merges_files_and_changes_no_row(jobs: InProcess) -> None:
+    for seed in range(1, 5):
+        take_in(jobs.wiring, seed=seed)
+        run_until_idle(jobs.wiring)
+    before, files = fingerprint(jobs.wiring), len(jobs.wiring.lake.files(POST_SCORES))
+    result = _execute(jobs, names.MAINTENANCE)
+    assert result.success
+    assert fingerprint(jobs.wiring) == before
+    assert len(jobs.wiring.lake.files(POST_SCORES)) <= files
+    assert jobs.wiring.ledger.gaps() == []
+
+
+def test_maintenance_trims_the_stream_and_destroys_expired_keys(jobs: InProcess) -> None:
+    wiring, topic = jobs.wiring, jobs.wiring.settings.posts_topic
+    take_in(wiring)
+    wiring.intake.take("generic", [{"nobody": "wrote this"}], "c")
+    run_until_idle(wiring)
+    keys = sql_table("subject_keys")
+    with transaction(wiring.engine) as connection:
+        long_ago = datetime.now(UTC) - timedelta(days=1)
+        daily = connection.execute(keys.update().where(keys.c.expires_at.is_not(None)).values(expires_at=long_ago))
+        assert daily.rowcount == 1
+    wiring.settings = wiring.settings.model_copy(update={"stream_retention_hours": 1e-9})
+    assert _execute(jobs, names.MAINTENANCE).success
+    assert wiring.stream.low_offsets(topic) == wiring.stream.end_offsets(topic)
+    with transaction(wiring.engine) as connection:
+        assert connection.execute(keys.select().where(keys.c.expires_at.is_not(None))).all() == []
+        assert connection.execute(sa.select(sa.func.count()).select_from(keys)).scalar_one() > 0
+
+
+def test_a_young_record_stays_in_the_stream(jobs: InProcess) -> None:
+    topic = jobs.wiring.settings.posts_topic
+    take_in(jobs.wiring)
+    run_until_idle(jobs.wiring)
+    assert _execute(jobs, names.MAINTENANCE).success
+    assert set(jobs.wiring.stream.low_offsets(topic).values()) == {0}
+    assert sum(jobs.wiring.stream.end_offsets(topic).values()) == 60

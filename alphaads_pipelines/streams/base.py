@@ -5,6 +5,7 @@ Nothing here subscribes or commits offsets: what was read is known to the ledger
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Stream(ABC):
     """A partitioned, durable, append-only log of records. Safe in several processes; close after use."""
 
     name: ClassVar[str]
+    poll_s: ClassVar[float] = 0.1
+    """How often a wait asks for the end offsets."""
 
     @abstractmethod
     def ensure_topic(self, topic: str, partitions: int) -> int:
@@ -86,9 +89,15 @@ class Stream(ABC):
         StreamUnavailable: the broker does not answer, or not in time.
         """
 
-    @abstractmethod
     def wait_beyond(self, topic: str, offsets: Mapping[int, int], timeout_s: float) -> dict[int, int]:
         """End offsets as soon as any partition ends beyond `offsets` (absent: 0), or after `timeout_s` seconds."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            ends = self.end_offsets(topic)
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or any(end > offsets.get(partition, 0) for partition, end in ends.items()):
+                return ends
+            time.sleep(min(self.poll_s, remaining))
 
     @abstractmethod
     def close(self) -> None:

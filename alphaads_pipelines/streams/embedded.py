@@ -10,7 +10,6 @@ import os
 import re
 import sqlite3
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,6 @@ from alphaads_pipelines.streams.base import OffsetRange, Record, StoredRecord, S
 
 _BUSY_S = 30.0
 _CHUNK = 5_000
-_POLL_S = 0.02
 _OFFSET_BITS = 48  # position = partition << 48 | offset: one integer key, so a partition lies together on disk
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS heads (
@@ -43,6 +41,7 @@ class EmbeddedStream(Stream):
     """Topics under one folder. Connections belong to one thread of one process and are opened on first use."""
 
     name: ClassVar[str] = "embedded"
+    poll_s: ClassVar[float] = 0.02
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._path = path
@@ -112,16 +111,6 @@ class EmbeddedStream(Stream):
         with self._translated():
             rows = self._connection(where.topic).execute(query, (base + start, base + end))
             return [StoredRecord(where.partition, position - base, value) for position, value in rows]
-
-    def wait_beyond(self, topic: str, offsets: Mapping[int, int], timeout_s: float) -> dict[int, int]:
-        """End offsets as soon as any partition ends beyond `offsets`, or after `timeout_s` seconds."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            ends = self.end_offsets(topic)
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or any(end > offsets.get(partition, 0) for partition, end in ends.items()):
-                return ends
-            time.sleep(min(_POLL_S, remaining))
 
     def trim(self, topic: str, before: Mapping[int, int]) -> int:
         """Remove records below `before` per partition; the number removed."""

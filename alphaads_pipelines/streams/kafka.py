@@ -182,16 +182,6 @@ class KafkaStream(Stream):
                 del open_[where.topic, where.partition]
                 consumer.incremental_unassign([TopicPartition(where.topic, where.partition)])
 
-    def wait_beyond(self, topic: str, offsets: Mapping[int, int], timeout_s: float) -> dict[int, int]:
-        """End offsets as soon as any partition ends beyond `offsets`, or after `timeout_s` seconds."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            ends = self.end_offsets(topic)
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or any(end > offsets.get(partition, 0) for partition, end in ends.items()):
-                return ends
-            time.sleep(min(_POLL_S, remaining))
-
     def close(self) -> None:
         """Flush and release the clients."""
         with self._lock:

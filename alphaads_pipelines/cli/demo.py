@@ -136,7 +136,7 @@ def _files(inputs: list[Path] | None, more: list[Path] | None) -> list[Path]:
 
 def run(
     inputs: Inputs = None,
-    more: MoreInputs = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False, hidden=True, metavar="")]
+    more: MoreInputs = None,
     platform: PlatformOption = "generic",
     as_json: JsonOutput = False,
     log_json: LogJson = False,

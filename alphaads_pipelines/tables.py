@@ -242,7 +242,7 @@ BATCHES = Table(
         _plain("error", "utf8", "why it failed; holds no payload", nullable=True),
     ),
     key=("batch_seq",),
-    indexes=(("state",), ("planned_hour",)),
+    indexes=(("state",), ("planned_hour",), ("held_until",)),
     autoincrement=True,
 )
 

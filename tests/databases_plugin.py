@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from alphaads_pipelines.stores.relational import METADATA, connect, migrate
 
@@ -57,6 +58,18 @@ def engine(database_url: str) -> Iterator[Engine]:
     built = connect(database_url)
     yield built
     built.dispose()
+
+
+@pytest.fixture
+def tight_engine(engine: Engine) -> Engine:
+    """An engine that allows SQLite 1,000 parameters in a statement: few rows are too many for one."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _allow_few_parameters)
+    return engine
+
+
+def _allow_few_parameters(connection: sqlite3.Connection, _record: object) -> None:
+    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1_000)
 
 
 def _empty(url: str) -> None:

@@ -8,10 +8,10 @@ partitions belong to it alone while it is active.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -76,6 +76,7 @@ class Ledger:
             return []
         with transaction(self._engine) as connection:
             positions = self._rows.positions(connection, lock=True)
+            self._rows.note_ends(connection, positions, ends)
             holding = self._rows.select(connection, _BATCHES.c.state.in_(_HOLDING))
             held = {partition for batch in holding for partition in batch.partitions}
             waiting = self._reserved(connection, now)
@@ -105,11 +106,13 @@ class Ledger:
             elif step is Step.REQUEST_UNLESS_PENDING and is_pending(batch):
                 self._touch(batch, now)
             elif step in (Step.NEXT_ATTEMPT, Step.REQUEST_UNLESS_PENDING):
-                due.extend(self._next_attempt(batch, "lease_expired", now, retry_at=None))
+                # A run that never claimed its batch says nothing against it.
+                error = "lease_expired" if batch.state == "running" else "interrupted"
+                due.extend(self._next_attempt(batch, error, now, retry_at=None))
         return [batch for batch in due if batch.state == "planned"]
 
     def mark_requested(self, batch: Batch, now: datetime) -> None:
-        """A run was requested for this attempt."""
+        """A run was requested for this attempt; nothing if the attempt is over already."""
         self._touch(batch, now)
 
     def claim(self, seq: int, attempt: int, worker: str, now: datetime) -> Batch:
@@ -159,16 +162,17 @@ class Ledger:
         _log.error("offsets lost", batch=batch.id, at=now.isoformat())
 
     def resume_after_loss(self, seq: int, lows: Mapping[int, int], now: datetime) -> Batch:
-        """Give up what retention removed and plan the rest again. Raises NotFound, InvalidRequest."""
+        """Give up what retention removed and plan the rest again; a batch without a rest is given up itself.
+
+        Raises NotFound, InvalidRequest.
+        """
         with transaction(self._engine) as connection:
             batch = self._rows.get(connection, seq)
             if batch.state != "lost":
                 raise InvalidRequest(f"{batch.id} is {batch.state}; only a lost batch can go on after a loss")
-            for each in batch.ranges:
-                self._rows.give_up(
-                    connection, batch.seq, each, min(max(each.start, lows.get(each.partition, 0)), each.end)
-                )
-            self._plan_again(connection, batch, now, {"failures": 0, "error": None})
+            left = sum(self._rows.give_up(connection, seq, each, lows.get(each.partition, 0)) for each in batch.ranges)
+            rest = {"error": None} if left else {"state": "given_up"}
+            self._plan_again(connection, batch, now, {"failures": 0, **rest})
             return self._rows.get(connection, seq)
 
     def retry(self, seq: int, now: datetime) -> Batch:
@@ -261,21 +265,12 @@ class Ledger:
 
     def gaps(self) -> list[Gap]:
         """Offsets between batches that no batch holds; lost ones were given up and are not gaps."""
-        gaps = []
-        for partition, ranges in self._walk().items():
-            for before, after in pairwise(ranges):
-                if after[0] > before[1]:
-                    gaps.append(Gap(partition, before[1], after[0]))
-        return gaps
+        return [Gap(partition, held, start) for partition, held, start, _ in self._seams() if start > held]
 
     def overlaps(self) -> list[Gap]:
         """Offsets that more than one batch holds."""
-        overlaps = []
-        for partition, ranges in self._walk().items():
-            for before, after in pairwise(ranges):
-                if after[0] < before[1]:
-                    overlaps.append(Gap(partition, after[0], before[1]))
-        return overlaps
+        seams = self._seams()
+        return [Gap(partition, start, min(held, end)) for partition, held, start, end in seams if start < held]
 
     def _has_news(self, ends: Mapping[int, int]) -> bool:
         with reading(self._engine) as connection:
@@ -289,7 +284,8 @@ class Ledger:
         return any(end > positions[partition].next_offset for partition, end in ends.items() if partition in positions)
 
     def _reserved(self, connection: Connection, now: datetime) -> set[int]:
-        waiting = self._rows.select(connection, _BATCHES.c.held_until > now, _BATCHES.c.state == "committed")
+        # Only committed batches are held, and asking for their state would read all that ever were.
+        waiting = self._rows.select(connection, _BATCHES.c.held_until > now)
         return {partition for batch in waiting for partition in batch.partitions}
 
     def _insert(
@@ -303,14 +299,13 @@ class Ledger:
             where = {"batch_seq": seq, "topic": each.topic, "partition": each.partition}
             offsets = {"start_offset": each.start, "end_offset": each.end, "reached_end": reached_end}
             connection.execute(_RANGES.insert().values(**where, **offsets))
-            moved = {"next_offset": each.end, "end_offset": ends[each.partition], "last_kind": "live"}
-            connection.execute(
-                _POSITIONS.update().where(self._rows.own(), _POSITIONS.c.partition == each.partition).values(**moved)
-            )
+            position = _POSITIONS.update().where(self._rows.own(), _POSITIONS.c.partition == each.partition)
+            connection.execute(position.values(next_offset=each.end, last_kind="live"))
         return self._rows.get(connection, int(seq))
 
     def _touch(self, batch: Batch, now: datetime) -> None:
-        with transaction(self._engine) as connection:
+        # Planners race with each other and with workers: whoever is late has nothing to note.
+        with suppress(Fenced), transaction(self._engine) as connection:
             self._rows.move(connection, batch.seq, batch.attempt, _ACTIVE, {"requested_at": now})
 
     def _next_attempt(self, batch: Batch, error: str, now: datetime, retry_at: datetime | None) -> list[Batch]:
@@ -336,13 +331,21 @@ class Ledger:
     def _complete(self, connection: Connection, batch: Batch, counts: BatchCounts) -> None:
         query = sa.select(_RANGES).where(_RANGES.c.batch_seq == batch.seq)
         for row in connection.execute(query).all():
-            until = batch.planned_at if row.reached_end else counts.seen_until.get(row.partition)
-            if until is not None:
+            # Nothing that a record says of its time counts beyond the plan: it may have come from a wrong clock.
+            seen = batch.planned_at if row.reached_end else counts.seen_until.get(row.partition)
+            if seen is not None:
+                until = min(seen, batch.planned_at)
                 self._rows.advance(connection, row.partition, until, at_offset=row.end_offset)
 
-    def _walk(self) -> Mapping[int, list[tuple[int, int]]]:
+    def _seams(self) -> Iterator[tuple[int, int, int, int]]:
+        """(partition, end of what the ranges before hold, start, end) of every range but each partition's first."""
         with reading(self._engine) as connection:
-            return self._rows.walk(connection)
+            walk = self._rows.walk(connection)
+        for partition, ranges in walk.items():
+            held = ranges[0][1]
+            for start, end in ranges[1:]:
+                yield partition, held, start, end
+                held = max(held, end)
 
 
 def _may_replay(batch: Batch, positions: Mapping[int, Row[Any]]) -> bool:

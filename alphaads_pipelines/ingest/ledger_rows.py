@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Row
 from alphaads_pipelines.errors import Fenced, NotFound
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.planning import shards_of
-from alphaads_pipelines.stores.relational import sql_table
+from alphaads_pipelines.stores.relational import select_in, sql_table
 from alphaads_pipelines.streams.base import OffsetRange
 
 _BATCHES, _RANGES, _POSITIONS = (sql_table(name) for name in ("batches", "batch_ranges", "stream_positions"))
@@ -68,10 +69,11 @@ class LedgerRows:
     def batches(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Batch]:
         """Batches from their rows, ranges read at once."""
         ranges: dict[int, list[OffsetRange]] = {row.batch_seq: [] for row in rows}
-        query = sa.select(_RANGES).where(_RANGES.c.batch_seq.in_(list(ranges)), _RANGES.c.topic == self._topic)
-        for row in connection.execute(query.order_by(_RANGES.c.partition)):
-            ranges[row.batch_seq].append(OffsetRange(row.topic, row.partition, row.start_offset, row.end_offset))
-        return [self.batch(row, tuple(ranges[row.batch_seq])) for row in rows]
+        for row in select_in(connection, _RANGES.name, "batch_seq", ranges):
+            if row.topic == self._topic:
+                ranges[row.batch_seq].append(OffsetRange(row.topic, row.partition, row.start_offset, row.end_offset))
+        by_partition = attrgetter("partition")
+        return [self.batch(row, tuple(sorted(ranges[row.batch_seq], key=by_partition))) for row in rows]
 
     def batch(self, row: Row[Any], ranges: tuple[OffsetRange, ...]) -> Batch:
         """One batch from its row."""
@@ -109,17 +111,27 @@ class LedgerRows:
         )
         connection.execute(update.values(complete_until=until))
 
+    def note_ends(self, connection: Connection, positions: Mapping[int, Row[Any]], ends: Mapping[int, int]) -> None:
+        """Remember where the partitions end, those that cannot be planned now, too: a replay asks who waits there."""
+        for partition, position in positions.items():
+            if ends.get(partition, 0) > position.end_offset:
+                update = _POSITIONS.update().where(self.own(), _POSITIONS.c.partition == partition)
+                connection.execute(update.values(end_offset=ends[partition]))
+
     def take_turn(self, connection: Connection, partitions: Sequence[int], kind: str) -> None:
         """Remember whose turn the partitions had."""
         update = _POSITIONS.update().where(self.own(), _POSITIONS.c.partition.in_(partitions))
         connection.execute(update.values(last_kind=kind))
 
-    def give_up(self, connection: Connection, seq: int, each: OffsetRange, low: int) -> None:
-        """Cut lost offsets off a range into a batch of their own."""
+    def give_up(self, connection: Connection, seq: int, each: OffsetRange, low: int) -> int:
+        """Cut the offsets of a range below `low` off into a batch of their own; how many offsets the range keeps."""
+        low = min(max(each.start, low), each.end)
         if low == each.start:
-            return
+            return len(each)
         where = (_RANGES.c.batch_seq == seq) & (_RANGES.c.topic == each.topic) & (_RANGES.c.partition == each.partition)
-        connection.execute(_RANGES.update().where(where).values(start_offset=low))
+        # An empty range would be lost again and again: retention goes on beyond its end.
+        kept = _RANGES.update().values(start_offset=low) if low < each.end else _RANGES.delete()
+        connection.execute(kept.where(where))
         given_up = {"kind": "lost", "state": "given_up", "attempt": 1, "failures": 0, "error": "offsets_lost"}
         source = sa.select(_BATCHES.c.planned_at, _BATCHES.c.planned_hour).where(_BATCHES.c.batch_seq == seq)
         planned_at, hour = connection.execute(source).one()
@@ -129,6 +141,7 @@ class LedgerRows:
         connection.execute(_RANGES.insert().values(batch_seq=lost_seq, reached_end=False, **lost))
         position = _POSITIONS.update().where(self.own(), _POSITIONS.c.partition == each.partition)
         connection.execute(position.values(lost_offsets=_POSITIONS.c.lost_offsets + (low - each.start)))
+        return each.end - low
 
     def new_position(self, partition: int) -> dict[str, Any]:
         """A partition nobody has planned yet."""

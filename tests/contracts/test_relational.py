@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import random
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -30,6 +29,7 @@ from alphaads_pipelines.stores.relational import (
 )
 from alphaads_pipelines.tables import RELATIONAL_TABLES
 from deploy.servers import Postgres
+from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
@@ -77,7 +77,7 @@ def test_writers_wait_for_each_other_and_lose_nothing(engine: Engine) -> None:
 
     with transaction(engine) as connection:
         insert_ignore(connection, "post_keys", [_post(1)])
-    _at_once(*[count_up] * 4)
+    at_once(*[count_up] * 4)
     assert _offsets(engine) == {1: 80}
 
 
@@ -90,26 +90,9 @@ def test_racing_upserts_of_the_same_rows_do_not_deadlock(engine: Engine) -> None
             with transaction(engine) as connection:
                 upsert(connection, "post_keys", rows)
 
-    _at_once(*[lambda seed=seed: write(seed) for seed in range(4)])
+    at_once(*[lambda seed=seed: write(seed) for seed in range(4)])
     assert len(_offsets(engine)) == 50
     assert len(set(_offsets(engine).values())) == 1, "the last writer wrote all of its rows, or none"
-
-
-def _at_once(*calls: Any) -> None:
-    failures: list[BaseException] = []
-
-    def guarded(call: Any) -> None:
-        try:
-            call()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert failures == []
 
 
 def test_an_insert_that_ignores_counts_what_is_new(engine: Engine) -> None:
@@ -140,13 +123,13 @@ def test_of_one_key_twice_in_an_upsert_the_last_stays(engine: Engine) -> None:
     assert _offsets(engine) == {1: 3, 2: 2}
 
 
-def test_sets_far_beyond_the_limit_of_parameters(engine: Engine) -> None:
-    many = 40_000
-    with transaction(engine) as connection:
+def test_sets_far_beyond_the_limit_of_parameters(tight_engine: Engine) -> None:
+    many = 5_000
+    with transaction(tight_engine) as connection:
         assert insert_ignore(connection, "post_keys", [_post(number, number) for number in range(many)]) == many
         upsert(connection, "post_keys", [_post(number, number) for number in range(many)])
     keys = [_post(number)["post_key"] for number in range(2 * many)]
-    with reading(engine) as connection:
+    with reading(tight_engine) as connection:
         found = select_in(connection, "post_keys", "post_key", keys + keys[:1000], ["stream_offset"])
     assert sorted(row.stream_offset for row in found) == list(range(many))
 

@@ -1,0 +1,42 @@
+"""What a new installation asks for once, and what runs by the clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from dagster import RunRequest, SkipReason, build_sensor_context
+
+from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.ingest import publish
+from alphaads_pipelines.wiring import Wiring
+from assets import names
+from sensors.schedules import first_creatives_sensor, schedules
+
+
+def test_creatives_are_asked_for_until_there_is_a_policy(wiring: Wiring) -> None:
+    context = build_sensor_context(resources={"wiring": wiring})
+    first = first_creatives_sensor(context)
+    assert isinstance(first, RunRequest)
+    assert first.run_key == "first"
+    publish.publish_document(wiring.engine, "policy", {}, datetime.now(UTC))
+    then = first_creatives_sensor(context)
+    assert isinstance(then, SkipReason)
+    assert then.skip_message == "creatives and policy are there"
+
+
+def test_a_store_that_is_away_is_a_skip(wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreUnavailable("the database did not answer")
+
+    monkeypatch.setattr(publish, "read_document", refuse)
+    answer = first_creatives_sensor(build_sensor_context(resources={"wiring": wiring}))
+    assert isinstance(answer, SkipReason)
+    assert answer.skip_message == "store_unavailable: the database did not answer"
+
+
+def test_creatives_and_policy_are_made_each_hour_and_history_is_pruned_more_often() -> None:
+    crons = {schedule.job_name: schedule.cron_schedule for schedule in schedules}
+    assert crons[names.ADVERTISING] == "0 * * * *"
+    assert crons[names.PRUNE] == "*/15 * * * *"
+    assert set(crons) == {names.ADVERTISING, names.INTEGRITY, names.MAINTENANCE, names.PRUNE}

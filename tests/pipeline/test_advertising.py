@@ -254,6 +254,7 @@ def test_dying_in_the_middle_of_publishing_changes_nothing(ads: Ads) -> None:
     assert ads.counts() == {"arm-a": [1, 1]}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("is_first", [True, False])
 def test_of_two_that_learn_at_once_one_is_refused(engine: Engine, tmp_path: Path, is_first: bool) -> None:
     path = tmp_path / "stream"

@@ -1,0 +1,253 @@
+"""The snapshot: swapped without a pause, never half of a publication, never anybody who was erased."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+
+from alphaads_pipelines.decisions.decide import DecisionRequest, decide
+from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
+from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
+from alphaads_pipelines.ingest.publish import publish_document
+from alphaads_pipelines.profiles.fold import fold_profiles
+from alphaads_pipelines.profiles.state import decode
+from alphaads_pipelines.stores.relational import connect, sql_table, transaction, upsert
+from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+from tests.profiles.scores import Scored, frame
+
+pytestmark = pytest.mark.integration
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PEOPLE = [f"{number:032x}" for number in range(6)]
+SHARDS = (0, 1, 2)
+
+
+def _state(posts: int) -> bytes:
+    state = fold_profiles({}, frame([Scored()] * posts), 1)[0]["state"][0]
+    assert isinstance(state, bytes)
+    return state
+
+
+def _publish(engine: Engine, move: int, people: Sequence[str] = PEOPLE, shards: Sequence[int] = SHARDS) -> None:
+    """Each person's state holds as many posts as the move of their shard."""
+    rows = [
+        {"subject_id": each, "shard": int(each, 16) % 3, "state": _state(move), "publish_seq": move}
+        for each in people
+        if int(each, 16) % 3 in shards
+    ]
+    pointers = [{"shard": shard, "publish_seq": move, "versions": {}, "published_at": NOON} for shard in shards]
+    with transaction(engine) as connection:
+        upsert(connection, "live_profiles", rows)
+        upsert(connection, "published", pointers)
+
+
+def _publish_ads(engine: Engine, number: int) -> None:
+    """Creatives that name their version, and a policy that knows them."""
+    creatives = [
+        {"creative_id": f"v{number}-{each}", "emotion": emotion, "moderation": "approved"}
+        for each, emotion in enumerate(("joy", "joy", "neutral"))
+    ]
+    assert publish_document(engine, "creatives", {"creatives": creatives}, NOON) == number
+    arms = {f"v{number}-0": [number, 0]}
+    publish_document(engine, "policy", {"policy": "thompson", "state": {"arms": arms}}, NOON)
+
+
+def _complete(engine: Engine, until: Sequence[datetime | None]) -> None:
+    where = {"consumer": "posts", "topic": "posts.raw", "next_offset": 0, "end_offset": 0}
+    rest = {"last_kind": "live", "lost_offsets": 0}
+    rows = [{**where, **rest, "partition": number, "complete_until": at} for number, at in enumerate(until)]
+    with transaction(engine) as connection:
+        upsert(connection, "stream_positions", rows)
+
+
+@pytest.fixture
+def reader(engine: Engine) -> SnapshotReader:
+    return SnapshotReader(engine, poll_s=0.001)
+
+
+def _posts(snapshot: Snapshot, subject: str) -> int:
+    state = snapshot.state_of(subject)
+    assert state is not None
+    return sum(counts[0] for counts in decode(state).hours.values())
+
+
+def test_before_anything_is_published_there_is_nothing(reader: SnapshotReader) -> None:
+    reader.refresh()
+    snapshot = reader.current
+    assert (snapshot.profiles, snapshot.creatives, snapshot.policy, snapshot.version) == ({}, (), None, "p0.c0.b0")
+    with pytest.raises(StaleData):
+        snapshot.age_s(NOON)
+
+
+def test_what_is_published_is_read(reader: SnapshotReader, engine: Engine) -> None:
+    _publish(engine, 3)
+    _publish_ads(engine, 1)
+    _complete(engine, [NOON, NOON - timedelta(seconds=9)])
+    reader.refresh()
+    snapshot = reader.current
+    assert snapshot.version == "p3.c1.b1"
+    assert [_posts(snapshot, each) for each in PEOPLE] == [3] * len(PEOPLE)
+    assert snapshot.state_of("f" * 32) is None
+    assert snapshot.complete_until == NOON - timedelta(seconds=9), "the partition that is furthest behind counts"
+    assert snapshot.policy is not None
+    assert snapshot.policy.state() == {"arms": {"v1-0": [1, 0]}}
+
+
+def test_one_partition_that_is_not_complete_makes_everything_stale(reader: SnapshotReader, engine: Engine) -> None:
+    _complete(engine, [NOON, None])
+    reader.refresh()
+    with pytest.raises(StaleData):
+        reader.current.check_age(NOON, 60.0)
+
+
+def test_only_what_changed_is_read_again(reader: SnapshotReader, engine: Engine) -> None:
+    _publish(engine, 1)
+    _publish_ads(engine, 1)
+    reader.refresh()
+    before = reader.current
+    _publish(engine, 2, people=PEOPLE[:1], shards=(0,))
+    reader.refresh()
+    after = reader.current
+    assert after.profiles[1] is before.profiles[1]
+    assert after.creatives is before.creatives
+    assert after.policy is before.policy
+    assert after.profiles[0][PEOPLE[3]] is before.profiles[0][PEOPLE[3]]
+    assert (_posts(before, PEOPLE[0]), _posts(after, PEOPLE[0])) == (1, 2), "who holds the old one keeps it whole"
+
+
+def _erase(engine: Engine, subject: str) -> None:
+    live = sql_table("live_profiles")
+    with transaction(engine) as connection:
+        connection.execute(live.delete().where(live.c.subject_id == subject))
+    RelationalSubjectKeys(engine, bytes(32), 16).destroy(subject)
+
+
+def test_an_erased_person_is_not_served_on(reader: SnapshotReader, engine: Engine) -> None:
+    _publish(engine, 1)
+    reader.refresh()
+    _erase(engine, PEOPLE[0])
+    reader.refresh()
+    assert reader.current.state_of(PEOPLE[0]) is None
+    assert _posts(reader.current, PEOPLE[1]) == 1
+
+
+def _publish_nonsense(engine: Engine) -> None:
+    publish_document(engine, "policy", {"policy": "of a later version", "state": {}}, NOON)
+
+
+def test_a_look_that_fails_after_an_erasure_does_not_hide_it(reader: SnapshotReader, engine: Engine) -> None:
+    _publish(engine, 1)
+    reader.refresh()
+    _erase(engine, PEOPLE[0])
+    _publish_nonsense(engine)
+    with pytest.raises(ConfigurationError):
+        reader.refresh()
+    publish_document(engine, "policy", {"policy": "thompson", "state": {}}, NOON)
+    reader.refresh()
+    assert reader.current.state_of(PEOPLE[0]) is None
+    assert _posts(reader.current, PEOPLE[1]) == 1
+
+
+def test_a_bad_look_keeps_the_snapshot_and_ends_nothing(reader: SnapshotReader, engine: Engine) -> None:
+    _publish(engine, 1)
+    reader.start()
+    try:
+        _wait_for(lambda: _is_at(reader.current, 1))
+        _publish_nonsense(engine)
+        _publish(engine, 2)
+        threading.Event().wait(0.1)
+        assert _is_at(reader.current, 1)
+        publish_document(engine, "policy", {"policy": "thompson", "state": {}}, NOON)
+        _wait_for(lambda: _is_at(reader.current, 2))
+    finally:
+        reader.stop()
+
+
+def test_a_store_that_is_away_is_no_error() -> None:
+    reader = SnapshotReader(connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing"), poll_s=0.001)
+    with pytest.raises(StoreUnavailable):
+        reader.refresh()
+    with capture_logs() as logs:
+        reader.start()
+        _wait_for(lambda: len(logs) > 2)
+        reader.stop()
+    assert {log["error"] for log in logs} == {"store_unavailable"}
+    assert reader.current == Snapshot()
+
+
+def _is_at(snapshot: Snapshot, move: int) -> bool:
+    return snapshot.pointers == dict.fromkeys(SHARDS, move)
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(2_000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not happen within 20 s")
+
+
+class _Deciders:
+    """Threads that decide without end and look whether what they hold fits together."""
+
+    def __init__(self, reader: SnapshotReader, threads: int) -> None:
+        self._reader = reader
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+        self.problems: list[str] = []
+        self.versions: set[str] = set()
+        self.decided = 0
+
+    def __enter__(self) -> _Deciders:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._look(self._reader.current)
+        except Exception as error:  # noqa: BLE001 - whatever ends the thread is a finding
+            self.problems.append(repr(error))
+
+    def _look(self, snapshot: Snapshot) -> None:
+        for person in PEOPLE:
+            seen, pointer = _posts(snapshot, person), snapshot.pointers[int(person, 16) % 3]
+            if seen != pointer:
+                self.problems.append(f"{seen} posts at {pointer}")
+        decision = decide(snapshot, DecisionRequest(PEOPLE[0], "feed", "acme", "c"), NOON, 60.0)
+        if any(not arm.startswith(f"v{snapshot.creatives_version}-") for arm in decision.eligible):
+            self.problems.append(f"{decision.eligible} in {decision.version}")
+        self.versions.add(decision.version)
+        self.decided += 1
+
+
+def test_decisions_go_on_while_snapshots_are_swapped_and_never_mix_versions(
+    reader: SnapshotReader, engine: Engine
+) -> None:
+    _publish(engine, 1)
+    _publish_ads(engine, 1)
+    _complete(engine, [NOON])
+    reader.refresh()
+    reader.start()
+    try:
+        with _Deciders(reader, 3) as deciders:
+            for number in range(2, 25):
+                _publish(engine, number, shards=SHARDS[: 1 + number % 3])
+                if number % 4 == 0:
+                    _publish_ads(engine, number // 4 + 1)
+                before = deciders.decided
+                _wait_for(lambda before=before: deciders.decided > before + 3 or bool(deciders.problems))
+    finally:
+        reader.stop()
+    assert deciders.problems == []
+    assert len(deciders.versions) > 5

@@ -1,52 +1,61 @@
-"""What an emoji says: our own valences, on VADER's scale (-4 to 4), for those that carry a feeling, and an emotion.
+"""What an emoji says: our own valence, on VADER's scale (-4 to 4), and an emotion where it has one.
 
-VADER reads emoji by the words of their names, which leaves the angry face and the red heart at 0 and lets a "pouting
-face" pass for neutral. Emoji without a feeling (flags, food, tools) are not in the table and count nothing.
+VADER reads emoji by the words of their Unicode names. That leaves the angry face and the red heart at 0, lets a pouting
+face pass for neutral, and makes the flag of the United States good news, a game die bad news. So only this table
+counts: faces, hearts and gestures that people use to say how they feel. Any other emoji says nothing.
 """
 
 from __future__ import annotations
 
 import re
 
-# emotion -> valence -> emoji; variation selectors are stripped before lookup.
+# emotion ("" for none in particular) -> valence -> emoji; variation selectors and skin tones are not looked at.
 _TABLE: dict[str, dict[float, str]] = {
     "joy": {
-        3.0: "😍🥰😘❤💕💖💗💓💞💘💝🤩🥳😻",
-        2.5: "😀😃😄😁😊🎉🎊🏆🧡💛💚💙💜🤗🙌👏💯",
-        2.0: "😂🤣😆😎😇😋☺🙂👍👌💪✨🌟⭐🔥😺😸😹😽🎂🎁🥂🍾😌🤍🤎💟❣",
-        1.5: "😉😜😛😝🤪🙏😏🤭🤠🫶🤝✌🤟",
+        3.0: "😍🥰😘❤♥💕💖💗💓💞💘💝🤩🥳😻",
+        2.5: "😀😃😄😁😊🎉🎊🧡💛💚💙💜🤗🙌💑💏💌😚😙😗🤎🤍🩷🩵🩶❣💟",
+        2.0: "😂🤣😆😎😇😋☺🙂😌😺😸😹😽🎂🥂✨💋",
+        1.5: "😉😜😛😝🤪🤭🤠🫶😅🖤",
     },
-    "anger": {-3.5: "😡🤬👿", -3.0: "😠💢🖕", -2.0: "😤🙄😾"},
-    "disgust": {-3.0: "🤮🤢", -2.5: "💩😒🤧", -2.0: "👎😖🥴"},
-    "fear": {-2.5: "😱😨", -2.0: "😰😧😦🙀😬", -1.5: "😥😓🫣"},
-    "sadness": {-3.0: "😭💔😿", -2.5: "😢😞😩😫🥺", -2.0: "😔☹🙁😟😕😣🥀", -1.5: "😪😶🖤"},
+    "": {
+        2.5: "👏🏆🥇💯☮",
+        2.0: "👍👌🏅🎖🌟⭐",
+        1.5: "💪🙏✌🤟🤝🔥🤞🥈🥉💐",
+        0.5: "😏😼",
+        -1.0: "🙃🤷😑",
+        -1.5: "🤦🙅🤥💣⛔",
+        -2.5: "👎",
+    },
+    "anger": {-3.5: "😡🤬👿", -3.0: "😠💢🖕🗯", -2.0: "😤🙄😾🙎"},
+    "disgust": {-3.0: "🤮🤢", -2.5: "💩😒", -2.0: "😖🥴"},
+    "fear": {-2.5: "😱😨", -2.0: "😰😧😦🙀", -1.5: "😬🫣🫨"},
+    "sadness": {-3.0: "💔😿", -2.5: "😢😞", -2.0: "😔☹🙁😟😕😣🥀😥😓🙍", -1.5: "😭😩😫🥺😪"},
     "surprise": {0.5: "😲😯😮🤯😳"},
 }
 
 VALENCE: dict[str, float] = {
     emoji: valence for rows in _TABLE.values() for valence, group in rows.items() for emoji in group
 }
-EMOTION: dict[str, str] = {emoji: name for name, rows in _TABLE.items() for group in rows.values() for emoji in group}
+EMOTION: dict[str, str] = {
+    emoji: name for name, rows in _TABLE.items() if name for group in rows.values() for emoji in group
+}
 
 PICTURES = re.compile(
-    "[\u200d\u20e3\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299"
-    "\ufe0e\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+"
+    "[\u203c\u2049\u20e3\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
+    "\u3297\u3299\U0001f000-\U0001faff]+"
 )
-"""Runs of emoji and their joiners."""
+"""Runs of emoji; what joins or varies them is invisible, and gone before (`text.readable`)."""
 
 _MOST = 3
 """A row of the same emoji says little more than three of it."""
 
 
-def emoji_in(text: str) -> list[str]:
-    """The emoji with a feeling, in order, each at most three times."""
-    if text.isascii():
-        return []
+def emoji_in(pictures: str) -> list[str]:
+    """The emoji with a valence, in order, each at most three times."""
     counts: dict[str, int] = {}
     found = []
-    for run in PICTURES.findall(text):
-        for character in run:
-            if character in VALENCE and counts.get(character, 0) < _MOST:
-                counts[character] = counts.get(character, 0) + 1
-                found.append(character)
+    for character in pictures:
+        if character in VALENCE and counts.get(character, 0) < _MOST:
+            counts[character] = counts.get(character, 0) + 1
+            found.append(character)
     return found

@@ -1,68 +1,86 @@
 """Emotion from cue words: our own short lists for Ekman's six emotions (Ekman 1992), with negation.
 
-Honest and small: where no cue stands there is no answer. A text that only has a plain "neutral" cue is neutral.
+Honest and small: where no cue stands there is no answer. Neutral is an answer only to words that say indifference.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from alphaads_pipelines.nlp.emoji import EMOTION
+from alphaads_pipelines.nlp import emoji as emojis
+from alphaads_pipelines.nlp import idioms
 from alphaads_pipelines.tables import EMOTIONS
 
 _WORDS: dict[str, str] = {
-    "anger": """angry anger furious rage raging livid mad outraged outrage annoyed annoying infuriating irritated
-        irritating frustrated frustrating hate hated hates hating pissed fuming hostile resent resentful bitter rude
-        unacceptable ridiculous enraged damn screwed scam ripoff betrayed insulting grumpy heated""",
-    "disgust": """disgust disgusted disgusting gross nasty revolting sick sickening vile repulsive yuck ew eww filthy
-        rotten stinks stinking foul awful horrid appalling creepy vomit puke nauseating gag shameful trashy""",
-    "fear": """afraid scared scary fear fears fearful terrified terrifying terror horror anxious anxiety nervous worry
-        worried worrying worries panic panicking frightened frightening dread dreading nightmare threat shaking
-        alarmed alarming uneasy paranoid creeped spooked trembling insecure""",
-    "joy": """happy happiness joy joyful love loved loves loving lovely glad delighted delight excited exciting
-        excitement amazing awesome wonderful fantastic great excellent brilliant cheerful fun enjoy enjoyed enjoying
-        enjoys smile smiling laugh laughing thrilled grateful thankful blessed yay hilarious perfect beautiful best
-        proud celebrate celebrating winning superb""",
-    "sadness": """sad sadness sadly unhappy depressed depressing depression cry crying cried tears heartbroken lonely
-        alone miss missing missed grief grieving mourn mourning sorrow miserable misery hopeless disappointed
-        disappointing gloomy hurt hurts broken lost regret sorry unfortunately weep sobbing dull gutted""",
-    "surprise": """surprise surprised surprising surprisingly shocked shocking shock wow whoa omg unexpected
-        unexpectedly unbelievable unbelievably astonished astonishing stunned speechless suddenly incredible
-        mindblown gobsmacked wtf""",
-    "neutral": """fine okay ok alright whatever meh average normal usual""",
+    "anger": """anger angered angry annoyed annoying annoys asshole bastard betrayed bitter bullshit bully bullying
+        damn enraged fuming furious fury grumpy grudge hate hated hateful hates hating hostile idiot idiots infuriating
+        insulting irritated irritates irritating livid mad offended offensive outrage outraged outrageous pissed
+        provoked rage raging resent resentful resentment revenge ridiculous ripoff rude scam screwed snapped stfu
+        temper unacceptable wrath""",
+    "disgust": """appalling awful creepy cringe despicable disgrace disgraceful disgust disgusted disgusting disgusts
+        eww ewww filthy foul gag garbage gross hideous horrid loathe nasty nauseating nauseous obscene puke rancid
+        repulsive revolting rotten shameful sickening slimy stink stinking stinks trashy vile vomit yuck""",
+    "fear": """afraid alarmed alarming anxiety anxious apprehensive creeped danger dangerous dread dreadful dreading
+        fear feared fearful fears freaked fright frightened frightening horror insecure intimidated menace nerves
+        nervous nervously nightmare nightmares panic panicked panicking paranoid petrified scare scared scares scary
+        shaking shudder spooked terrified terrifies terrifying terror threat threatened threatening timid trembling
+        uneasy unsafe worried worries worry worrying""",
+    "joy": """amazing amused awesome beautiful best blessed blissful brilliant celebrate celebrated celebrating
+        celebration cheer cheerful cheering cheerfully cheers cheery congrats congratulations delight delighted
+        delightful ecstatic elated enjoy enjoyed enjoying enjoys excellent excited excitement exciting exhilarating
+        fabulous fantastic fun glad glee gleeful grateful great grin grinning haha hahaha happier happily happiness
+        happy hilarious hilarity hooray hopeful joy joyful joyous jubilant laugh laughing laughter lively lmao lol love
+        loved lovely loves loving lmfao merry musically optimism optimistic perfect playful pleased proud rejoice
+        rejoicing smile smiled smiles smiling sparkling superb thankful thrilled victory winning wonderful woohoo
+        yay yummy""",
+    "sadness": """alone ashamed bereaved blues broken cried cries cry crying dark depressed depressing depression
+        despair devastated devastating disappointed disappointing disappointment discourage discouraged dismal dull
+        forlorn gloomy grief grieving gutted heartache heartbreak heartbreaking heartbroken hopeless hurt hurting hurts
+        lonely lost melancholy mourn mourning miserable misery misses missed mope numb pity regret rejected sad sadden
+        saddened sadly sadness sob sobbing sober sombre sorrow sorry suffer suffering suicidal tears tragedy tragic
+        unfortunately unhappy upset weary weep weeping worthless""",
+    "surprise": """astonished astonishing astounded flabbergasted gobsmacked gosh incredible mindblown mindblowing omg
+        omfg plot-twist shock shocked shocker shocking speechless startled stunned stunning surprise surprised surprises
+        surprising surprisingly twist unbelievable unbelievably unexpected unexpectedly unreal whoa woah wow wtf""",
+    "neutral": "alright fine meh indifferent whatever",
 }
-CUES: dict[str, str] = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}
+_WORD_CUES = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}
+CUES: dict[str, str] = {**_WORD_CUES, **idioms.EMOTION}
+"""Word, or idiom that was made one word -> emotion."""
 
-_WORD = re.compile(r"[a-z]+(?:['’][a-z]+)?")
+_CUE_WORDS = frozenset(CUES)
 _NEGATIONS = frozenset(
-    (
-        "not no never without hardly nobody isn't wasn't aren't don't doesn't didn't can't cannot won't wouldn't "
-        "couldn't ain't isnt wasnt arent dont doesnt didnt cant wont"
-    ).split()
+    """not no never without hardly nobody isn't wasn't aren't don't doesn't didn't can't cannot won't wouldn't couldn't
+    ain't isnt wasnt arent dont doesnt didnt cant wont nothing neither nor""".split()
 )
 _REACH = 3
 """A negation turns cues up to so many words after it off."""
 _EMOJI_WEIGHT = 1.5
-_STRONG = 1.0
 _SMOOTHING = 0.15
 
 
-def emotion_probabilities(text: str, emoji: Sequence[str]) -> dict[str, float] | None:
-    """Probability of each emotion from the cues, smoothed; None if there is no cue.
+def emotion_probabilities(lower: Sequence[str], emoji: Sequence[str]) -> dict[str, float] | None:
+    """Probability of each emotion: its share of the cues, smoothed; None if there is no cue.
 
-    `text` is lower case English with idioms replaced; `emoji` those with a feeling.
+    `lower` are English words in lower case with idioms joined; `emoji` those with a valence.
     """
-    weights: dict[str, float] = {}
-    negated_until = -1
-    for position, word in enumerate(_WORD.findall(text)):
-        if word in _NEGATIONS:
-            negated_until = position + _REACH
-        elif word in CUES and position > negated_until:
-            weights[CUES[word]] = weights.get(CUES[word], 0.0) + _STRONG
+    weights = {} if _CUE_WORDS.isdisjoint(lower) else _from_words(lower)
     for each in emoji:
-        weights[EMOTION[each]] = weights.get(EMOTION[each], 0.0) + _EMOJI_WEIGHT
+        emotion = emojis.EMOTION.get(each)
+        if emotion is not None:
+            weights[emotion] = weights.get(emotion, 0.0) + _EMOJI_WEIGHT
     if not weights:
         return None
     total = sum(weights.values()) + _SMOOTHING * len(EMOTIONS)
     return {emotion: (weights.get(emotion, 0.0) + _SMOOTHING) / total for emotion in EMOTIONS}
+
+
+def _from_words(lower: Sequence[str]) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    negated_until = -1
+    for place, word in enumerate(lower):
+        if word in _NEGATIONS:
+            negated_until = place + _REACH
+        elif word in _CUE_WORDS and place > negated_until:
+            weights[CUES[word]] = weights.get(CUES[word], 0.0) + 1.0
+    return weights

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 import msgspec
-import orjson
 
-from alphaads_pipelines.nlp.base import Scorer
+from alphaads_pipelines.nlp.base import Entity, Label, Model, Score, Scorer
 
 _BATCH = 512
+
+
+class _Asked(msgspec.Struct):
+    id: msgspec.Raw  # of any type; goes out as it came in
+    text: str
+
+
+class _Answer(msgspec.Struct):
+    """One line out; the fields and their order are a contract."""
+
+    id: msgspec.Raw
+    language: str | None
+    sentiment: Label | None
+    emotion: Label | None
+    tweet_emotion: Label | None
+    intent: Label | None
+    offensive: Label | None
+    entities: list[Entity] | None
+    model: Model
+    null_reasons: dict[str, str]
 
 
 def score_lines(
@@ -28,27 +46,38 @@ def score_lines(
     Yields
     ------
     One JSON object (bytes, no newline) per good line: id, language, sentiment, emotion, tweet_emotion, intent,
-    offensive, entities, null_reasons, model.
+    offensive, entities, model; and null_reasons, which says of each null field why.
     """
-    model = msgspec.to_builtins(scorer.model)
-    items = _items(lines, refuse)
-    while chunk := list(islice(items, batch)):
-        for (identity, _), score in zip(chunk, scorer.score([text for _, text in chunk]), strict=True):
-            fields = msgspec.to_builtins(score)
-            fields.pop("language_confidence")
-            yield orjson.dumps({"id": identity, **fields, "model": model})
+    model, encode = scorer.model, msgspec.json.Encoder().encode
+    asked = _asked(lines, refuse)
+    while chunk := list(islice(asked, batch)):
+        for each, score in zip(chunk, scorer.score([each.text for each in chunk]), strict=True):
+            yield encode(_answer(each.id, score, model))
 
 
-def _items(lines: Iterable[bytes], refuse: Callable[[int, str], None]) -> Iterator[tuple[Any, str]]:
+def _answer(identity: msgspec.Raw, score: Score, model: Model) -> _Answer:
+    return _Answer(
+        identity,
+        score.language,
+        score.sentiment,
+        score.emotion,
+        score.tweet_emotion,
+        score.intent,
+        score.offensive,
+        score.entities,
+        model,
+        score.null_reasons,
+    )
+
+
+def _asked(lines: Iterable[bytes], refuse: Callable[[int, str], None]) -> Iterator[_Asked]:
+    decoder = msgspec.json.Decoder(_Asked)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            item = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            refuse(number, "not valid JSON")
-            continue
-        if not isinstance(item, dict) or "id" not in item or not isinstance(item.get("text"), str):
+            yield decoder.decode(line.decode())
+        except msgspec.ValidationError:
             refuse(number, "needs an object with `id` and a string `text`")
-            continue
-        yield item["id"], item["text"]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            refuse(number, "not valid JSON")

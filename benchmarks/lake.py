@@ -21,23 +21,26 @@ from alphaads_pipelines.pipeline.microbatch import MicroBatch
 from alphaads_pipelines.pipeline.stages import STAGES
 from alphaads_pipelines.profiles import state as states
 from alphaads_pipelines.stores.relational import insert_ignore, transaction
-from alphaads_pipelines.tables import POST_SCORES, RAW_POSTS
+from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.wiring import Wiring, wired
-from benchmarks.lake_store import BATCH_POSTS, SHARDS, Batches, fill
+from benchmarks.lake_store import FAR, SHARDS, fill
 from benchmarks.live import live_settings
 from benchmarks.posts import synthetic_posts
 
+_BATCH_POSTS = 10_000
 _SMALL_POSTS, _SMALL_PROFILES = 50_000, 10_000
-_FAR_OFFSET = 1_000_000_000
 _DAY = datetime(2024, 1, 1, tzinfo=UTC)
 _AUTHORS = 4_000
 _LIMIT = 1.3
 _CHUNK = 50_000
 
+Seconds = dict[str, float]
+"""Of a batch: each stage, and `all` from the ledger to published."""
+
 
 def _keys(posts: int) -> Iterator[dict[str, Any]]:
-    for offset in range(posts):
-        yield {"post_key": os.urandom(16), "stream_partition": 0, "stream_offset": _FAR_OFFSET + offset}
+    for number in range(posts):
+        yield {"post_key": os.urandom(16), "stream_partition": 0, "stream_offset": FAR + number}
 
 
 def _profiles(profiles: int) -> Iterator[dict[str, Any]]:
@@ -47,22 +50,28 @@ def _profiles(profiles: int) -> Iterator[dict[str, Any]]:
         yield {"subject_id": os.urandom(16).hex(), "shard": number % SHARDS, "publish_seq": 0, "state": state}
 
 
+def _chunks(items: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    while chunk := list(islice(items, size)):
+        yield chunk
+
+
 def _fill(wiring: Wiring, posts: int, profiles: int) -> None:
     for table in (RAW_POSTS, POST_SCORES):
-        batches = Batches(table, seed=7, first_offset=_FAR_OFFSET)
-        fill(wiring.lake, table, batches, posts)  # type: ignore[arg-type]
+        fill(wiring.lake, table, posts)
+    for table in (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS):
+        fill(wiring.lake, table, profiles)
     for name, rows in (("post_keys", _keys(posts)), ("live_profiles", _profiles(profiles))):
         for chunk in _chunks(rows, _CHUNK):
             with transaction(wiring.engine) as connection:
                 insert_ignore(connection, name, chunk)
 
 
-def _batch_seconds(wiring: Wiring, number: int, days: int) -> float:
+def _batch_seconds(wiring: Wiring, number: int, days: int) -> Seconds:
     """Take one batch in, and time its way from the ledger to published."""
-    posts = synthetic_posts(BATCH_POSTS, seed=number, authors=_AUTHORS, start=_DAY, span_days=days)
-    for chunk in _chunks(posts, 2_000):
-        payloads = [{**post, "id": f"{number}-{post['id']}"} for post in chunk]
-        wiring.intake.take("generic", payloads, "bench")
+    posts = synthetic_posts(_BATCH_POSTS, seed=number, authors=_AUTHORS, start=_DAY, span_days=days)
+    payloads = [{**post, "id": f"{number}-{post['id']}"} for post in posts]
+    wiring.intake.take("generic", payloads, "bench")
+    seconds: Seconds = {stage.value: 0.0 for stage in STAGES}
     started = time.perf_counter()
     now = datetime.now(UTC)
     wiring.ledger.plan(wiring.stream.end_offsets(wiring.settings.posts_topic), now)
@@ -71,40 +80,51 @@ def _batch_seconds(wiring: Wiring, number: int, days: int) -> float:
         with Heartbeat(wiring.ledger, claimed) as heartbeat:
             micro = MicroBatch(wiring, claimed, heartbeat.check)
             for stage in STAGES:
-                micro.run(stage)
-    return time.perf_counter() - started
+                seconds[stage.value] += micro.run(stage).seconds
+    return {**seconds, "all": time.perf_counter() - started}
 
 
-def _chunks(items: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    while chunk := list(islice(items, size)):
-        yield chunk
+def _compared(small: Wiring, big: Wiring, first: int, days: int, runs: int) -> dict[str, Any]:
+    """Median seconds of a batch in each installation, and the median of their ratios.
 
-
-def _medians(small: Wiring, big: Wiring, first: int, days: int, runs: int) -> tuple[float, float]:
-    """Seconds per batch in the small and the big installation, run in turn so that both see the same machine."""
-    seconds: tuple[list[float], list[float]] = ([], [])
+    Each batch runs through both, one right after the other and by turns first, so that both see the same machine; the
+    first batch, which warms them, does not count.
+    """
+    pairs: list[tuple[Seconds, Seconds]] = []
     for number in range(first, first + runs + 1):
-        for wiring, times in zip((small, big), seconds, strict=True):
-            times.append(_batch_seconds(wiring, number, days))
-    return statistics.median(seconds[0][1:]), statistics.median(seconds[1][1:])
+        order = (small, big) if number % 2 else (big, small)
+        times = [_batch_seconds(wiring, number, days) for wiring in order]
+        pairs.append((times[0], times[1]) if number % 2 else (times[1], times[0]))
+    counted = pairs[1:]
+    return {
+        "small_seconds": _medians([pair[0] for pair in counted]),
+        "big_seconds": _medians([pair[1] for pair in counted]),
+        "ratio": round(statistics.median(pair[1]["all"] / pair[0]["all"] for pair in counted), 3),
+    }
+
+
+def _medians(batches: list[Seconds]) -> Seconds:
+    return {name: round(statistics.median(each[name] for each in batches), 3) for name in batches[0]}
 
 
 def run(posts: int = 500_000, profiles: int = 100_000, runs: int = 5) -> dict[str, Any]:
-    """Fill both installations, the big one with `posts` and `profiles`; median seconds of a batch in each."""
+    """Fill both installations, the big one with `posts` and `profiles`; compare `runs` batches in them."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         settings = [live_settings(Path(folder) / name, batch_split_posts=10**9) for name in ("small", "big")]
         with wired(settings[0]) as small, wired(settings[1]) as big:
             _fill(small, _SMALL_POSTS, _SMALL_PROFILES)
             _fill(big, posts, profiles)
-            near = _medians(small, big, 0, 1, runs)
-            wide = _medians(small, big, 1_000, 30, runs)
+            two = _compared(small, big, 0, 2, runs)
+            thirty = _compared(small, big, 1_000, 30, runs)
     return {
         "bench": "lake",
-        "batch_posts": BATCH_POSTS,
-        "small": {"posts": _SMALL_POSTS, "profiles": _SMALL_PROFILES, "seconds": round(near[0], 3)},
-        "big": {"posts": posts, "profiles": profiles, "seconds": round(near[1], 3)},
-        "ratio": round(near[1] / near[0], 3),
-        "seconds_30_dates": [round(seconds, 3) for seconds in wide],
-        "ratio_30_dates": round(wide[1] / wide[0], 3),
+        "batch_posts": _BATCH_POSTS,
+        "batches": runs,
+        "small": {"posts": _SMALL_POSTS, "profiles": _SMALL_PROFILES},
+        "big": {"posts": posts, "profiles": profiles},
+        "in_two_dates": two,
+        "over_30_dates": thirty,
+        "ratio": two["ratio"],
+        "ratio_30_dates": thirty["ratio"],
         "limit": _LIMIT,
     }

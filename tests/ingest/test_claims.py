@@ -1,0 +1,73 @@
+"""First write wins, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alphaads_pipelines.ingest.claims import Claimant, claim_first
+from alphaads_pipelines.stores.relational import reading, sql_table
+from tests.racing import at_once
+
+pytestmark = pytest.mark.integration
+
+
+def _key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def _held(engine: Engine) -> dict[bytes, tuple[int, int]]:
+    with reading(engine) as connection:
+        rows = connection.execute(sa.select(sql_table("post_keys"))).all()
+    return {bytes(row.post_key): (row.stream_partition, row.stream_offset) for row in rows}
+
+
+def test_nobody_claims_nothing(engine: Engine) -> None:
+    assert claim_first(engine, []) == []
+
+
+def test_the_first_claim_wins_and_a_later_one_loses(engine: Engine) -> None:
+    assert claim_first(engine, [Claimant(_key(1), 0, 5), Claimant(_key(2), 0, 6)]) == [True, True]
+    assert claim_first(engine, [Claimant(_key(1), 0, 9), Claimant(_key(3), 0, 10)]) == [False, True]
+    assert claim_first(engine, [Claimant(_key(1), 0, 1)]) == [False], "first is who came first, not who lies lower"
+
+
+def test_the_same_record_again_is_no_duplicate_of_itself(engine: Engine) -> None:
+    claimants = [Claimant(_key(number % 7), number % 3, number) for number in range(30)]
+    first = claim_first(engine, claimants)
+    assert sum(first) == 7
+    assert claim_first(engine, claimants) == first
+    assert claim_first(engine, claimants[::-1]) == first[::-1]
+
+
+def test_within_one_batch_the_lowest_place_wins_in_whatever_order_it_comes(engine: Engine) -> None:
+    claimants = [Claimant(_key(1), 2, 1), Claimant(_key(1), 1, 9), Claimant(_key(1), 1, 8), Claimant(_key(1), 3, 0)]
+    assert claim_first(engine, claimants) == [False, False, True, False]
+
+
+def test_more_claims_than_a_statement_has_parameters(tight_engine: Engine) -> None:
+    claimants = [Claimant(_key(number), 0, number) for number in range(3_000)]
+    assert all(claim_first(tight_engine, claimants))
+    later = [Claimant(_key(number), 1, number) for number in range(1_500, 4_500)]
+    assert claim_first(tight_engine, later) == [False] * 1_500 + [True] * 1_500
+
+
+def test_batches_that_claim_at_once_share_the_keys_without_doubles(engine: Engine) -> None:
+    rng = random.Random(7)
+    batches = []
+    for partition in range(4):
+        keys = rng.sample(range(300), 200)
+        batches.append([Claimant(_key(key), partition, offset) for offset, key in enumerate(keys)])
+    won = at_once(*[partial(claim_first, engine, batch) for batch in batches])
+    winners: dict[bytes, tuple[int, int]] = {}
+    for batch, wins in zip(batches, won, strict=True):
+        for each, is_first in zip(batch, wins, strict=True):
+            if is_first:
+                assert each.key not in winners
+                winners[each.key] = (each.partition, each.offset)
+    assert winners == _held(engine)
+    assert set(winners) == {each.key for batch in batches for each in batch}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from alphaads_pipelines.settings import Settings
@@ -20,8 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure() -> None:
-    """Log lines below a warning would bury what a test has to say."""
+    """Log lines below a warning would bury what a test has to say; property tests try the same examples every time."""
     configure_logging(level="WARNING")
+    hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
+    hypothesis.settings.load_profile("seeded")
 
 
 @pytest.fixture(scope="session")

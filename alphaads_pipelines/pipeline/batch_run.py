@@ -140,11 +140,19 @@ class BatchRun:
         seqs = committed_batches(self._tools, hours)
         reports: dict[Stage, list[StepReport]] = {stage: [] for stage in stages}
         for place, seq in enumerate(seqs):
-            attempt = plan_replay(self._tools, seq)
-            self._claim = Claim(self._tools, Requested(seq, attempt), self._worker, frozenset(seqs[place + 1 :]))
-            for stage in stages:
-                reports[stage].append(self._claim.run(stage))
+            if not self._replay_batch(seq, frozenset(seqs[place + 1 :]), reports):
+                break
         return {stage: combined(each) for stage, each in reports.items()}
+
+    def _replay_batch(self, seq: int, still_to_come: frozenset[int], reports: dict[Stage, list[StepReport]]) -> bool:
+        """Whether every step kept the contracts; what comes after a breach is not run, its step will say so."""
+        attempt = plan_replay(self._tools, seq)
+        self._claim = Claim(self._tools, Requested(seq, attempt), self._worker, still_to_come)
+        for stage, told in reports.items():
+            told.append(self._claim.run(stage))
+            if told[-1].problems:
+                return False
+        return True
 
     def close(self) -> None:
         """Hand back what was claimed and not committed."""

@@ -45,10 +45,11 @@ class Wiring:
 
     @cached_property
     def master_keys(self) -> MasterKeys:
-        """Key-encryption key and hash keys, made on first use."""
+        """Key-encryption key and hash keys, made on first use; never anew beside data of older ones."""
         from alphaads_pipelines.privacy.secrets_file import MasterKeys
+        from alphaads_pipelines.stores.subject_keys import holds_anything
 
-        return MasterKeys.load_or_create(self.settings.key_file)
+        return MasterKeys.load_or_create(self.settings.key_file, is_needed=lambda: holds_anything(self.engine))
 
     @cached_property
     def subject_keys(self) -> RelationalSubjectKeys:

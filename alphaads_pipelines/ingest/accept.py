@@ -30,6 +30,7 @@ from alphaads_pipelines.telemetry import get_logger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ERASED = "erased"
+_NOT_AN_ENVELOPE = "not_an_envelope"
 _HEADER = ("schema_version", "platform", "shard", "subject_id", "key_id", "nonce", "sealed_body")
 
 _log = get_logger(__name__)
@@ -110,7 +111,7 @@ class Acceptor:
         OffsetsLost: a live batch starts below the low watermark. StreamUnavailable, StoreUnavailable.
         """
         reads, kept_duplicates = self._reads(batch)
-        self._parse(reads)
+        self._parse(batch, reads)
         first = claim_first(self._engine, [Claimant(each.claim, each.partition, each.offset) for each in reads])
         good = [each for each, wins in zip(reads, first, strict=True) if wins and each.post is not None]
         bad = [each for each, wins in zip(reads, first, strict=True) if wins and each.post is None]
@@ -149,9 +150,8 @@ class Acceptor:
             return _Read(record.partition, record.offset, decode(record.value))
         except EnvelopeError:
             envelope = self._sealed_again(batch, record)
-            return _Read(
-                record.partition, record.offset, envelope, None, "not_an_envelope", "the record is no envelope v1"
-            )
+            detail = "the record is no envelope v1"
+            return _Read(record.partition, record.offset, envelope, None, _NOT_AN_ENVELOPE, detail)
 
     def _sealed_again(self, batch: Batch, record: StoredRecord) -> Envelope:
         # Whatever wrote it, it may name a person: it is kept under the key of the day.
@@ -165,16 +165,25 @@ class Acceptor:
                 observed_us = (row["observed_at"] - _EPOCH) // timedelta(microseconds=1)
                 header = (row["schema_version"], row["platform"], row["shard"], row["subject_id"], row["key_id"])
                 sealed = (row["nonce"], row["correlation_id"], observed_us, row.get("attributed", True))
-                yield _Read(
-                    row["stream_partition"], row["stream_offset"], Envelope(*header, *sealed, row["sealed_body"])
-                )
+                envelope = Envelope(*header, *sealed, row["sealed_body"])
+                read = _Read(row["stream_partition"], row["stream_offset"], envelope)
+                yield self._record_again(batch, read) if row.get("reason") == _NOT_AN_ENVELOPE else read
 
-    def _parse(self, reads: Sequence[_Read]) -> None:
+    def _record_again(self, batch: Batch, read: _Read) -> _Read:
+        # What is sealed here is the whole record, not a payload.
+        [body] = self._sealer.unseal([read.envelope])
+        if isinstance(body, UnsealError):
+            return read
+        return self._decode(batch, StoredRecord(read.partition, read.offset, body))
+
+    def _parse(self, batch: Batch, reads: Sequence[_Read]) -> None:
         waiting = [each for each in reads if not each.reason]
         for each, body in zip(waiting, self._sealer.unseal([each.envelope for each in waiting]), strict=True):
             if isinstance(body, UnsealError):
                 each.reason = body.code if isinstance(body, KeyDestroyed) else "unseal_failed"
                 each.detail = "the body cannot be opened"
+            elif each.envelope.shard not in batch.shards:
+                each.reason, each.detail = "wrong_partition", "the author's shard belongs to another stream partition"
             else:
                 self._parse_body(each, body)
         for each in reads:

@@ -6,15 +6,23 @@ header is the associated data of the seal, so it cannot be changed or moved to a
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from alphaads_pipelines.errors import EnvelopeError
 
 SCHEMA_VERSION = 1
 
+_Count = Annotated[int, Meta(ge=0, lt=2**31)]
+_Id = Annotated[str, Meta(pattern=r"^[\w.-]{1,64}\Z")]
+_Microseconds = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
+"""Before the year 10000, which no date type holds."""
+
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One sealed payload.
+    """One sealed payload. Whoever may write to the stream may write anything: what no column could hold is no envelope.
 
     Attributes
     ----------
@@ -32,12 +40,12 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     schema_version: int
     platform: str
-    shard: int
-    subject_id: str
-    key_id: str
-    nonce: bytes
+    shard: _Count
+    subject_id: _Id
+    key_id: _Id
+    nonce: Annotated[bytes, Meta(min_length=12, max_length=12)]
     correlation_id: str
-    observed_at_us: int
+    observed_at_us: _Microseconds
     attributed: bool
     body: bytes
 
@@ -69,7 +77,7 @@ def decode(record: bytes) -> Envelope:
     """
     try:
         envelope = _decoder.decode(record)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EnvelopeError("the stream record is not an envelope") from error
     if envelope.schema_version != SCHEMA_VERSION:
         raise EnvelopeError(f"envelope version {envelope.schema_version} is not known; this code reads version 1")

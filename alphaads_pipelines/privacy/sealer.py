@@ -6,8 +6,9 @@ Source: NIST SP 800-38D; 96-bit random nonces, one key per subject, so that a ke
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -79,20 +80,22 @@ class Sealer:
         self._cache_size = cache_size
         self._ciphers: OrderedDict[str, AESGCM] = OrderedDict()
         self._generation = -1
+        self._lock = threading.Lock()  # of what is kept, and under which generation
 
     def seal(
         self, platform: str, items: Sequence[Unsealed], correlation_id: str, observed_at: datetime
     ) -> list[Envelope]:
         """One envelope per item, in order. Raises StoreUnavailable when the keys cannot be reached."""
+        generation = self._drop_destroyed()
         subjects = self._subjects(items, observed_at)
-        self._drop_destroyed()
+        ciphers = self._ciphers_of({each.key_id: each.key for each in subjects}, generation)
         observed_us = (observed_at - _EPOCH) // (datetime.resolution)
         nonces = os.urandom(_NONCE_BYTES * len(items))
         envelopes = []
         for index, (item, subject) in enumerate(zip(items, subjects, strict=True)):
             nonce = nonces[index * _NONCE_BYTES : (index + 1) * _NONCE_BYTES]
             bound = associated_data(SCHEMA_VERSION, platform, subject.shard, subject.subject_id, subject.key_id)
-            body = self._cipher(subject.key_id, subject.key).encrypt(nonce, item.body, bound)
+            body = ciphers[subject.key_id].encrypt(nonce, item.body, bound)
             envelopes.append(
                 Envelope(
                     SCHEMA_VERSION,
@@ -107,49 +110,53 @@ class Sealer:
                     body,
                 )
             )
-        self._bound_cache()
         return envelopes
 
     def _subjects(self, items: Sequence[Unsealed], observed_at: datetime) -> list[SubjectKey]:
         identities = list(dict.fromkeys(item.identity for item in items if item.identity is not None))
         found = dict(zip(identities, self._keys.ensure(identities), strict=True))
-        if len(found) == 0 or any(item.identity is None for item in items):
-            nobody = self._keys.daily_key(observed_at.astimezone(UTC).date())
-            return [nobody if item.identity is None else found[item.identity] for item in items]
-        return [found[item.identity] for item in items if item.identity is not None]
+        if all(item.identity is not None for item in items):
+            return [found[item.identity] for item in items if item.identity is not None]
+        nobody = self._keys.daily_key(observed_at.astimezone(UTC).date())
+        return [nobody if item.identity is None else found[item.identity] for item in items]
 
     def unseal(self, sealed: Sequence[Sealed]) -> list[bytes | UnsealError]:
-        """Each body, in order, or why it cannot be opened. Raises StoreUnavailable."""
-        self._drop_destroyed()
-        missing = {each.key_id for each in sealed} - self._ciphers.keys()
-        for key_id, key in self._keys.keys(missing).items():
-            self._cipher(key_id, key)
-        opened = [self._open(each) for each in sealed]
-        self._bound_cache()
-        return opened
+        """Each body, in order, or why it cannot be opened.
 
-    def _open(self, sealed: Sealed) -> bytes | UnsealError:
-        cipher = self._ciphers.get(sealed.key_id)
-        if cipher is None:
-            return KeyDestroyed("the key of this body no longer exists")
-        bound = associated_data(sealed.schema_version, sealed.platform, sealed.shard, sealed.subject_id, sealed.key_id)
-        try:
-            return cipher.decrypt(sealed.nonce, sealed.body, bound)
-        except (InvalidTag, ValueError):
-            return UnsealError("the body or its header was changed, or another key sealed it")
+        Raises
+        ------
+        StoreUnavailable: the keys cannot be reached. UnsealError: the key file is not the one that wrapped them.
+        """
+        generation = self._drop_destroyed()
+        wanted = {each.key_id for each in sealed}
+        ciphers = {key_id: cipher for key_id in wanted if (cipher := self._ciphers.get(key_id))}
+        ciphers |= self._ciphers_of(self._keys.keys(wanted - ciphers.keys()), generation)
+        return [_open(each, ciphers.get(each.key_id)) for each in sealed]
 
-    def _cipher(self, key_id: str, key: bytes) -> AESGCM:
-        cipher = self._ciphers.get(key_id)
-        if cipher is None:
-            cipher = self._ciphers[key_id] = AESGCM(key)
-        return cipher
+    def _ciphers_of(self, keys: Mapping[str, bytes], generation: int) -> dict[str, AESGCM]:
+        ciphers = {key_id: self._ciphers.get(key_id) or AESGCM(key) for key_id, key in keys.items()}
+        with self._lock:
+            if generation == self._generation:  # else keys were destroyed since these were read
+                self._ciphers.update(ciphers)
+                while len(self._ciphers) > self._cache_size:
+                    self._ciphers.popitem(last=False)
+        return ciphers
 
-    def _drop_destroyed(self) -> None:
+    def _drop_destroyed(self) -> int:
+        """The generation of keys from here on; nothing of an older one is kept."""
         generation = self._keys.generation()
-        if generation != self._generation:
-            self._ciphers.clear()
-            self._generation = generation
+        with self._lock:
+            if generation != self._generation:
+                self._ciphers.clear()
+                self._generation = generation
+        return generation
 
-    def _bound_cache(self) -> None:
-        while len(self._ciphers) > self._cache_size:
-            self._ciphers.popitem(last=False)
+
+def _open(sealed: Sealed, cipher: AESGCM | None) -> bytes | UnsealError:
+    if cipher is None:
+        return KeyDestroyed("the key of this body no longer exists")
+    bound = associated_data(sealed.schema_version, sealed.platform, sealed.shard, sealed.subject_id, sealed.key_id)
+    try:
+        return cipher.decrypt(sealed.nonce, sealed.body, bound)
+    except (InvalidTag, ValueError):
+        return UnsealError("the body or its header was changed, or another key sealed it")

@@ -9,6 +9,7 @@ import base64
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -43,14 +44,21 @@ class MasterKeys:
         return "MasterKeys(<hidden>)"
 
     @classmethod
-    def load_or_create(cls, path: Path) -> MasterKeys:
+    def load_or_create(cls, path: Path, is_needed: Callable[[], bool] = lambda: False) -> MasterKeys:
         """Read the key file, or make it; processes that race to make it all get the same keys.
+
+        Parameters
+        ----------
+        is_needed: whether there is data that only the keys of a file made earlier can open.
 
         Raises
         ------
-        ConfigurationError: the file is readable by others, cannot be read or is not a key file.
+        ConfigurationError: the file is missing though it is needed, readable by others, or no key file.
         """
         if not path.exists():
+            # Whoever made the data in the meantime made the file before it.
+            if is_needed() and not path.exists():
+                raise ConfigurationError(f"ALPHAADS_KEY_FILE: {path} is missing, and only its keys open the data")
             cls._create(path)
         return cls._load(path)
 

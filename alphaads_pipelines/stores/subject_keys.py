@@ -7,6 +7,7 @@ no process goes on with a destroyed key for longer than the time between two loo
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
 import zlib
@@ -20,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.errors import UnsealError
+from alphaads_pipelines.errors import StoreUnavailable, UnsealError
 from alphaads_pipelines.privacy.keys import Identity, SubjectKey, SubjectKeyStore
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction
 
@@ -50,20 +51,23 @@ class RelationalSubjectKeys(SubjectKeyStore):
         self._daily: dict[date, SubjectKey] = {}
         self._generation = -1
         self._looked_at = float("-inf")
+        self._lock = threading.Lock()  # of what is cached, and under which generation
+        self._is_kek_proven = False
 
     def ensure(self, identities: Sequence[Identity]) -> list[SubjectKey]:
         """The subject of each identity, in order, made where there is none."""
-        self.generation()
-        missing = [each for each in dict.fromkeys(identities) if each.mac not in self._cache]
-        if not missing:
-            return [self._cache[each.mac] for each in identities]
-        known = self._read([each.mac for each in missing])
-        new = [each for each in missing if each.mac not in known]
-        if new:
-            self._insert(new)
-            known |= self._read([each.mac for each in new])
-        found = {each.mac: known.get(each.mac) or self._cache[each.mac] for each in identities}
-        self._remember(known)
+        generation = self.generation()
+        found = {each.mac: key for each in identities if (key := self._cache.get(each.mac))}
+        missing = [each for each in dict.fromkeys(identities) if each.mac not in found]
+        if missing:
+            known = self._read([each.mac for each in missing])
+            if new := [each for each in missing if each.mac not in known]:
+                self._insert(new)
+                known |= self._read([each.mac for each in new])
+            self._remember(known, generation)
+            found |= known
+        if any(each.mac not in found for each in missing):
+            raise StoreUnavailable("a subject was erased while its key was made; ask again")
         return [found[each.mac] for each in identities]
 
     def find(self, identity: Identity) -> str | None:
@@ -83,15 +87,21 @@ class RelationalSubjectKeys(SubjectKeyStore):
 
     def daily_key(self, day: date) -> SubjectKey:
         """The key of the day, made by whoever needs it first."""
-        self.generation()
-        if day not in self._daily:
-            subject_id = key_id = f"daily-{day.isoformat()}"
-            expires_at = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAILY_KEY_LIFETIME
-            with transaction(self._engine) as connection:
-                insert_ignore(connection, "subject_keys", [self._new_key(subject_id, key_id, expires_at)])
-            key = self.keys([key_id])[key_id]
-            self._daily[day] = SubjectKey(subject_id, self._shard(subject_id), key_id, key)
-        return self._daily[day]
+        generation = self.generation()
+        if held := self._daily.get(day):
+            return held
+        subject_id = key_id = f"daily-{day.isoformat()}"
+        expires_at = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAILY_KEY_LIFETIME
+        with transaction(self._engine) as connection:
+            self._prove_kek(connection)
+            insert_ignore(connection, "subject_keys", [self._new_key(subject_id, key_id, expires_at)])
+            [row] = select_in(connection, "subject_keys", "key_id", [key_id])
+        key = self._unwrap(row.wrapped_key, key_id, subject_id)
+        made = SubjectKey(subject_id, self._shard(subject_id), key_id, key)
+        with self._lock:
+            if generation == self._generation:
+                self._daily[day] = made
+        return made
 
     def destroy(self, subject_id: str) -> int:
         """Destroy the subject's keys and identity mapping."""
@@ -121,10 +131,11 @@ class RelationalSubjectKeys(SubjectKeyStore):
             with reading(self._engine) as connection:
                 generation = connection.execute(sa.select(table.c.generation)).scalar() or 0
             self._looked_at = time.monotonic()
-            if generation != self._generation:
-                self._cache.clear()
-                self._daily.clear()
-                self._generation = generation
+            with self._lock:
+                if generation != self._generation:
+                    self._cache.clear()
+                    self._daily.clear()
+                    self._generation = generation
         return self._generation
 
     def _move_generation(self, connection: Connection) -> None:
@@ -158,12 +169,21 @@ class RelationalSubjectKeys(SubjectKeyStore):
             row = {"identity_mac": identity.mac, "subject_id": subject_id, "platform": identity.platform}
             rows.append({**row, "shard": self._shard(subject_id)})
         with transaction(self._engine) as connection:
+            self._prove_kek(connection)
             insert_ignore(connection, "subjects", rows)
             # Of racing processes only one row per identity stays; keys are made for those that stayed.
             stayed = select_in(connection, "subjects", "identity_mac", [row["identity_mac"] for row in rows])
             ours = {row.subject_id for row in stayed} & {str(row["subject_id"]) for row in rows}
             keys = [self._new_key(subject_id, uuid.uuid4().hex, None) for subject_id in sorted(ours)]
             insert_ignore(connection, "subject_keys", keys)
+
+    def _prove_kek(self, connection: Connection) -> None:
+        """Open a key that is there before the first one is added: keys of two key files must never mix."""
+        if not self._is_kek_proven:
+            held = connection.execute(sa.select(sql_table("subject_keys")).limit(1)).first()
+            if held is not None:
+                self._unwrap(held.wrapped_key, held.key_id, held.subject_id)
+            self._is_kek_proven = True
 
     def _new_key(self, subject_id: str, key_id: str, expires_at: datetime | None) -> dict[str, Any]:
         nonce = os.urandom(_NONCE_BYTES)
@@ -180,7 +200,17 @@ class RelationalSubjectKeys(SubjectKeyStore):
     def _shard(self, subject_id: str) -> int:
         return zlib.crc32(subject_id.encode()) % self._shards
 
-    def _remember(self, known: dict[bytes, SubjectKey]) -> None:
-        self._cache.update(known)
-        while len(self._cache) > self._cache_size:
-            self._cache.popitem(last=False)
+    def _remember(self, known: dict[bytes, SubjectKey], generation: int) -> None:
+        with self._lock:
+            if generation != self._generation:
+                return  # another thread saw that keys were destroyed; these were read before
+            self._cache.update(known)
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
+
+
+def holds_anything(engine: Engine) -> bool:
+    """Whether the store holds what only its own key file can open or recognise. Raises StoreUnavailable."""
+    with reading(engine) as connection:
+        tables = [sql_table(name) for name in ("subjects", "subject_keys", "post_keys")]
+        return any(connection.execute(sa.select(table).limit(1)).first() is not None for table in tables)

@@ -56,6 +56,7 @@ def _chunks(items: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[st
 
 
 def _fill(wiring: Wiring, posts: int, profiles: int) -> None:
+    wiring.intake.take("generic", [], "bench")  # makes the keys, which a store that holds something must have already
     for table in (RAW_POSTS, POST_SCORES):
         fill(wiring.lake, table, posts)
     for table in (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS):

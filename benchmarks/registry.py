@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, str] = {
     "ingest": "benchmarks.ingest",
     "lake": "benchmarks.lake",
     "latency": "benchmarks.latency",
+    "load": "benchmarks.load",
 }
 FULL: dict[str, dict[str, float]] = {
     "ingest": {"posts": 1_000_000, "authors": 100_000},

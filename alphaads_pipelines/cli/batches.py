@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
+from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.wiring import Wiring, wired
 
@@ -64,10 +64,10 @@ def _act(wiring: Wiring, resume_after_loss: str | None, retry: str | None) -> No
     if resume_after_loss:
         lows = wiring.stream.low_offsets(wiring.settings.posts_topic)
         batch = wiring.ledger.resume_after_loss(parse_batch_id(resume_after_loss), lows, now)
-        out.print(f"{batch.id} goes on above the lost offsets")
+        err.print(f"{batch.id} goes on above the lost offsets")
     if retry:
         batch = wiring.ledger.retry(parse_batch_id(retry), now)
-        out.print(f"{batch.id} will be tried again")
+        err.print(f"{batch.id} will be tried again")
 
 
 def run(

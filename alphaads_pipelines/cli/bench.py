@@ -27,7 +27,7 @@ def _sizes(given: list[str]) -> dict[str, float]:
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="latency, ingest or lake.")],
+    name: Annotated[str, typer.Argument(help="ingest, lake, latency or load.")],
     servers: Kafka = False,
     sizes: Size = None,
     full: Annotated[bool, typer.Option("--full", help="The sizes that the documentation reports.")] = False,
@@ -36,9 +36,9 @@ def run(
     from benchmarks.registry import FULL, load
 
     with exit_codes():
-        settings = load_settings(quiet=True)
+        settings, benchmark = load_settings(quiet=True), load(name)
         arguments: dict[str, Any] = {**(FULL.get(name, {}) if full else {}), **_sizes(sizes or [])}
         if servers:
             arguments |= {each: value for each in _SERVER_SETTINGS if (value := getattr(settings, each))}
         err.print(f"running {name}; this takes a while", style="dim")
-        emit(load(name)(**arguments))
+        emit(benchmark(**arguments))

@@ -79,6 +79,9 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         raise typer.Exit(FAILED) from None
+    except OSError as error:  # a full disk, a home that may not be written
+        err.print(f"[red]failed:[/red] {error.filename or 'input or output'}: {error.strerror}", soft_wrap=True)
+        raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         err.print("stopped")
         raise typer.Exit(FAILED) from None

@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).resolve().parents[1] / "ingest" / "samples"
 Inputs = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--input", "-i", exists=True, dir_okay=False, metavar="FILE...", help="JSON lines, gzip accepted; one or more."
-    ),
+    typer.Option("--input", "-i", metavar="FILE...", help="JSON lines, gzip accepted; one or more."),
 ]
 # A shell expands `--input *.jsonl` to one option value and the rest as arguments.
-MoreInputs = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False, hidden=True, metavar="")]
+MoreInputs = Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="")]
 PlatformOption = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads --input holds: x, generic.")]
 
 
 def _take_in(wiring: Wiring, files: Sequence[Path], platform: str, display: Progress) -> tuple[int, int]:
+    from alphaads_pipelines.ingest.files import PayloadFile
+
+    sources = [PayloadFile(path) for path in files]  # one that is missing is told before the first is taken in
     correlation_id = new_correlation_id()
     with correlation(correlation_id):
-        results = [ingest_file(wiring, path, platform, correlation_id, display) for path in files]
+        results = [ingest_file(wiring, source, platform, correlation_id, display) for source in sources]
     return sum(each.read for each in results), sum(each.produced for each in results)
 
 
@@ -118,9 +119,8 @@ def _show(answer: dict[str, Any], wiring: Wiring) -> None:
         )
     )
     out.print("Next:  [bold]alphaads up[/] runs everything live (API, metrics, Dagster UI)")
-    out.print(
-        "       [bold]alphaads batches[/] shows what was planned; [bold]alphaads doctor[/] checks this installation"
-    )
+    out.print("       [bold]alphaads batches[/] shows what was planned, and what became of it")
+    out.print("       [bold]alphaads doctor[/] checks this installation")
     out.print(f"       the Delta tables lie in {wiring.settings.lake_path}", soft_wrap=True)
 
 
@@ -147,6 +147,8 @@ def run(
         with progress() as display:
             read, produced = _take_in(wiring, files, platform, display)
             summary = _run_batches(wiring, display)
+        if summary.waiting:  # told now: it may be why no decision can be made
+            err.print(f"[red]batches wait for a person:[/] {', '.join(summary.waiting)}; see `alphaads batches`")
         answer = {
             "read": read,
             "produced": produced,
@@ -160,5 +162,4 @@ def run(
         }
         emit(answer) if as_json else _show(answer, wiring)
         if summary.waiting:
-            err.print(f"[red]batches wait for a person:[/] {', '.join(summary.waiting)}; see `alphaads batches`")
             raise typer.Exit(FAILED)

@@ -10,6 +10,4 @@ import typer
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines on stderr.")]
 PlatformName = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads these are: x, generic.")]
-InputFile = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON lines or a JSON array; gzip accepted.")
-]
+InputFile = Annotated[Path, typer.Argument(help="JSON lines or a JSON array; gzip accepted.")]

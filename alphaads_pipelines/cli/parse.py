@@ -8,6 +8,7 @@ import msgspec
 
 from alphaads_pipelines.cli.console import exit_codes
 from alphaads_pipelines.cli.options import InputFile, PlatformName
+from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.platforms.base import Post
 
 
@@ -17,6 +18,9 @@ def run(file: InputFile, platform: PlatformName) -> None:
 
     encoder = msgspec.json.Encoder()
     with exit_codes():
+        result = None
         for result in parse_file(file, platform):
             stream = sys.stdout if isinstance(result, Post) else sys.stderr
             stream.write(encoder.encode(result).decode() + "\n")
+        if result is None:
+            raise InvalidRequest(f"{file} holds no payloads")

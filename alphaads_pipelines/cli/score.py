@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
 from alphaads_pipelines.cli.console import FAILED, err, exit_codes
+from alphaads_pipelines.errors import InvalidRequest
 
 Tier = Annotated[str, typer.Option("--tier", "-t", help="Which scorer: lexicon.")]
 Source = Annotated[
     Path | None,
-    typer.Argument(exists=True, dir_okay=False, readable=True, allow_dash=True, help="JSON lines; default: stdin."),
+    typer.Argument(allow_dash=True, help="JSON lines; default, or -: stdin."),
 ]
+
+
+def _opened(file: Path | None) -> BinaryIO:
+    if file is None or str(file) == "-":
+        return sys.stdin.buffer
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
 
 
 def run(file: Source = None, tier: Tier = "lexicon") -> None:
@@ -31,8 +41,7 @@ def run(file: Source = None, tier: Tier = "lexicon") -> None:
 
     with exit_codes():
         scorer = SCORERS.load(tier)()
-        source = sys.stdin.buffer if file is None or str(file) == "-" else file.open("rb")
-        with source:
+        with _opened(file) as source:
             for line in score_lines(source, scorer, refuse):
                 sys.stdout.buffer.write(line + b"\n")
         sys.stdout.flush()

@@ -1,0 +1,81 @@
+"""`alphaads demo`: what went in and out, one served decision, and where to look next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from alphaads_pipelines.errors import SchemaMismatch
+from alphaads_pipelines.ingest.accept import Acceptor
+from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.wiring import wired
+from tests.cli.conftest import Command
+from tests.equality import fingerprint
+
+Posts = Callable[..., Path]
+
+
+def test_two_files_go_in_and_the_answer_adds_up(command: Command, posts_file: Posts, settings: Settings) -> None:
+    first, second = posts_file("one.jsonl", 20, broken=1), posts_file("two.jsonl", 10, seed=2, broken=2)
+    done = command("demo", "--input", first, "--input", second, "--json")
+    assert done.exit_code == 0, done.output
+    answer = orjson.loads(done.stdout)
+    assert (answer["read"], answer["accepted"], answer["rejected"], answer["duplicates"]) == (33, 30, 3, 0)
+    assert answer["rows"]["raw_posts"] == answer["rows"]["post_scores"] == 30
+    assert answer["rows"]["rejected_posts"] == 3
+    assert answer["waiting"] == []
+    assert 0 < answer["decision"]["propensity"] <= 1
+    assert answer["decision"]["reason"]
+
+    with wired(settings) as wiring:
+        before = fingerprint(wiring)
+    again = orjson.loads(command("demo", "--input", first, "--input", second, "--json").stdout)
+    assert (again["read"], again["accepted"], again["duplicates"]) == (33, 0, 33)
+    with wired(settings) as wiring:
+        assert fingerprint(wiring) == before
+
+
+def test_it_ends_with_what_came_of_it_a_decision_and_where_to_look_next(command: Command, posts_file: Posts) -> None:
+    done = command("demo", "--input", posts_file("one.jsonl", 20, broken=1))
+    assert done.exit_code == 0
+    shown = done.stdout
+    parts = ("what went in and out", "raw_posts", "One served decision", "with probability", "data age", "Next:")
+    places = [shown.index(part) for part in parts]
+    assert places == sorted(places)
+    for step in ("alphaads up", "alphaads batches", "alphaads doctor", "lake"):
+        assert step in shown[places[-1] :]
+
+
+def test_without_input_the_posts_are_called_synthetic(command: Command) -> None:
+    done = command("demo", "--json")
+    assert done.exit_code == 0
+    assert "SYNTHETIC" in done.stderr
+    answer = orjson.loads(done.stdout)
+    outcomes = answer["accepted"] + answer["rejected"] + answer["duplicates"]
+    assert answer["produced"] == outcomes >= answer["read"] > 0, "a quoted author's post is a post of its own"
+
+
+def test_a_missing_second_file_is_told_before_the_first_is_taken_in(
+    command: Command, posts_file: Posts, settings: Settings
+) -> None:
+    done = command("demo", "--input", posts_file("one.jsonl", 20), "--input", "missing.jsonl")
+    assert done.exit_code == 2
+    assert "missing.jsonl cannot be read" in done.stderr
+    with wired(settings) as wiring:
+        assert sum(wiring.stream.end_offsets(settings.posts_topic).values()) == 0
+
+
+def test_batches_that_wait_for_a_person_make_the_demo_fail(
+    command: Command, posts_file: Posts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SchemaMismatch("nothing fits")
+
+    monkeypatch.setenv("BATCH_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(Acceptor, "accept", refuse)
+    done = command("demo", "--input", posts_file("one.jsonl", 20))
+    assert done.exit_code == 1
+    assert "batches wait for a person: b000000001" in done.stderr

@@ -1,0 +1,130 @@
+"""The supervisor: starts in order, restarts what dies, more patiently each time, and leaves nobody behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from alphaads_pipelines.runtime import supervisor as module
+from alphaads_pipelines.runtime.supervisor import Service, Supervisor, services
+from alphaads_pipelines.settings import Settings
+from benchmarks.live import free_port, wait_until
+from tests.conftest import ROOT
+
+SLEEP = "import time; time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+LISTEN = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+
+
+def _service(name: str, program: str, port: int | None = None) -> Service:
+    return Service(name, (sys.executable, "-S", "-c", program), port)
+
+
+@contextmanager
+def _watched(wanted: Sequence[Service], logs: Path) -> Iterator[tuple[Supervisor, list[tuple[str, str]]]]:
+    told: list[tuple[str, str]] = []
+    supervisor = Supervisor(wanted, dict(os.environ), logs, lambda name, what: told.append((name, what)))
+    watcher = threading.Thread(target=supervisor.watch)
+    watcher.start()
+    try:
+        yield supervisor, told
+    finally:
+        supervisor.request_stop()
+        supervisor.stop()
+        watcher.join()
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    wait_until(condition, "what the test waits for", 20.0, poll_s=0.02)
+
+
+def test_a_process_that_is_killed_starts_again(tmp_path: Path) -> None:
+    with _watched([_service("one", SLEEP)], tmp_path) as (supervisor, told):
+        _wait(lambda: "one" in supervisor.pids())
+        first = supervisor.pids()["one"]
+        os.kill(first, signal.SIGKILL)
+        _wait(lambda: supervisor.pids().get("one", first) != first)
+        assert ("one", "died (signal SIGKILL); starts again in 0.5 s") in told
+
+
+def test_one_that_keeps_dying_is_started_less_and_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(module, "_LONGEST_PAUSE_S", 0.04)
+    monkeypatch.setattr(module, "_LOOK_EVERY_S", 0.01)
+    with _watched([_service("one", "raise SystemExit(3)")], tmp_path) as (_, told):
+        _wait(lambda: sum(what.startswith("died") for _, what in told) >= 4)
+    pauses = [what for _, what in told if what.startswith("died")][:4]
+    assert pauses == [f"died (exit code 3); starts again in {pause} s" for pause in ("0.01", "0.02", "0.04", "0.04")]
+
+
+def test_what_needs_a_port_waits_until_it_is_open(tmp_path: Path) -> None:
+    port = free_port()
+    late = "import time; time.sleep(0.7); " + LISTEN.format(port=port)
+    with _watched([_service("first", late, port), _service("second", SLEEP)], tmp_path) as (supervisor, told):
+        _wait(lambda: "first" in supervisor.pids())
+        assert "second" not in supervisor.pids()
+        _wait(lambda: "second" in supervisor.pids())
+        started = [name for name, what in told if what.startswith("started")]
+        assert started == ["first", "second"]
+
+
+def test_stop_asks_first_and_kills_who_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STOP_S", 0.5)
+    with _watched([_service("deaf", DEAF), _service("polite", SLEEP)], tmp_path) as (supervisor, told):
+        _wait(lambda: len(supervisor.pids()) == 2)
+        pids = list(supervisor.pids().values())
+        time.sleep(0.3)  # until it is deaf
+        supervisor.request_stop()
+        supervisor.stop()
+        assert supervisor.pids() == {}
+        assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert {name for name, what in told if what == "stopped"} == {"deaf", "polite"}
+
+
+def test_what_a_process_says_lies_in_a_log_that_does_not_grow_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOG_BYTES", 10)
+    (tmp_path / "one.log").write_text("what it said before, at length")
+    with _watched([_service("one", "print('hello', flush=True); " + SLEEP)], tmp_path):
+        _wait(lambda: "hello" in (tmp_path / "one.log").read_text())
+    assert (tmp_path / "one.log.1").read_text() == "what it said before, at length"
+
+
+ORPHANS = """
+import os, sys
+from pathlib import Path
+from alphaads_pipelines.runtime.supervisor import Service, Supervisor
+service = Service("child", (sys.executable, "-S", "-c", "import time; time.sleep(60)"))
+Supervisor([service], dict(os.environ), Path(sys.argv[1]), lambda name, what: print(what, flush=True)).watch()
+"""
+
+
+def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ORPHANS, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline().partition("pid ")[2].rstrip(")\n"))
+        assert psutil.pid_exists(child)
+        parent.kill()
+    _wait(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_an_installation_is_workers_api_metrics_and_dagster(settings: Settings, tmp_path: Path) -> None:
+    named = {each.name: each for each in services(settings, tmp_path / "workspace.yaml", 4000)}
+    assert set(named) == {"worker1", "worker2", "api", "metrics", "code-server", "daemon", "dagster-ui"}
+    ui = named["dagster-ui"].command
+    assert ui[ui.index("--host") + 1] == "127.0.0.1", "it has no authentication"
+    order = list(named)
+    assert order.index("code-server") < order.index("daemon") < order.index("dagster-ui")
+    assert named["code-server"].port == 4000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from dagster import (
     DefaultScheduleStatus,
     DefaultSensorStatus,
@@ -16,6 +18,7 @@ from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.wiring import Wiring
 from assets import names
 
+_TRY_AGAIN_S = 300
 _CRONS = {
     names.ADVERTISING: "0 * * * *",
     names.INTEGRITY: "*/5 * * * *",
@@ -45,4 +48,9 @@ def first_creatives_sensor(wiring: ResourceParam[Wiring]) -> RunRequest | SkipRe
         version, _ = read_document(wiring.engine, "policy")
     except TransientError as error:
         return SkipReason(f"{error.code}: {error}")
-    return SkipReason("creatives and policy are there") if version else RunRequest(run_key="first")
+    return SkipReason("creatives and policy are there") if version else RunRequest(first_run_key(datetime.now(UTC)))
+
+
+def first_run_key(now: datetime) -> str:
+    """A run key is used once, even if its run fails: five minutes later there is another."""
+    return f"first-{int(now.timestamp()) // _TRY_AGAIN_S}"

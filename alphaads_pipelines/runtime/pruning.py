@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from alphaads_pipelines.settings import Settings
 
@@ -14,14 +17,30 @@ _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatu
 
 
 def prune_runs(instance: DagsterInstance, before: datetime) -> int:
-    """Delete finished runs that were created before a time, with their events; how many."""
+    """Delete finished runs that were created before a time, with their events and checks; how many."""
     old = RunsFilter(statuses=_FINISHED, created_before=before)
     deleted = 0
     while records := instance.get_run_records(old, limit=_CHUNK, ascending=True):
-        for record in records:
-            instance.delete_run(record.dagster_run.run_id)
-        deleted += len(records)
+        run_ids = [record.dagster_run.run_id for record in records]
+        _prune_checks(instance, run_ids)
+        for run_id in run_ids:
+            instance.delete_run(run_id)
+        deleted += len(run_ids)
     return deleted
+
+
+def _prune_checks(instance: DagsterInstance, run_ids: Sequence[str]) -> None:
+    """Delete what checks found in these runs, which Dagster keeps for ever; the newest of each check stays to be seen.
+
+    The table is private; Dagster's version is pinned and a test holds the name.
+    """
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage), "both sizes keep their events in SQL"
+    checks = AssetCheckExecutionsTable
+    newest = sa.select(sa.func.max(checks.c.id)).group_by(checks.c.asset_key, checks.c.check_name)
+    old = checks.c.run_id.in_(run_ids) & checks.c.id.not_in(newest)
+    with storage.index_connection() as connection:
+        connection.execute(sa.delete(checks).where(old))
 
 
 def prune_broker(settings: Settings, before: datetime) -> int:

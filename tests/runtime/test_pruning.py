@@ -9,17 +9,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 from celery.backends.database.models import Task
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import AssetCheckKey, AssetKey, DagsterInstance, DagsterRunStatus
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.runs.schema import RunsTable
 from dagster._core.test_utils import create_run_for_test
 from kombu import Connection
 from kombu.transport.sqlalchemy.models import metadata
 
-from alphaads_pipelines.runtime.once import InProcess
+from alphaads_pipelines.runtime.once import InProcess, in_process, run_until_idle
 from alphaads_pipelines.runtime.pruning import prune_broker, prune_runs
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.wiring import Wiring, wired
 from assets import names
+from deploy.servers import Postgres
 from resources.instance import QUEUE, sqlite_url
+from tests.planning import take_in
 
 NOW = datetime.now(UTC)
 BEFORE = NOW - timedelta(hours=24)
@@ -53,6 +59,47 @@ def test_more_runs_than_are_deleted_at_once_go_too(jobs: InProcess, monkeypatch:
         _run(jobs.instance, DagsterRunStatus.SUCCESS, OLD)
     assert prune_runs(jobs.instance, BEFORE) == 5
     assert jobs.instance.get_runs_count() == 0
+
+
+def _check_rows(instance: DagsterInstance) -> dict[str, int]:
+    """Rows that Dagster keeps of checks, by check."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    query = sa.select(AssetCheckExecutionsTable.c.asset_key, sa.func.count()).group_by("asset_key")
+    with storage.index_connection() as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
+def _prunes_checks(wiring: Wiring) -> None:
+    with in_process(wiring) as jobs:
+        for seed in (1, 2, 3):
+            take_in(wiring, 10, seed=seed)
+            run_until_idle(wiring)
+        before = _check_rows(jobs.instance)
+        assert len(before) == 5
+        assert min(before.values()) >= 3
+        prune_runs(jobs.instance, NOW - timedelta(hours=1))
+        assert _check_rows(jobs.instance) == before
+        assert prune_runs(jobs.instance, datetime.now(UTC) + timedelta(hours=1)) == 3
+        assert set(_check_rows(jobs.instance).values()) == {1}
+        key = AssetCheckKey(AssetKey("raw_posts"), "schema")
+        [latest] = jobs.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert latest.status is AssetCheckExecutionRecordStatus.SUCCEEDED
+
+
+def test_what_checks_found_goes_with_its_runs_but_for_the_newest(jobs: InProcess) -> None:
+    _prunes_checks(jobs.wiring)
+
+
+@pytest.mark.integration
+def test_what_checks_found_goes_on_postgresql_too(
+    settings: Settings, postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    production = settings.model_copy(update={"database_url": postgres_server.fresh_database()})
+    for name, value in production.dagster_environment.items():
+        monkeypatch.setenv(name, value)
+    with wired(production) as wiring:
+        _prunes_checks(wiring)
 
 
 @contextmanager

@@ -10,13 +10,22 @@ another. The first selected step does that work; the steps after it report their
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from alphaads_pipelines.errors import AlphaAdsError, Fenced, InvalidRequest, OffsetsLost, WriteConflict
+from alphaads_pipelines.errors import (
+    AlphaAdsError,
+    Fenced,
+    InvalidRequest,
+    OffsetsLost,
+    PermanentError,
+    WriteConflict,
+)
 from alphaads_pipelines.pipeline.reports import StepReport, Tools, combined
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
 from alphaads_pipelines.telemetry import get_logger
@@ -65,6 +74,8 @@ class Claim:
             report = self._micro.run(stage)
         except BaseException as error:
             self._give_back(error)
+            if isinstance(error, Exception) and not isinstance(error, AlphaAdsError):
+                raise _without_message(stage, error) from None
             raise
         if report.problems:
             self._give_back_as("schema_mismatch")
@@ -100,6 +111,13 @@ class Claim:
     def _end(self) -> None:
         self._is_over = True
         self._heartbeat.__exit__(None, None, None)
+
+
+def _without_message(stage: Stage, error: Exception) -> PermanentError:
+    """What may be kept of a bug: Dagster stores the message of an error, and this one may hold what a person wrote."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    name = type(error).__name__
+    return PermanentError(f"{stage}: {name} at {Path(where.filename).name}:{where.lineno}; its message is withheld")
 
 
 class BatchRun:

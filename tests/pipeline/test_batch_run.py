@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import polars as pl
 import pytest
@@ -16,11 +15,11 @@ from alphaads_pipelines.errors import (
     InvalidRequest,
     NotFound,
     OffsetsLost,
+    PermanentError,
     StoreUnavailable,
     StreamUnavailable,
 )
 from alphaads_pipelines.ingest.batches import Batch
-from alphaads_pipelines.nlp.base import Label, Score, Scorer
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested, committed_batches, plan_replay
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
 from alphaads_pipelines.settings import Settings
@@ -29,31 +28,7 @@ from alphaads_pipelines.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.wiring import Wiring, wired
 from benchmarks.posts import synthetic_posts
 from tests.equality import fingerprint
-
-
-class DisturbedScorer(Scorer):
-    """The scorer of an installation, with something that happens before it scores."""
-
-    tier = "disturbed"
-
-    def __init__(self, scorer: Scorer, disturb: Callable[[], None]) -> None:
-        self._scorer, self._disturb = scorer, disturb
-
-    @property
-    def model(self) -> Any:
-        return self._scorer.model
-
-    def score(self, texts: Sequence[str]) -> list[Score]:
-        self._disturb()
-        return self._scorer.score(texts)
-
-
-class MistakenScorer(DisturbedScorer):
-    """Gives a label that the table does not know."""
-
-    def score(self, texts: Sequence[str]) -> list[Score]:
-        wrong = Label("melancholy", dict.fromkeys(("negative", "neutral", "positive", "melancholy"), 0.25))
-        return [Score("en", 0.9, wrong, None, None, None, None, None, {}) for _ in texts]
+from tests.pipeline.scorers import DisturbedScorer, MistakenScorer
 
 
 def _raising(error: BaseException) -> Callable[[], None]:
@@ -150,8 +125,9 @@ def test_a_failing_step_hands_the_batch_back_with_its_code(
     wiring.scorer = DisturbedScorer(scorer, _raising(error))
     with _run(wiring, batch) as run:
         run.step(Stage.ACCEPT, [])
-        with pytest.raises(type(error)):
+        with pytest.raises((type(error), PermanentError)) as raised:
             run.step(Stage.SCORE, [])
+    assert "PlantedText" not in str(raised.value), "a bug's message may hold what a person wrote"
     after = wiring.ledger.get(batch.seq)
     assert (after.state, after.attempt, after.error, after.failures) == ("planned", 2, code, failures)
     wiring.scorer = scorer

@@ -11,7 +11,6 @@ order (PostgreSQL), a reading transaction sees one snapshot, timestamps are awar
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,10 +26,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.schema import Column, ColumnType, Table
+from alphaads_pipelines.sqlite import BUSY_S, enter_wal
 from alphaads_pipelines.tables import RELATIONAL_TABLES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BUSY_MS = 30_000
+_BUSY_MS = int(BUSY_S * 1000)
 _IDLE_MS = 60_000
 _CONNECT_S = 10
 _CACHE_KIB = 256 * 1024
@@ -142,9 +142,8 @@ def _prepare_postgres(connection: Any, _record: Any) -> None:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # pysqlite must not open transactions of its own; _begin_sqlite does
-    _enter_wal(connection)
+    enter_wal(connection)
     for pragma in (
-        "synchronous=NORMAL",
         f"busy_timeout={_BUSY_MS}",
         "foreign_keys=ON",
         "secure_delete=ON",
@@ -152,19 +151,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"cache_size=-{_CACHE_KIB}",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _enter_wal(connection: sqlite3.Connection) -> None:
-    # Of processes that open a new file at once one enters WAL mode, and SQLite tells the others busy without a wait.
-    deadline = time.monotonic() + _BUSY_MS / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from alphaads_pipelines.errors import InvalidRequest, NotFound, OffsetsLost, StreamUnavailable
+from alphaads_pipelines.sqlite import BUSY_S, enter_wal
 from alphaads_pipelines.streams.base import OffsetRange, Record, StoredRecord, Stream
 
-_BUSY_S = 30.0
 _CHUNK = 5_000
 _OFFSET_BITS = 48  # position = partition << 48 | offset: one integer key, so a partition lies together on disk
 _SCHEMA = """
@@ -165,8 +165,9 @@ class EmbeddedStream(Stream):
         file = self._file(topic)
         if not create and not file.exists():
             raise NotFound(f"there is no topic {topic}")
-        connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON", "cache_size=-65536"):
+        connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        enter_wal(connection)
+        for pragma in ("secure_delete=ON", "cache_size=-65536"):
             connection.execute(f"PRAGMA {pragma}")
         if create:
             connection.executescript(_SCHEMA)

@@ -94,7 +94,7 @@ def test_retention_by_time_overwrites_what_it_removes(tmp_path: Path) -> None:
 
 
 def test_a_locked_log_is_unavailable_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_BUSY_S", 0.2)
+    monkeypatch.setattr(embedded, "BUSY_S", 0.2)
     with EmbeddedStream(tmp_path) as stream:
         stream.ensure_topic("t", 1)
         other = sqlite3.connect(tmp_path / "t.db", isolation_level=None)

@@ -30,17 +30,15 @@ def prune_runs(instance: DagsterInstance, before: datetime) -> int:
 
 
 def _prune_checks(instance: DagsterInstance, run_ids: Sequence[str]) -> None:
-    """Delete what checks found in these runs, which Dagster keeps for ever; the newest of each check stays to be seen.
+    """Delete what checks found in these runs; Dagster keeps it for ever.
 
     The table is private; Dagster's version is pinned and a test holds the name.
     """
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage), "both sizes keep their events in SQL"
-    checks = AssetCheckExecutionsTable
-    newest = sa.select(sa.func.max(checks.c.id)).group_by(checks.c.asset_key, checks.c.check_name)
-    old = checks.c.run_id.in_(run_ids) & checks.c.id.not_in(newest)
     with storage.index_connection() as connection:
-        connection.execute(sa.delete(checks).where(old))
+        checks = AssetCheckExecutionsTable
+        connection.execute(sa.delete(checks).where(checks.c.run_id.in_(run_ids)))
 
 
 def prune_broker(settings: Settings, before: datetime) -> int:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from alphaads_pipelines.decisions.spool import Forwarder, Spool, forward
 from alphaads_pipelines.errors import StoreUnavailable, StreamUnavailable
@@ -140,6 +141,22 @@ def test_a_stream_that_is_away_loses_nothing(spool: Spool, path: Path, stream: P
     stream.is_away = False
     forwarder.stop()
     assert _shipped(stream) == [b"%d" % number for number in range(5)]
+
+
+def test_a_forwarder_outlives_a_folder_it_cannot_use(path: Path, stream: Stream) -> None:
+    path.write_text("a file where the folder should be")
+    forwarder = Forwarder(path, stream, TOPIC, every_s=0.001)
+    with capture_logs() as logs:
+        forwarder.start()
+        while len(logs) < 3:
+            threading.Event().wait(0.01)
+        path.unlink()
+        spool = Spool(path)
+        spool.append(b"one")
+        spool.close()
+        forwarder.stop()
+    assert {log["error"] for log in logs} == {"NotADirectoryError"}
+    assert _shipped(stream) == [b"one"]
 
 
 def test_one_forwards_at_a_time(spool: Spool, path: Path, stream: Stream) -> None:

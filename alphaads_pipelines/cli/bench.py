@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Annotated, Any
 
 import typer
 
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings
+from alphaads_pipelines.errors import InvalidRequest
 
 Kafka = Annotated[bool, typer.Option("--servers", help="Use the outside servers that the settings name.")]
 Size = Annotated[
@@ -40,5 +42,9 @@ def run(
         arguments: dict[str, Any] = {**(FULL.get(name, {}) if full else {}), **_sizes(sizes or [])}
         if servers:
             arguments |= {each: value for each in _SERVER_SETTINGS if (value := getattr(settings, each))}
+        try:
+            signature(benchmark).bind(**arguments)
+        except TypeError as error:
+            raise InvalidRequest(f"{name}: {error}") from None
         err.print(f"running {name}; this takes a while", style="dim")
         emit(benchmark(**arguments))

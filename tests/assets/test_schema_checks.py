@@ -92,7 +92,9 @@ def _latest_check(jobs: InProcess, table: Table) -> Any:
     return record
 
 
-@pytest.mark.parametrize(("table", "damage", "problem"), DAMAGES, ids=lambda each: getattr(each, "name", None))
+@pytest.mark.parametrize(
+    ("table", "damage", "problem"), DAMAGES, ids=[f"{each[0].name}: {each[2]}" for each in DAMAGES]
+)
 def test_a_wrong_column_fails_the_check_and_publishes_nothing(
     jobs: InProcess, monkeypatch: pytest.MonkeyPatch, table: Table, damage: Damage, problem: str
 ) -> None:

@@ -110,6 +110,7 @@ def test_event_time_decides_which_hours_are_replayed(jobs: InProcess) -> None:
     last_post = START + timedelta(minutes=4)
     assert hours_of_events(wiring, last_post, last_post + timedelta(seconds=1)) != []
     assert hours_of_events(wiring, last_post + timedelta(seconds=1), START + day) == []
+    assert hours_of_events(wiring, START - day, START) == [], "the end is not in it"
     everything = backfill(wiring, START, START + 4 * day)
     assert everything.batches == len(everything.hours) == 2
     assert len(_backfill_runs(jobs, everything.backfill_id)) == 2, "Dagster runs one unbroken stretch of hours at once"

@@ -19,7 +19,7 @@ import tempfile
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -164,11 +164,23 @@ class Server(ABC):
 
 
 class Kafka(Server):
-    """Apache Kafka, one node in KRaft mode, from the jars that kafka/pom.xml names."""
+    """Apache Kafka, one node in KRaft mode, from the jars that kafka/pom.xml names.
+
+    Parameters
+    ----------
+    secure: properties of a second listener, SASL over TLS on `secure_port`; none without them.
+    """
 
     name = "kafka"
     setting = "KAFKA_BOOTSTRAP_SERVERS"
     _jars: ClassVar[Path] = CACHE / "kafka"
+
+    def __init__(
+        self, folder: Path | None = None, port: int | None = None, secure: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(folder, port)
+        self._secure = dict(secure or {})
+        self.secure_port = _free_port()
 
     @property
     def url(self) -> str:
@@ -190,14 +202,18 @@ class Kafka(Server):
 
     def _prepare(self) -> None:
         controller = _free_port()
+        listeners = f"PLAINTEXT://127.0.0.1:{self.port}"
+        if self._secure:
+            listeners += f",SASL_SSL://127.0.0.1:{self.secure_port}"
         lines = {
+            **self._secure,
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": listeners,
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
             "log.dirs": self.folder / "data",
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,

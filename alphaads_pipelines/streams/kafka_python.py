@@ -49,13 +49,17 @@ class KafkaPythonStream(Stream):
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
 
+    @property
+    def _client_options(self) -> dict[str, Any]:
+        return {**self._options, "bootstrap_timeout_ms": int(_TIMEOUT_S * 1000)}
+
     def ensure_topic(self, topic: str, partitions: int) -> int:
         """Create the topic if it is not there."""
         try:
             return self.partitions(topic)
         except NotFound:
             with _translated(f"creating {topic}"):
-                admin = KafkaAdminClient(**self._options)
+                admin = KafkaAdminClient(**self._client_options)
                 try:
                     admin.create_topics([NewTopic(topic, partitions, -1)])
                 except TopicAlreadyExistsError:
@@ -134,7 +138,7 @@ class KafkaPythonStream(Stream):
     def _producer(self) -> Any:
         if "producer" not in self._made:
             self._made["producer"] = KafkaProducer(
-                **self._options,
+                **self._client_options,
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=5,
@@ -152,7 +156,7 @@ class KafkaPythonStream(Stream):
 
     def _consumer(self) -> Any:
         return KafkaConsumer(
-            **self._options,
+            **self._client_options,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",

@@ -10,9 +10,14 @@ from alphaads_pipelines.telemetry import new_correlation_id
 from alphaads_pipelines.wiring import Wiring
 from benchmarks.posts import synthetic_posts
 
+POSTS = 120
 
-def take_in(wiring: Wiring, posts: int = 60, *, seed: int = 1, authors: int = 12, broken: int = 0) -> str:
-    """Synthetic posts, and some that name their author but have no text; the correlation id of their intake."""
+
+def take_in(wiring: Wiring, posts: int = POSTS, *, seed: int = 1, authors: int = 80, broken: int = 0) -> str:
+    """Synthetic posts, and some that name their author but have no text; the correlation id of their intake.
+
+    Enough authors that every partition gets records, for subject ids are random (a miss: four in ten thousand million).
+    """
     payloads = list(synthetic_posts(posts + broken, seed=seed, authors=authors, span_days=0.2))
     for payload in payloads[posts:]:
         payload["text"] = None

@@ -17,7 +17,7 @@ from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES
 from assets import names
 from tests.equality import fingerprint
-from tests.planning import take_in
+from tests.planning import POSTS, take_in
 
 PASSED, FAILED = AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED
 
@@ -135,4 +135,4 @@ def test_a_young_record_stays_in_the_stream(jobs: InProcess) -> None:
     run_until_idle(jobs.wiring)
     assert _execute(jobs, names.MAINTENANCE).success
     assert set(jobs.wiring.stream.low_offsets(topic).values()) == {0}
-    assert sum(jobs.wiring.stream.end_offsets(topic).values()) == 60
+    assert sum(jobs.wiring.stream.end_offsets(topic).values()) == POSTS

@@ -8,7 +8,7 @@ from alphaads_pipelines.errors import StoreUnavailable, WriteConflict
 from alphaads_pipelines.ingest.accept import Acceptor
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
-from tests.planning import take_in
+from tests.planning import POSTS, take_in
 
 
 def test_the_summary_adds_up_what_was_committed(jobs: InProcess) -> None:
@@ -36,7 +36,7 @@ def test_a_conflict_is_tried_again_and_is_nobodys_fault(jobs: InProcess, monkeyp
 
     monkeypatch.setattr(Acceptor, "accept", conflict_once)
     summary = run_until_idle(jobs.wiring)
-    assert (summary.read, summary.waiting) == (60, [])
+    assert (summary.read, summary.waiting) == (POSTS, [])
     assert jobs.wiring.ledger.get(1).attempt == 2
 
 

@@ -28,7 +28,7 @@ from tests.planning import take_in
 
 NOW = datetime.now(UTC)
 BEFORE = NOW - timedelta(hours=24)
-OLD, YOUNG = BEFORE - timedelta(minutes=5), BEFORE + timedelta(minutes=5)
+OLD, YOUNG = BEFORE - timedelta(hours=2), BEFORE + timedelta(hours=2)
 
 
 def _run(instance: DagsterInstance, status: DagsterRunStatus, created: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,9 +32,11 @@ def free_port() -> int:
 
 
 def live_settings(home: Path, **overrides: Any) -> Settings:
-    """Settings of an installation of its own: a fresh home, free ports."""
+    """Settings of an installation of its own: a fresh home, free ports, topics that nobody else has."""
+    own = uuid.uuid4().hex[:8]
+    topics = {f"{name}_topic": f"bench.{name}.{own}" for name in ("posts", "decisions", "events")}
     ports = {"api_port": free_port(), "metrics_port": free_port(), "dagster_port": free_port()}
-    return Settings(**{"_env_file": None, "environment": "test", "alphaads_home": home, **ports, **overrides})
+    return Settings(**{"_env_file": None, "environment": "test", "alphaads_home": home, **topics, **ports, **overrides})
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float, poll_s: float = 0.1) -> None:

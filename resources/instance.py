@@ -53,12 +53,15 @@ def _template() -> dict[str, Any]:
 
 def _storage(settings: Settings) -> dict[str, Any]:
     if settings.dagster_database_url:
-        return {"storage": {"postgres": {"postgres_url": {"env": "ALPHAADS_DAGSTER_DATABASE_URL"}}}}
-    module, base = "alphaads_pipelines.runtime.sqlite_storage", str(settings.dagster_home / "storage")
+        module, classes = "alphaads_pipelines.runtime.postgres_storage", "PooledPostgres"
+        where: dict[str, Any] = {"postgres_url": {"env": "ALPHAADS_DAGSTER_DATABASE_URL"}}
+    else:
+        module, classes = "alphaads_pipelines.runtime.sqlite_storage", "Pooled"
+        where = {"base_dir": str(settings.dagster_home / "storage")}
     return {
-        "run_storage": _plugin(module, "PooledRunStorage", base_dir=base),
-        "event_log_storage": _plugin(module, "PooledEventLogStorage", base_dir=base),
-        "schedule_storage": _plugin(module, "PooledScheduleStorage", base_dir=base),
+        "run_storage": _plugin(module, f"{classes}RunStorage", **where),
+        "event_log_storage": _plugin(module, f"{classes}EventLogStorage", **where),
+        "schedule_storage": _plugin(module, f"{classes}ScheduleStorage", **where),
     }
 
 
@@ -77,7 +80,7 @@ def prepare_home(settings: Settings) -> None:
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     _write(settings.dagster_home / "dagster.yaml", dagster_yaml(settings))
     if settings.dagster_database_url:
-        _create_schema(settings.relational_url)
+        _create_schema(settings)
     if settings.redis_url is None:
         _create_broker(settings)
     with open_instance(settings):
@@ -105,15 +108,17 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def _create_schema(url: str) -> None:
+def _create_schema(settings: Settings) -> None:
+    from alphaads_pipelines.runtime.postgres_storage import create_tables
     from alphaads_pipelines.stores.relational import connect, transaction
 
-    engine = connect(url)
+    engine = connect(settings.relational_url)
     try:
         with transaction(engine) as connection:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS dagster")
     finally:
         engine.dispose()
+    create_tables(settings.dagster_database_url)
 
 
 def declare_broker_tables() -> None:

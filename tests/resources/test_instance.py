@@ -139,4 +139,7 @@ def test_on_postgresql_dagster_keeps_a_schema_of_its_own(settings: Settings, pos
         with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
             query = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'runs'"
             assert connection.exec_driver_sql(query).scalars().all() == ["dagster"]
+        kept = {each._engine for each in (instance.run_storage, instance.event_log_storage, instance.schedule_storage)}  # type: ignore[attr-defined]
+    with open_instance(production) as again:
+        assert {again.run_storage._engine} == kept, "one pool of connections for a process"  # type: ignore[attr-defined]
     assert os.environ["ALPHAADS_DAGSTER_DATABASE_URL"].endswith("search_path%3Ddagster")

@@ -9,9 +9,15 @@ from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._daemon import sensor
+from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from kombu.transport.sqlalchemy import Transport
 
 from alphaads_pipelines.runtime import daemon
+from alphaads_pipelines.runtime.postgres_storage import (
+    PooledPostgresEventLogStorage,
+    PooledPostgresRunStorage,
+    PooledPostgresScheduleStorage,
+)
 from alphaads_pipelines.runtime.sqlite_storage import PooledEventLogStorage, PooledRunStorage, PooledScheduleStorage
 from alphaads_pipelines.runtime.worker import BROKER_POLL_S, celery_app
 from alphaads_pipelines.settings import Settings
@@ -31,6 +37,20 @@ def test_stock_storage_opens_its_connections_where_ours_takes_over(pooled: type,
     assert issubclass(pooled, stock)
     assert getattr(pooled, name) is not getattr(stock, name)
     assert "_conn_string" in inspect.getsource(stock)
+
+
+@pytest.mark.parametrize(
+    ("pooled", "stock"),
+    [
+        (PooledPostgresEventLogStorage, PostgresEventLogStorage),
+        (PooledPostgresRunStorage, PostgresRunStorage),
+        (PooledPostgresScheduleStorage, PostgresScheduleStorage),
+    ],
+    ids=["events", "runs", "schedules"],
+)
+def test_stock_postgresql_storage_asks_the_engine_that_ours_replaces(pooled: type, stock: type) -> None:
+    assert issubclass(pooled, stock)
+    assert "self._engine" in inspect.getsource(stock)
 
 
 def test_the_sensor_loop_reads_the_constant_that_the_daemon_shortens(monkeypatch: pytest.MonkeyPatch) -> None:

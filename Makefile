@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SERVERS ?= kafka postgres redis
-BENCH ?= latency ingest lake
+BENCH ?= latency ingest lake load
 
 .PHONY: help install demo test check up lint format services bench sweep lock clean
 

@@ -63,7 +63,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.authenticator = Authenticator(wiring.engine, settings.secret_key.get_secret_value())
     app.state.reader = SnapshotReader(wiring.engine)
     app.state.spool = Spool(settings.spool_path)
-    forwarder = Forwarder(settings.spool_path, wiring.stream, settings.decisions_topic)
+    forwarder = Forwarder(settings.spool_path, lambda: wiring.stream, settings.decisions_topic)
     app.state.reader.start()
     forwarder.start()
     try:

@@ -13,7 +13,7 @@ import struct
 import threading
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -142,10 +142,13 @@ def _remember(done: Path, position: int) -> None:
 
 
 class Forwarder:
-    """Forwards the spool in a thread. `start`, `stop`; stopping forwards once more."""
+    """Forwards the spool in a thread. `start`, `stop`; stopping forwards once more.
 
-    def __init__(self, path: Path, stream: Stream, topic: str, every_s: float = 0.5) -> None:
-        self._arguments = (path, stream, topic)
+    `stream` is asked for at each look: decisions are made and kept while there is none to be had.
+    """
+
+    def __init__(self, path: Path, stream: Callable[[], Stream], topic: str, every_s: float = 0.5) -> None:
+        self._path, self._stream, self._topic = path, stream, topic
         self._every_s = every_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
@@ -164,7 +167,7 @@ class Forwarder:
         while True:
             is_last = self._stopping.wait(self._every_s)
             try:
-                forward(*self._arguments)
+                forward(self._path, self._stream(), self._topic)
             except TransientError as error:
                 _log.warning("decisions not forwarded", error=error.code)
             except Exception as error:  # noqa: BLE001 - the thread must outlive any one bad look

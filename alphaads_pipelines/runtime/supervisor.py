@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import get_logger
 
@@ -27,6 +28,7 @@ _LOOK_EVERY_S = 0.2
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _HEALTHY_S = 60.0
+_ASK_AGAIN_S = 1.0
 _STOP_S = 8.0
 _PR_SET_PDEATHSIG = 1
 _LOG_BYTES = 10_000_000
@@ -156,12 +158,13 @@ def services(settings: Settings, workspace: Path, code_server_port: int) -> list
 
 @contextmanager
 def installation(settings: Settings, report: Report) -> Iterator[Supervisor]:
-    """A supervisor over everything, its home made ready; whatever runs at the end of the block is stopped."""
-    from alphaads_pipelines.wiring import wired
+    """A supervisor over everything, its home made ready; whatever runs at the end of the block is stopped.
+
+    Servers that do not answer yet are waited for.
+    """
     from resources.instance import prepare_home, write_workspace
 
-    with wired(settings) as wiring:  # one process makes keys, schema and topics, before several would race to
-        _ = wiring.ledger, wiring.master_keys
+    _await_servers(settings, report)
     prepare_home(settings)
     _clear_metrics(settings.multiprocess_metrics_path)
     port = _free_port()
@@ -175,6 +178,20 @@ def installation(settings: Settings, report: Report) -> Iterator[Supervisor]:
         yield supervisor
     finally:
         supervisor.stop()
+
+
+def _await_servers(settings: Settings, report: Report) -> None:
+    """One process makes keys, schema and topics, before several would race to."""
+    from alphaads_pipelines.wiring import wired
+
+    while True:
+        try:
+            with wired(settings) as wiring:
+                _ = wiring.ledger, wiring.master_keys
+            return
+        except TransientError as error:
+            report("waiting", str(error))
+            time.sleep(_ASK_AGAIN_S)
 
 
 def run(settings: Settings, report: Report | None = None) -> None:

@@ -110,10 +110,10 @@ def test_a_forwarder_started_again_sends_the_rest(spool: Spool, path: Path, stre
     for number in range(10):
         spool.append(b"%d" % number)
         if number == 4:
-            first = Forwarder(path, stream, TOPIC, every_s=0.01)
+            first = Forwarder(path, lambda: stream, TOPIC, every_s=0.01)
             first.start()
             first.stop()
-    again = Forwarder(path, stream, TOPIC, every_s=60.0)
+    again = Forwarder(path, lambda: stream, TOPIC, every_s=60.0)
     again.start()
     again.stop()
     assert _shipped(stream) == [b"%d" % number for number in range(10)]
@@ -130,7 +130,7 @@ def test_dying_after_shipping_ships_again_and_loses_nothing(spool: Spool, path: 
 
 
 def test_a_stream_that_is_away_loses_nothing(spool: Spool, path: Path, stream: PatchyStream) -> None:
-    forwarder = Forwarder(path, stream, TOPIC, every_s=0.01)
+    forwarder = Forwarder(path, lambda: stream, TOPIC, every_s=0.01)
     stream.is_away = True
     forwarder.start()
     for number in range(5):
@@ -145,7 +145,7 @@ def test_a_stream_that_is_away_loses_nothing(spool: Spool, path: Path, stream: P
 
 def test_a_forwarder_outlives_a_folder_it_cannot_use(path: Path, stream: Stream) -> None:
     path.write_text("a file where the folder should be")
-    forwarder = Forwarder(path, stream, TOPIC, every_s=0.001)
+    forwarder = Forwarder(path, lambda: stream, TOPIC, every_s=0.001)
     with capture_logs() as logs:
         forwarder.start()
         while len(logs) < 3:

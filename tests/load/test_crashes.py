@@ -9,85 +9,25 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import orjson
 import pytest
 
-from alphaads_pipelines.ingest.files import PayloadFile
-from alphaads_pipelines.runtime.once import run_until_idle
 from alphaads_pipelines.runtime.supervisor import Supervisor
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
-from benchmarks.live import is_published, live, live_settings, wait_until
-from benchmarks.posts import synthetic_posts
+from alphaads_pipelines.wiring import wired
+from benchmarks.live import live, live_settings, wait_until
 from deploy.servers import Server
 from tests.equality import fingerprint
+from tests.load.conftest import LEASE_S, SEED, Load, settled
 
-SEED = int(os.environ.get("ALPHAADS_CRASH_SEED", "20261124"))
-LEASE_S = 4.0
-FILES, POSTS_A_FILE = 16, 300
 PROCESSES = ("worker1", "worker2", "api", "daemon", "code-server")
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The load: files of payloads, one in twenty malformed."""
-    folder = tmp_path_factory.mktemp("load")
-    posts = list(synthetic_posts(FILES * POSTS_A_FILE, seed=SEED, authors=700, span_days=3))
-    paths = []
-    for number in range(FILES):
-        lines = [orjson.dumps(post) for post in posts[number * POSTS_A_FILE : (number + 1) * POSTS_A_FILE]]
-        lines[:: POSTS_A_FILE // 10] = [b'{"id": %d, "broken": ' % (number * 100 + i) for i in range(10)]
-        path = folder / f"posts-{number:03d}.jsonl"
-        path.write_bytes(b"\n".join(lines) + b"\n")
-        paths.append(path)
-    return paths
-
-
-@pytest.fixture(scope="module")
-def undisturbed(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the tables say when nothing happens to anybody."""
-    with wired(live_settings(tmp_path_factory.mktemp("calm") / "home")) as wiring:
-        wiring.intake.take("generic", list(synthetic_posts(200, seed=1, authors=50)), "warm-up")
-        for path in files:
-            for payloads in PayloadFile(path):
-                wiring.intake.take("generic", payloads, "calm")
-        run_until_idle(wiring)
-        return fingerprint(wiring)
-
-
-def _ingest(settings: Settings, path: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "alphaads_pipelines.cli.main", "ingest", str(path), "--platform", "generic"]
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, env=settings.process_environment, stdout=quiet, stderr=quiet)
-
-
-class _Load(threading.Thread):
-    """Takes file after file in; a file whose intake died is taken in again, as a person would."""
-
-    def __init__(self, settings: Settings, files: list[Path]) -> None:
-        super().__init__(name="load")
-        self.settings, self.files = settings, files
-        self.intake: subprocess.Popen[bytes] | None = None
-        self.killed = 0
-
-    def run(self) -> None:
-        for path in self.files:
-            while True:
-                self.intake = _ingest(self.settings, path)
-                if self.intake.wait() == 0:
-                    break
-                self.killed += 1
-
-
 def _hits(
-    supervisor: Supervisor, load: _Load, broker: Server | None, dice: random.Random
+    supervisor: Supervisor, load: Load, broker: Server | None, dice: random.Random
 ) -> Iterator[tuple[str, Callable[[], None]]]:
     """What can be done to this installation, in random order, everything before anything twice."""
 
@@ -118,7 +58,7 @@ def _survives(settings: Settings, files: list[Path], broker: Server | None, poin
     dice = random.Random(SEED)
     print(f"seed {SEED}")
     with wired(settings) as wiring, live(wiring) as supervisor:
-        load = _Load(settings, files)
+        load = Load(settings, files)
         load.start()
         hits = _hits(supervisor, load, broker, dice)
         for point in range(points):
@@ -127,15 +67,9 @@ def _survives(settings: Settings, files: list[Path], broker: Server | None, poin
             print(f"point {point + 1}: {name}")
             hit()
         load.join()
-        wait_until(lambda: _settled(wiring), "publishing after the last crash", 180.0)
+        wait_until(lambda: settled(wiring), "publishing after the last crash", 180.0)
         assert wiring.ledger.gaps() == []
         return fingerprint(wiring)
-
-
-def _settled(wiring: Wiring) -> bool:
-    waiting = [batch.id for batch in wiring.ledger.batches(limit=1000) if batch.state in ("failed", "lost")]
-    assert not waiting, f"batches wait for a person: {waiting}"
-    return is_published(wiring)
 
 
 @pytest.mark.slow

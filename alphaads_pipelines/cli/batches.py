@@ -64,7 +64,8 @@ def _act(wiring: Wiring, resume_after_loss: str | None, retry: str | None) -> No
     if resume_after_loss:
         lows = wiring.stream.low_offsets(wiring.settings.posts_topic)
         batch = wiring.ledger.resume_after_loss(parse_batch_id(resume_after_loss), lows, now)
-        err.print(f"{batch.id} goes on above the lost offsets")
+        went_on = batch.state != "given_up"
+        err.print(f"{batch.id} {'goes on above the lost offsets' if went_on else 'was lost whole and is given up'}")
     if retry:
         batch = wiring.ledger.retry(parse_batch_id(retry), now)
         err.print(f"{batch.id} will be tried again")

@@ -129,6 +129,18 @@ def test_a_lost_batch_goes_on_by_command_only(command: Command, posts_file: Post
     assert row["state"] == "planned"
 
 
+def test_a_batch_that_was_lost_whole_is_given_up(command: Command, posts_file: Posts, settings: Any) -> None:
+    command("ingest", posts_file("posts.jsonl", 5), "-p", "generic")
+    with wired(settings) as wiring:
+        [batch] = due(wiring)
+        wiring.stream.trim(settings.posts_topic, {each.partition: each.end for each in batch.ranges})
+        wiring.ledger.lose(batch, batch.planned_at)
+    given_up = command("batches", "--resume-after-loss", batch.id, "--json")
+    assert given_up.exit_code == 0, given_up.output
+    assert "was lost whole and is given up" in given_up.stderr
+    assert {row["state"] for row in _lines(given_up.stdout)[0]} == {"given_up"}
+
+
 def test_a_token_holds_the_scopes_that_were_asked_for(command: Command, settings: Any) -> None:
     arguments = ("token", "--scope", "profiles:read", "--tenant", "acme", "--minutes", "5")
     plain = command(*arguments)

@@ -95,10 +95,11 @@ def test_what_a_process_says_lies_in_a_log_that_does_not_grow_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_LOG_BYTES", 10)
-    (tmp_path / "one.log").write_text("what it said before, at length")
+    now, before = tmp_path / "one.log", tmp_path / "one.log.1"
+    now.write_text("what it said before, at length")
     with _watched([_service("one", "print('hello', flush=True); " + SLEEP)], tmp_path):
-        _wait(lambda: "hello" in (tmp_path / "one.log").read_text())
-    assert (tmp_path / "one.log.1").read_text() == "what it said before, at length"
+        _wait(lambda: before.exists() and now.exists() and "hello" in now.read_text())
+    assert before.read_text() == "what it said before, at length"
 
 
 ORPHANS = """

@@ -20,7 +20,7 @@ from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import Wiring
 from benchmarks.live import free_port, wait_until
 from tests.conftest import ROOT
-from tests.planning import take_in
+from tests.planning import due, take_in
 from tests.publishing import publish_batches
 
 COUNT = """
@@ -41,6 +41,10 @@ def _samples(text: str) -> dict[tuple[str, str], float]:
 
 def _page(wiring: Wiring) -> dict[tuple[str, str], float]:
     return _samples(generate_latest(registry(wiring)).decode())
+
+
+def _stuck(wiring: Wiring) -> dict[str, float]:
+    return {state: count for (name, state), count in _page(wiring).items() if name == "alphaads_batches_stuck"}
 
 
 @pytest.fixture
@@ -75,6 +79,14 @@ def test_gauges_tell_backlog_age_and_loss(wiring: Wiring, folder: Path) -> None:
     published = _page(wiring)
     assert published["alphaads_backlog_posts", ""] == 0
     assert 0 <= published["alphaads_data_age_seconds", ""] < 60
+
+
+def test_batches_that_wait_for_a_person_are_counted(wiring: Wiring, folder: Path) -> None:
+    take_in(wiring, 30)
+    [batch] = due(wiring)
+    assert _stuck(wiring) == {"failed": 0, "lost": 0}
+    wiring.ledger.lose(batch, batch.planned_at)
+    assert _stuck(wiring) == {"failed": 0, "lost": 1}
 
 
 def test_a_broker_that_is_away_leaves_its_gauge_out_and_the_rest_in(

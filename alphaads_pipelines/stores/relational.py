@@ -150,7 +150,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # pysqlite must not open transactions of its own; _begin_sqlite does
     enter_wal(connection)
     for pragma in (
-        f"busy_timeout={_BUSY_MS}",
         "foreign_keys=ON",
         "secure_delete=ON",
         "temp_store=MEMORY",

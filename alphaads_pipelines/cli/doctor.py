@@ -52,7 +52,7 @@ def _broker(wiring: Wiring) -> str:
 
 
 def _ledger(wiring: Wiring) -> str:
-    waiting = [batch for batch in wiring.ledger.batches(limit=1000) if batch.state in ("failed", "lost")]
+    waiting = wiring.ledger.stuck()
     if waiting:
         raise OSError(f"{len(waiting)} batches wait for a person; `alphaads batches` shows them")
     return "no batch waits for a person"

@@ -35,7 +35,8 @@ from alphaads_pipelines.streams.base import OffsetRange
 from alphaads_pipelines.telemetry import get_logger
 
 _ACTIVE = ("planned", "running")
-_HOLDING = ("planned", "running", "failed", "lost")
+_STUCK = ("failed", "lost")
+_HOLDING = (*_ACTIVE, *_STUCK)
 """States in which a batch keeps its partitions."""
 
 _log = get_logger(__name__)
@@ -224,6 +225,11 @@ class Ledger:
             conditions.append(_BATCHES.c.state == state)
         with reading(self._engine) as connection:
             return self._rows.select(connection, *conditions, limit=limit)
+
+    def stuck(self) -> list[Batch]:
+        """Every batch that waits for a person, newest first; few, for each holds its partitions."""
+        with reading(self._engine) as connection:
+            return self._rows.select(connection, _BATCHES.c.state.in_(_STUCK))
 
     def backlog(self, ends: Mapping[int, int]) -> int:
         """Offsets up to `ends` that are not in a committed batch."""

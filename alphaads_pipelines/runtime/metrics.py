@@ -21,8 +21,6 @@ from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import configure_logging, get_logger
 from alphaads_pipelines.wiring import Wiring
 
-_MOST_COUNTED = 1_000
-
 
 class ProcessMetrics(Collector):
     """Counters and histograms of every process; gauges belong to the ledger."""
@@ -62,8 +60,9 @@ class LedgerMetrics(Collector):
             yield GaugeMetricFamily("alphaads_data_age_seconds", "Age of the published data", value=age)
         yield GaugeMetricFamily("alphaads_offsets_lost", "Offsets given up by command", value=ledger.lost_offsets())
         stuck = GaugeMetricFamily("alphaads_batches_stuck", "Batches that wait for a person", labels=["state"])
+        states = [batch.state for batch in ledger.stuck()]
         for state in ("failed", "lost"):
-            stuck.add_metric([state], len(ledger.batches(state=state, limit=_MOST_COUNTED)))
+            stuck.add_metric([state], states.count(state))
         yield stuck
         ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
         backlog = ledger.backlog(ends)

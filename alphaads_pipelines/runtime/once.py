@@ -133,7 +133,7 @@ def run_until_idle(wiring: Wiring, on_batch: Callable[[Batch], None] | None = No
                 summary.add(after)
                 if on_batch is not None:
                     on_batch(after)
-    summary.waiting = [each.id for state in ("failed", "lost") for each in wiring.ledger.batches(state=state)]
+    summary.waiting = [each.id for each in wiring.ledger.stuck()]
     summary.seconds = time.monotonic() - started
     return summary
 

@@ -76,6 +76,6 @@ class Load(threading.Thread):
 
 
 def settled(wiring: Wiring) -> bool:
-    waiting = [batch.id for batch in wiring.ledger.batches(limit=1000) if batch.state in ("failed", "lost")]
+    waiting = [batch.id for batch in wiring.ledger.stuck()]
     assert not waiting, f"batches wait for a person: {waiting}"
     return is_published(wiring)

@@ -59,6 +59,18 @@ class Settings(BaseSettings):
     sensor_wait_s: float = Field(20.0, gt=0, le=50, description="how long a sensor tick waits for new posts")
 
     scorer_tier: str = Field("lexicon", description="which Scorer scores the posts")
+    scorer_device: str = Field("auto", description="where the transformers tier runs: auto, cpu, cuda, cuda:1, mps")
+    scorer_threads: int = Field(0, ge=0, description="processor threads of a model; 0: all this process may use")
+    nlp_artifact: Path | None = Field(None, description="folder of our own model; default: the one that is shipped")
+    sentiment_model: str = Field(
+        "cardiffnlp/twitter-roberta-base-sentiment-latest", description="Hugging Face name or folder"
+    )
+    emotion_model: str = Field(
+        "j-hartmann/emotion-english-distilroberta-base", description="Hugging Face name or folder"
+    )
+    entity_model: str | None = Field(None, description="spaCy pipeline that finds the entities; default: the tier")
+    huggingface_api_token: SecretStr | None = Field(None, description="for private and gated models")
+
     max_data_age_s: float = Field(900.0, gt=0, description="served data older than this is answered with 503")
     run_retention_hours: float = Field(24.0, gt=0, description="Dagster runs, logs, broker rows older than this go")
     lake_retention_hours: float = Field(168.0, ge=0, description="replaced lake files are kept so long")

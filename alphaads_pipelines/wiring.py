@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.ingest.accept import Acceptor
     from alphaads_pipelines.ingest.intake import Intake
     from alphaads_pipelines.ingest.ledger import Ledger
-    from alphaads_pipelines.nlp.base import Scorer
+    from alphaads_pipelines.nlp.base import Options, Scorer
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
@@ -148,9 +148,9 @@ class Wiring:
     @cached_property
     def scorer(self) -> Scorer:
         """The scorer of the configured tier."""
-        from alphaads_pipelines.nlp.registry import SCORERS
+        from alphaads_pipelines.nlp.registry import build_scorer
 
-        return SCORERS.load(self.settings.scorer_tier)()
+        return build_scorer(self.settings.scorer_tier, scorer_options(self.settings))
 
     def close(self) -> None:
         """Release what was built."""
@@ -158,6 +158,22 @@ class Wiring:
             self.stream.close()
         if "engine" in self.__dict__:
             self.engine.dispose()
+
+
+def scorer_options(settings: Settings) -> Options:
+    """What the settings say to whichever scorer is built."""
+    from alphaads_pipelines.nlp.base import Options
+
+    token = settings.huggingface_api_token
+    return Options(
+        sentiment_model=settings.sentiment_model,
+        emotion_model=settings.emotion_model,
+        device=settings.scorer_device,
+        token=token.get_secret_value() if token else None,
+        entity_model=settings.entity_model,
+        artifact=settings.nlp_artifact,
+        threads=settings.scorer_threads,
+    )
 
 
 @contextmanager

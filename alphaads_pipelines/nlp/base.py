@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import msgspec
@@ -49,10 +50,46 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     null_reasons: dict[str, str]
 
 
+class Options(msgspec.Struct, frozen=True):
+    """What a scorer may be told when it is built; a tier reads what concerns it.
+
+    Parameters
+    ----------
+    sentiment_model, emotion_model: Hugging Face names or local folders, for the transformers tier.
+    device: auto, cpu, cuda, cuda:1, mps.
+    token: Hugging Face access token; never shown.
+    entity_model: name or folder of a spaCy pipeline that finds the entities instead of the tier.
+    artifact: folder of the project's own model; None is the shipped one.
+    threads: processor threads of a model; 0 is all cores that this process may use.
+    """
+
+    sentiment_model: str = "cardiffnlp/twitter-roberta-base-sentiment-latest"
+    emotion_model: str = "j-hartmann/emotion-english-distilroberta-base"
+    device: str = "auto"
+    token: str | None = None
+    entity_model: str | None = None
+    artifact: Path | None = None
+    threads: int = 0
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "token")
+        return f"Options({', '.join(shown)})"
+
+
 class Scorer(ABC):
     """Scores texts. Building one loads its model; `score` is pure and may be called from one thread at a time."""
 
     tier: ClassVar[str]
+
+    @abstractmethod
+    def __init__(self, options: Options = Options()) -> None:
+        """Load what the tier needs.
+
+        Raises
+        ------
+        ConfigurationError: an option names something that the tier cannot use.
+        MissingArtifact: a model or a package is absent or damaged; the message says what mends it.
+        """
 
     @property
     @abstractmethod

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from alphaads_pipelines.nlp import emoji as emojis
 from alphaads_pipelines.nlp import idioms
-from alphaads_pipelines.nlp.base import Label, Model, Score, Scorer
+from alphaads_pipelines.nlp.base import Label, Model, Options, Score, Scorer
 from alphaads_pipelines.nlp.emotions import CUES, emotion_probabilities
 from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, reads_as_english
 from alphaads_pipelines.nlp.text import readable
@@ -43,7 +43,7 @@ class LexiconScorer(Scorer):
 
     tier: ClassVar[str] = "lexicon"
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options = Options()) -> None:
         self._vader = Vader(idioms.VALENCE)
         self._known = frozenset([*self._vader.lexicon, *CUES])
         self._languages = LanguageDetector()

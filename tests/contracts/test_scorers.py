@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alphaads_pipelines.nlp.base import Label, Score, Scorer
+from alphaads_pipelines.nlp.base import Label, Options, Score, Scorer
 from alphaads_pipelines.nlp.registry import SCORERS
 from alphaads_pipelines.tables import EMOTIONS, SENTIMENTS
 from tests.nlp.texts import AWKWARD, TEXTS, bad_inputs, every_emoji, tweets
@@ -40,7 +40,7 @@ def tier(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def scorer(tier: str) -> Scorer:
-    return SCORERS.load(tier)()
+    return SCORERS.load(tier)(Options())
 
 
 def _check_label(said: Label, names: tuple[str, ...] | None) -> None:
@@ -118,7 +118,7 @@ def test_naughty_strings_and_injected_prompts_get_through(scorer: Scorer, shared
 
 def test_a_text_scores_the_same_alone_and_in_any_batch(tier: str, scorer: Scorer, shared_data: Path) -> None:
     texts = [*tweets(shared_data, "val")[0][:300], *PLAIN, *PLAIN]
-    fresh = SCORERS.load(tier)()
+    fresh = SCORERS.load(tier)(Options())
     alone = {text: fresh.score([text])[0] for text in texts}
     random.Random(7).shuffle(texts)
     assert scorer.score(texts) == [alone[text] for text in texts]

@@ -5,8 +5,10 @@ RUN useradd --create-home --uid 10001 alphaads \
 USER alphaads
 WORKDIR /app
 ENV PATH=/home/alphaads/venv/bin:$PATH PYTHONUNBUFFERED=1
-COPY --chown=alphaads requirements.lock ./
-RUN python -m venv /home/alphaads/venv && pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY --chown=alphaads requirements.lock requirements-models.lock ./
+# With torch, transformers and spaCy: --build-arg LOCKS="requirements.lock requirements-models.lock"
+ARG LOCKS=requirements.lock
+RUN python -m venv /home/alphaads/venv && pip install --no-cache-dir --require-hashes $(printf -- "-r %s " $LOCKS)
 COPY --chown=alphaads . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 EXPOSE 8000 8001

@@ -4,13 +4,16 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+MODELS := $(VENV)/.installed-models
 SERVERS ?= kafka postgres redis
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --no-strip-extras \
+	--python-version 3.11 --custom-compile-command "make lock"
 BENCH ?= latency ingest lake load
 
-.PHONY: help install demo test check up lint format services bench sweep lock clean
+.PHONY: help install install-models demo test check up lint format services bench sweep lock clean
 
 help: ## Show this list.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on PATH; install Python 3.11 or set PYTHON=..." >&2; exit 1; }
@@ -19,12 +22,18 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(MODELS): requirements-models.lock $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements-models.lock
+	@touch $@
+
 install: $(INSTALLED) ## Make .venv with the locked dependencies.
+
+install-models: $(MODELS) ## Add torch, transformers and spaCy: other people's models, and training (5 GB).
 
 demo: install ## Run the main job on synthetic posts, with no server.
 	$(BIN)/alphaads demo
 
-test: install ## Lint, type-check and run every test, real servers included.
+test: install-models ## Lint, type-check and run every test, real servers included.
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m deploy.servers fetch kafka postgres redis
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
@@ -53,8 +62,9 @@ sweep: install ## The long sweeps: 25 seeded kills under load, the full-size ben
 	$(BIN)/alphaads bench lake --full
 
 lock: install ## Pin the dependencies again.
-	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --generate-hashes --no-emit-index-url --no-strip-extras \
-		--python-version 3.11 --custom-compile-command "make lock" --output-file requirements.lock
+	$(COMPILE) --extra dev --extra kafka-python --output-file requirements.lock
+	$(COMPILE) --extra transformers --extra spacy --extra training --constraint requirements.lock \
+		--output-file requirements-models.lock
 
 clean: ## Remove the environment and all local state.
 	rm -rf $(VENV) .alphaads .alphaads.key .servers

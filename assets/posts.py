@@ -1,4 +1,4 @@
-"""Posts: what was accepted and rejected of a batch's records, and what the scorer says of it."""
+"""Posts: what was accepted and rejected of a batch's records, what the scorer says of it, and what it names."""
 
 from collections.abc import Iterator
 
@@ -6,10 +6,10 @@ from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, 
 
 from alphaads_pipelines.pipeline.batch_run import BatchRun
 from alphaads_pipelines.pipeline.stages import Stage
-from alphaads_pipelines.tables import POST_SCORES, RAW_POSTS, REJECTED_POSTS
+from alphaads_pipelines.tables import POST_ENTITIES, POST_SCORES, RAW_POSTS, REJECTED_POSTS
 from assets.names import CORRELATION_TAG
 from assets.partitions import HOURS, ONE_RUN, hours_of
-from assets.reporting import EmotionPlot, asset_spec, materialised, schema_checks
+from assets.reporting import EmotionPlot, asset_spec, entity_metadata, materialised, schema_checks
 
 GROUP = "posts"
 _plot = EmotionPlot()
@@ -32,14 +32,18 @@ def accepted_and_rejected_posts(
 
 
 @multi_asset(
-    specs=[asset_spec(POST_SCORES, GROUP, deps=[RAW_POSTS.name], kinds=["deltalake", "python"])],
-    check_specs=schema_checks(POST_SCORES),
+    specs=[
+        asset_spec(table, GROUP, deps=[RAW_POSTS.name], kinds=["deltalake", "python"])
+        for table in (POST_SCORES, POST_ENTITIES)
+    ],
+    check_specs=schema_checks(POST_SCORES, POST_ENTITIES),
     partitions_def=HOURS,
     backfill_policy=ONE_RUN,
 )
 def scored_posts(
     context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Score each accepted post with the configured scorer; null where it cannot honestly say."""
+    """Score each accepted post with the configured scorer, null where it cannot honestly say; link tracked names."""
     report = batch_run.step(Stage.SCORE, hours_of(context))
-    yield from materialised(report, [POST_SCORES], _plot.metadata(report))
+    extra = {POST_SCORES.name: _plot.metadata(report), POST_ENTITIES.name: entity_metadata(report)}
+    yield from materialised(report, [POST_SCORES, POST_ENTITIES], extra)

@@ -20,6 +20,7 @@ from alphaads_pipelines.pipeline.stages import Stage
 from alphaads_pipelines.tables import (
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,
+    POST_ENTITIES,
     POST_SCORES,
     PUBLISHED,
     RAW_POSTS,
@@ -30,7 +31,7 @@ from assets import reporting
 from assets.partitions import HOURS, ONE_RUN, hours_of
 
 GROUP = "serving"
-UPSTREAM = (RAW_POSTS, REJECTED_POSTS, POST_SCORES, CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
+UPSTREAM = (RAW_POSTS, REJECTED_POSTS, POST_SCORES, POST_ENTITIES, CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
 LEDGER_CHECKS = {
     "gaps": "Every offset between the first and the last planned one belongs to a batch.",
     "duplicates": "No offset belongs to two batches.",

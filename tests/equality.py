@@ -23,7 +23,7 @@ _MENTION = re.compile(rb"@u_[a-z2-7]{16}")
 RUN_COLUMNS = frozenset(
     {
         *("shard", "batch_seq", "stream_partition", "stream_offset", "subject_id", "post_key", "key_id", "nonce"),
-        *("sealed_body", "correlation_id", "observed_at", "event_date"),
+        *("sealed_body", "correlation_id", "observed_at", "event_date", "name_token"),
     }
 )
 
@@ -71,6 +71,7 @@ def fingerprint(wiring: Wiring) -> dict[str, str]:
         states = connection.execute(live.select()).all()
     return {
         "raw_posts": _hash([(_MENTION.sub(b"@someone", msgspec.json.encode(post)),) for post in posts]),
+        "post_entities": _hash(_named(lake.scan(tables.POST_ENTITIES).collect(), "post_key", keys)),
         "post_scores": _hash(_named(lake.scan(tables.POST_SCORES).collect(), "post_key", keys)),
         "customer_profiles": _hash(_named(profiles, "subject_id", subjects)),
         "emotional_journeys": _hash(_named(journeys, "subject_id", subjects)),

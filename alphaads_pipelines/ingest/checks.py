@@ -9,9 +9,28 @@ import polars as pl
 
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import polars_schema
-from alphaads_pipelines.tables import EMOTIONS, POST_SCORES, SENTIMENTS
+from alphaads_pipelines.tables import (
+    EMOTIONS,
+    ENTITY_SOURCES,
+    ENTITY_TYPES,
+    INTENTS,
+    OFFENSIVE,
+    POST_ENTITIES,
+    POST_SCORES,
+    SENTIMENTS,
+    TWEET_EMOTIONS,
+)
 
-_LABELS = {POST_SCORES.name: {"sentiment": SENTIMENTS, "emotion": EMOTIONS}}
+_LABELS = {
+    POST_SCORES.name: {
+        "sentiment": SENTIMENTS,
+        "emotion": EMOTIONS,
+        "tweet_emotion": TWEET_EMOTIONS,
+        "intent": INTENTS,
+        "offensive": OFFENSIVE,
+    },
+    POST_ENTITIES.name: {"type": ENTITY_TYPES, "source": ENTITY_SOURCES},
+}
 
 
 def schema_problems(table: Table, frame: pl.DataFrame) -> list[str]:

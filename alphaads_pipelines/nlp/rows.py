@@ -1,67 +1,110 @@
-"""Rows of `post_scores`: a batch's accepted posts and what the scorer says of them, column by column."""
+"""Rows of `post_scores` and `post_entities`: what the scorer and the gazetteer say of a batch's accepted posts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import polars as pl
 
 from alphaads_pipelines.nlp.base import Label, Score, Scorer
+from alphaads_pipelines.nlp.gazetteer import Gazetteer
 from alphaads_pipelines.platforms.base import Post
+from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import conform, polars_schema
-from alphaads_pipelines.tables import EMOTIONS, POST_SCORES, SENTIMENTS
+from alphaads_pipelines.tables import EMOTIONS, INTENTS, POST_ENTITIES, POST_SCORES, SENTIMENTS, TWEET_EMOTIONS
 
 _CARRIED = (
     *("event_date", "shard", "stream_partition", "stream_offset", "batch_seq", "platform", "subject_id"),
     *("post_key", "version", "created_at"),
 )
-_NULLABLE_FIELDS = ("language", "sentiment", "emotion")
+_LABELS = {"sentiment": SENTIMENTS, "emotion": EMOTIONS, "tweet_emotion": TWEET_EMOTIONS, "intent": INTENTS}
+_NULLABLE_FIELDS = ("language", *_LABELS, "offensive", "entities")
 
 
-def score_rows(raw: pl.DataFrame, posts: Sequence[Post | None], scorer: Scorer) -> pl.DataFrame:
-    """Score accepted posts.
+def readable_posts(raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.DataFrame, list[str]]:
+    """The posts that can be scored: where they lie, and their texts, in the same order.
 
     Parameters
     ----------
     raw: rows of `raw_posts`.
-    posts: their posts, in the same order; None where the key is destroyed: such a row gets no score.
-    scorer: the model.
-
-    Returns
-    -------
-    Rows of `post_scores`, in the order of `raw`.
+    posts: their posts, in the same order; None where the key is destroyed: such a post is left out.
     """
     kept = [post is not None for post in posts]
-    carried = raw.select(_CARRIED)
+    places = raw.select(_CARRIED)
     if not all(kept):
-        carried = carried.filter(pl.Series(kept))
-    scores = scorer.score([post.text for post in posts if post is not None])
-    model = scorer.model
-    said = _columns(scores)
-    declared = polars_schema(POST_SCORES)
-    columns = pl.DataFrame(said, schema={name: declared[name] for name in said})
+        places = places.filter(pl.Series(kept))
+    return places, [post.text for post in posts if post is not None]
+
+
+def score_rows(places: pl.DataFrame, scores: Sequence[Score], scorer: Scorer) -> pl.DataFrame:
+    """Rows of `post_scores`: what `scorer` said of each readable post."""
+    return _rows(POST_SCORES, places, _columns(scores), scorer)
+
+
+def entity_rows(
+    places: pl.DataFrame,
+    texts: Sequence[str],
+    scores: Sequence[Score],
+    scorer: Scorer,
+    gazetteer: Gazetteer,
+    name_token: Callable[[str], str],
+) -> pl.DataFrame:
+    """Rows of `post_entities`: what each readable post names. A tier that looks for no entities leaves the gazetteer's.
+
+    Parameters
+    ----------
+    name_token: the pseudonym of a normalised name; no name is kept.
+    """
+    linked = [gazetteer.link(text, score.entities) for text, score in zip(texts, scores, strict=True)]
+    entities = [each for found in linked for each in found]
+    tokens = {name: name_token(name) for name in {each.name for each in entities}}
+    columns: dict[str, list[Any]] = {
+        "entity_number": [number for found in linked for number in range(len(found))],
+        "type": [each.type for each in entities],
+        "start_char": [each.start for each in entities],
+        "end_char": [each.end for each in entities],
+        "confidence": [each.confidence for each in entities],
+        "source": [each.source for each in entities],
+        "tracked_id": [each.tracked_id for each in entities],
+        "campaign_ids": [None if each.tracked_id is None else json.dumps(each.campaign_ids) for each in entities],
+        "name_token": [tokens[each.name] for each in entities],
+        "gazetteer_version": [gazetteer.version] * len(entities),
+    }
+    of_post = pl.Series([place for place, found in enumerate(linked) for _ in found], dtype=pl.UInt32)
+    return _rows(POST_ENTITIES, places[of_post], columns, scorer)
+
+
+def _rows(table: Table, places: pl.DataFrame, columns: dict[str, list[Any]], scorer: Scorer) -> pl.DataFrame:
+    declared, model = polars_schema(table), scorer.model
+    said = pl.DataFrame(columns, schema={name: declared[name] for name in columns})
     constants = [
         pl.lit(scorer.tier).alias("tier"),
         pl.lit(model.name).alias("model_name"),
         pl.lit(model.version).alias("model_version"),
     ]
-    return conform(POST_SCORES, pl.concat([carried, columns], how="horizontal").with_columns(constants))
+    return conform(table, pl.concat([places, said], how="horizontal").with_columns(constants))
 
 
 def _columns(scores: Sequence[Score]) -> dict[str, list[Any]]:
-    sentiments = [score.sentiment for score in scores]
-    emotions = [score.emotion for score in scores]
+    offensive = [score.offensive for score in scores]
     return {
         "language": [score.language for score in scores],
         "language_confidence": [score.language_confidence for score in scores],
-        "sentiment": [said and said.label for said in sentiments],
-        **{f"sentiment_{label}": _probabilities(sentiments, label) for label in SENTIMENTS},
-        "emotion": [said and said.label for said in emotions],
-        **{f"emotion_{label}": _probabilities(emotions, label) for label in EMOTIONS},
-        "confidence": [said and said.probs[said.label] for said in sentiments],
+        **{name: column for field in _LABELS for name, column in _label_columns(scores, field)},
+        "confidence": [score.sentiment and score.sentiment.probs[score.sentiment.label] for score in scores],
+        "offensive": [said and said.label for said in offensive],
+        "offensive_probability": _probabilities(offensive, "offensive"),
         "null_reason": [_reasons(score) for score in scores],
     }
+
+
+def _label_columns(scores: Sequence[Score], field: str) -> Iterable[tuple[str, list[Any]]]:
+    said: list[Label | None] = [getattr(score, field) for score in scores]
+    yield field, [label and label.label for label in said]
+    for label in _LABELS[field]:
+        yield f"{field}_{label}", _probabilities(said, label)
 
 
 def _probabilities(labels: Sequence[Label | None], name: str) -> list[float | None]:

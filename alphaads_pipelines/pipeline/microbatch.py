@@ -13,7 +13,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
-from alphaads_pipelines.pipeline.reports import CORRELATION_IDS_SHOWN, StepReport, Tools, Written
+from alphaads_pipelines.pipeline.reports import (
+    CORRELATION_IDS_SHOWN,
+    LINKED_BY,
+    StepReport,
+    Tools,
+    Written,
+    entity_tallies,
+)
 from alphaads_pipelines.pipeline.stages import Stage
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.tables import (
@@ -21,11 +28,12 @@ from alphaads_pipelines.tables import (
     EMOTIONAL_JOURNEYS,
     EMOTIONS,
     LIVE_PROFILES,
+    POST_ENTITIES,
     POST_SCORES,
     RAW_POSTS,
     REJECTED_POSTS,
 )
-from alphaads_pipelines.telemetry import BATCH_SECONDS, POSTS_PROCESSED
+from alphaads_pipelines.telemetry import BATCH_SECONDS, ENTITIES_LINKED, POSTS_PROCESSED
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,6 +60,7 @@ class MicroBatch:
         self._tools, self._check, self._still_to_come = tools, check, still_to_come
         self._accepted: AcceptedBatch | None = None
         self._scores: pl.DataFrame | None = None
+        self._tallies: dict[str, dict[str, int]] = {}
         self._profiles: pl.DataFrame | None = None
         self._versions: dict[str, int] = {}
 
@@ -60,9 +69,10 @@ class MicroBatch:
         started = time.perf_counter()
         tables, figures = getattr(self, f"_{stage.value}")()
         seconds = time.perf_counter() - started
+        tallies = self._tallies if stage is Stage.SCORE else {}
         BATCH_SECONDS.labels(stage.value).observe(seconds)
         offsets = tuple((f"{each.topic}[{each.partition}]", each.start, each.end) for each in self.batch.ranges)
-        return StepReport(tables, seconds, figures, (self.batch.id,), offsets, self._correlation_ids())
+        return StepReport(tables, seconds, figures, (self.batch.id,), offsets, self._correlation_ids(), tallies)
 
     def _accept(self) -> tuple[dict[str, Written], dict[str, int]]:
         self._accepted = accepted = self._tools.acceptor.accept(self.batch)
@@ -76,7 +86,7 @@ class MicroBatch:
         return self._write({RAW_POSTS: accepted.raw, REJECTED_POSTS: accepted.rejected}), figures
 
     def _score(self) -> tuple[dict[str, Written], dict[str, int]]:
-        from alphaads_pipelines.nlp.rows import score_rows
+        from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows
 
         posts: Sequence[Post | None]
         if self._accepted is not None:
@@ -84,11 +94,16 @@ class MicroBatch:
         else:
             raw = self._tools.lake.read_slice(RAW_POSTS, self.batch.slice)
             posts = self._tools.acceptor.unseal_posts(raw)
-        self._scores = scores = score_rows(raw, posts, self._tools.scorer)
+        tools, (places, texts) = self._tools, readable_posts(raw, posts)
+        said = tools.scorer.score(texts)
+        self._scores = scores = score_rows(places, said, tools.scorer)
+        entities = entity_rows(places, texts, said, tools.scorer, tools.gazetteer.read(), tools.pseudonyms.name)
+        self._tallies = entity_tallies(entities)
         counted = dict(scores["emotion"].value_counts().iter_rows())
         figures = {"posts": scores.height, "posts_without_sentiment": scores["sentiment"].null_count()}
         figures |= {f"{emotion}_posts": counted.get(emotion, 0) for emotion in EMOTIONS}
-        return self._write({POST_SCORES: scores}), figures
+        figures |= {"entities": entities.height, "linked_entities": sum(self._tallies[LINKED_BY].values())}
+        return self._write({POST_SCORES: scores, POST_ENTITIES: entities}), figures
 
     def _fold(self) -> tuple[dict[str, Written], dict[str, int]]:
         if self.batch.kind == "replay":
@@ -130,6 +145,8 @@ class MicroBatch:
         )
         for outcome in ("accepted", "rejected", "duplicates"):
             POSTS_PROCESSED.labels(outcome).inc(getattr(counts, outcome))
+        for source, count in self._tallies.get(LINKED_BY, {}).items():
+            ENTITIES_LINKED.labels(source).inc(count)
         return {}, {"subjects": self._profiles.height}
 
     def _current_scores(self) -> pl.DataFrame:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import polars as pl
     from sqlalchemy import Engine
 
     from alphaads_pipelines.ingest.accept import Acceptor
     from alphaads_pipelines.ingest.ledger import Ledger
     from alphaads_pipelines.nlp.base import Scorer
+    from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
+    from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.stores.base import Lake
 
 CORRELATION_IDS_SHOWN = 20
+ENTITY_TYPES, TRACKED_NAMES, LINKED_BY = "entity_types", "tracked_names", "linked_by"
+"""Tallies."""
 
 
 class Tools(Protocol):
@@ -40,6 +46,14 @@ class Tools(Protocol):
     def scorer(self) -> Scorer:
         """The scorer of the configured tier."""
 
+    @property
+    def gazetteer(self) -> CurrentGazetteer:
+        """The tracked names."""
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """Tokens that stand for names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -59,6 +73,7 @@ class StepReport:
     tables: lake table -> what became of it.
     seconds: how long the step took.
     figures: counts for people; added up over batches.
+    tallies: counts by name, such as entities by type: tally -> name -> count; added up, too.
     batches: the batches that were worked on.
     offsets: what they read: (partition of the topic, first offset, one past the last).
     correlation_ids: of the intakes that the records came by, the first few.
@@ -70,6 +85,7 @@ class StepReport:
     batches: tuple[str, ...] = ()
     offsets: tuple[tuple[str, int, int], ...] = ()
     correlation_ids: tuple[str, ...] = ()
+    tallies: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -77,10 +93,18 @@ class StepReport:
         return tuple(problem for written in self.tables.values() for problem in written.problems)
 
 
+def entity_tallies(entities: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """What rows of `post_entities` add up to: by type, by tracked name, and who found the linked ones."""
+    linked = entities.drop_nulls("tracked_id")
+    columns = {ENTITY_TYPES: entities["type"], TRACKED_NAMES: linked["tracked_id"], LINKED_BY: linked["source"]}
+    return {tally: dict(column.value_counts().iter_rows()) for tally, column in columns.items()}
+
+
 def combined(reports: Sequence[StepReport]) -> StepReport:
     """The reports of one step over several batches as one; versions are the last ones."""
     tables: dict[str, Written] = {}
     figures: dict[str, int] = {}
+    tallies: dict[str, Counter[str]] = {}
     for report in reports:
         for name, written in report.tables.items():
             before = tables.get(name, Written(0, None))
@@ -88,6 +112,8 @@ def combined(reports: Sequence[StepReport]) -> StepReport:
             tables[name] = Written(before.rows + written.rows, version, before.problems + written.problems)
         for name, figure in report.figures.items():
             figures[name] = figures.get(name, 0) + figure
+        for name, tally in report.tallies.items():
+            tallies.setdefault(name, Counter()).update(tally)
     return StepReport(
         tables,
         sum(each.seconds for each in reports),
@@ -95,4 +121,5 @@ def combined(reports: Sequence[StepReport]) -> StepReport:
         tuple(batch for each in reports for batch in each.batches),
         tuple(offsets for each in reports for offsets in each.offsets),
         tuple(dict.fromkeys(name for each in reports for name in each.correlation_ids))[:CORRELATION_IDS_SHOWN],
+        tallies,
     )

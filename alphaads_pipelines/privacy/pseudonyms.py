@@ -32,6 +32,18 @@ class Pseudonyms:
         digest = hmac.digest(self._mention, text, "sha256")[:_TOKEN_BYTES]
         return "u_" + base64.b32encode(digest).decode().lower()
 
+    def name(self, normal_name: str) -> str:
+        """A token such as `n_4q7xk2m5r6t3v1za` for a name that stands in a text, the same on every platform.
+
+        Parameters
+        ----------
+        normal_name: as names are compared, so that its spellings have one token.
+        """
+        # No platform is called so, so that it cannot be the token of a mention.
+        text = f"\0name\0{normal_name}".encode("utf-8", "surrogatepass")
+        digest = hmac.digest(self._mention, text, "sha256")[:_TOKEN_BYTES]
+        return "n_" + base64.b32encode(digest).decode().lower()
+
     def post_key(self, platform: str, post_id: str, version: int) -> bytes:
         """The key of a post's version, 16 bytes: keyed BLAKE2b (RFC 7693) of platform, id and version."""
         hasher = self._post.copy()

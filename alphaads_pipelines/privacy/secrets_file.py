@@ -29,7 +29,7 @@ class MasterKeys:
     ----------
     kek: wraps the subjects' data keys.
     identity: HMAC key from platform identity to subject.
-    mention: HMAC key from a handle to the token that stands for it in texts.
+    mention: HMAC key from a handle or a name in a text to the token that stands for it.
     post: HMAC key from a post's id to its post key.
     suppression: HMAC key of the list of people who may not come back.
     """

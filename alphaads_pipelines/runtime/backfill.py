@@ -19,6 +19,7 @@ from alphaads_pipelines.runtime.once import InProcess, in_process
 from alphaads_pipelines.tables import (
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,
+    POST_ENTITIES,
     POST_SCORES,
     PUBLISHED,
     RAW_POSTS,
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 ASSETS = tuple(
-    table.name for table in (RAW_POSTS, REJECTED_POSTS, POST_SCORES, CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, PUBLISHED)
+    table.name
+    for table in (
+        *(RAW_POSTS, REJECTED_POSTS),
+        *(POST_SCORES, POST_ENTITIES),
+        *(CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS),
+        PUBLISHED,
+    )
 )
 _HEARTBEAT_IS_OLD_S = 15.0
 _TITLE = "alphaads backfill"
@@ -105,7 +112,11 @@ def daemon_is_alive(instance: DagsterInstance) -> bool:
 
 
 def _from(first_asset: str) -> Sequence[str]:
-    together = {REJECTED_POSTS.name: RAW_POSTS.name, EMOTIONAL_JOURNEYS.name: CUSTOMER_PROFILES.name}
+    together = {
+        REJECTED_POSTS.name: RAW_POSTS.name,
+        POST_ENTITIES.name: POST_SCORES.name,
+        EMOTIONAL_JOURNEYS.name: CUSTOMER_PROFILES.name,
+    }
     return ASSETS[ASSETS.index(together.get(first_asset, first_asset)) :]
 
 

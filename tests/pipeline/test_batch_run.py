@@ -104,7 +104,7 @@ def test_a_batch_goes_all_the_way(wiring: Wiring) -> None:
     with reading(wiring.engine) as connection:
         pointers = connection.execute(sql_table("published").select()).all()
     written = {name: version for name, version in _versions(wiring).items() if version is not None}
-    assert len(written) == 5
+    assert len(written) == 6
     assert [row.versions for row in pointers] == [written] * wiring.settings.shards
 
 

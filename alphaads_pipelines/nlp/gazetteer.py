@@ -1,0 +1,238 @@
+"""The gazetteer: finds the names that users track in posts, and links what a model found to them.
+
+Spelling counts as in names.py. A name is found on word boundaries, also with a possessive or plural ending, and in a
+hashtag: whole (#NikeAir, #nikeair for `Nike Air`) or where its spelling changes (#NikeAir for `Nike`). Case counts only
+for a name that is marked so, such as Apple: then it has to be spelled exactly, and takes no plural, for Apples are
+fruit. Of overlapping names the longest is taken; of two names with the same alias the one with the smaller id.
+
+Aliases are looked up by a hash of their words, from each word of a text that begins one, so that the cost of a post
+does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.nlp.base import Entity
+from alphaads_pipelines.nlp.names import Run, Word, normal_name, only_run, runs
+from alphaads_pipelines.tables import ENTITY_TYPES, KINDS
+
+MOST_WORDS, LONGEST_ALIAS, MOST_ALIASES = 12, 200, 100
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+
+class TrackedName(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename={"tracked_id": "id", "entity_type": "type", "is_exact_case": "exact_case"},
+):
+    """A name that is looked for, as users write it down (in JSON: id, type and exact_case).
+
+    Attributes
+    ----------
+    kind: one of KINDS. entity_type: one of ENTITY_TYPES.
+    aliases: other ways to write the name. campaign_ids: campaigns that care.
+    is_exact_case: found only as it is spelled.
+    """
+
+    tracked_id: str
+    name: str
+    kind: str
+    entity_type: str
+    aliases: tuple[str, ...] = ()
+    campaign_ids: tuple[str, ...] = ()
+    is_exact_case: bool = False
+
+
+class LinkedEntity(msgspec.Struct, frozen=True, gc=False):
+    """An entity of a post. `name` is how it is compared; `source` is one of ENTITY_SOURCES."""
+
+    type: str
+    start: int
+    end: int
+    source: str
+    name: str
+    confidence: float | None = None
+    tracked_id: str | None = None
+    campaign_ids: tuple[str, ...] = ()
+
+
+class _Alias(msgspec.Struct, frozen=True, gc=False):
+    tracked: TrackedName
+    name: str
+    has_stops: bool
+
+
+class _Index:
+    """Aliases by how they read: those whose case counts apart from the others."""
+
+    def __init__(self, joint: str) -> None:
+        self.joint = joint
+        self._folded: dict[str, _Alias] = {}
+        self._cased: dict[str, _Alias] = {}
+
+    def add(self, words: Sequence[Word], alias: _Alias) -> None:
+        """Remember an alias; the first of the same reading stays."""
+        if alias.tracked.is_exact_case:
+            self._cased.setdefault(self.joint.join(word.cased for word in words), alias)
+        else:
+            self._folded.setdefault(self.joint.join(word.folded for word in words), alias)
+
+    def find(self, words: Sequence[Word]) -> tuple[_Alias, int] | None:
+        """The alias that these words are, and where in the text it ends."""
+        last = words[-1]
+        if alias := self._get(words, last.cased, last.folded):
+            return alias, last.end
+        if last.stem is not None and (alias := self._get(words, last.cased_stem, last.stem)):
+            return alias, last.stem_end
+        return None
+
+    def _get(self, words: Sequence[Word], cased: str | None, folded: str) -> _Alias | None:
+        before = words[:-1]
+        if self._cased and cased is not None:
+            exact = self._cased.get(self.joint.join((*(word.cased for word in before), cased)))
+            if exact is not None:
+                return exact
+        return self._folded.get(self.joint.join((*(word.folded for word in before), folded)))
+
+
+class Gazetteer:
+    """The tracked names of one version. Linking is pure, and never raises.
+
+    Parameters
+    ----------
+    names: what to look for; each has passed `check`.
+    version: which edit of the gazetteer this is.
+    """
+
+    def __init__(self, names: Iterable[TrackedName] = (), version: int = 0) -> None:
+        self.version = version
+        self._phrases, self._tags = _Index(" "), _Index("")
+        lengths: dict[str, set[int]] = {}
+        for tracked in sorted(names, key=lambda each: each.tracked_id):
+            for written in (tracked.name, *tracked.aliases):
+                run = _alias_run(written)
+                if run is not None:
+                    self._add(tracked, written, run)
+                    lengths.setdefault(run.words[0].folded, set()).add(len(run.words))
+        self._lengths = {word: tuple(sorted(each)) for word, each in lengths.items()}
+
+    def _add(self, tracked: TrackedName, written: str, run: Run) -> None:
+        alias = _Alias(tracked, normal_name(_without_hash(written)), bool(run.stops))
+        self._phrases.add(run.words, alias)
+        self._tags.add(run.words, alias)
+
+    def link(self, text: str, entities: Iterable[Entity] | None) -> list[LinkedEntity]:
+        """The entities of a post, in the order of its text; none overlaps another.
+
+        Parameters
+        ----------
+        text: the post's own text.
+        entities: what the model found; None if it looks for none.
+
+        Returns
+        -------
+        Tracked names, whoever found them, and what else the model found. A tracked name takes the place of an entity
+        that it overlaps, unless that is a person: Tim Apple is not Apple.
+        """
+        named = [self._named(text, each) for each in entities or ()]
+        people = [each for each in named if each.type == "PER" and each.tracked_id is None]
+        found = [each for each in self._found(text) if each.type == "PER" or not _is_within(each, people)]
+        return _without_overlaps([*named, *found], len(text))
+
+    def _named(self, text: str, entity: Entity) -> LinkedEntity:
+        written = text[entity.start : entity.end]
+        alias = self._alias_of(written) if self._lengths else None
+        if alias is None:
+            name = normal_name(written)
+            return LinkedEntity(entity.type, entity.start, entity.end, "model", name, entity.confidence)
+        return _linked(alias, entity.start, entity.end, "model", entity.confidence)
+
+    def _alias_of(self, written: str) -> _Alias | None:
+        """The alias that an entity is; the model saw the whole of it, so it may be written in one word, too."""
+        run = only_run(_without_hash(written))
+        if run is None:
+            return None
+        found = self._phrases.find(run.words) or self._tags.find(run.words)
+        return found[0] if found else None
+
+    def _found(self, text: str) -> Iterator[LinkedEntity]:
+        if not self._lengths:
+            return
+        for run in runs(text):
+            places = self._places_in_tag(run.words) if run.is_tag else self._places(run.words)
+            for start, end in places:
+                words = run.words[start:end]
+                match = (self._tags if run.is_tag else self._phrases).find(words)
+                if match and (match[0].has_stops or not any(start < stop < end for stop in run.stops)):
+                    yield _linked(match[0], words[0].start, match[1], "gazetteer")
+
+    def _places(self, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
+        """Where an alias may stand: words that begin as one, as many as it has."""
+        for start, word in enumerate(words):
+            lengths = self._lengths.get(word.folded, ())
+            if word.stem in self._lengths:
+                lengths = (*lengths, 1)
+            for length in lengths:
+                if start + length <= len(words):
+                    yield start, start + length
+
+    def _places_in_tag(self, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
+        for start in range(len(words)):
+            for end in range(start + 1, min(start + MOST_WORDS, len(words)) + 1):
+                yield start, end
+
+
+def _linked(alias: _Alias, start: int, end: int, source: str, confidence: float | None = None) -> LinkedEntity:
+    tracked = alias.tracked
+    ids = (tracked.tracked_id, tracked.campaign_ids)
+    return LinkedEntity(tracked.entity_type, start, end, source, alias.name, confidence, *ids)
+
+
+def _is_within(entity: LinkedEntity, others: Sequence[LinkedEntity]) -> bool:
+    return any(each.start <= entity.start and entity.end <= each.end for each in others)
+
+
+def _without_overlaps(entities: list[LinkedEntity], length: int) -> list[LinkedEntity]:
+    """Tracked names first, long ones before short ones, the model's before the gazetteer's."""
+    entities.sort(key=lambda each: (each.tracked_id is None, each.start - each.end, each.source != "model", each.start))
+    taken, kept = bytearray(length), []
+    for each in entities:
+        if each.start < each.end and taken.find(1, each.start, each.end) < 0:
+            taken[each.start : each.end] = b"\1" * (each.end - each.start)
+            kept.append(each)
+    return sorted(kept, key=lambda each: each.start)
+
+
+def _without_hash(written: str) -> str:
+    return written.strip().lstrip("#＃")
+
+
+def _alias_run(written: str) -> Run | None:
+    run = only_run(_without_hash(written))
+    return run if run is not None and len(run.words) <= MOST_WORDS else None
+
+
+def check(tracked: TrackedName) -> None:
+    """Raise InvalidRequest, naming the field, if this name cannot be looked for."""
+    if not _ID.fullmatch(tracked.tracked_id):
+        raise InvalidRequest("id: must be letters, digits and . _ : - (at most 64)")
+    if tracked.kind not in KINDS:
+        raise InvalidRequest(f"kind: must be one of {', '.join(KINDS)}")
+    if tracked.entity_type not in ENTITY_TYPES:
+        raise InvalidRequest(f"type: must be one of {', '.join(ENTITY_TYPES)}")
+    if len(tracked.aliases) > MOST_ALIASES or len(tracked.campaign_ids) > MOST_ALIASES:
+        raise InvalidRequest(f"aliases, campaign_ids: at most {MOST_ALIASES} of each")
+    if not all(_ID.fullmatch(each) for each in tracked.campaign_ids):
+        raise InvalidRequest("campaign_ids: must be letters, digits and . _ : - (at most 64)")
+    for field, written in (("name", tracked.name), *(("aliases", each) for each in tracked.aliases)):
+        if len(written) > LONGEST_ALIAS or not written.isprintable() or _alias_run(written) is None:
+            raise InvalidRequest(
+                f"{field}: must be 1 to {MOST_WORDS} words that stand together, at most {LONGEST_ALIAS} characters; "
+                "a link, a mention or an emoji is no word"
+            )

@@ -1,0 +1,150 @@
+"""The words of a text as names are compared: where each stands, and how it reads once spelling does not count.
+
+What does not count: compatibility forms (full width, styled letters), accents, invisible characters; and case, which
+`Word` keeps apart. Any string is accepted; the cost grows with its length and with nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff"
+_HIDDEN = "\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+_KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u3096\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, Hiragana, Han: written without spaces, so a name may begin at any character."""
+
+_LETTER = rf"[^\W_{_KATAKANA}{_UNSPACED}]"
+_APOSTROPHE = r"(?:['’‘ʼ＇`´]|&\#0?39;|&\#x27;|&apos;|&rsquo;)"
+_TOKEN = re.compile(
+    r"(?P<passed>https?://\S+|www\.\S+|[@＠]\w+)"
+    rf"|[\#＃](?P<tag>[\w{_MARKS}]+)"
+    rf"|(?P<word>{_LETTER}(?:[{_HIDDEN}]*(?:{_LETTER}|[{_MARKS}]))*)(?P<possessive>{_APOSTROPHE}s(?!\w))?"
+    rf"|(?P<katakana>[{_KATAKANA}]+)"
+    rf"|(?P<character>[{_UNSPACED}])"
+    r"|(?P<ampersand>&amp;|&\#38;)"
+    r"|(?P<entity>&\#?\w{1,31};)"
+    r"|(?P<sign>[&＆+＋$＄\#])",
+    re.IGNORECASE,
+)
+_PARTS = frozenset({"passed", "tag", "entity"})
+_TAG_WORD = re.compile(
+    rf"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_{_UNSPACED}][^\W\dA-Z_{_UNSPACED}{_MARKS}]*|\d+|[{_UNSPACED}]"
+)
+_JOINT = re.compile(rf"[\s_'’‘·・\-\u2010-\u2015{_HIDDEN}]*|[!-/:-?\[-`{{-~·・]{{1,3}}")
+_STOP = re.compile(r"[.,:;!?]\s+")
+_UNCOUNTED = re.compile(f"[\u0300-\u036f{_HIDDEN}]")
+_LEAST_PLURAL = 4
+
+
+class Word(msgspec.Struct, frozen=True, gc=False):
+    """A word, or a sign that counts as one.
+
+    Attributes
+    ----------
+    start, end: its characters in the text, with a possessive ending.
+    cased, folded: how it reads, with and without regard to case.
+    stem, cased_stem: the same without a possessive ending; without a plural ending there is no `cased_stem`.
+    stem_end: where the name ends if the possessive ending is none of it.
+    """
+
+    start: int
+    end: int
+    cased: str
+    folded: str
+    stem: str | None = None
+    cased_stem: str | None = None
+    stem_end: int = 0
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """Words that may make up a name together: nothing parts them but spaces, hyphens and the like.
+
+    Attributes
+    ----------
+    is_tag: whether it is a hashtag, cut where its spelling changes.
+    stops: places in `words` before which a sentence may begin, as in `Dr. No`.
+    """
+
+    words: Sequence[Word]
+    is_tag: bool = False
+    stops: Sequence[int] = ()
+
+
+def runs(text: str) -> Iterator[Run]:
+    """The words of a text, in order. Links and mentions are passed over; they part what stands around them."""
+    words: list[Word] = []
+    stops: list[int] = []
+    end = 0
+    for token in _TOKEN.finditer(text):
+        kind, gap = token.lastgroup, text[end : token.start()]
+        end = token.end()
+        if words:
+            is_joint = _JOINT.fullmatch(gap) is not None
+            if kind in _PARTS or not (is_joint or _STOP.fullmatch(gap)):
+                yield Run(words, False, stops)
+                words, stops = [], []
+            elif not is_joint:
+                stops.append(len(words))
+        if kind == "tag":
+            yield Run(_tag_words(token["tag"], token.start("tag")), True)
+        elif kind not in _PARTS:
+            words.append(_word(token))
+    if words:
+        yield Run(words, False, stops)
+
+
+def _word(token: re.Match[str]) -> Word:
+    if token.lastgroup == "ampersand":
+        return Word(token.start(), token.end(), "&", "&")
+    if token.lastgroup != "possessive":
+        return _simple_word(token[0], token.start())
+    cased = plain_spelling(token["word"])
+    folded = cased.casefold()
+    return Word(token.start(), token.end(), cased + "s", folded + "s", folded, cased, token.end("word"))
+
+
+def _simple_word(written: str, start: int) -> Word:
+    cased = plain_spelling(written)
+    folded, end = cased.casefold(), start + len(written)
+    if len(folded) >= _LEAST_PLURAL and folded[-1] == "s" and folded[-2] != "s":
+        return Word(start, end, cased, folded, folded[:-1], None, end)
+    return Word(start, end, cased, folded)
+
+
+def _tag_words(tag: str, start: int) -> list[Word]:
+    return [_simple_word(part[0], start + part.start()) for part in _TAG_WORD.finditer(tag)]
+
+
+def plain_spelling(written: str) -> str:
+    """Without compatibility forms, accents and invisible characters; in its own case."""
+    if written.isascii():
+        return written
+    return unicodedata.normalize("NFKC", _UNCOUNTED.sub("", unicodedata.normalize("NFKD", written)))
+
+
+def normal_name(written: str) -> str:
+    """A name as it is compared: its words in lower case with spaces between, without a possessive ending."""
+    names = [("" if run.is_tag else " ").join(_last_without_possessive(run.words)) for run in runs(written)]
+    return " ".join(name for name in names if name) or plain_spelling(written).casefold().strip()
+
+
+def _last_without_possessive(words: Sequence[Word]) -> list[str]:
+    return [*(word.folded for word in words[:-1]), *(_owner(word) for word in words[-1:])]
+
+
+def _owner(word: Word) -> str:
+    return word.folded if word.cased_stem is None or word.stem is None else word.stem
+
+
+def only_run(written: str) -> Run | None:
+    """The words of a name that can be looked for in texts; None if something in it parts them, or it has none."""
+    found = list(runs(written))
+    parted = any(token.lastgroup in _PARTS for token in _TOKEN.finditer(written))
+    return found[0] if len(found) == 1 and not parted else None

@@ -1,0 +1,168 @@
+"""Where the gazetteer is kept: reading, saving and removing tracked names, and the lines of its import and export.
+
+Every edit moves the gazetteer's version in the same transaction, so that a worker knows by one small query whether
+what it holds is still what users want.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Row
+
+from alphaads_pipelines.errors import InvalidRequest, NotFound
+from alphaads_pipelines.nlp.gazetteer import Gazetteer, TrackedName, check
+from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
+from alphaads_pipelines.tables import GAZETTEER_VERSION, TRACKED_NAMES
+
+DEFAULT_TENANT = "default"
+_VERSION_ROW = 1
+_PROBLEMS_TOLD = 5
+
+
+class CurrentGazetteer:
+    """The gazetteer as it is now, for one process: read anew when its version moved."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._held = Gazetteer()
+
+    def read(self) -> Gazetteer:
+        """The tracked names of all tenants. Raises StoreUnavailable."""
+        with reading(self._engine) as connection:
+            version = _version(connection)
+            if version != self._held.version:
+                self._held = Gazetteer(_names(connection), version)
+        return self._held
+
+
+def _version(connection: Connection) -> int:
+    return connection.execute(sa.select(sql_table(GAZETTEER_VERSION.name).c.version)).scalar() or 0
+
+
+def _names(connection: Connection, tenant: str | None = None) -> list[TrackedName]:
+    table = sql_table(TRACKED_NAMES.name)
+    chosen = sa.select(table).order_by(table.c.tracked_id)
+    return [_tracked(row) for row in connection.execute(chosen if tenant is None else chosen.filter_by(tenant=tenant))]
+
+
+def _tracked(row: Row[Any]) -> TrackedName:
+    lists = (tuple(row.aliases), tuple(row.campaign_ids))
+    return TrackedName(row.tracked_id, row.name, row.kind, row.entity_type, *lists, row.is_exact_case)
+
+
+def read_names(engine: Engine, tenant: str = DEFAULT_TENANT) -> tuple[int, list[TrackedName]]:
+    """The gazetteer's version, and a tenant's names by id. Raises StoreUnavailable."""
+    with reading(engine) as connection:
+        return _version(connection), _names(connection, tenant)
+
+
+def save_names(
+    engine: Engine, names: Sequence[TrackedName], now: datetime, *, tenant: str = DEFAULT_TENANT, replace: bool = False
+) -> int:
+    """Add names, or put them in the place of those with the same id; the gazetteer's version afterwards.
+
+    Parameters
+    ----------
+    replace: forget all other names of the tenant.
+
+    Raises
+    ------
+    InvalidRequest: a name cannot be looked for, or its id is another tenant's; nothing was changed.
+    StoreUnavailable.
+    """
+    for each in names:
+        check(each)
+    table = sql_table(TRACKED_NAMES.name)
+    with transaction(engine) as connection:
+        version = _move_version(connection)
+        held = select_in(
+            connection, table.name, "tracked_id", (each.tracked_id for each in names), ["tracked_id", "tenant"]
+        )
+        if any(row.tenant != tenant for row in held):
+            raise InvalidRequest("id: is taken by another tenant")
+        if replace:
+            connection.execute(table.delete().where(table.c.tenant == tenant))
+        upsert(connection, table.name, [_row(each, tenant, now) for each in names])
+    return version
+
+
+def _row(tracked: TrackedName, tenant: str, now: datetime) -> dict[str, Any]:
+    return {
+        "tracked_id": tracked.tracked_id,
+        "tenant": tenant,
+        "name": tracked.name,
+        "kind": tracked.kind,
+        "entity_type": tracked.entity_type,
+        "aliases": list(tracked.aliases),
+        "campaign_ids": list(tracked.campaign_ids),
+        "is_exact_case": tracked.is_exact_case,
+        "updated_at": now,
+    }
+
+
+def remove_names(engine: Engine, ids: Iterable[str], *, tenant: str = DEFAULT_TENANT) -> int:
+    """Forget names; the gazetteer's version afterwards. What was linked stays linked until it is scored again.
+
+    Raises
+    ------
+    NotFound: the tenant has no such name; nothing was changed. StoreUnavailable.
+    """
+    table = sql_table(TRACKED_NAMES.name)
+    with transaction(engine) as connection:
+        version = _move_version(connection)
+        for each in dict.fromkeys(ids):
+            mine = (table.c.tracked_id == each, table.c.tenant == tenant)
+            if not connection.execute(table.delete().where(*mine)).rowcount:
+                raise NotFound("there is no tracked name with this id")
+    return version
+
+
+def _move_version(connection: Connection) -> int:
+    table = sql_table(GAZETTEER_VERSION.name)
+    insert_ignore(connection, table.name, [{"id": _VERSION_ROW, "version": 0}])
+    moved = table.update().values(version=table.c.version + 1).returning(table.c.version)
+    return int(connection.execute(moved).scalar_one())
+
+
+def names_from_lines(lines: Iterable[bytes]) -> list[TrackedName]:
+    """Tracked names from JSON lines, as `lines_of` gives them; blank lines are skipped.
+
+    Raises
+    ------
+    InvalidRequest: a line is no tracked name; the message tells the first such lines.
+    """
+    names: dict[str, TrackedName] = {}
+    problems: list[str] = []
+    decoder = msgspec.json.Decoder(TrackedName)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            tracked = decoder.decode(line)
+            check(tracked)
+            if tracked.tracked_id in names:
+                raise InvalidRequest("id: stands in an earlier line, too")
+            names[tracked.tracked_id] = tracked
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            problems.append(f"line {number}: {_what_is_wrong(error)}")
+        except InvalidRequest as error:
+            problems.append(f"line {number}: {error}")
+        if len(problems) == _PROBLEMS_TOLD:
+            break
+    if problems:
+        raise InvalidRequest("; ".join(problems))
+    return list(names.values())
+
+
+def _what_is_wrong(error: Exception) -> str:
+    return f"{error}" if isinstance(error, msgspec.ValidationError) else "not valid JSON"
+
+
+def lines_of(names: Iterable[TrackedName]) -> Iterator[bytes]:
+    """One JSON object for each name, without a newline."""
+    return map(msgspec.json.encode, names)

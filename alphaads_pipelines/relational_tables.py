@@ -1,0 +1,227 @@
+"""The relational tables: identities and keys, the ledger, what is published, the gazetteer, access to the API.
+
+`tables.py` tells what declaring a table means; readers ask it for a table, wherever it is declared.
+"""
+
+from __future__ import annotations
+
+from alphaads_pipelines.schema import Column, Erasure, Privacy, Table, derived, plain, pseudonym
+
+SUBJECTS = Table(
+    "subjects",
+    "relational",
+    "Keyed hash of a platform identity -> random subject id.",
+    (
+        pseudonym("identity_mac", "binary", "HMAC-SHA256 of platform and author id"),
+        pseudonym("subject_id"),
+        plain("platform", "utf8"),
+        plain("shard", "int32"),
+    ),
+    key=("identity_mac",),
+    indexes=(("subject_id",),),
+)
+
+SUBJECT_KEYS = Table(
+    "subject_keys",
+    "relational",
+    "Data keys, wrapped by the key-encryption key; deleting a row destroys what it sealed.",
+    (
+        plain("key_id", "utf8"),
+        pseudonym("subject_id"),
+        Column("wrapped_key", "binary", Privacy.SEALED, Erasure.DELETE_ROW, doc="AES-256-GCM under the KEK"),
+        plain("expires_at", "timestamp", "of a daily key; null: lives until erasure", nullable=True),
+    ),
+    key=("key_id",),
+    indexes=(("subject_id",), ("expires_at",)),
+)
+
+KEY_GENERATION = Table(
+    "key_generation",
+    "relational",
+    "One row: how often keys were destroyed; caches of keys are dropped when it moves.",
+    (plain("id", "int32"), plain("generation", "int64")),
+    key=("id",),
+)
+
+BATCHES = Table(
+    "batches",
+    "relational",
+    "The ledger: planned micro-batches and what became of them.",
+    (
+        plain("batch_seq", "int64"),
+        plain("kind", "utf8", "live, replay, or lost: offsets given up by command"),
+        plain("state", "utf8", "planned, running, committed, failed, lost, given_up"),
+        plain("attempt", "int64", "fencing token: only the latest attempt may write"),
+        plain("failures", "int64", "claimed attempts that the batch itself may have ended; too many need a person"),
+        plain("planned_at", "timestamp"),
+        plain("planned_hour", "utf8", "Dagster partition key"),
+        plain(
+            "requested_at", "timestamp", "when a run of this attempt was requested, or last seen waiting", nullable=True
+        ),
+        plain("retry_at", "timestamp", "the next attempt is not requested before", nullable=True),
+        plain("held_until", "timestamp", "a replay waits for its partitions, until this time", nullable=True),
+        plain("lease_until", "timestamp", "heartbeat deadline of the running attempt", nullable=True),
+        plain("worker", "utf8", "who runs it: run id", nullable=True),
+        plain("committed_at", "timestamp", nullable=True),
+        plain("read_posts", "int64", nullable=True),
+        plain("accepted_posts", "int64", nullable=True),
+        plain("rejected_posts", "int64", nullable=True),
+        plain("duplicate_posts", "int64", nullable=True),
+        plain("error", "utf8", "why it failed; holds no payload", nullable=True),
+    ),
+    key=("batch_seq",),
+    indexes=(("state",), ("planned_hour",), ("held_until",)),
+    autoincrement=True,
+)
+
+BATCH_RANGES = Table(
+    "batch_ranges",
+    "relational",
+    "Offsets of each batch; every offset belongs to exactly one live batch.",
+    (
+        plain("batch_seq", "int64"),
+        plain("topic", "utf8"),
+        plain("partition", "int32"),
+        plain("start_offset", "int64", "first"),
+        plain("end_offset", "int64", "one past the last"),
+        plain("reached_end", "bool", "the partition ended here when the batch was planned"),
+    ),
+    key=("batch_seq", "topic", "partition"),
+    indexes=(("topic", "partition", "start_offset"),),
+)
+
+STREAM_POSITIONS = Table(
+    "stream_positions",
+    "relational",
+    "Per consumer and partition: up to where batches are planned, and since when all is published.",
+    (
+        plain("consumer", "utf8", "which walk over the topic"),
+        plain("topic", "utf8"),
+        plain("partition", "int32"),
+        plain("next_offset", "int64", "first offset not planned yet"),
+        plain("end_offset", "int64", "where the partition ended when the planner last looked"),
+        plain("last_kind", "utf8", "live or replay: whose turn the partition had last"),
+        plain("lost_offsets", "int64", "offsets given up by an explicit command"),
+        plain("complete_until", "timestamp", "all records seen before this time are published", nullable=True),
+    ),
+    key=("consumer", "topic", "partition"),
+)
+
+POST_KEYS = Table(
+    "post_keys",
+    "relational",
+    "Index of post keys: the first write of a post wins.",
+    (
+        pseudonym("post_key", "binary"),
+        plain("stream_partition", "int32"),
+        plain("stream_offset", "int64"),
+    ),
+    key=("post_key",),
+)
+
+LIVE_PROFILES = Table(
+    "live_profiles",
+    "relational",
+    "The current, published profile of every subject.",
+    (
+        pseudonym("subject_id"),
+        plain("shard", "int32"),
+        plain("publish_seq", "int64", "the publication that changed it last"),
+        derived("state", "binary", "as in customer_profiles"),
+    ),
+    key=("subject_id",),
+    indexes=(("shard", "publish_seq"),),
+)
+
+PUBLISHED = Table(
+    "published",
+    "relational",
+    "The published pointer: one row per shard, moved atomically after the checks.",
+    (
+        plain("shard", "int32"),
+        plain("publish_seq", "int64", "counts publications; readers see this shard as of this one"),
+        plain("versions", "json", "lake table -> Delta version"),
+        plain("published_at", "timestamp"),
+    ),
+    key=("shard",),
+)
+
+PUBLISHED_DOCUMENTS = Table(
+    "published_documents",
+    "relational",
+    "Small published views that are swapped whole: creatives, bandit policy.",
+    (
+        plain("name", "utf8"),
+        plain("version", "int64"),
+        plain("document", "json"),
+        plain("published_at", "timestamp"),
+    ),
+    key=("name",),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    "relational",
+    "Hashed API keys with their scopes and tenant.",
+    (
+        plain("key_hash", "utf8", "HMAC-SHA256 of the key under SECRET_KEY"),
+        plain("name", "utf8"),
+        plain("tenant", "utf8"),
+        plain("scopes", "utf8", "space separated"),
+        plain("created_at", "timestamp"),
+        plain("revoked_at", "timestamp", nullable=True),
+    ),
+    key=("key_hash",),
+)
+
+REVOKED_TOKENS = Table(
+    "revoked_tokens",
+    "relational",
+    "JWT ids that are no longer accepted.",
+    (plain("jti", "utf8"), plain("expires_at", "timestamp")),
+    key=("jti",),
+)
+
+TRACKED_NAMES = Table(
+    "tracked_names",
+    "relational",
+    "The gazetteer: names of brands, products, campaigns and people that users want to be found in posts.",
+    (
+        plain("tracked_id", "utf8", "chosen by the user; what post_entities refers to"),
+        plain("tenant", "utf8", "whose name it is"),
+        plain("name", "utf8", "as it is written"),
+        plain("kind", "utf8", "one of KINDS"),
+        plain("entity_type", "utf8", "one of ENTITY_TYPES"),
+        plain("aliases", "json", "other ways to write it"),
+        plain("campaign_ids", "json", "campaigns that care"),
+        plain("is_exact_case", "bool", "found only as it is spelled: Apple, not apple"),
+        plain("updated_at", "timestamp"),
+    ),
+    key=("tracked_id",),
+    indexes=(("tenant",),),
+)
+
+GAZETTEER_VERSION = Table(
+    "gazetteer_version",
+    "relational",
+    "One row: how often the gazetteer was edited; workers read it anew when it moves.",
+    (plain("id", "int32"), plain("version", "int64")),
+    key=("id",),
+)
+
+RELATIONAL_TABLES: tuple[Table, ...] = (
+    SUBJECTS,
+    SUBJECT_KEYS,
+    KEY_GENERATION,
+    BATCHES,
+    BATCH_RANGES,
+    STREAM_POSITIONS,
+    POST_KEYS,
+    LIVE_PROFILES,
+    PUBLISHED,
+    PUBLISHED_DOCUMENTS,
+    API_KEYS,
+    REVOKED_TOKENS,
+    TRACKED_NAMES,
+    GAZETTEER_VERSION,
+)

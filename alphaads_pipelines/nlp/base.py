@@ -6,11 +6,14 @@ A scorer says null, with a reason, where it cannot honestly say; it never makes 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.nlp.reliability import Reliability
 
 
 class Label(msgspec.Struct, frozen=True, gc=False):
@@ -20,14 +23,13 @@ class Label(msgspec.Struct, frozen=True, gc=False):
     probs: dict[str, float]
 
 
-class Entity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Entity(msgspec.Struct, frozen=True, gc=False):
     """A named thing in the text; `start` and `end` are character offsets into the text as given."""
 
     text: str
     type: str
     start: int
     end: int
-    confidence: float | None = None
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -100,3 +102,7 @@ class Scorer(ABC):
     @abstractmethod
     def score(self, texts: Sequence[str]) -> list[Score]:
         """One score per text, in order. Any string is accepted: empty, huge, emoji, control characters."""
+
+    def reliability(self) -> Mapping[str, Reliability]:
+        """Task -> how well the model's confidence fits its accuracy on validation data; empty where nobody says."""
+        return {}

@@ -7,7 +7,7 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from alphaads_pipelines.wiring import Wiring
-from assets import advertising, jobs, names, posts, profiles, publishing
+from assets import advertising, jobs, models, names, posts, profiles, publishing
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 from sensors.posts import failed_batches_sensor, posts_sensor
@@ -34,8 +34,8 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             advertising.ad_creatives,
             advertising.bandit_policy,
         ],
-        asset_checks=[publishing.ledger_checks],
-        jobs=[jobs.micro_batch, jobs.advertising, jobs.integrity, jobs.maintenance, jobs.prune],
+        asset_checks=[publishing.ledger_checks, models.drift, models.calibration],
+        jobs=[jobs.micro_batch, jobs.advertising, jobs.integrity, jobs.model_watch, jobs.maintenance, jobs.prune],
         sensors=[posts_sensor, failed_batches_sensor, first_creatives_sensor],
         schedules=schedules,
         resources=resources,

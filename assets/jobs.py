@@ -13,17 +13,21 @@ from dagster import (
     op,
 )
 
-from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, PUBLISHED
+from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
 from alphaads_pipelines.wiring import Wiring
 from assets import names
+from assets.models import MODEL_CHECKS
 from assets.publishing import LEDGER_CHECKS, UPSTREAM
 from assets.reporting import markdown_table
 
 _ledger_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(PUBLISHED.name), name) for name in LEDGER_CHECKS))
+_model_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(POST_SCORES.name), name) for name in MODEL_CHECKS))
 
 micro_batch = define_asset_job(
     names.MICRO_BATCH,
-    selection=AssetSelection.assets(PUBLISHED.name, *(table.name for table in UPSTREAM)) - _ledger_checks,
+    selection=AssetSelection.assets(PUBLISHED.name, *(table.name for table in UPSTREAM))
+    - _ledger_checks
+    - _model_checks,
     description="One micro-batch from the stream to the published pointer; with partitions and no batch, a replay.",
 )
 
@@ -35,6 +39,10 @@ advertising = define_asset_job(
 
 integrity = define_asset_job(
     names.INTEGRITY, selection=_ledger_checks, description="Gaps, duplicates and freshness of everything published."
+)
+
+model_watch = define_asset_job(
+    names.MODEL_WATCH, selection=_model_checks, description="Drift of the labels; calibration of the model in use."
 )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 MICRO_BATCH = "micro_batch"
 ADVERTISING = "advertising"
 INTEGRITY = "integrity"
+MODEL_WATCH = "model_watch"
 MAINTENANCE = "maintenance"
 PRUNE = "prune"
 """Jobs."""

@@ -22,6 +22,7 @@ _TRY_AGAIN_S = 300
 _CRONS = {
     names.ADVERTISING: "0 * * * *",
     names.INTEGRITY: "*/5 * * * *",
+    names.MODEL_WATCH: "10 * * * *",
     names.MAINTENANCE: "20 * * * *",
     names.PRUNE: "*/15 * * * *",
 }

@@ -30,7 +30,6 @@ MICRO_BATCH = {
     "raw_posts",
     "rejected_posts",
     "post_scores",
-    "post_entities",
     "customer_profiles",
     "emotional_journeys",
     "published",
@@ -71,7 +70,6 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "raw_posts": set(),
         "rejected_posts": set(),
         "post_scores": {"raw_posts"},
-        "post_entities": {"raw_posts"},
         "customer_profiles": {"post_scores"},
         "emotional_journeys": {"post_scores"},
         "published": MICRO_BATCH - {"published"},
@@ -84,8 +82,12 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
 def test_each_lake_table_has_a_blocking_schema_check(repository: RepositoryDefinition, table) -> None:
     graph = repository.asset_graph
     checks = {key.name: graph.get_check_spec(key) for key in graph.get(AssetKey(table.name)).check_keys}
-    assert set(checks) == {"schema"}
-    assert checks["schema"].blocking
+    assert [name for name, spec in checks.items() if spec.blocking] == ["schema"]
+
+
+def test_scores_are_watched_for_drift_and_calibration(repository: RepositoryDefinition) -> None:
+    checks = {key.name for key in repository.asset_graph.get(AssetKey("post_scores")).check_keys}
+    assert checks == {"schema", "drift", "calibration"}
 
 
 def test_the_published_pointer_is_checked_for_gaps_duplicates_and_freshness(repository: RepositoryDefinition) -> None:
@@ -112,7 +114,7 @@ def test_the_current_hour_is_a_partition(now: datetime) -> None:
 
 def test_every_job_runs_in_the_process_of_its_worker(repository: RepositoryDefinition) -> None:
     jobs = {job.name: job for job in repository.get_all_jobs()}
-    assert {"micro_batch", "advertising", "integrity", "maintenance", "prune"} < set(jobs)
+    assert {"micro_batch", "advertising", "integrity", "model_watch", "maintenance", "prune"} < set(jobs)
     assert {job.executor_def.name for job in jobs.values()} == {in_process_executor.name}
     assert any(name.startswith("__ASSET_JOB") for name in jobs), "the job of a backfill from the UI is among them"
 
@@ -131,6 +133,7 @@ def test_sensors_and_schedules_run_without_anybody_switching_them_on(repository:
     assert {schedule.job_name for schedule in schedules.values()} == {
         "advertising",
         "integrity",
+        "model_watch",
         "maintenance",
         "prune",
     }

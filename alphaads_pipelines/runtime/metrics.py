@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -17,9 +17,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from alphaads_pipelines.errors import TransientError
+from alphaads_pipelines.ingest.publish import read_document
+from alphaads_pipelines.nlp.drift import DOCUMENT
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import configure_logging, get_logger
 from alphaads_pipelines.wiring import Wiring
+
+_CHECKED_LATELY = timedelta(hours=3)
 
 
 class ProcessMetrics(Collector):
@@ -64,9 +68,21 @@ class LedgerMetrics(Collector):
         for state in ("failed", "lost"):
             stuck.add_metric([state], states.count(state))
         yield stuck
+        yield from self._drift()
         ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
         backlog = ledger.backlog(ends)
         yield GaugeMetricFamily("alphaads_backlog_posts", "Records that are not published", value=backlog)
+
+    def _drift(self) -> Iterator[Metric]:
+        """What the check of `post_scores` found last; nothing once it is no longer kept up."""
+        _, found = read_document(self._wiring.engine, DOCUMENT)
+        if found and datetime.now(UTC) - datetime.fromisoformat(found["judged_at"]) < _CHECKED_LATELY:
+            ratio = GaugeMetricFamily(
+                "alphaads_label_drift_ratio", "Drift in multiples of its threshold", labels=["task"]
+            )
+            for task, value in found["ratios"].items():
+                ratio.add_metric([task], value)
+            yield ratio
 
 
 def registry(wiring: Wiring) -> CollectorRegistry:

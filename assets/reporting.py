@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SCHEMA_CHECK = "schema"
 _PLOT_EVERY_S = 60.0
 _OFFSETS_SHOWN = 40
+_NAMES_SHOWN = 10
 
 
 def asset_spec(table: Table, group: str, deps: Iterable[str] = (), kinds: Iterable[str] = ("deltalake",)) -> AssetSpec:
@@ -46,9 +47,13 @@ def schema_result(table: Table, problems: Sequence[str] = ()) -> AssetCheckResul
 
 
 def materialised(
-    report: StepReport, tables: Sequence[Table], extra: Mapping[str, RawMetadataValue] | None = None
+    report: StepReport, tables: Sequence[Table], extra: Mapping[str, Mapping[str, RawMetadataValue]] | None = None
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """A check result for each table, then a materialisation for each.
+
+    Parameters
+    ----------
+    extra: metadata of one table alone, by its name.
 
     Raises
     ------
@@ -59,7 +64,7 @@ def materialised(
     if report.problems:
         raise SchemaMismatch("; ".join(report.problems))
     for table in tables:
-        metadata = {**_metadata(report), **_table_metadata(report, table), **(extra or {})}
+        metadata = {**_metadata(report), **_table_metadata(report, table), **(extra or {}).get(table.name, {})}
         yield MaterializeResult(asset_key=AssetKey(table.name), metadata=metadata)
 
 
@@ -96,6 +101,18 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> M
 def picture(name: str, png: bytes) -> MetadataValue[str]:
     """An image that the Dagster UI shows."""
     return MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def entity_metadata(report: StepReport) -> dict[str, RawMetadataValue]:
+    """How many entities there are of each type, and which tracked names stand in most posts."""
+    from alphaads_pipelines.pipeline.reports import ENTITY_TYPES, TRACKED_NAMES
+
+    types, tracked = (report.tallies.get(tally, {}) for tally in (ENTITY_TYPES, TRACKED_NAMES))
+    top = sorted(tracked.items(), key=lambda each: (-each[1], each[0]))[:_NAMES_SHOWN]
+    return {
+        "by_type": markdown_table(("type", "entities"), sorted(types.items())),
+        "top_tracked_names": markdown_table(("tracked name", "entities"), top),
+    }
 
 
 class EmotionPlot:

@@ -23,13 +23,14 @@ class Label(msgspec.Struct, frozen=True, gc=False):
     probs: dict[str, float]
 
 
-class Entity(msgspec.Struct, frozen=True, gc=False):
+class Entity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A named thing in the text; `start` and `end` are character offsets into the text as given."""
 
     text: str
     type: str
     start: int
     end: int
+    confidence: float | None = None
 
 
 class Model(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from api import documentation, errors
 from api.credentials import Authenticator
 from api.middleware import EveryRequest
 from api.routes import home
-from api.routes.v1 import decisions, events, health, posts, profiles
+from api.routes.v1 import decisions, events, gazetteer, health, posts, profiles
 
 
 def create_app(wiring: Wiring | None = None) -> FastAPI:
@@ -40,7 +40,7 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
     errors.install(app)
     _add_middleware(app, settings)
     app.include_router(home.router)
-    for routes in (posts, profiles, decisions, events, health):
+    for routes in (posts, profiles, decisions, events, gazetteer, health):
         app.include_router(routes.router, prefix="/api/v1")
     if settings.api_docs:
         documentation.install(app)

@@ -22,7 +22,12 @@ from sqlalchemy import Engine
 from alphaads_pipelines.errors import InvalidRequest, Unauthenticated
 from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
 
-SCOPES = frozenset({"posts:write", "profiles:read", "decisions:write", "events:write", "health:read"})
+SCOPES = frozenset(
+    {
+        *("posts:write", "profiles:read", "decisions:write", "events:write", "health:read"),
+        *("gazetteer:read", "gazetteer:write"),
+    }
+)
 ISSUER, AUDIENCE, ALGORITHM = "alphaads", "alphaads-api", "HS256"
 _REVOCATION_LOOK_S = 1.0
 _KEY_PREFIX = "aak_"

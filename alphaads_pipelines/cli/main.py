@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from alphaads_pipelines.cli import backfill, batches, bench, demo, doctor, ingest, parse, replay, score, token, up
+from alphaads_pipelines.cli import (
+    backfill,
+    batches,
+    bench,
+    demo,
+    doctor,
+    gazetteer,
+    ingest,
+    parse,
+    replay,
+    score,
+    token,
+    up,
+)
 
 app = typer.Typer(
     name="alphaads",
@@ -16,6 +29,7 @@ app = typer.Typer(
 )
 for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench):
     app.command(command.__name__.rpartition(".")[2])(command.run)
+app.add_typer(gazetteer.app, name="gazetteer")
 
 
 def main() -> None:

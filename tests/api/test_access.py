@@ -56,6 +56,8 @@ CALLS = [
     ("GET", f"/api/v1/profiles/{'0' * 32}", "profiles:read"),
     ("POST", "/api/v1/decisions", "decisions:write"),
     ("POST", "/api/v1/events", "events:write"),
+    ("PUT", "/api/v1/gazetteer/lumora", "gazetteer:write"),
+    ("DELETE", "/api/v1/gazetteer/lumora", "gazetteer:write"),
     ("GET", "/api/v1/health/detailed", "health:read"),
 ]
 

@@ -15,7 +15,10 @@ from alphaads_pipelines.cli.main import app
 from tests.cli.conftest import Command
 from tests.conftest import ROOT
 
-COMMANDS = ("demo", "up", "doctor", "ingest", "parse", "score", "backfill", "replay", "batches", "bench", "token")
+COMMANDS = (
+    *("demo", "up", "doctor", "ingest", "parse", "score"),
+    *("backfill", "replay", "batches", "gazetteer", "bench", "token"),
+)
 WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token")
 
 

@@ -16,7 +16,10 @@ from assets import names
 from assets.reporting import EmotionPlot
 from tests.planning import due, take_in
 
-ASSETS = ("raw_posts", "rejected_posts", "post_scores", "customer_profiles", "emotional_journeys", "published")
+ASSETS = (
+    *("raw_posts", "rejected_posts", "post_scores", "post_entities"),
+    *("customer_profiles", "emotional_journeys", "published"),
+)
 
 
 def _metadata(jobs: InProcess, asset: str) -> dict[str, Any]:

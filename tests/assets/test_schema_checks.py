@@ -24,6 +24,7 @@ from alphaads_pipelines.tables import (
     AD_CREATIVES,
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,
+    POST_ENTITIES,
     POST_SCORES,
     RAW_POSTS,
     REJECTED_POSTS,
@@ -54,6 +55,8 @@ DAMAGES: list[tuple[Table, Damage, str]] = [
     (REJECTED_POSTS, _empty("reason"), "reason: 1 nulls"),
     (POST_SCORES, _flip("sentiment_positive", pl.String), "sentiment_positive: String instead of Float64"),
     (POST_SCORES, _label("sentiment"), "sentiment: 60 unknown labels"),
+    (POST_ENTITIES, _flip("start_char", pl.Int64), "start_char: Int64 instead of Int32"),
+    (POST_ENTITIES, lambda frame: frame.drop("name_token"), "name_token: missing"),
     (CUSTOMER_PROFILES, lambda frame: frame.drop("state"), "state: missing"),
     (CUSTOMER_PROFILES, lambda frame: frame.with_columns(pl.lit("A").alias("name")), "name: not declared"),
     (EMOTIONAL_JOURNEYS, lambda frame: pl.concat([frame, frame.head(1)]), "1 doubled keys"),
@@ -62,7 +65,8 @@ DAMAGES: list[tuple[Table, Damage, str]] = [
 
 def _break(monkeypatch: pytest.MonkeyPatch, table: Table, damage: Damage) -> None:
     """Let the code that makes the rows of `table` make them wrong."""
-    accept, score_rows, fold_profiles = Acceptor.accept, rows.score_rows, fold.fold_profiles
+    accept, fold_profiles = Acceptor.accept, fold.fold_profiles
+    score_rows, entity_rows = rows.score_rows, rows.entity_rows
 
     def accepted(self: Acceptor, batch: Any) -> Any:
         made = accept(self, batch)
@@ -77,6 +81,8 @@ def _break(monkeypatch: pytest.MonkeyPatch, table: Table, damage: Damage) -> Non
         monkeypatch.setattr(Acceptor, "accept", accepted)
     elif table is POST_SCORES:
         monkeypatch.setattr(rows, "score_rows", lambda *arguments: damage(score_rows(*arguments)))
+    elif table is POST_ENTITIES:
+        monkeypatch.setattr(rows, "entity_rows", lambda *arguments: damage(entity_rows(*arguments)))
     else:
         monkeypatch.setattr(fold, "fold_profiles", folded)
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from alphaads_pipelines.nlp.base import Label, Model, Score, Scorer
+import msgspec
+
+from alphaads_pipelines.nlp.base import Entity, Label, Model, Score, Scorer
+from alphaads_pipelines.tables import INTENTS
+
+_PRAISE = Label("praise", {name: 0.6 if name == "praise" else 0.1 for name in INTENTS})
+_DECENT = Label("not_offensive", {"not_offensive": 0.75, "offensive": 0.25})
 
 
 class DisturbedScorer(Scorer):
@@ -22,6 +29,21 @@ class DisturbedScorer(Scorer):
     def score(self, texts: Sequence[str]) -> list[Score]:
         self._disturb()
         return self._scorer.score(texts)
+
+
+class NamingScorer(DisturbedScorer):
+    """Takes every word for a person, and says something of intent and offence, too."""
+
+    def score(self, texts: Sequence[str]) -> list[Score]:
+        scores = zip(texts, super().score(texts), strict=True)
+        return [
+            msgspec.structs.replace(score, intent=_PRAISE, offensive=_DECENT, entities=_words(text), null_reasons={})
+            for text, score in scores
+        ]
+
+
+def _words(text: str) -> list[Entity]:
+    return [Entity(word[0], "PER", word.start(), word.end(), 0.5) for word in re.finditer(r"\S+", text)]
 
 
 class MistakenScorer(DisturbedScorer):

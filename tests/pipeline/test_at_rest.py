@@ -29,12 +29,13 @@ from alphaads_pipelines.decisions.spool import forward
 from alphaads_pipelines.nlp.base import Score
 from alphaads_pipelines.runtime.once import in_process, run_until_idle
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.stores.readers import read_polars
 from alphaads_pipelines.tables import LAKE_TABLES
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
 from alphaads_pipelines.wiring import Wiring, wired
 from api.app import create_app
 from api.credentials import SCOPES, issue_token
-from tests.pipeline.scorers import DisturbedScorer
+from tests.pipeline.scorers import NamingScorer
 from tests.platforms.examples import EXAMPLES
 from tests.scanner import Scanner
 
@@ -131,8 +132,8 @@ def _decide(wiring: Wiring) -> None:
     forward(wiring.settings.spool_path, wiring.stream, wiring.settings.decisions_topic)
 
 
-class IndiscreetScorer(DisturbedScorer):
-    """Has a bug, once, and tells the texts in its error message."""
+class IndiscreetScorer(NamingScorer):
+    """Has a bug, once, and tells the texts in its error message; then it takes every word for a name."""
 
     has_failed = False
 
@@ -170,6 +171,7 @@ def test_without_the_keys_nothing_is_found(home: Settings) -> None:
     names = {path.name for path in home.alphaads_home.rglob("*")}
     assert {"relational.db", "posts.raw.db", "raw_posts", "rejected_posts", "everything.log", "ingest.log"} <= names
     assert any(name.endswith(".checkpoint.parquet") for name in names)
+    assert read_polars(home.lake_path, "post_entities").collect().height > len(OWN), "names of every kind were found"
     words = {*SEALED, *NOWHERE, *MAILS, *(f"authorid-{name}" for name in NAMES)}
     assert Scanner(words).scan(home.alphaads_home) == set()
 

@@ -11,6 +11,7 @@ FIRST = StepReport(
     ("b000000001",),
     (("posts.raw[0]", 0, 4),),
     ("one", "two"),
+    {"tracked_names": {"lamp": 2, "boot": 1}},
 )
 SECOND = StepReport(
     {"raw_posts": Written(2, 8), "rejected_posts": Written(0, None, ("reason: missing",))},
@@ -19,6 +20,7 @@ SECOND = StepReport(
     ("b000000002",),
     (("posts.raw[1]", 5, 7),),
     ("two", "three"),
+    {"tracked_names": {"lamp": 3}, "entity_types": {"ORG": 4}},
 )
 
 
@@ -27,6 +29,7 @@ def test_reports_add_up_and_versions_are_the_last_ones() -> None:
     assert both.tables["raw_posts"] == Written(5, 8)
     assert both.tables["rejected_posts"] == Written(1, 2, ("reason: missing",))
     assert both.seconds == 0.75
+    assert both.tallies == {"tracked_names": {"lamp": 5, "boot": 1}, "entity_types": {"ORG": 4}}
     assert both.figures == {"read": 6, "accepted": 3, "duplicates": 1}
     assert both.batches == ("b000000001", "b000000002")
     assert both.offsets == (("posts.raw[0]", 0, 4), ("posts.raw[1]", 5, 7))

@@ -27,6 +27,7 @@ def test_the_same_name_gives_the_same_pseudonym_under_one_key_file_only(platform
     again = Pseudonyms(_keys(1))
     assert OURS.identity(platform, name) == again.identity(platform, name) != OTHERS.identity(platform, name)
     assert OURS.mention(platform, name) == again.mention(platform, name) != OTHERS.mention(platform, name)
+    assert OURS.name(name) == again.name(name) != OTHERS.name(name)
     assert OURS.post_key(platform, name, 1) == again.post_key(platform, name, 1) != OTHERS.post_key(platform, name, 1)
 
 
@@ -35,6 +36,8 @@ def test_the_same_name_gives_the_same_pseudonym_under_one_key_file_only(platform
 def test_pseudonyms_have_their_shape_whatever_the_name(platform: str, name: str) -> None:
     assert len(OURS.identity(platform, name).mac) == 32
     assert re.fullmatch(r"u_[a-z2-7]{16}", OURS.mention(platform, name))
+    assert re.fullmatch(r"n_[a-z2-7]{16}", OURS.name(name))
+    assert OURS.name(name)[2:] != OURS.mention(platform, name)[2:], "nobody can tell that a handle is a name"
     assert len(OURS.post_key(platform, name, 0)) == 16
 
 

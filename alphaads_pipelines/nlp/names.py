@@ -23,15 +23,14 @@ _UNSPACED = (
 _LETTER = rf"[^\W_{_KATAKANA}{_UNSPACED}]"
 _APOSTROPHE = r"(?:['’‘ʼ＇`´]|&\#0?39;|&\#x27;|&apos;|&rsquo;)"
 _TOKEN = re.compile(
-    r"(?P<passed>https?://\S+|www\.\S+|[@＠]\w+)"
+    r"(?P<passed>(?i:https?://|www\.)\S+|[@＠]\w+)"
     rf"|[\#＃](?P<tag>[\w{_MARKS}]+)"
-    rf"|(?P<word>{_LETTER}(?:[{_HIDDEN}]*(?:{_LETTER}|[{_MARKS}]))*)(?P<possessive>{_APOSTROPHE}s(?!\w))?"
+    rf"|(?P<word>{_LETTER}++(?:[{_HIDDEN}]*+(?:{_LETTER}++|[{_MARKS}]++))*)(?P<possessive>{_APOSTROPHE}[sS](?!\w))?"
     rf"|(?P<katakana>[{_KATAKANA}]+)"
     rf"|(?P<character>[{_UNSPACED}])"
     r"|(?P<ampersand>&amp;|&\#38;)"
     r"|(?P<entity>&\#?\w{1,31};)"
-    r"|(?P<sign>[&＆+＋$＄\#])",
-    re.IGNORECASE,
+    r"|(?P<sign>[&＆+＋$＄\#])"
 )
 _PARTS = frozenset({"passed", "tag", "entity"})
 _TAG_WORD = re.compile(
@@ -86,7 +85,7 @@ def runs(text: str) -> Iterator[Run]:
         kind, gap = token.lastgroup, text[end : token.start()]
         end = token.end()
         if words:
-            is_joint = _JOINT.fullmatch(gap) is not None
+            is_joint = gap == " " or _JOINT.fullmatch(gap) is not None
             if kind in _PARTS or not (is_joint or _STOP.fullmatch(gap)):
                 yield Run(words, False, stops)
                 words, stops = [], []

@@ -19,7 +19,6 @@ router = APIRouter(tags=["gazetteer"])
 Written = Annotated[str, Field(min_length=1, max_length=LONGEST_ALIAS)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 TrackedId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Chosen by the caller.")]
-Reader, Editor = Annotated[Caller, scope("gazetteer:read")], Annotated[Caller, scope("gazetteer:write")]
 
 
 class TrackedNameIn(BaseModel):
@@ -54,14 +53,16 @@ class Edited(BaseModel):
 
 
 @router.get("/gazetteer", summary="The tracked names")
-def list_names(wiring: WiringDep, caller: Reader) -> GazetteerOut:
+def list_names(wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:read")]) -> GazetteerOut:
     """The names of the caller's tenant, by id."""
     version, names = read_names(wiring.engine, caller.tenant)
     return GazetteerOut(version=version, names=[TrackedNameOut(**msgspec.to_builtins(each)) for each in names])
 
 
 @router.put("/gazetteer/{tracked_id}", summary="Track a name")
-def put_name(tracked_id: TrackedId, body: TrackedNameIn, wiring: WiringDep, caller: Editor) -> Edited:
+def put_name(
+    tracked_id: TrackedId, body: TrackedNameIn, wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:write")]
+) -> Edited:
     """Track a name, in the place of the caller's name with this id if there is one."""
     tracked = msgspec.convert({"id": tracked_id, **body.model_dump()}, TrackedName)
     version = save_names(wiring.engine, [tracked], datetime.now(UTC), tenant=caller.tenant)
@@ -69,6 +70,8 @@ def put_name(tracked_id: TrackedId, body: TrackedNameIn, wiring: WiringDep, call
 
 
 @router.delete("/gazetteer/{tracked_id}", summary="Stop tracking a name")
-def delete_name(tracked_id: TrackedId, wiring: WiringDep, caller: Editor) -> Edited:
+def delete_name(
+    tracked_id: TrackedId, wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:write")]
+) -> Edited:
     """Stop tracking one of the caller's names."""
     return Edited(version=remove_names(wiring.engine, [tracked_id], tenant=caller.tenant))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from alphaads_pipelines.nlp.base import Entity, Label, Model, Score, Scorer
-from alphaads_pipelines.tables import INTENTS
+from alphaads_pipelines.tables import EMOTIONS, INTENTS, SENTIMENTS
 
 _PRAISE = Label("praise", {name: 0.6 if name == "praise" else 0.1 for name in INTENTS})
 _DECENT = Label("not_offensive", {"not_offensive": 0.75, "offensive": 0.25})
+_MENTION = re.compile("@u_[a-z2-7]+")
+"""Tokens of mentions are keyed, so two installations spell them differently."""
 
 
 class DisturbedScorer(Scorer):
@@ -52,3 +55,30 @@ class MistakenScorer(DisturbedScorer):
     def score(self, texts: Sequence[str]) -> list[Score]:
         wrong = Label("melancholy", dict.fromkeys(("negative", "neutral", "positive", "melancholy"), 0.25))
         return [Score("en", 0.9, wrong, None, None, None, None, None, {}) for _ in texts]
+
+
+class HashScorer(Scorer):
+    """Says of a text what its hash says; another version says something else, and sometimes nothing."""
+
+    tier = "hash"
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+
+    @property
+    def model(self) -> Model:
+        return Model("hash", self._version)
+
+    def score(self, texts: Sequence[str]) -> list[Score]:
+        return [self._score(random.Random(f"{self._version}:{_MENTION.sub('@someone', text)}")) for text in texts]
+
+    def _score(self, dice: random.Random) -> Score:
+        if dice.random() < 0.2:
+            return Score(None, None, None, None, None, None, None, None, {"sentiment": "unsupported_language"})
+        sentiment, emotion = self._label(dice, SENTIMENTS), self._label(dice, EMOTIONS)
+        return Score("en", 0.9, sentiment, emotion, None, None, None, None, {})
+
+    def _label(self, dice: random.Random, names: Sequence[str]) -> Label:
+        likely = dice.choice(names)
+        rest = 0.25 / (len(names) - 1)
+        return Label(likely, {name: 0.75 if name == likely else rest for name in names})

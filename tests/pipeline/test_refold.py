@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,46 +11,17 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from alphaads_pipelines.nlp.base import Label, Model, Score, Scorer
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested, plan_replay
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, EMOTIONS, POST_SCORES, SENTIMENTS
+from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.equality import fingerprint
+from tests.pipeline.scorers import HashScorer
 from tests.planning import take_in
 from tests.publishing import publish_batches
 
 BATCHES = 4
-_MENTION = re.compile("@u_[a-z2-7]+")
-"""Tokens of mentions are keyed, so two installations spell them differently."""
-
-
-class HashScorer(Scorer):
-    """Says of a text what its hash says; another version says something else, and sometimes nothing."""
-
-    tier = "hash"
-
-    def __init__(self, version: str) -> None:
-        self._version = version
-
-    @property
-    def model(self) -> Model:
-        return Model("hash", self._version)
-
-    def score(self, texts: Sequence[str]) -> list[Score]:
-        return [self._score(random.Random(f"{self._version}:{_MENTION.sub('@someone', text)}")) for text in texts]
-
-    def _score(self, dice: random.Random) -> Score:
-        if dice.random() < 0.2:
-            return Score(None, None, None, None, None, None, None, None, {"sentiment": "unsupported_language"})
-        sentiment, emotion = self._label(dice, SENTIMENTS), self._label(dice, EMOTIONS)
-        return Score("en", 0.9, sentiment, emotion, None, None, None, None, {})
-
-    def _label(self, dice: random.Random, names: Sequence[str]) -> Label:
-        likely = dice.choice(names)
-        rest = 0.25 / (len(names) - 1)
-        return Label(likely, {name: 0.75 if name == likely else rest for name in names})
 
 
 @contextmanager

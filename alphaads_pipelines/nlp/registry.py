@@ -12,5 +12,10 @@ SCORERS: Registry[Scorer] = Registry(
 
 
 def build_scorer(tier: str, options: Options = Options()) -> Scorer:
-    """The scorer of a tier, loaded and ready."""
-    return SCORERS.load(tier)(options)
+    """The scorer of a tier, loaded and ready; a spaCy pipeline finds its entities if the options name one."""
+    scorer = SCORERS.load(tier)(options)
+    if options.entity_model is None:
+        return scorer
+    from alphaads_pipelines.nlp.spacy_entities import SpacyEntities, WithEntities
+
+    return WithEntities(scorer, SpacyEntities(options.entity_model))

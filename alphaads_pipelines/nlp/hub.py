@@ -1,0 +1,135 @@
+"""Where the files of a Hugging Face model lie: in a folder of the user's, or fetched from the hub into its cache.
+
+The hub is asked with the user's token, if there is one. When it refuses or does not answer, what is in the cache
+serves; when nothing is, the error says what was tried and what helps. The token is in no message and no traceback.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from alphaads_pipelines.errors import ConfigurationError, MissingArtifact, PermanentError
+
+_LOG = structlog.get_logger(__name__)
+_SETTINGS = ("*.json", "*.txt", "*.model", "*.codes")
+_CARD = "README.md"
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+"""The first that a model has is taken."""
+
+_DIGEST_LENGTH = 12
+_NO_ACCESS = {401, 403}
+
+
+class Files(msgspec.Struct, frozen=True):
+    """A model's folder, the name it goes by, and which version of it this is: the hub's commit, or a digest."""
+
+    folder: Path
+    name: str
+    version: str
+
+
+def locate(name: str, token: str | None) -> Files:
+    """The files of a model by its name on the hub, or by its folder.
+
+    Raises
+    ------
+    ConfigurationError: no such name, or no access; or the token is none.
+    MissingArtifact: no such folder; or the hub does not answer and the model is not in the cache.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return Files(folder, folder.resolve().name, digest_of(_deciding(folder)))
+    if folder.is_absolute() or name.startswith(("~", ".")):
+        raise MissingArtifact(f"there is no folder {name}; save a model there, or give its name on the hub")
+    fetched = _fetch(name, _checked(token))
+    return Files(fetched, name, fetched.name)
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """A short digest of files' names and contents, in whatever order they come."""
+    digest = hashlib.sha256()
+    for file in sorted(set(files)):
+        with file.open("rb") as content:
+            digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:_DIGEST_LENGTH]
+
+
+def _deciding(folder: Path) -> Iterable[Path]:
+    """The files that decide the answers: settings, vocabulary and weights."""
+    patterns = (*_SETTINGS, *_WEIGHTS)
+    return (file for pattern in patterns for file in folder.glob(pattern) if file.is_file())
+
+
+def _checked(token: str | None) -> str | None:
+    token = (token or "").strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigurationError("HUGGINGFACE_API_TOKEN holds a character that no token has")
+    return token or None
+
+
+def _fetch(name: str, token: str | None) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HFValidationError, HTTPError
+
+    try:
+        files = [each.rfilename for each in HfApi(token=token).model_info(name).siblings or ()]
+        return Path(snapshot_download(name, token=token, allow_patterns=_wanted(files)))
+    except HFValidationError:
+        raise ConfigurationError(f"{name!r} is no name of a model on the Hugging Face hub, and no folder") from None
+    except (OSError, HTTPError) as error:
+        cached = _cached(name)
+        if cached is None:
+            raise _refusal(name, error, is_known=token is not None) from None
+        _LOG.warning("hub_unavailable_cached_model_used", model=name, error=type(error).__name__)
+        return cached
+
+
+def _wanted(files: Iterable[str]) -> list[str]:
+    """Not every framework's copy of the weights."""
+    for pattern in _WEIGHTS:
+        if any(Path(file).match(pattern) for file in files if "/" not in file):
+            return [*_SETTINGS, _CARD, pattern]
+    return [*_SETTINGS, _CARD]
+
+
+def _cached(name: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True, allow_patterns=[*_SETTINGS, _CARD]))
+    except OSError:
+        return None
+
+
+def _refusal(name: str, error: Exception, *, is_known: bool) -> PermanentError:
+    """What is to be said of the hub's answer; nothing of its own words, which may quote the request."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    token = "the token in HUGGINGFACE_API_TOKEN has no access" if is_known else "set HUGGINGFACE_API_TOKEN"
+    status = _status(error)
+    if isinstance(error, GatedRepoError):
+        return ConfigurationError(
+            f"model {name!r} is gated: accept its terms on its page and use a token of that account ({token}); "
+            "a retry does not help"
+        )
+    if isinstance(error, RepositoryNotFoundError) or status in _NO_ACCESS:
+        return ConfigurationError(
+            f"the hub knows no model {name!r}, or it is private: check the name; a private one needs a token with "
+            f"access ({token}); a retry does not help"
+        )
+    answer = f"answered {status}" if status else "does not answer"
+    return MissingArtifact(
+        f"model {name!r} is not in the cache and the hub {answer} ({type(error).__name__}): a retry may help; "
+        "without a network give the folder of a model that was downloaded before (`hf download`)"
+    )
+
+
+def _status(error: Exception) -> int | None:
+    response: Any = getattr(error, "response", None)
+    return None if response is None else int(response.status_code)

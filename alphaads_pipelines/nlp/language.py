@@ -44,11 +44,15 @@ _COMMON_ENGLISH = frozenset(
 
 
 class Language(NamedTuple):
-    """A language (ISO 639-1, or 639-3 where there is none) and its probability; or None and the reason."""
+    """A language (ISO 639-1, or 639-3 where there is none) and its probability; or None and the reason.
+
+    `guess` is the most probable language even where it is too uncertain to be stated.
+    """
 
     code: str | None
     confidence: float | None
     reason: str | None
+    guess: str | None = None
 
 
 NO_WORDS = Language(None, None, "no_words")
@@ -74,7 +78,7 @@ class LanguageDetector:
         if probability < _SURE and len(words) > _FIRST_LOOK:
             probability, label = self._most_probable(words)
         if probability < MIN_CONFIDENCE:
-            return Language(None, probability, "too_uncertain")
+            return Language(None, probability, "too_uncertain", label[_LABEL_PREFIX:])
         return Language(label[_LABEL_PREFIX:], probability, None)
 
     def _most_probable(self, words: str) -> tuple[float, str]:
@@ -96,6 +100,21 @@ def reads_as_english(lower: Sequence[str], known: Container[str], detected: Lang
     if detected.code is None:
         return hits >= max(1, _ENOUGH_KNOWN * len(words))
     return hits == len(words) and len(words) in _FEW_WORDS
+
+
+def english(detected: Language, lower: Sequence[str], known: Container[str]) -> tuple[Language, str | None]:
+    """The language that may be stated of a text, and why an English-only model cannot judge it, if so.
+
+    Parameters
+    ----------
+    lower: the text's words in lower case.
+    known: words that count as English besides the common ones.
+    """
+    if detected.code == "en" or detected is NO_WORDS:
+        return detected, None
+    if not reads_as_english(lower, known, detected):
+        return detected, "unsupported_language" if detected.code else "unknown_language"
+    return Language(None, detected.confidence, "too_uncertain"), None
 
 
 def _words_of(text: str) -> str:

@@ -7,15 +7,15 @@ one outweighs praise beside it, idioms count as a whole, links, mentions and inv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from math import exp
 from typing import ClassVar
 
 from alphaads_pipelines.nlp import emoji as emojis
 from alphaads_pipelines.nlp import idioms
 from alphaads_pipelines.nlp.base import Label, Model, Options, Score, Scorer
+from alphaads_pipelines.nlp.cache import ScoreCache
 from alphaads_pipelines.nlp.emotions import CUES, emotion_probabilities
-from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, reads_as_english
+from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english
 from alphaads_pipelines.nlp.text import readable
 from alphaads_pipelines.nlp.vader import NO_POLARITY, Polarity, Vader
 from alphaads_pipelines.tables import SENTIMENTS
@@ -34,7 +34,6 @@ _MOST_WORDS = 10.0
 _HOSTILE = -2.0
 """Emoji that add up to no more than this turn praise beside them around."""
 
-_CACHED_TEXTS, _CACHED_LENGTH = 20_000, 400
 _NOT_IN_TIER = dict.fromkeys(("tweet_emotion", "intent", "offensive", "entities"), "not_in_tier")
 
 
@@ -47,7 +46,7 @@ class LexiconScorer(Scorer):
         self._vader = Vader(idioms.VALENCE)
         self._known = frozenset([*self._vader.lexicon, *CUES])
         self._languages = LanguageDetector()
-        self._cache: dict[str, Score] = {}
+        self._cache = ScoreCache()
 
     @property
     def model(self) -> Model:
@@ -56,17 +55,7 @@ class LexiconScorer(Scorer):
 
     def score(self, texts: Sequence[str]) -> list[Score]:
         """One score per text; texts that come again (reposts) are scored once."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._cache]
-        fresh = dict(zip(new, self._score_all(new), strict=True))
-        scores = [fresh.get(text) or self._cache[text] for text in texts]
-        self._remember(fresh)
-        return scores
-
-    def _remember(self, fresh: dict[str, Score]) -> None:
-        if len(self._cache) + len(fresh) > _CACHED_TEXTS:
-            self._cache.clear()
-        short = (text for text in fresh if len(text) <= _CACHED_LENGTH)
-        self._cache.update((text, fresh[text]) for text in islice(short, _CACHED_TEXTS))
+        return self._cache.score(texts, self._score_all)
 
     def _score_all(self, texts: list[str]) -> list[Score]:
         # The detector's model and the lexicon push each other out of the processor's caches: one after the other.
@@ -77,10 +66,9 @@ class LexiconScorer(Scorer):
     def _score(self, plain: str, pictures: str, language: Language) -> Score:
         split, shouting = self._vader.split(plain)
         words, lower = idioms.join_idioms(split, [word.lower() for word in split])
-        if language.code != "en" and language is not NO_WORDS:
-            if not reads_as_english(lower, self._known, language):
-                return _unsaid(language, "unsupported_language" if language.code else "unknown_language")
-            language = Language(None, language.confidence, "too_uncertain")
+        language, reason = english(language, lower, self._known)
+        if reason is not None:
+            return _unsaid(language, reason)
         emoji = emojis.emoji_in(pictures) if pictures else []
         polarity = self._polarity(words, lower, shouting, plain, emoji)
         if language is NO_WORDS and polarity is NO_POLARITY:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from alphaads_pipelines.nlp import lexicon
 from alphaads_pipelines.nlp.base import Score
 from alphaads_pipelines.nlp.lexicon import LexiconScorer
 from alphaads_pipelines.tables import SENTIMENTS
@@ -142,14 +141,3 @@ def test_what_the_tier_does_not_do_is_said_so() -> None:
     score = _score("I want to buy this from Apple")
     for field in ("tweet_emotion", "intent", "offensive", "entities"):
         assert score.null_reasons[field] == "not_in_tier"
-
-
-def test_reposts_are_remembered_within_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lexicon, "_CACHED_TEXTS", 10)
-    scorer = LexiconScorer()
-    texts = [f"number {number} is great" for number in range(25)]
-    first = scorer.score(texts)
-    assert scorer.score(texts) == first
-    assert scorer.score(["x" * 500, texts[0]])[1] == first[0]
-    assert len(scorer._cache) <= 10
-    assert "x" * 500 not in scorer._cache

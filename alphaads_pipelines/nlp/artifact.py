@@ -1,0 +1,94 @@
+"""The project's own model as files: what lies in the folder, and that it is what was trained."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from alphaads_pipelines.errors import MissingArtifact
+from alphaads_pipelines.nlp.reliability import Reliability
+
+SHIPPED = Path(__file__).parent / "artifacts" / "posts"
+"""The model that comes with the package."""
+
+MODEL, TOKENIZER, MANIFEST, CARD = "model.onnx", "tokenizer.json", "model.json", "MODEL_CARD.md"
+_MEND = "run `alphaads train nlp` to make it again, or reinstall the package to get the shipped one"
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """From a head's logits to probabilities: softmax(logits / temperature + bias), both chosen on validation data."""
+
+    temperature: float
+    bias: tuple[float, ...]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What `model.json` says of the model: how to read its outputs, and how it came to be."""
+
+    name: str
+    version: str
+    files: dict[str, str]
+    """File -> SHA-256, hexadecimal."""
+    heads: dict[str, tuple[str, ...]]
+    tags: tuple[str, ...]
+    calibration: dict[str, Calibration]
+    reliability: dict[str, Reliability]
+    validation: dict[str, float]
+    """Figure -> value on the validation data, a share of 1."""
+    recipe: dict[str, str | int | float]
+
+
+class Artifact(msgspec.Struct, frozen=True):
+    """A model's folder, checked."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def model(self) -> Path:
+        """The ONNX graph."""
+        return self.path / MODEL
+
+    @property
+    def tokenizer(self) -> Path:
+        """The word pieces."""
+        return self.path / TOKENIZER
+
+
+def open_artifact(path: Path | None = None) -> Artifact:
+    """The model in a folder (default: the shipped one), after its files were compared with the manifest.
+
+    Raises
+    ------
+    MissingArtifact: a file is missing or not what the manifest says; the message names the command that mends it.
+    """
+    path = path or SHIPPED
+    manifest = _manifest(path)
+    for name, expected in manifest.files.items():
+        if not (path / name).is_file():
+            raise MissingArtifact(f"{path / name} is missing; {_MEND}")
+        if digest(path / name) != expected:
+            raise MissingArtifact(f"{path / name} is corrupted; {_MEND}")
+    return Artifact(path, manifest)
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        return msgspec.json.decode((path / MANIFEST).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        raise MissingArtifact(f"there is no model in {path}; {_MEND}") from None
+    except (msgspec.DecodeError, OSError) as error:
+        raise MissingArtifact(f"{path / MANIFEST} cannot be read ({type(error).__name__}); {_MEND}") from None
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write `model.json`, a line a value."""
+    (path / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

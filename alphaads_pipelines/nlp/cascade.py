@@ -1,0 +1,46 @@
+"""The cascade tier: the lexicon where it is sure of the sentiment, the neural tier for the rest.
+
+For those who need sentiment of very many posts at little cost: a post that the lexicon settles has no intent,
+offensiveness or entities (null, not_in_tier), and an emotion only where a cue word says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from alphaads_pipelines.nlp.base import Model, Options, Score, Scorer
+from alphaads_pipelines.nlp.lexicon import LexiconScorer
+from alphaads_pipelines.nlp.neural import NeuralScorer
+
+SURE = 0.8
+"""Probability of its label from which the lexicon's word counts; chosen on TweetEval's validation set as the lowest
+whose macro recall is within 0.3 points of the neural tier's (docs/models.md has the curve)."""
+
+
+class CascadeScorer(Scorer):
+    """Two tiers, the cheap one first."""
+
+    tier: ClassVar[str] = "cascade"
+
+    def __init__(self, options: Options = Options()) -> None:
+        self._cheap, self._neural = LexiconScorer(options), NeuralScorer(options)
+
+    @property
+    def model(self) -> Model:
+        """Both models' versions, and the threshold between them."""
+        cheap, neural = self._cheap.model, self._neural.model
+        return Model(f"{cheap.name}+{neural.name}", f"{cheap.version}+{neural.version}@{SURE}")
+
+    def score(self, texts: Sequence[str]) -> list[Score]:
+        """One score per text, in order; the neural tier sees only what the lexicon left open."""
+        scores = self._cheap.score(texts)
+        left = [number for number, score in enumerate(scores) if not _sure(score)]
+        for number, score in zip(left, self._neural.score([texts[each] for each in left]), strict=True):
+            scores[number] = score
+        return scores
+
+
+def _sure(score: Score) -> bool:
+    said = score.sentiment
+    return said is not None and said.probs[said.label] >= SURE

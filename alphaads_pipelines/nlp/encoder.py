@@ -1,0 +1,88 @@
+"""The shared encoder at work: windows of pieces in, logits out, on as many threads as there are cores.
+
+Each thread runs small batches of windows of about the same length through the one session: two matrices that fit into
+a core's cache beat one that is shared between cores.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from alphaads_pipelines.nlp.pieces import Window
+
+Floats = npt.NDArray[np.float32]
+
+_PIECES_IN_BATCH, _MOST_WINDOWS = 384, 16
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """Logits of each window: `labels` (heads, windows, most labels of a head); `tags` per window (pieces, tags)."""
+
+    labels: Floats
+    tags: list[Floats]
+
+
+class Encoder:
+    """One ONNX Runtime session.
+
+    Parameters
+    ----------
+    model: the graph, as training/graph.py writes it.
+    threads: batches at work at once; 0: as many as this process may use cores.
+    """
+
+    def __init__(self, model: Path, threads: int = 0) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        # The extended fusions choose kernels that are slower here (training/graph.py).
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._threads = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), "encoder")
+
+    def run(self, windows: Sequence[Window]) -> Answers:
+        """Logits of the windows, in order; at least one window."""
+        groups = list(_groups(windows))
+        tags: list[Floats] = [np.empty((0, 0), np.float32)] * len(windows)
+        labels = None
+        for group, (judged, tagged) in zip(
+            groups, self._threads.map(lambda group: self._run(windows, group), groups), strict=True
+        ):
+            if labels is None:
+                labels = np.empty((judged.shape[0], len(windows), judged.shape[2]), np.float32)
+            labels[:, group] = judged
+            for row, number in enumerate(group):
+                tags[number] = tagged[row, : len(windows[number].ids)]
+        assert labels is not None
+        return Answers(labels, tags)
+
+    def _run(self, windows: Sequence[Window], group: list[int]) -> tuple[Floats, Floats]:
+        size = len(group), max(len(windows[number].ids) for number in group)
+        ids, shapes, mask = (np.zeros(size, np.int64) for _ in range(3))
+        for row, number in enumerate(group):
+            length = len(windows[number].ids)
+            ids[row, :length], shapes[row, :length], mask[row, :length] = windows[number].ids, windows[number].shapes, 1
+        labels, tags = self._session.run(("labels", "tags"), {"ids": ids, "shapes": shapes, "mask": mask})
+        return labels, tags
+
+
+def _groups(windows: Sequence[Window]) -> Iterator[list[int]]:
+    """Numbers of windows of similar length; the longest groups first, so that no thread ends late."""
+    group: list[int] = []
+    for number in sorted(range(len(windows)), key=lambda each: -len(windows[each].ids)):
+        longest = len(windows[group[0]].ids) if group else 0
+        if group and (len(group) == _MOST_WINDOWS or (len(group) + 1) * longest > _PIECES_IN_BATCH):
+            yield group
+            group = []
+        group.append(number)
+    if group:
+        yield group

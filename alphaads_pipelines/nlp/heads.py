@@ -1,0 +1,20 @@
+"""The heads of the shared encoder: the tasks and their labels, in the order of the model's outputs."""
+
+from __future__ import annotations
+
+from alphaads_pipelines.tables import EMOTIONS, ENTITY_TYPES, INTENTS, OFFENSIVE, SENTIMENTS, TWEET_EMOTIONS
+
+IRONY = ("not_ironic", "ironic")
+
+HEADS: dict[str, tuple[str, ...]] = {
+    "sentiment": tuple(SENTIMENTS),
+    "emotion": tuple(EMOTIONS),
+    "tweet_emotion": TWEET_EMOTIONS,
+    "offensive": OFFENSIVE,
+    "irony": IRONY,
+    "intent": INTENTS,
+}
+"""Task -> labels of the heads that judge a whole post."""
+
+TAGS: tuple[str, ...] = ("O", *(f"{mark}-{kind}" for kind in ENTITY_TYPES for mark in "BI"))
+"""Labels of the head that tags each piece (BIO)."""

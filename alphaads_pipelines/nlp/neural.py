@@ -1,0 +1,151 @@
+"""The neural tier, the default: the project's own encoder with its heads (docs/models.md, artifacts/posts).
+
+English only: another language gives null, not a guess. A text scores the same alone and in any batch, to within
+`TOLERANCE`: the model's 8-bit activations have fixed ranges, only the order of sums of floats differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from alphaads_pipelines.nlp.artifact import Calibration, open_artifact
+from alphaads_pipelines.nlp.base import Entity, Label, Model, Options, Score, Scorer
+from alphaads_pipelines.nlp.cache import ScoreCache
+from alphaads_pipelines.nlp.emotions import CUES
+from alphaads_pipelines.nlp.encoder import Answers, Encoder
+from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english
+from alphaads_pipelines.nlp.pieces import Window, WordPieces
+from alphaads_pipelines.nlp.reliability import Reliability
+from alphaads_pipelines.nlp.spans import entities_of
+from alphaads_pipelines.nlp.text import readable
+
+TOLERANCE = 0.02
+"""A probability of a text differs by no more between two batches."""
+
+_AT_ONCE = 2_048
+"""Texts whose pieces and logits are held at once."""
+
+Floats = npt.NDArray[np.float64]
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Probabilities of (texts, labels) by task, and the entities of each text."""
+
+    probabilities: dict[str, Floats]
+    entities: list[list[Entity]]
+
+
+class NeuralScorer(Scorer):
+    """Sentiment, emotion, intent, offensiveness and entities from one pass of the shared encoder.
+
+    Raises
+    ------
+    MissingArtifact: the model's files are missing or corrupted.
+    """
+
+    tier: ClassVar[str] = "neural"
+
+    def __init__(self, options: Options = Options()) -> None:
+        artifact = open_artifact(options.artifact)
+        self._manifest = artifact.manifest
+        self._pieces = WordPieces(artifact.tokenizer)
+        self._encoder = Encoder(artifact.model, options.threads)
+        self._languages = LanguageDetector()
+        self._cache = ScoreCache()
+
+    @property
+    def model(self) -> Model:
+        """Name and version in the artifact's manifest."""
+        return Model(self._manifest.name, self._manifest.version)
+
+    def reliability(self) -> Mapping[str, Reliability]:
+        """How far the probabilities could be trusted on the validation data, by task."""
+        return self._manifest.reliability
+
+    def score(self, texts: Sequence[str]) -> list[Score]:
+        """One score per text; texts that come again (reposts) are scored once."""
+        some = (texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE))
+        return [score for each in some for score in self._cache.score(each, self._score_all)]
+
+    def judge(self, texts: Sequence[str]) -> Judged:
+        """What the model says of texts that are known to be English; at least one text."""
+        normal, windows = self._pieces.windows(texts)
+        answers = self._encoder.run(windows)
+        entities: list[list[Entity]] = [[] for _ in texts]
+        names = np.array(self._manifest.tags)
+        for window, logits in zip(windows, answers.tags, strict=True):
+            tags = logits.argmax(-1)
+            if tags.any():
+                text = texts[window.post]
+                entities[window.post] += entities_of(text, normal[window.post], window, names[tags].tolist())
+        return Judged(self._probabilities(len(texts), windows, answers), entities)
+
+    def _probabilities(self, posts: int, windows: Sequence[Window], answers: Answers) -> dict[str, Floats]:
+        """A post in several windows is judged by the mean of their logits, weighted by length."""
+        owner = np.array([window.post for window in windows])
+        weight = np.array([len(window.ids) for window in windows], np.float64)
+        total = np.bincount(owner, weight, posts)
+        found = {}
+        for number, (task, labels) in enumerate(self._manifest.heads.items()):
+            logits = np.zeros((posts, len(labels)))
+            np.add.at(logits, owner, answers.labels[number, :, : len(labels)] * weight[:, None])
+            found[task] = calibrated(logits / total[:, None], self._manifest.calibration[task])
+        return found
+
+    def _score_all(self, texts: list[str]) -> list[Score]:
+        read = [self._read(text) for text in texts]
+        to_judge = [number for number, (_, reason) in enumerate(read) if reason is None]
+        scores = [_unsaid(language, reason or "") for language, reason in read]
+        if not to_judge:
+            return scores
+        judged = self.judge([texts[number] for number in to_judge])
+        labels = {task: _labels(self._manifest.heads[task], judged.probabilities[task]) for task in _FIELDS}
+        for row, number in enumerate(to_judge):
+            said = {task: labels[task][row] for task in _FIELDS}
+            scores[number] = _said(read[number][0], said, judged.entities[row])
+        return scores
+
+    def _read(self, text: str) -> tuple[Language, str | None]:
+        """The language of a text, and why it cannot be judged, if so."""
+        plain, pictures = readable(text)
+        detected = self._languages.detect(plain)
+        if detected is NO_WORDS and not pictures:
+            return detected, "no_words"
+        if detected.guess == "en":
+            return detected, None
+        return english(detected, plain.lower().split(), CUES)
+
+
+_FIELDS = ("sentiment", "emotion", "tweet_emotion", "intent", "offensive")
+
+
+def calibrated(logits: Floats, calibration: Calibration) -> Floats:
+    """Probabilities of (cases, labels) logits."""
+    scaled = logits / calibration.temperature + np.asarray(calibration.bias)
+    powers = np.exp(scaled - scaled.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
+
+
+def _labels(names: tuple[str, ...], probabilities: Floats) -> list[Label]:
+    best = probabilities.argmax(1).tolist()
+    return [
+        Label(names[most], dict(zip(names, row, strict=True)))
+        for most, row in zip(best, probabilities.tolist(), strict=True)
+    ]
+
+
+def _said(language: Language, said: dict[str, Label], entities: list[Entity]) -> Score:
+    reasons = {} if language.reason is None else {"language": language.reason}
+    return Score(language.code, language.confidence, **said, entities=entities, null_reasons=reasons)
+
+
+def _unsaid(language: Language, reason: str) -> Score:
+    reasons = dict.fromkeys((*_FIELDS, "entities"), reason)
+    if language.reason is not None:
+        reasons["language"] = language.reason
+    return Score(language.code, language.confidence, None, None, None, None, None, None, reasons)

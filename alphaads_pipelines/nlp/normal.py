@@ -1,0 +1,112 @@
+"""A post's text as the neural models read it, and the way back from there to the characters of the post.
+
+A mention becomes one sign, links go, emoji and the words of a hashtag stand apart, HTML entities are decoded, what is
+invisible is gone, and a letter stands at most twice in a row. Any string is accepted.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_right
+
+import msgspec
+
+from alphaads_pipelines.nlp.emoji import PICTURES
+from alphaads_pipelines.nlp.text import LONGEST
+
+MENTION = "👤"
+"""What stands for any mention: an emoji that hardly anybody writes."""
+
+_INVISIBLE = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff\U0001f3fb-\U0001f3ff"
+)
+_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_EDIT = re.compile(
+    rf"(?P<entity>&(?:\#\d{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|[a-zA-Z]\w{{1,31}});)"
+    rf"|(?P<link>(?:https?://|www\.)\S+)"
+    rf"|(?P<mention>(?<!\w)[@＠]\w+)"
+    rf"|(?P<hashtag>[\#＃]\w*[^\W\d]\w*)"
+    rf"|(?P<picture>{PICTURES.pattern[:-1]})"
+    rf"|(?P<invisible>[{_INVISIBLE}]+)"
+    rf"|(?P<control>[{_CONTROL}])"
+    r"|(?P<quote>[‘’])"
+    r"|(?P<repeat>(?P<letter>[^\W\d_])(?P=letter){2,}|(?P<mark>[!?.…,~*_=+\-])(?P=mark){2,})",
+    re.IGNORECASE,
+)
+_HASHTAG_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Normal(msgspec.Struct, frozen=True):
+    """A normalised text; `edits` are (start here, end here, start there, end there) of what was replaced."""
+
+    text: str
+    edits: list[tuple[int, int, int, int]]
+
+    def span_in_post(self, start: int, end: int) -> tuple[int, int]:
+        """Where the characters `start` to `end` of the normalised text stand in the post's own text."""
+        return self._place(start, False), self._place(end, True)
+
+    def _place(self, at: int, is_end: bool) -> int:
+        """An end belongs to the character before it; what lies inside a replacement is all of it."""
+        looked_at = at - 1 if is_end else at
+        number = bisect_right(self.edits, looked_at, key=lambda edit: edit[0]) - 1
+        if number < 0:
+            return at
+        _, here_end, there, there_end = self.edits[number]
+        if looked_at < here_end:
+            return there_end if is_end else there
+        return there_end + at - here_end
+
+
+def normalise(text: str) -> Normal:
+    """The text as the models read it; at most the first `LONGEST` characters of it."""
+    text = text[:LONGEST]
+    pieces: list[str] = []
+    edits: list[tuple[int, int, int, int]] = []
+    done = length = 0
+    for match in _EDIT.finditer(text):
+        start, end = match.span()
+        pieces.append(text[done:start])
+        length += start - done
+        for new, at, until in _replacements(match):
+            pieces.append(new)
+            edits.append((length, length + len(new), at, until))
+            length += len(new)
+        done = end
+    pieces.append(text[done:])
+    return Normal("".join(pieces), edits)
+
+
+def _replacements(match: re.Match[str]) -> list[tuple[str, int, int]]:
+    """(new text, start in the post, end in the post) of the parts that a match becomes."""
+    start, end = match.span()
+    kind, old = match.lastgroup, match.group()
+    if kind == "hashtag":
+        return _hashtag(old, start)
+    if kind == "entity":
+        return [(_SURROGATES.sub(" ", html.unescape(old)), start, end)]
+    return [(_REPLACED[kind or ""](old), start, end)]
+
+
+def _repeat(old: str) -> str:
+    return old[:2] if old[0].isalpha() else old[:3]
+
+
+_REPLACED = {
+    "link": lambda _: " ",
+    "mention": lambda _: f" {MENTION} ",
+    "picture": lambda old: f" {old} ",
+    "invisible": lambda _: "",
+    "control": lambda _: " ",
+    "quote": lambda _: "'",
+    "repeat": _repeat,
+}
+
+
+def _hashtag(old: str, start: int) -> list[tuple[str, int, int]]:
+    """`#GoodMorning` becomes `# Good Morning`; each word keeps its own place."""
+    parts = [(0, 1), *(part.span() for part in _HASHTAG_PARTS.finditer(old, 1))]
+    return [(f" {old[at:until]} ", start + at, start + until) for at, until in parts]

@@ -1,0 +1,91 @@
+"""Word pieces of normalised posts: what the shared encoder takes in, with the way back to the characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from alphaads_pipelines.nlp.normal import Normal, normalise
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+WINDOW = 128
+"""Pieces that the encoder sees at once, both end marks included; a longer post is read in several windows."""
+
+SHAPES = 8
+"""How a piece is written (the vocabulary is in lower case): number of values of `Window.shapes`."""
+_OTHER, _LOWER, _TITLE, _CAPITALS, _CAPITAL, _MIXED, _DIGITS, _MARK = range(SHAPES)
+
+
+class Window(msgspec.Struct, frozen=True, gc=False):
+    """Part of a post: piece ids, their shapes, and their (start, end) in the normalised text; (0, 0) for end marks."""
+
+    post: int
+    ids: list[int]
+    shapes: list[int]
+    offsets: list[tuple[int, int]]
+    starts_word: list[bool]
+
+
+class WordPieces:
+    """Turns posts into windows of word pieces.
+
+    Parameters
+    ----------
+    path: a `tokenizer.json` of the tokenizers library (WordPiece; Wu et al. 2016, arXiv:1609.08144).
+    """
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self.tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(WINDOW)
+        self._shapes: dict[str, int] = {}
+
+    def windows(self, texts: Sequence[str]) -> tuple[list[Normal], list[Window]]:
+        """The normalised texts, and their windows in order: one or more of each text."""
+        normal = [normalise(text) for text in texts]
+        windows = []
+        for post, encoding in enumerate(self.tokenizer.encode_batch([each.text for each in normal])):
+            for part in (encoding, *encoding.overflowing):
+                windows.append(self._window(post, part, normal[post].text))
+        return normal, windows
+
+    def _window(self, post: int, part: Encoding, text: str) -> Window:
+        offsets = part.offsets
+        words = part.word_ids
+        return Window(
+            post,
+            part.ids,
+            [self._shape(text[start:end]) for start, end in offsets],
+            offsets,
+            [word != before for word, before in zip(words, [-1, *words], strict=False)],
+        )
+
+    def _shape(self, piece: str) -> int:
+        shape = self._shapes.get(piece)
+        if shape is None:
+            if len(self._shapes) > 100_000:
+                self._shapes.clear()
+            shape = self._shapes[piece] = shape_of(piece)
+        return shape
+
+
+def shape_of(piece: str) -> int:
+    """How a piece is written, 0 to `SHAPES` - 1."""
+    if not piece:
+        return _OTHER
+    if piece.islower():
+        return _LOWER
+    if piece.isupper():
+        return _CAPITALS if len(piece) > 1 else _CAPITAL
+    if piece.istitle():
+        return _TITLE
+    if piece.isalpha():
+        return _MIXED
+    return _DIGITS if piece.isdigit() else _MARK

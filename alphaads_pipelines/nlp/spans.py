@@ -1,0 +1,48 @@
+"""From the tags of a post's pieces to the entities in its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from alphaads_pipelines.nlp.base import Entity
+from alphaads_pipelines.nlp.normal import MENTION, Normal
+from alphaads_pipelines.nlp.pieces import Window
+
+
+def entities_of(text: str, normal: Normal, window: Window, tags: Sequence[str]) -> list[Entity]:
+    """Entities that the tags of a window's pieces say.
+
+    Parameters
+    ----------
+    text: the post as it was given; offsets are into it.
+    tags: BIO tag of each piece; that of a word's first piece counts for the word. An I- that continues nothing begins.
+    """
+    found = []
+    for kind, start, end in _spans(window, tags):
+        said = normal.text[start:end]
+        if MENTION in said or not any(character.isalnum() for character in said):
+            continue
+        first, last = normal.span_in_post(start, end)
+        found.append(Entity(text[first:last], kind, first, last))
+    return found
+
+
+def _spans(window: Window, tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """(type, start, end) in the normalised text."""
+    kind, start, end = "", 0, 0
+    for (at, until), starts_word, tag in zip(window.offsets, window.starts_word, tags, strict=True):
+        if at == until:
+            continue
+        if not starts_word:
+            end = until if kind else end
+            continue
+        mark, _, said = tag.partition("-")
+        if kind and (mark != "I" or said != kind):
+            yield kind, start, end
+            kind = ""
+        if said and not kind:
+            kind, start = said, at
+        if kind:
+            end = until
+    if kind:
+        yield kind, start, end

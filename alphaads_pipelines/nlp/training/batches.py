@@ -1,0 +1,121 @@
+"""Batches of windows of about the same length, in an order that a seed fixes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from alphaads_pipelines.nlp.heads import HEADS, TAGS
+from alphaads_pipelines.nlp.normal import Normal
+from alphaads_pipelines.nlp.pieces import Window, WordPieces
+from alphaads_pipelines.nlp.training.sources import Example
+
+LABELS = sum(map(len, HEADS.values()))
+_OFFSETS = dict(zip(HEADS, np.cumsum([0, *map(len, HEADS.values())]).tolist(), strict=False))
+
+
+def columns_of(task: str) -> slice:
+    """Where a task's labels stand in the logits of all heads."""
+    return slice(_OFFSETS[task], _OFFSETS[task] + len(HEADS[task]))
+
+
+class Sample(msgspec.Struct, gc=False):
+    """A window ready to be learned: `targets` (labels) hold a distribution for each known head, else zeros; `tags`
+    (pieces, tags) are 1 where a tag is right, zeros where a piece is not judged; `row` is the example's number."""
+
+    row: int
+    ids: list[int]
+    shapes: list[int]
+    targets: npt.NDArray[np.float32]
+    tags: npt.NDArray[np.bool_] | None
+
+
+class Batch(msgspec.Struct):
+    """Arrays of (samples, pieces), (samples, labels) and (samples, pieces, tags)."""
+
+    rows: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
+    shapes: npt.NDArray[np.int64]
+    mask: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.float32]
+    tags: npt.NDArray[np.bool_]
+
+
+def samples_of(examples: Sequence[Example], pieces: WordPieces) -> list[Sample]:
+    """The first window of each example; what lies beyond it is not trained on."""
+    normal, windows = pieces.windows([each.text for each in examples])
+    first: dict[int, Window] = {}
+    for window in windows:
+        first.setdefault(window.post, window)
+    return [_sample(row, examples[row], normal[row], window) for row, window in first.items()]
+
+
+def _sample(row: int, example: Example, normal: Normal, window: Window) -> Sample:
+    targets = np.zeros(LABELS, np.float32)
+    for task, labels in example.labels.items():
+        targets[[columns_of(task).start + label for label in labels]] = 1.0 / len(labels)
+    tags = None if example.words is None else _tags(example.words, normal, window)
+    return Sample(row, window.ids, window.shapes, targets, tags)
+
+
+def _tags(words: Sequence[tuple[int, int, frozenset[str]]], normal: Normal, window: Window) -> npt.NDArray[np.bool_]:
+    """Which tags are right for each piece: its word's, but I- for all pieces of a word after the first."""
+    tags = np.zeros((len(window.ids), len(TAGS)), bool)
+    at, before = 0, -1
+    for number, (start, end) in enumerate(window.offsets):
+        if start == end:
+            continue
+        place = normal.span_in_post(start, end)[0]
+        while at + 1 < len(words) and words[at][1] <= place:
+            at += 1
+        allowed = words[at][2]
+        if at == before:
+            allowed = frozenset(f"I{tag[1:]}" if tag[0] == "B" else tag for tag in allowed)
+        tags[number, [TAGS.index(tag) for tag in allowed]] = True
+        before = at
+    return tags
+
+
+def batches_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> list[Batch]:
+    """All samples once: batches of similar length in random order.
+
+    Parameters
+    ----------
+    pieces_in_batch: at most so many pieces, filling included, are in a batch (one long sample may be more).
+    seed: fixes who is with whom, and the order.
+    """
+    chance = random.Random(seed)  # noqa: S311
+    order = sorted(samples, key=lambda each: (len(each.ids), chance.random()))
+    groups: list[list[Sample]] = [[]]
+    for sample in order:
+        if groups[-1] and (len(groups[-1]) + 1) * len(sample.ids) > pieces_in_batch:
+            groups.append([])
+        groups[-1].append(sample)
+    chance.shuffle(groups)
+    return [collate(group) for group in groups if group]
+
+
+def collate(group: Sequence[Sample]) -> Batch:
+    """Samples as arrays, filled up to the longest."""
+    size = len(group), max(len(each.ids) for each in group)
+    ids, shapes, mask = (np.zeros(size, np.int64) for _ in range(3))
+    tags = np.zeros((*size, len(TAGS)), bool)
+    for number, each in enumerate(group):
+        length = len(each.ids)
+        ids[number, :length], shapes[number, :length], mask[number, :length] = each.ids, each.shapes, 1
+        if each.tags is not None:
+            tags[number, :length] = each.tags
+    targets = np.stack([each.targets for each in group])
+    return Batch(np.array([each.row for each in group]), ids, shapes, mask, targets, tags)
+
+
+def as_tensors(batch: Batch) -> dict[str, Any]:
+    """The batch's arrays as torch tensors, by name."""
+    import torch
+
+    return {name: torch.from_numpy(getattr(batch, name)) for name in batch.__struct_fields__}

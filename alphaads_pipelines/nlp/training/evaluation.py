@@ -1,0 +1,210 @@
+"""How good a scorer is on public data: the figures that the datasets' authors report, beside published ones.
+
+Every text of these datasets is English, so a scorer is judged both as it serves (a null counts as a miss) and, where
+it can be told the language, as told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from alphaads_pipelines.nlp.base import Entity, Score, Scorer
+from alphaads_pipelines.nlp.heads import HEADS
+from alphaads_pipelines.nlp.neural import NeuralScorer
+from alphaads_pipelines.nlp.training import metrics
+from alphaads_pipelines.nlp.training.sources import Example, Sources
+
+Ints = metrics.Ints
+_NOTHING = -1
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A figure of one task on one split; values are shares of 1.
+
+    `served` is of the answers as `score` gives them, None where `score` has no such field; `told` where the language
+    is known; `published` maps a system to its figure.
+    """
+
+    task: str
+    data: str
+    split: str
+    measure: str
+    cases: int
+    served: float | None
+    told: float | None
+    published: dict[str, float]
+
+
+class _Task(msgspec.Struct, frozen=True):
+    task: str
+    data: str
+    measure: str
+    value: Callable[[Ints, Ints], float]
+    read: Callable[[Sources, str], list[Example]]
+    splits: dict[str, str]
+    published: dict[str, float]
+
+
+def _single(examples: list[Example], task: str) -> list[Example]:
+    return [each for each in examples if len(each.labels.get(task, ())) == 1]
+
+
+TASKS: tuple[_Task, ...] = (
+    _Task(
+        "sentiment",
+        "TweetEval sentiment",
+        "macro recall",
+        lambda truth, said: metrics.macro_recall(truth, said, 3),
+        lambda sources, split: sources.tweeteval("sentiment", split),
+        {"validation": "val", "test": "test"},
+        {"SVM": 0.629, "RoBERTa-base": 0.713, "best": 0.737},
+    ),
+    _Task(
+        "tweet_emotion",
+        "TweetEval emotion",
+        "macro F1",
+        lambda truth, said: metrics.macro_f1(truth, said, 4),
+        lambda sources, split: sources.tweeteval("emotion", split),
+        {"validation": "val", "test": "test"},
+        {"SVM": 0.647, "RoBERTa-base": 0.761, "best": 0.802},
+    ),
+    _Task(
+        "emotion",
+        "GoEmotions Ekman",
+        "macro F1",
+        lambda truth, said: metrics.macro_f1(truth, said, 7),
+        lambda sources, split: _single(sources.goemotions(split), "emotion"),
+        {"validation": "dev"},
+        {"BERT-base (test, multi-label)": 0.64},
+    ),
+    _Task(
+        "offensive",
+        "TweetEval offensive",
+        "macro F1",
+        lambda truth, said: metrics.macro_f1(truth, said, 2),
+        lambda sources, split: sources.tweeteval("offensive", split),
+        {"validation": "val", "test": "test"},
+        {"RoBERTa-base": 0.795, "best": 0.822},
+    ),
+    _Task(
+        "irony",
+        "TweetEval irony",
+        "F1 of ironic",
+        lambda truth, said: metrics.f1(truth, said, 1),
+        lambda sources, split: sources.tweeteval("irony", split),
+        {"validation": "val", "test": "test"},
+        {"RoBERTa-base": 0.597, "best": 0.821},
+    ),
+    _Task(
+        "intent",
+        "weak labels (docs/models.md)",
+        "macro F1",
+        lambda truth, said: metrics.macro_f1(truth, said, 5),
+        lambda sources, split: intent_validation(sources),
+        {"validation": "val"},
+        {},
+    ),
+)
+
+
+def intent_validation(sources: Sources) -> list[Example]:
+    """The validation set of intent: nobody annotated it, its labels come from other labels (docs/models.md)."""
+    examples = [*sources.goemotions("dev"), *sources.clinc("val"), *sources.purchase("val")]
+    return [each for each in examples if "intent" in each.labels]
+
+
+def evaluate(
+    scorer: Scorer, sources: Sources, split: str, done: Callable[[str], None] = lambda _: None
+) -> list[Figure]:
+    """The figures of a scorer.
+
+    Parameters
+    ----------
+    split: "validation" or "test"; test figures are for a model that is chosen, once.
+    done: told each task when its figure is there.
+    """
+    figures = []
+    for figure in _figures(scorer, sources, split):
+        figures.append(figure)
+        done(figure.task)
+    return figures
+
+
+def _figures(scorer: Scorer, sources: Sources, split: str) -> Iterator[Figure]:
+    for task in TASKS:
+        if split in task.splits:
+            yield _figure(scorer, task, task.read(sources, task.splits[split]), split)
+    yield _entity_figure(scorer, "WNUT17", sources.wnut17("dev" if split == "validation" else "test"), split)
+    if split == "validation":
+        yield _entity_figure(scorer, "Broad Twitter Corpus", sources.broad_twitter("dev"), split, _BROAD)
+
+
+def _figure(scorer: Scorer, task: _Task, examples: list[Example], split: str) -> Figure:
+    texts = [each.text for each in examples]
+    truth = np.array([each.labels[task.task][0] for each in examples])
+    served = told = None
+    if task.task in Score.__struct_fields__:
+        said = [getattr(score, task.task) for score in scorer.score(texts)]
+        names = HEADS[task.task]
+        found = np.array([_NOTHING if label is None else names.index(label.label) for label in said])
+        served = task.value(truth, found)
+    if isinstance(scorer, NeuralScorer):
+        told = task.value(truth, scorer.judge(texts).probabilities[task.task].argmax(1))
+    return Figure(task.task, task.data, split, task.measure, len(texts), served, told, task.published)
+
+
+_BROAD = {"PER": "PER", "LOC": "LOC", "ORG": "ORG", "GROUP": "ORG"}
+"""The Broad Twitter Corpus annotates these, and groups as organisations."""
+
+
+def _entity_figure(
+    scorer: Scorer, data: str, examples: list[Example], split: str, types: dict[str, str] | None = None
+) -> Figure:
+    texts = [each.text for each in examples]
+    gold = [_gold(each) for each in examples]
+
+    def value(found: list[list[Entity]]) -> float:
+        said = [_words(example, entities, types) for example, entities in zip(examples, found, strict=True)]
+        if types is not None:
+            said = [[*spans, *_signs(example, spans)] for example, spans in zip(examples, said, strict=True)]
+        return metrics.span_f1(gold, said)
+
+    served = value([score.entities or [] for score in scorer.score(texts)])
+    told = value(scorer.judge(texts).entities) if isinstance(scorer, NeuralScorer) else None
+    return Figure("entities", data, split, "entity F1", len(texts), served, told, {})
+
+
+def _gold(example: Example) -> list[metrics.Span]:
+    """The annotated entities of a sentence, by word."""
+    spans: list[metrics.Span] = []
+    for number, (_, _, allowed) in enumerate(example.words or []):
+        # A group is allowed where the corpus says organisation; the corpus' own word for it counts.
+        tag = next((each for each in sorted(allowed) if each == "O" or not each.endswith("GROUP")), min(allowed))
+        mark, _, kind = tag.partition("-") if "O" not in allowed else ("O", "", "")
+        if mark == "I" and spans and spans[-1][1] == number and spans[-1][2] == kind:
+            spans[-1] = (spans[-1][0], number + 1, kind)
+        elif kind:
+            spans.append((number, number + 1, kind))
+    return spans
+
+
+def _words(example: Example, entities: Sequence[Entity], types: dict[str, str] | None) -> list[metrics.Span]:
+    """Entities by the words they touch, in the corpus' own types; others are left out."""
+    words = example.words or []
+    spans = []
+    for entity in entities:
+        kind = entity.type if types is None else types.get(entity.type)
+        touched = [at for at, (start, end, _) in enumerate(words) if start < entity.end and entity.start < end]
+        if kind and touched:
+            spans.append((touched[0], touched[-1] + 1, kind))
+    return spans
+
+
+def _signs(example: Example, spans: Sequence[metrics.Span]) -> list[metrics.Span]:
+    """The Broad Twitter Corpus splits a mention in two and annotates its sign as an entity of the name's type."""
+    words = example.words or []
+    signs = {number for number, (start, end, _) in enumerate(words) if example.text[start:end] == "@"}
+    return [(first - 1, first, kind) for first, _, kind in spans if first - 1 in signs]

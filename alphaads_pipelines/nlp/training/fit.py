@@ -1,0 +1,175 @@
+"""Fitting a network: AdamW (Loshchilov & Hutter 2019), warm-up and linear decay, checkpoints that a kill survives.
+
+A checkpoint holds weights, optimisers, step and the state of chance; batches are a function of seed and epoch. So a
+fit that was killed and goes on gives, on the same machine and number of threads, what an undisturbed one gives.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from alphaads_pipelines.nlp.heads import HEADS
+from alphaads_pipelines.nlp.training.batches import Batch, Sample, as_tensors, batches_of, columns_of
+
+if TYPE_CHECKING:
+    import torch
+
+_CHECKPOINT_EVERY_S = 180.0
+_TAG_WEIGHT = 0.3
+"""Of a piece's loss beside a post's: about 20 pieces of a sentence are judged."""
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """How a network is fitted. `pieces_in_batch` counts filling; rates are those of AdamW at their highest."""
+
+    epochs: float = 2.0
+    rate: float = 1e-4
+    head_rate: float = 5e-4
+    warm_up: float = 0.06
+    decay: float = 0.01
+    pieces_in_batch: int = 1024
+    seed: int = 20261124
+
+
+Report = Callable[[int, int, float], None]
+"""Told (steps done, steps in all, mean loss of late)."""
+
+
+def fit(
+    network: Any,
+    samples: Sequence[Sample],
+    schedule: Schedule,
+    checkpoint: Path,
+    report: Report,
+) -> None:
+    """Fit a network in place; goes on from `checkpoint` if that file is there.
+
+    Raises
+    ------
+    RuntimeError: the checkpoint is of a network of another shape.
+    """
+    import torch
+
+    torch.manual_seed(schedule.seed)
+    steps_an_epoch = len(batches_of(samples, schedule.pieces_in_batch, schedule.seed))
+    total = max(1, round(steps_an_epoch * schedule.epochs))
+    optimisers = _optimisers(network, schedule)
+    done, mean_loss, saved_at = _resume(network, optimisers, checkpoint), 0.0, time.monotonic()
+    network.train()
+    for step, batch in _from(samples, schedule, done, total):
+        _set_rates(optimisers, schedule, step, total)
+        loss = _loss(network, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([each for each in network.parameters() if not _is_sparse(each)], 1.0)
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        now = float(loss.detach())
+        mean_loss = now if not mean_loss else 0.98 * mean_loss + 0.02 * now
+        report(step + 1, total, mean_loss)
+        if time.monotonic() - saved_at > _CHECKPOINT_EVERY_S:
+            _save(network, optimisers, step + 1, checkpoint)
+            saved_at = time.monotonic()
+    _save(network, optimisers, total, checkpoint)
+    network.eval()
+
+
+def _from(samples: Sequence[Sample], schedule: Schedule, done: int, total: int) -> Iterator[tuple[int, Batch]]:
+    """(step, batch) from step `done` on; each epoch's batches come from its own seed."""
+    epoch = first = 0
+    while first < total:
+        batches = batches_of(samples, schedule.pieces_in_batch, schedule.seed + epoch)
+        for number, batch in enumerate(batches):
+            if done <= first + number < total:
+                yield first + number, batch
+        first, epoch = first + len(batches), epoch + 1
+
+
+def _is_sparse(parameter: Any) -> bool:
+    return parameter.grad is not None and bool(parameter.grad.is_sparse)
+
+
+def _optimisers(network: Any, schedule: Schedule) -> list[Any]:
+    """The word embeddings' gradient is sparse, and a dense step over them would cost a tenth of the time."""
+    import torch
+
+    new = ("queries", "heads", "tagger", "shapes")
+    named = dict(network.named_parameters())
+    words = [named.pop("words.weight")]
+    heads = [parameter for name, parameter in named.items() if name.startswith(new)]
+    rest = [parameter for name, parameter in named.items() if not name.startswith(new)]
+    dense = [{"params": rest, "peak": schedule.rate}, {"params": heads, "peak": schedule.head_rate}]
+    return [
+        torch.optim.AdamW(dense, lr=schedule.rate, weight_decay=schedule.decay),
+        torch.optim.SparseAdam([{"params": words, "peak": schedule.rate}], lr=schedule.rate),
+    ]
+
+
+def _set_rates(optimisers: Sequence[Any], schedule: Schedule, step: int, total: int) -> None:
+    risen = min(1.0, (step + 1) / max(1.0, schedule.warm_up * total))
+    share = risen * (1.0 - step / total)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = group["peak"] * share
+
+
+def _loss(network: Any, batch: Batch) -> torch.Tensor:
+    tensors = as_tensors(batch)
+    labels, tags = network(tensors["ids"], tensors["shapes"], tensors["mask"])
+    return _label_loss(labels, tensors["targets"]) + _tag_loss(tags, tensors["tags"])
+
+
+def _label_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross entropy over the heads whose label is known, per sample."""
+    import torch
+
+    total = torch.zeros(())
+    for task in HEADS:
+        columns = columns_of(task)
+        total = total - (targets[:, columns] * logits[:, columns].log_softmax(-1)).sum()
+    return total / len(targets)
+
+
+def _tag_loss(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Minus the log of the probability of any of the right tags, over the judged pieces."""
+    import torch
+
+    judged = right.any(-1)
+    if not bool(judged.any()):
+        return torch.zeros(())
+    chosen, allowed = logits[judged], right[judged]
+    any_right = chosen.masked_fill(~allowed, float("-inf")).logsumexp(-1)
+    return _TAG_WEIGHT * (chosen.logsumexp(-1) - any_right).sum() / len(logits)
+
+
+def _save(network: Any, optimisers: Sequence[Any], step: int, path: Path) -> None:
+    import torch
+
+    state = {
+        "network": network.state_dict(),
+        "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+        "step": step,
+        "chance": torch.get_rng_state(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".new")
+    torch.save(state, unfinished)
+    unfinished.replace(path)
+
+
+def _resume(network: Any, optimisers: Sequence[Any], path: Path) -> int:
+    import torch
+
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    network.load_state_dict(state["network"])
+    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
+        optimiser.load_state_dict(saved)
+    torch.set_rng_state(state["chance"])
+    return int(state["step"])

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
 
     batch_max_posts: int = Field(20_000, ge=1, description="posts in one micro-batch at most")
     batch_split_posts: int = Field(4_000, ge=1, description="backlog above which the partitions are split over workers")
+    batch_target_s: float = Field(15.0, gt=0, description="how long a batch may take, at the pace of the one before it")
     batches_in_flight: int = Field(2, ge=1, description="micro-batches running at once at most")
     batch_lease_s: float = Field(15.0, gt=0, description="a batch without a heartbeat for so long is given away")
     batch_max_attempts: int = Field(5, ge=1, description="attempts before a batch waits for a person")

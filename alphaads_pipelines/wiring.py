@@ -125,6 +125,7 @@ class Wiring:
             in_flight=settings.batches_in_flight,
             lease_s=settings.batch_lease_s,
             max_attempts=settings.batch_max_attempts,
+            target_s=settings.batch_target_s,
         )
         partitions = self.stream.partitions(settings.posts_topic)
         return Ledger(

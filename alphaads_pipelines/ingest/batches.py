@@ -36,6 +36,7 @@ class BatchLimits:
     in_flight: batches planned or running at once at most.
     lease_s: a running batch without a heartbeat for so many seconds is given to the next attempt.
     max_attempts: failed attempts before a batch waits for a person.
+    target_s: a batch is no larger than what the newest one got done in so many seconds.
     """
 
     max_posts: int
@@ -43,6 +44,7 @@ class BatchLimits:
     in_flight: int
     lease_s: float
     max_attempts: int
+    target_s: float
 
 
 @dataclass(frozen=True, slots=True)

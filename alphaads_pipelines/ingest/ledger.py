@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from alphaads_pipelines.ingest.ledger_rows import LedgerRows
 from alphaads_pipelines.ingest.planning import (
     PendingCheck,
     Step,
+    affordable_posts,
     backoff,
     is_outage,
     is_turn_of_live,
@@ -87,7 +88,8 @@ class Ledger:
                 if partition not in held and is_turn_of_live(position.last_kind, partition in waiting)
             }
             active = sum(batch.state in _ACTIVE for batch in holding)
-            groups = plan_batches(self._topic, free, ends, self.limits, active)
+            limits = replace(self.limits, max_posts=affordable_posts(self._newest(connection), self.limits))
+            groups = plan_batches(self._topic, free, ends, limits, active)
             return [self._insert(connection, ranges, ends, now) for ranges in groups]
 
     def due(self, now: datetime, is_pending: PendingCheck) -> list[Batch]:
@@ -293,6 +295,11 @@ class Ledger:
         # Only committed batches are held, and asking for their state would read all that ever were.
         waiting = self._rows.select(connection, _BATCHES.c.held_until > now)
         return {partition for batch in waiting for partition in batch.partitions}
+
+    def _newest(self, connection: Connection) -> Batch | None:
+        """The newest committed batch that came from the stream: a replay may have left out half of the work."""
+        fresh = (_BATCHES.c.state == "committed", _BATCHES.c.kind == "live")
+        return next(iter(self._rows.select(connection, *fresh, limit=1)), None)
 
     def _insert(
         self, connection: Connection, ranges: Sequence[OffsetRange], ends: Mapping[int, int], now: datetime

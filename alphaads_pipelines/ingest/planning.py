@@ -13,6 +13,9 @@ from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.ingest.batches import Batch, BatchLimits
 from alphaads_pipelines.streams.base import OffsetRange
 
+LEAST_POSTS = 100
+"""A batch has a cost of its own: smaller ones would be slower, not shorter."""
+
 _OUTAGES = frozenset({TransientError.code, *(kind.code for kind in TransientError.__subclasses__()), "interrupted"})
 
 
@@ -71,6 +74,20 @@ def _deal(waiting: Mapping[int, int], groups: int) -> list[list[int]]:
         dealt[lightest].append(partition)
         loads[lightest] += waiting[partition]
     return [sorted(group) for group in dealt]
+
+
+def affordable_posts(newest: Batch | None, limits: BatchLimits) -> int:
+    """How many records a batch may have, by the pace of the newest one that was committed.
+
+    Whatever the model takes for a text, a batch is over while those who wait for its worker, its partitions or its
+    posts still have patience. The newest alone: after a change of the model, older ones say nothing.
+    """
+    if newest is None or newest.requested_at is None or newest.committed_at is None:
+        return limits.max_posts
+    seconds = (newest.committed_at - newest.requested_at).total_seconds()
+    if seconds <= 0:  # two hosts, two clocks
+        return limits.max_posts
+    return min(limits.max_posts, max(LEAST_POSTS, int(newest.offsets / seconds * limits.target_s)))
 
 
 def shards_of(partitions: tuple[int, ...], *, shards: int, of_partitions: int) -> tuple[int, ...]:

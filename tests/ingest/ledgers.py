@@ -12,7 +12,7 @@ from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.stores.relational import transaction
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-LIMITS = BatchLimits(max_posts=100, split_posts=1000, in_flight=3, lease_s=30.0, max_attempts=3)
+LIMITS = BatchLimits(max_posts=100, split_posts=1000, in_flight=3, lease_s=30.0, max_attempts=3, target_s=15.0)
 COUNTS = BatchCounts(10, 7, 2, 1)
 TOPIC, PARTITIONS, SHARDS = "posts.raw", 4, 8
 

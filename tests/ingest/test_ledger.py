@@ -51,6 +51,22 @@ def test_a_first_plan_takes_what_there_is(ledger: Ledger) -> None:
     assert ledger.get(batch.seq) == batch
 
 
+def test_after_a_slow_batch_the_next_ones_are_small(engine: Engine) -> None:
+    ledger = ledger_on(engine, replace(LIMITS, max_posts=600))
+    slow = plan_one(ledger, {0: 600})
+    ledger.mark_requested(slow, NOON)
+    commit(engine, ledger, claimed(ledger, slow), at(60))
+    assert plan_one(ledger, {0: 5_000}, at(60)).offsets == 150, "ten posts a second, for fifteen seconds"
+
+
+def test_the_pace_of_a_replay_counts_for_nothing(engine: Engine) -> None:
+    ledger = ledger_on(engine, replace(LIMITS, max_posts=600))
+    batch = committed(engine, ledger, {0: 600})
+    [again] = ledger.replay([batch.seq], NOON, by_caller=True)
+    commit(engine, ledger, claimed(ledger, again), at(60))
+    assert plan_one(ledger, {0: 5_000}, at(60)).offsets == 600
+
+
 def test_nothing_new_is_nothing_to_plan(ledger: Ledger) -> None:
     assert ledger.plan({}, NOON) == []
     assert ledger.plan(dict.fromkeys(range(4), 0), NOON) == []

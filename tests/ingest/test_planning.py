@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.ingest.batches import Batch, BatchLimits, parse_batch_id, planned_hour
 from alphaads_pipelines.ingest.planning import (
+    LEAST_POSTS,
     Step,
+    affordable_posts,
     backoff,
     is_outage,
     is_turn_of_live,
@@ -22,9 +24,10 @@ from alphaads_pipelines.ingest.planning import (
     shards_of,
     share_out,
 )
+from alphaads_pipelines.streams.base import OffsetRange
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-LIMITS = BatchLimits(max_posts=100, split_posts=200, in_flight=3, lease_s=30.0, max_attempts=3)
+LIMITS = BatchLimits(max_posts=100, split_posts=200, in_flight=3, lease_s=30.0, max_attempts=3, target_s=15.0)
 BATCH = Batch(7, 2, "live", "planned", (), (), NOON, planned_hour(NOON))
 
 backlogs = st.dictionaries(st.integers(0, 11), st.integers(0, 500), max_size=12)
@@ -35,6 +38,7 @@ limits = st.builds(
     in_flight=st.integers(1, 5),
     lease_s=st.just(30.0),
     max_attempts=st.just(3),
+    target_s=st.just(15.0),
 )
 
 
@@ -92,6 +96,47 @@ def test_a_large_backlog_is_dealt_evenly() -> None:
     ends = {0: 400, 1: 300, 2: 200, 3: 100, 4: 50, 5: 50}
     groups = plan_batches("t", dict.fromkeys(ends, 0), ends, replace(LIMITS, max_posts=10_000))
     assert [sum(len(each) for each in group) for group in groups] == [400, 350, 350]
+
+
+def _took(posts: int, seconds: float) -> Batch:
+    """A committed batch of so many posts."""
+    ranges = (OffsetRange("t", 0, 0, posts - posts // 2), OffsetRange("t", 1, 0, posts // 2))
+    return replace(BATCH, ranges=ranges, requested_at=NOON, committed_at=NOON + timedelta(seconds=seconds))
+
+
+LARGE = replace(LIMITS, max_posts=20_000)
+
+
+@pytest.mark.parametrize(
+    ("posts", "seconds", "affordable"),
+    [
+        (20_000, 20.0, 15_000),
+        (20_000, 2.5, 20_000),
+        (20_000, 200.0, 1_500),
+        (20_000, 20_000.0, LEAST_POSTS),
+        (30, 0.4, 1_125),
+        (1, 10.0, LEAST_POSTS),
+    ],
+)
+def test_a_batch_is_no_larger_than_the_pace_of_the_one_before_affords(
+    posts: int, seconds: float, affordable: int
+) -> None:
+    assert affordable_posts(_took(posts, seconds), LARGE) == affordable
+
+
+def test_without_a_pace_the_limit_alone_counts() -> None:
+    assert affordable_posts(None, LARGE) == LARGE.max_posts
+    assert affordable_posts(replace(_took(10, 99.0), requested_at=None), LARGE) == LARGE.max_posts
+    assert affordable_posts(_took(10, -0.2), LARGE) == LARGE.max_posts, "two hosts' clocks differ"
+
+
+@pytest.mark.parametrize("each_s", [0.0001, 0.001, 0.01])
+def test_sizes_settle_where_a_batch_takes_what_it_should(each_s: float) -> None:
+    fixed_s, posts = 0.5, 30
+    for _ in range(12):
+        posts = affordable_posts(_took(posts, fixed_s + posts * each_s), LARGE)
+    takes = fixed_s + posts * each_s
+    assert posts == LARGE.max_posts or takes == pytest.approx(LARGE.target_s, rel=0.02)
 
 
 @settings(max_examples=100, deadline=None)

@@ -34,7 +34,13 @@ ENTITIES_LINKED = Counter(
     ["source"],
     registry=REGISTRY,
 )
-BATCH_SECONDS = Histogram("alphaads_batch_seconds", "Duration of a micro-batch by stage", ["stage"], registry=REGISTRY)
+BATCH_SECONDS = Histogram(
+    "alphaads_batch_seconds",
+    "Duration of a micro-batch by stage",
+    ["stage"],
+    registry=REGISTRY,
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300, 600),
+)
 BACKLOG_POSTS = Gauge("alphaads_backlog_posts", "Records in the stream that are not published", registry=REGISTRY)
 DATA_AGE_SECONDS = Gauge("alphaads_data_age_seconds", "Age of the published data", registry=REGISTRY)
 OFFSETS_LOST = Gauge("alphaads_offsets_lost", "Offsets lost to retention, given up by command", registry=REGISTRY)

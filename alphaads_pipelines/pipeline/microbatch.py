@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from alphaads_pipelines.ingest.accept import AcceptedBatch
     from alphaads_pipelines.platforms.base import Post
 
+SCORED_AT_ONCE = 2_000
+"""Posts that are handed to the scorer in one call."""
+
 
 class MicroBatch:
     """The work of one attempt.
@@ -49,7 +52,7 @@ class MicroBatch:
     ----------
     tools: the domain objects.
     batch: the claimed batch.
-    check: raises Fenced once another attempt owns the batch; called before every write.
+    check: raises Fenced once another attempt owns the batch; called before every write and every part of the scoring.
     still_to_come: batches that the same run replays after this one, whose profiles need not be mended here.
     """
 
@@ -86,24 +89,37 @@ class MicroBatch:
         return self._write({RAW_POSTS: accepted.raw, REJECTED_POSTS: accepted.rejected}), figures
 
     def _score(self) -> tuple[dict[str, Written], dict[str, int]]:
-        from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows
-
         posts: Sequence[Post | None]
         if self._accepted is not None:
             raw, posts = self._accepted.raw, self._accepted.posts
         else:
             raw = self._tools.lake.read_slice(RAW_POSTS, self.batch.slice)
             posts = self._tools.acceptor.unseal_posts(raw)
-        tools, (places, texts) = self._tools, readable_posts(raw, posts)
-        said = tools.scorer.score(texts)
-        self._scores = scores = score_rows(places, said, tools.scorer)
-        entities = entity_rows(places, texts, said, tools.scorer, tools.gazetteer.read(), tools.pseudonyms.name)
+        self._scores, entities = self._scored(raw, posts)
+        scores = self._scores
         self._tallies = entity_tallies(entities)
         counted = dict(scores["emotion"].value_counts().iter_rows())
         figures = {"posts": scores.height, "posts_without_sentiment": scores["sentiment"].null_count()}
         figures |= {f"{emotion}_posts": counted.get(emotion, 0) for emotion in EMOTIONS}
         figures |= {"entities": entities.height, "linked_entities": sum(self._tallies[LINKED_BY].values())}
         return self._write({POST_SCORES: scores, POST_ENTITIES: entities}), figures
+
+    def _scored(self, raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Rows of `post_scores` and `post_entities`, made a part at a time: scores are large before they are rows."""
+        import polars as pl
+
+        from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows
+
+        tools, (places, texts) = self._tools, readable_posts(raw, posts)
+        gazetteer = tools.gazetteer.read()
+        scores, entities = [], []
+        for start in range(0, max(1, len(texts)), SCORED_AT_ONCE):
+            self._check()  # a model may take long, and for nothing if the batch is somebody else's by now
+            part, some = places.slice(start, SCORED_AT_ONCE), texts[start : start + SCORED_AT_ONCE]
+            said = tools.scorer.score(some)
+            scores.append(score_rows(part, said, tools.scorer))
+            entities.append(entity_rows(part, some, said, tools.scorer, gazetteer, tools.pseudonyms.name))
+        return pl.concat(scores), pl.concat(entities)
 
     def _fold(self) -> tuple[dict[str, Written], dict[str, int]]:
         if self.batch.kind == "replay":

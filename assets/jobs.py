@@ -35,14 +35,21 @@ advertising = define_asset_job(
     names.ADVERTISING,
     selection=AssetSelection.assets(AD_CREATIVES.name, BANDIT_POLICY.name),
     description="Creatives written and moderated, the policy taught by what happened.",
+    tags=names.LONGEST_RUN,
 )
 
 integrity = define_asset_job(
-    names.INTEGRITY, selection=_ledger_checks, description="Gaps, duplicates and freshness of everything published."
+    names.INTEGRITY,
+    selection=_ledger_checks,
+    description="Gaps, duplicates and freshness of everything published.",
+    tags=names.LONGEST_RUN,
 )
 
 model_watch = define_asset_job(
-    names.MODEL_WATCH, selection=_model_checks, description="Drift of the labels; calibration of the model in use."
+    names.MODEL_WATCH,
+    selection=_model_checks,
+    description="Drift of the labels; calibration of the model in use.",
+    tags=names.LONGEST_RUN,
 )
 
 
@@ -75,7 +82,7 @@ def destroy_expired_keys(context: OpExecutionContext, wiring: ResourceParam[Wiri
     context.add_output_metadata({"destroyed_keys": wiring.subject_keys.destroy_expired(datetime.now(UTC))})
 
 
-@job(name=names.MAINTENANCE, description="Upkeep of lake, stream and keys.")
+@job(name=names.MAINTENANCE, description="Upkeep of lake, stream and keys.", tags=names.LONGEST_RUN)
 def maintenance() -> None:
     """Three steps, none of which needs another."""
     maintain_lake()
@@ -93,7 +100,7 @@ def prune_history(context: OpExecutionContext, wiring: ResourceParam[Wiring]) ->
     context.add_output_metadata({"deleted_runs": runs, "deleted_broker_rows": rows})
 
 
-@job(name=names.PRUNE, description="Forget runs older than RUN_RETENTION_HOURS.")
+@job(name=names.PRUNE, description="Forget runs older than RUN_RETENTION_HOURS.", tags=names.LONGEST_RUN)
 def prune() -> None:
     """One step."""
     prune_history()

@@ -20,6 +20,9 @@ WIRING = "wiring"
 BATCH_RUN = "batch_run"
 """Resources."""
 
+LONGEST_RUN = {"dagster/max_runtime": "3600"}
+"""Tag of every run but a replay of hours: one that takes longer hangs."""
+
 BATCH_TAG = "alphaads/batch"
 ATTEMPT_TAG = "alphaads/attempt"
 CORRELATION_TAG = "alphaads/correlation_id"

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from alphaads_pipelines.ingest.batches import Batch
 
 _PENDING = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING]
-_LONGEST_BATCH_S = 3600
 
 
 @sensor(
@@ -57,7 +56,7 @@ def posts_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]
 
 def request(batch: Batch) -> RunRequest:
     """The run of an attempt: its config is the batch's number, its partition the hour in which it was planned."""
-    tags = {**names.batch_tags(batch, new_correlation_id()), "dagster/max_runtime": str(_LONGEST_BATCH_S)}
+    tags = {**names.batch_tags(batch, new_correlation_id()), **names.LONGEST_RUN}
     return RunRequest(
         run_key=batch.run_key, run_config=names.batch_config(batch), tags=tags, partition_key=batch.planned_hour
     )

@@ -157,3 +157,9 @@ def test_loading_imports_nothing_heavy_and_touches_no_disk(program: str, tmp_pat
     assert "assets.posts" in imported or "alphaads_pipelines.runtime.worker" in imported
     assert imported.isdisjoint(HEAVY), sorted(imported & set(HEAVY))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_replay_of_hours_may_take_as_long_as_it_takes(repository: RepositoryDefinition) -> None:
+    limits = {job.name: job.tags.get("dagster/max_runtime") for job in repository.get_all_jobs()}
+    assert {name for name, limit in limits.items() if limit is None} == {"micro_batch", "__ASSET_JOB"}
+    assert set(limits.values()) == {None, "3600"}

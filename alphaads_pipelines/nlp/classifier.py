@@ -136,7 +136,7 @@ def _load(files: Files, device: Any) -> tuple[Any, Any]:
     except (OSError, ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         raise MissingArtifact(
             f"model {files.name!r} cannot be loaded ({type(error).__name__}): its files are incomplete, damaged or of "
-            f"a kind that transformers does not know. Fetch it again: `hf download --force-download {files.name}`"
+            f"a kind that transformers does not know; {files.mend}"
         ) from error
     except ImportError as error:
         raise MissingArtifact(f"model {files.name!r} needs one more package: {str(error).strip()[:300]}") from error

@@ -32,6 +32,12 @@ class Files(msgspec.Struct, frozen=True):
     folder: Path
     name: str
     version: str
+    is_from_hub: bool
+
+    @property
+    def mend(self) -> str:
+        """What to do where they are incomplete or damaged."""
+        return f"run `hf download --force-download {self.name}`" if self.is_from_hub else "save the model there again"
 
 
 def locate(name: str, token: str | None) -> Files:
@@ -44,11 +50,11 @@ def locate(name: str, token: str | None) -> Files:
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return Files(folder, folder.resolve().name, digest_of(_deciding(folder)))
+        return Files(folder, folder.resolve().name, digest_of(_deciding(folder)), is_from_hub=False)
     if folder.is_absolute() or name.startswith(("~", ".")):
         raise MissingArtifact(f"there is no folder {name}; save a model there, or give its name on the hub")
     fetched = _fetch(name, _checked(token))
-    return Files(fetched, name, fetched.name)
+    return Files(fetched, name, fetched.name, is_from_hub=True)
 
 
 def digest_of(files: Iterable[Path]) -> str:
@@ -122,6 +128,10 @@ def _refusal(name: str, error: Exception, *, is_known: bool) -> PermanentError:
         return ConfigurationError(
             f"the hub knows no model {name!r}, or it is private: check the name; a private one needs a token with "
             f"access ({token}); a retry does not help"
+        )
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError):
+        return MissingArtifact(
+            f"model {name!r} cannot be kept in the cache of the hub's client (HF_HOME): {error.strerror}"
         )
     answer = f"answered {status}" if status else "does not answer"
     return MissingArtifact(

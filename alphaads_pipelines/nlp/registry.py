@@ -7,6 +7,7 @@ SCORERS: Registry[Scorer] = Registry(
     "scorer tier",
     {
         "lexicon": "alphaads_pipelines.nlp.lexicon:LexiconScorer",
+        "transformers": "alphaads_pipelines.nlp.huggingface:TransformersScorer",
     },
 )
 

@@ -155,7 +155,7 @@ def test_incomplete_or_damaged_files_name_the_model_and_the_mend(
 ) -> None:
     folder = save_classifier(tmp_path / "tiny", LABELS, old_layout=old_layout)
     harm(folder / name)
-    with pytest.raises(MissingArtifact, match=r"'tiny' cannot be loaded.*hf download"):
+    with pytest.raises(MissingArtifact, match=r"'tiny' cannot be loaded.*save the model there again"):
         _open(folder)
 
 

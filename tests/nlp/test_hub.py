@@ -11,9 +11,7 @@ import pytest
 from alphaads_pipelines.errors import AlphaAdsError, ConfigurationError, MissingArtifact
 from alphaads_pipelines.nlp.hub import locate
 from tests.nlp.hub_server import COMMIT, Hub, point_to, serving
-from tests.nlp.packages import NEEDS_TRANSFORMERS
 
-pytestmark = NEEDS_TRANSFORMERS
 NAME, TOKEN = "someone/tiny", "hf_a-secret-token-of-a-user"
 
 
@@ -68,6 +66,7 @@ def test_a_name_is_fetched_once_with_the_token_and_one_copy_of_the_weights(hub: 
     hub.private[NAME] = TOKEN
     found = locate(NAME, TOKEN)
     assert (found.name, found.version) == (NAME, COMMIT)
+    assert found.mend == f"run `hf download --force-download {NAME}`"
     assert sorted(path.name for path in found.folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     assert hub.tokens == {TOKEN}
     assert locate(NAME, f" {TOKEN}\n") == found
@@ -125,6 +124,17 @@ def test_a_hub_that_nobody_reaches_is_worth_a_retry(tmp_path: Path, monkeypatch:
     assert isinstance(error, MissingArtifact)
     assert "does not answer" in str(error)
     assert "a retry may help" in str(error)
+
+
+def test_a_cache_that_cannot_be_written_is_said_to_be_that(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a-file").touch()
+    point_to(hub.url, tmp_path / "a-file" / "cache", monkeypatch)
+    error = _refused()
+    assert isinstance(error, MissingArtifact)
+    assert "HF_HOME" in str(error)
+    assert "Not a directory" in str(error)
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "what is this?", "-", "x" * 200])

@@ -25,8 +25,9 @@ def plan_batches(
     """The ranges of each new batch, at most one range per partition over all of them.
 
     While the backlog is small, one batch takes every free partition: one run costs the same for ten posts as for a
-    thousand. Above `limits.split_posts` the partitions are dealt, largest backlog first, to as many batches as may
-    still start. A batch takes at most `limits.max_posts` records, shared so that no partition starves.
+    thousand. Above `limits.split_posts`, or what fits into one batch, the partitions are dealt, largest backlog first,
+    to as many batches as may still start. A batch takes at most `limits.max_posts` records, shared so that no partition
+    starves.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def plan_batches(
     slots = limits.in_flight - active
     if slots <= 0 or not waiting:
         return []
-    split = sum(waiting.values()) > limits.split_posts
+    split = sum(waiting.values()) > min(limits.split_posts, limits.max_posts)
     groups = _deal(waiting, min(slots, len(waiting)) if split else 1)
     return [
         tuple(

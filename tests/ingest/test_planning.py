@@ -59,7 +59,7 @@ def test_a_plan_takes_each_partition_once_from_its_position_on(
     gives = {partition for partition in free if waiting.get(partition)}
     if gives and active < limits.in_flight:
         assert groups, "whoever may plan and has what to plan does"
-        if sum(waiting[partition] for partition in gives) <= limits.split_posts:
+        if sum(waiting[partition] for partition in gives) <= min(limits.split_posts, limits.max_posts):
             assert len(groups) == 1
         else:
             assert len(groups) == min(limits.in_flight - active, len(gives))
@@ -122,6 +122,12 @@ def test_a_batch_is_no_larger_than_the_pace_of_the_one_before_affords(
     posts: int, seconds: float, affordable: int
 ) -> None:
     assert affordable_posts(_took(posts, seconds), LARGE) == affordable
+
+
+def test_what_does_not_fit_into_one_batch_leaves_no_worker_idle() -> None:
+    slow = replace(LARGE, split_posts=4_000, max_posts=1_500, in_flight=2)
+    groups = plan_batches("t", dict.fromkeys(range(4), 0), dict.fromkeys(range(4), 500), slow)
+    assert [sum(len(each) for each in group) for group in groups] == [1_000, 1_000]
 
 
 def test_without_a_pace_the_limit_alone_counts() -> None:

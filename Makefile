@@ -28,7 +28,7 @@ $(MODELS): requirements-models.lock $(INSTALLED)
 
 install: $(INSTALLED) ## Make .venv with the locked dependencies.
 
-install-models: $(MODELS) ## Add torch, transformers and spaCy: other people's models, and training (5 GB).
+install-models: $(MODELS) ## Add torch, transformers and spaCy: other people's models, and training (6 GB).
 
 demo: install ## Run the main job on synthetic posts, with no server.
 	$(BIN)/alphaads demo

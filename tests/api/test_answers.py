@@ -46,10 +46,10 @@ def _records(wiring: Wiring, topic: str) -> list[dict[str, Any]]:
 def _logs() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """What the service really writes to its log inside the block."""
     written = io.StringIO()
-    with redirect_stderr(written):
-        configure_logging(json=True)
+    configure_logging(json=True)
     try:
-        yield lambda: [orjson.loads(line) for line in written.getvalue().splitlines()]
+        with redirect_stderr(written):
+            yield lambda: [orjson.loads(line) for line in written.getvalue().splitlines()]
     finally:
         configure_logging(level="WARNING")
 

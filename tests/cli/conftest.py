@@ -30,7 +30,7 @@ def command(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         try:
             return CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
         finally:
-            configure_logging(level="WARNING")  # the command's own goes to a stderr that is closed by now
+            configure_logging(level="WARNING")  # as for every other test; the command was more talkative
 
     return run
 

@@ -1,4 +1,4 @@
-"""`alphaads score` with other people's models: the hub, the environment's token, a spaCy pipeline."""
+"""`alphaads score`: lines in and out, and other people's models: the hub, the environment's token, a spaCy pipeline."""
 
 from __future__ import annotations
 
@@ -19,6 +19,28 @@ TEXTS = b'{"id": 1, "text": "I love this phone"}\n{"id": 2, "text": "Me encanta,
 
 def _lines(text: str) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in text.splitlines()]
+
+
+def test_it_reads_standard_input(command: Command) -> None:
+    done = command("score", stdin=b'{"id": 1, "text": "great"}\n')
+    assert done.exit_code == 0, done.output
+    assert orjson.loads(done.stdout)["sentiment"]["label"] == "positive"
+
+
+def test_it_reads_a_file_and_fails_on_a_bad_line(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "texts.jsonl"
+    file.write_text('{"id": 1, "text": "great"}\nnonsense\n{"id": 3, "text": "bad"}\n')
+    done = command("score", file)
+    assert done.exit_code == 1
+    assert [each["id"] for each in _lines(done.stdout)] == [1, 3]
+    assert "line 2: not valid JSON" in done.stderr
+
+
+def test_it_refuses_an_unknown_tier(command: Command) -> None:
+    done = command("score", "--tier", "nosuchtier", stdin=b"")
+    assert done.exit_code == 2
+    assert "nosuchtier" in done.stderr
+    assert "lexicon" in done.stderr
 
 
 @NEEDS_TRANSFORMERS

@@ -1,15 +1,12 @@
-"""The JSON lines of `alphaads score`."""
+"""Posts as JSON lines, and what is said of them."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from alphaads_pipelines.cli.main import app
 from alphaads_pipelines.nlp.jsonlines import score_lines
 from alphaads_pipelines.nlp.lexicon import LexiconScorer
 from alphaads_pipelines.tables import EMOTIONS, SENTIMENTS
@@ -83,25 +80,3 @@ def test_a_bad_line_is_named_and_the_others_go_on(line: bytes, reason: str) -> N
 def test_the_size_of_a_batch_changes_nothing() -> None:
     lines = [json.dumps({"id": n, "text": f"day {n} is {'great' if n % 2 else 'bad'}"}).encode() for n in range(23)]
     assert _lines(*lines, batch=4) == _lines(*lines)
-
-
-def test_the_command_reads_standard_input() -> None:
-    result = CliRunner().invoke(app, ["score"], input='{"id": 1, "text": "great"}\n')
-    assert result.exit_code == 0
-    assert json.loads(result.stdout)["sentiment"]["label"] == "positive"
-
-
-def test_the_command_reads_a_file_and_fails_on_a_bad_line(tmp_path: Path) -> None:
-    file = tmp_path / "texts.jsonl"
-    file.write_text('{"id": 1, "text": "great"}\nnonsense\n{"id": 3, "text": "bad"}\n')
-    result = CliRunner().invoke(app, ["score", str(file)])
-    assert result.exit_code == 1
-    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == [1, 3]
-    assert "line 2: not valid JSON" in result.stderr
-
-
-def test_the_command_refuses_an_unknown_tier() -> None:
-    result = CliRunner().invoke(app, ["score", "--tier", "nosuchtier"], input="")
-    assert result.exit_code == 2
-    assert "nosuchtier" in result.stderr
-    assert "lexicon" in result.stderr

@@ -10,6 +10,7 @@ from alphaads_pipelines.cli import (
     bench,
     demo,
     doctor,
+    evaluate,
     gazetteer,
     ingest,
     parse,
@@ -30,6 +31,7 @@ app = typer.Typer(
 for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench):
     app.command(command.__name__.rpartition(".")[2])(command.run)
 app.add_typer(gazetteer.app, name="gazetteer")
+app.add_typer(evaluate.app, name="evaluate")
 
 
 def main() -> None:

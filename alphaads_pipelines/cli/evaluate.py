@@ -1,0 +1,99 @@
+"""`alphaads evaluate nlp`: how good a scorer is on public data, beside the published figures."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress
+from alphaads_pipelines.cli.options import JsonOutput
+from alphaads_pipelines.nlp.registry import SCORERS, build_scorer
+from alphaads_pipelines.wiring import scorer_options
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.nlp.base import Scorer
+    from alphaads_pipelines.nlp.training.evaluation import Figure
+
+
+class Split(StrEnum):
+    """Which part of the data a model is measured on."""
+
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+app = typer.Typer(help="Measure what the project's models reach on public data.", no_args_is_help=True)
+Data = Annotated[Path, typer.Option("--data", help="Folder of the datasets, laid out as docs/models.md says.")]
+Tier = Annotated[str | None, typer.Option("--tier", "-t", help=f"Which scorer: {', '.join(SCORERS)}.")]
+Part = Annotated[Split, typer.Option("--split", help="validation chooses a model; test is for one that is chosen.")]
+Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the shipped one.")]
+
+_HINT = (
+    "The published figures are of the test data. Validation data choose between models; test figures are for a model "
+    "that is chosen, once: --split test"
+)
+
+
+@app.command()
+def nlp(
+    data: Data,
+    tier: Tier = None,
+    split: Part = Split.VALIDATION,
+    artifact: Artifact = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Score the annotated posts of public datasets, and print each figure beside those that others published.
+
+    "as served" counts a text without an answer as a miss; "told" is the model's answer where it is told that the text
+    is English, which only our own network can be. What is not given is as the settings say (SCORER_TIER ...).
+    """
+    from alphaads_pipelines.nlp.training.evaluation import evaluate
+    from alphaads_pipelines.nlp.training.sources import Sources
+
+    with exit_codes():
+        scorer = _scorer(tier, artifact)
+        with progress() as display:
+            task = display.add_task("measuring", total=None)
+            figures = evaluate(
+                scorer,
+                Sources(data),
+                split.value,
+                lambda done: display.update(task, advance=1, description=f"measured {done}"),
+            )
+        if as_json:
+            model = msgspec.to_builtins(scorer.model)
+            emit({"tier": scorer.tier, "model": model, "split": split, "figures": msgspec.to_builtins(figures)})
+        else:
+            out.print(_table(scorer, figures))
+        if split is Split.VALIDATION:
+            err.print(_HINT, style="dim", soft_wrap=True)
+
+
+def _scorer(tier: str | None, artifact: Path | None) -> Scorer:
+    settings = load_settings(quiet=True)
+    options = scorer_options(settings)
+    if artifact is not None:
+        options = msgspec.structs.replace(options, artifact=artifact)
+    return build_scorer(tier or settings.scorer_tier, options)
+
+
+def _table(scorer: Scorer, figures: list[Figure]) -> Table:
+    title = f"{scorer.tier}: {scorer.model.name} {scorer.model.version}, {figures[0].split} data"
+    table = Table("task", "data", "measure", title=title, title_justify="left", box=None, pad_edge=False)
+    for name in ("cases", "told", "as served"):
+        table.add_column(name, justify="right")
+    table.add_column("published")
+    for each in figures:
+        published = ", ".join(f"{system} {_percent(value)}" for system, value in each.published.items())
+        values = (f"{each.cases:,}", _percent(each.told), _percent(each.served))
+        table.add_row(each.task, each.data, each.measure, *values, published)
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"

@@ -20,7 +20,7 @@ MENTION = "👤"
 
 _INVISIBLE = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff\U0001f3fb-\U0001f3ff"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 )
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _EDIT = re.compile(
@@ -87,8 +87,12 @@ def _replacements(match: re.Match[str]) -> list[tuple[str, int, int]]:
     if kind == "hashtag":
         return _hashtag(old, start)
     if kind == "entity":
-        return [(_SURROGATES.sub(" ", html.unescape(old)), start, end)]
+        return [(_entity(old), start, end)]
     return [(_REPLACED[kind or ""](old), start, end)]
+
+
+def _entity(old: str) -> str:
+    return PICTURES.sub(r" \g<0> ", _SURROGATES.sub(" ", html.unescape(old)))
 
 
 def _repeat(old: str) -> str:
@@ -109,4 +113,6 @@ _REPLACED = {
 def _hashtag(old: str, start: int) -> list[tuple[str, int, int]]:
     """`#GoodMorning` becomes `# Good Morning`; each word keeps its own place."""
     parts = [(0, 1), *(part.span() for part in _HASHTAG_PARTS.finditer(old, 1))]
-    return [(f" {old[at:until]} ", start + at, start + until) for at, until in parts]
+    words = [(f" {old[at:until]} ", start + at, start + until) for at, until in parts]
+    # Nothing, at the end: underscores there are of no part, and what follows must still find its place.
+    return [*words, ("", start + len(old), start + len(old))]

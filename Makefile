@@ -8,7 +8,7 @@ MODELS := $(VENV)/.installed-models
 SERVERS ?= kafka postgres redis
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --no-strip-extras \
 	--python-version 3.11 --custom-compile-command "make lock"
-BENCH ?= latency ingest lake load
+BENCH ?= latency ingest lake load nlp
 
 .PHONY: help install install-models demo test check up lint format services bench sweep lock clean
 
@@ -54,7 +54,7 @@ up: install ## Run everything live until Ctrl-C.
 services: install ## Start Kafka, PostgreSQL and Redis on loopback until Ctrl-C.
 	$(BIN)/python -m deploy.servers up $(SERVERS)
 
-bench: install ## Run the benchmarks; each prints one JSON object.
+bench: install-models ## Run the benchmarks; each prints one JSON object.
 	@for name in $(BENCH); do $(BIN)/alphaads bench $$name || exit 1; done
 
 sweep: install ## The long sweeps: 25 seeded kills under load, the full-size benchmarks.

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 from structlog.typing import EventDict, WrappedLogger
 
 PRIVATE_KEYS = frozenset(
@@ -41,6 +41,7 @@ BATCH_SECONDS = Histogram(
     registry=REGISTRY,
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300, 600),
 )
+MODEL_SECONDS = Summary("alphaads_model_seconds", "Time inside our own network, by call", registry=REGISTRY)
 BACKLOG_POSTS = Gauge("alphaads_backlog_posts", "Records in the stream that are not published", registry=REGISTRY)
 DATA_AGE_SECONDS = Gauge("alphaads_data_age_seconds", "Age of the published data", registry=REGISTRY)
 OFFSETS_LOST = Gauge("alphaads_offsets_lost", "Offsets lost to retention, given up by command", registry=REGISTRY)

@@ -77,12 +77,18 @@ def live(wiring: Wiring) -> Iterator[Supervisor]:
             watcher.join()
 
 
-def stage_seconds(settings: Settings) -> dict[str, float]:
-    """Seconds that the workers spent in each stage so far, from the metrics server."""
+MODEL = "model"
+"""What `worker_seconds` calls the time inside our own network; it is part of the stage that scores."""
+
+
+def worker_seconds(settings: Settings) -> dict[str, float]:
+    """Seconds that the workers spent so far in each stage and inside the model, from the metrics server."""
     text = httpx.get(f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=5.0).text
     seconds: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == "alphaads_batch_seconds_sum":
                 seconds[sample.labels["stage"]] = sample.value
+            elif sample.name == "alphaads_model_seconds_sum":
+                seconds[MODEL] = sample.value
     return seconds

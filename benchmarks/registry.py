@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, str] = {
     "lake": "benchmarks.lake",
     "latency": "benchmarks.latency",
     "load": "benchmarks.load",
+    "nlp": "benchmarks.nlp",
 }
 FULL: dict[str, dict[str, float]] = {
     "ingest": {"posts": 1_000_000, "authors": 100_000},

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import signature
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings
 from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.settings import Settings
 
-Kafka = Annotated[bool, typer.Option("--servers", help="Use the outside servers that the settings name.")]
+Servers = Annotated[bool, typer.Option("--servers", help="Use the outside servers that the settings name.")]
 Size = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A size of the benchmark; may be given again.")
 ]
+Tier = Annotated[str | None, typer.Option("--tier", "-t", help="Which scorer; default: as the settings say.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the public datasets (docs/models.md).")]
+Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the one that serves.")]
 _SERVER_SETTINGS = ("kafka_bootstrap_servers", "database_url", "redis_url")
 
 
@@ -28,11 +34,23 @@ def _sizes(given: list[str]) -> dict[str, float]:
     return sizes
 
 
+def _options(benchmark: Callable[..., Any], settings: Settings, **given: Any) -> dict[str, Any]:
+    """What is given, and the tier of the settings for a benchmark that runs with any."""
+    taken = signature(benchmark).parameters
+    options = {name: value for name, value in given.items() if value is not None}
+    if unfit := [f"--{name}" for name in options if name not in taken]:
+        raise InvalidRequest(f"this benchmark takes no {', '.join(unfit)}")
+    return {"tier": settings.scorer_tier, **options} if "tier" in taken else options
+
+
 def run(
-    name: Annotated[str, typer.Argument(help="ingest, lake, latency or load.")],
-    servers: Kafka = False,
+    name: Annotated[str, typer.Argument(help="ingest, lake, latency, load or nlp.")],
+    servers: Servers = False,
     sizes: Size = None,
     full: Annotated[bool, typer.Option("--full", help="The sizes that the documentation reports.")] = False,
+    tier: Tier = None,
+    data: Data = None,
+    artifact: Artifact = None,
 ) -> None:
     """Run one benchmark in a home of its own and print one JSON object, with its ratio to a named peer or limit."""
     from benchmarks.registry import FULL, load
@@ -40,6 +58,7 @@ def run(
     with exit_codes():
         settings, benchmark = load_settings(quiet=True), load(name)
         arguments: dict[str, Any] = {**(FULL.get(name, {}) if full else {}), **_sizes(sizes or [])}
+        arguments |= _options(benchmark, settings, tier=tier, data=data, artifact=artifact)
         if servers:
             arguments |= {each: value for each in _SERVER_SETTINGS if (value := getattr(settings, each))}
         try:

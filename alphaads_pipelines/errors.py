@@ -14,6 +14,7 @@
     │   ├── AccessDenied          the caller may not do this
     │   │   └── Unauthenticated   ... because nobody knows who the caller is
     │   ├── InvalidRequest        the caller's input is wrong
+    │   ├── QualityRefused        a new model is worse than the one that serves
     │   └── MissingArtifact       a model file or optional package is absent or damaged
     └── TransientError            a retry may help
         ├── StreamUnavailable     the broker does not answer
@@ -152,6 +153,12 @@ class MissingArtifact(PermanentError):
     """A model file or an optional package is absent or damaged; the message names the command that mends it."""
 
     code = "missing_artifact"
+
+
+class QualityRefused(PermanentError):
+    """A model is worse than the one that serves; the message holds the numbers, and the old one serves on."""
+
+    code = "quality_refused"
 
 
 class StreamUnavailable(TransientError):

@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     scorer_tier: str = Field("lexicon", description="which Scorer scores the posts")
     scorer_device: str = Field("auto", description="where the transformers tier runs: auto, cpu, cuda, cuda:1, mps")
     scorer_threads: int = Field(0, ge=0, description="processor threads of a model; 0: all this process may use")
-    nlp_artifact: Path | None = Field(None, description="folder of our own model; default: the one that is shipped")
+    nlp_artifact: Path | None = Field(None, description="folder of our own model; default: the promoted or shipped one")
+    nlp_data: Path | None = Field(None, description="folder of the public data that our own model is trained on")
     sentiment_model: str = Field(
         "cardiffnlp/twitter-roberta-base-sentiment-latest", description="Hugging Face name or folder"
     )
@@ -144,6 +145,16 @@ class Settings(BaseSettings):
         return self.alphaads_home / "stream"
 
     @property
+    def models_path(self) -> Path:
+        """Folder of the models that this installation trained."""
+        return self.alphaads_home / "models" / "posts"
+
+    @property
+    def training_path(self) -> Path:
+        """Where trainings that are not finished keep what they did so far."""
+        return self.alphaads_home / "training" / "posts"
+
+    @property
     def dagster_home(self) -> Path:
         """DAGSTER_HOME of this installation."""
         return self.alphaads_home / "dagster"
@@ -195,6 +206,11 @@ class Settings(BaseSettings):
     def export(self) -> None:
         """Put what Dagster reads into this process's environment."""
         os.environ.update(self.dagster_environment)
+
+    def share_cores(self) -> None:
+        """Let OpenMP's threads sleep where they would spin: on shared cores those of torch slow each other down
+        many times over. Read by OpenMP once, when torch is imported."""
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _as_text(value: object) -> str | None:

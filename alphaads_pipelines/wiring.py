@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alphaads_pipelines.settings import Settings
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
     from alphaads_pipelines.ingest.ledger import Ledger
     from alphaads_pipelines.nlp.base import Options, Scorer
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
+    from alphaads_pipelines.nlp.trained_models import TrainedModels
+    from alphaads_pipelines.nlp.training.recipe import Recipe
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
     from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.streams.base import Stream
+
+_OF_OUR_MODEL = frozenset({"neural", "cascade"})
+"""Tiers whose answers come from `Options.artifact`."""
 
 
 class Wiring:
@@ -149,10 +155,32 @@ class Wiring:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """The scorer of the configured tier."""
-        from alphaads_pipelines.nlp.registry import build_scorer
+        """The scorer of the configured tier; a tier of our own model follows what is promoted."""
+        import msgspec
 
-        return build_scorer(self.settings.scorer_tier, scorer_options(self.settings))
+        from alphaads_pipelines.nlp.registry import build_scorer
+        from alphaads_pipelines.nlp.serving import ServingScorer
+
+        tier, options = self.settings.scorer_tier, scorer_options(self.settings)
+        if tier not in _OF_OUR_MODEL or self.settings.nlp_artifact is not None:
+            return build_scorer(tier, options)
+
+        def build(artifact: Path) -> Scorer:
+            return build_scorer(tier, msgspec.structs.replace(options, artifact=artifact))
+
+        return ServingScorer(build, self.trained_models.serving)
+
+    @cached_property
+    def trained_models(self) -> TrainedModels:
+        """What this installation trained, and which model serves."""
+        return trained_models(self.settings)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How the asset `nlp_model` is trained."""
+        from alphaads_pipelines.nlp.training.recipe import Recipe
+
+        return Recipe(threads=self.settings.scorer_threads)
 
     @cached_property
     def gazetteer(self) -> CurrentGazetteer:
@@ -169,6 +197,18 @@ class Wiring:
             self.engine.dispose()
 
 
+def trained_models(settings: Settings) -> TrainedModels:
+    """What this installation trained, and which of its models serves."""
+    from alphaads_pipelines.nlp.trained_models import TrainedModels
+
+    return TrainedModels(settings.models_path)
+
+
+def serving_model(settings: Settings) -> Path:
+    """Folder of our own model that serves now."""
+    return settings.nlp_artifact or trained_models(settings).serving()
+
+
 def scorer_options(settings: Settings) -> Options:
     """What the settings say to whichever scorer is built."""
     from alphaads_pipelines.nlp.base import Options
@@ -180,7 +220,7 @@ def scorer_options(settings: Settings) -> Options:
         device=settings.scorer_device,
         token=token.get_secret_value() if token else None,
         entity_model=settings.entity_model,
-        artifact=settings.nlp_artifact,
+        artifact=serving_model(settings),
         threads=settings.scorer_threads,
     )
 

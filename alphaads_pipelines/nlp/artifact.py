@@ -14,7 +14,10 @@ SHIPPED = Path(__file__).parent / "artifacts" / "posts"
 """The model that comes with the package."""
 
 MODEL, TOKENIZER, MANIFEST, CARD = "model.onnx", "tokenizer.json", "model.json", "MODEL_CARD.md"
-_MEND = "run `alphaads train nlp` to make it again, or reinstall the package to get the shipped one"
+_MEND = (
+    "run `alphaads train nlp` to make it again, `alphaads train rollback` for the one before it, or reinstall the "
+    "package to get the shipped one"
+)
 
 
 class Calibration(msgspec.Struct, frozen=True):

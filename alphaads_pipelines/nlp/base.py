@@ -104,6 +104,10 @@ class Scorer(ABC):
     def score(self, texts: Sequence[str]) -> list[Score]:
         """One score per text, in order. Any string is accepted: empty, huge, emoji, control characters."""
 
+    def current(self) -> Scorer:
+        """The scorer for one batch, whose model stays the same; a scorer whose model may be replaced overrides it."""
+        return self
+
     def reliability(self) -> Mapping[str, Reliability]:
         """Task -> how well the model's confidence fits its accuracy on validation data; empty where nobody says."""
         return {}

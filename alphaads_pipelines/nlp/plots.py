@@ -92,6 +92,24 @@ def reliability_plot_png(tasks: Mapping[str, Reliability]) -> bytes:
     return _png(figure)
 
 
+def loss_plot_png(losses: Sequence[tuple[int, float]]) -> bytes:
+    """The loss of a training by its step.
+
+    Parameters
+    ----------
+    losses: (step, mean loss of late), in order.
+    """
+    figure = _figure(6.0, 2.8)
+    axes = figure.add_subplot()
+    axes.plot([step for step, _ in losses], [loss for _, loss in losses], color=_LINE, linewidth=1.3)
+    axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
+    title = f"Loss: {losses[0][1]:.2f} → {losses[-1][1]:.2f} after {losses[-1][0]:,} steps" if losses else "no step yet"
+    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    axes.yaxis.label.set_fontsize(8)
+    _plain(axes)
+    return _png(figure)
+
+
 def _draw_drift(axes: Axes, task: str, judged: Sequence[Judgement], first: datetime) -> None:
     hours = [_hours_after(first, each.hour) for each in judged if each.hour is not None]
     thresholds = [each.threshold for each in judged]

@@ -111,14 +111,14 @@ class MicroBatch:
         from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows
 
         tools, (places, texts) = self._tools, readable_posts(raw, posts)
-        gazetteer = tools.gazetteer.read()
+        scorer, gazetteer = tools.scorer.current(), tools.gazetteer.read()
         scores, entities = [], []
         for start in range(0, max(1, len(texts)), SCORED_AT_ONCE):
             self._check()  # a model may take long, and for nothing if the batch is somebody else's by now
             part, some = places.slice(start, SCORED_AT_ONCE), texts[start : start + SCORED_AT_ONCE]
-            said = tools.scorer.score(some)
-            scores.append(score_rows(part, said, tools.scorer))
-            entities.append(entity_rows(part, some, said, tools.scorer, gazetteer, tools.pseudonyms.name))
+            said = scorer.score(some)
+            scores.append(score_rows(part, said, scorer))
+            entities.append(entity_rows(part, some, said, scorer, gazetteer, tools.pseudonyms.name))
         return pl.concat(scores), pl.concat(entities)
 
     def _fold(self) -> tuple[dict[str, Written], dict[str, int]]:

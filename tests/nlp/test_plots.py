@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alphaads_pipelines.nlp.drift import Drift, Judgement, ModelChange
-from alphaads_pipelines.nlp.plots import drift_plot_png, emotion_plot_png, reliability_plot_png
+from alphaads_pipelines.nlp.plots import drift_plot_png, emotion_plot_png, loss_plot_png, reliability_plot_png
 from alphaads_pipelines.nlp.reliability import Bin, Reliability
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -75,3 +75,10 @@ def test_another_reliability_gives_another_picture() -> None:
 
 def test_a_card_without_cases_can_be_drawn() -> None:
     assert _size(reliability_plot_png({"intent": Reliability((), 0.0, 0)}))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 5_000])
+def test_the_loss_plot_is_a_png_of_a_readable_size(steps: int) -> None:
+    width, height = _size(loss_plot_png([(step + 1, 4.0 / (step + 1)) for step in range(steps)]))
+    assert 400 <= width <= 1_000
+    assert 200 <= height <= 600

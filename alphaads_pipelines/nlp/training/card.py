@@ -20,7 +20,7 @@ DATA = (
 
 _TEXT = """# Model card: {name} {version}
 
-One encoder of {layers} layers reads a post once; a linear layer with a pooling query of its own for each task, and a
+One encoder of {layers} reads a post once; a linear layer with a pooling query of its own for each task, and a
 tagger over the word pieces, say the rest. 8-bit integers, ONNX, for processors.
 
 **For**: sentiment, emotion, intent, offensiveness, irony and entities of public English posts, in aggregate and to fold
@@ -67,10 +67,11 @@ def model_card(manifest: Manifest, figures: Sequence[Figure]) -> str:
     from alphaads_pipelines.nlp.pieces import WINDOW
 
     layers = str(manifest.recipe["layers"]).count(",") + 1
+    counted = f"{layers} layers" if layers > 1 else "1 layer"
     return _TEXT.format(
         name=manifest.name,
         version=manifest.version,
-        layers=layers,
+        layers=counted,
         recipe=", ".join(f"{name} {value}" for name, value in manifest.recipe.items()),
         data="\n".join(f"| {' | '.join(row)} |" for row in DATA),
         figures="\n".join(_row(each) for each in figures),

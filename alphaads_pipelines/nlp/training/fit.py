@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from alphaads_pipelines.errors import MissingArtifact
 from alphaads_pipelines.nlp.heads import HEADS
 from alphaads_pipelines.nlp.training.batches import Batch, Sample, as_tensors, batches_of, columns_of
 
@@ -51,7 +53,7 @@ def fit(
 
     Raises
     ------
-    RuntimeError: the checkpoint is of a network of another shape.
+    MissingArtifact: the checkpoint is damaged, or of another network.
     """
     import torch
 
@@ -167,9 +169,13 @@ def _resume(network: Any, optimisers: Sequence[Any], path: Path) -> int:
 
     if not path.is_file():
         return 0
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-        optimiser.load_state_dict(saved)
+    try:
+        state = torch.load(path, weights_only=True)
+        network.load_state_dict(state["network"])
+        for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+    except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
+        what = f"cannot be gone on from ({type(error).__name__})"
+        raise MissingArtifact(f"the checkpoint {path} {what}; delete it to begin anew") from None
     torch.set_rng_state(state["chance"])
     return int(state["step"])

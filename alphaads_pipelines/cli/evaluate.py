@@ -12,12 +12,15 @@ from rich.table import Table
 
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress
 from alphaads_pipelines.cli.options import JsonOutput
+from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.nlp.registry import SCORERS, build_scorer
+from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import scorer_options
 
 if TYPE_CHECKING:
     from alphaads_pipelines.nlp.base import Scorer
     from alphaads_pipelines.nlp.training.evaluation import Figure
+    from alphaads_pipelines.nlp.training.sources import Sources
 
 
 class Split(StrEnum):
@@ -28,7 +31,9 @@ class Split(StrEnum):
 
 
 app = typer.Typer(help="Measure what the project's models reach on public data.", no_args_is_help=True)
-Data = Annotated[Path, typer.Option("--data", help="Folder of the datasets, laid out as docs/models.md says.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the datasets, as docs/models.md says; default: NLP_DATA.")
+]
 Tier = Annotated[str | None, typer.Option("--tier", "-t", help=f"Which scorer: {', '.join(SCORERS)}.")]
 Part = Annotated[Split, typer.Option("--split", help="validation chooses a model; test is for one that is chosen.")]
 Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the shipped one.")]
@@ -41,7 +46,7 @@ _HINT = (
 
 @app.command()
 def nlp(
-    data: Data,
+    data: Data = None,
     tier: Tier = None,
     split: Part = Split.VALIDATION,
     artifact: Artifact = None,
@@ -53,15 +58,15 @@ def nlp(
     is English, which only our own network can be. What is not given is as the settings say (SCORER_TIER ...).
     """
     from alphaads_pipelines.nlp.training.evaluation import evaluate
-    from alphaads_pipelines.nlp.training.sources import Sources
 
     with exit_codes():
-        scorer = _scorer(tier, artifact)
+        settings = load_settings(quiet=True)
+        sources, scorer = _sources(data, settings), _scorer(tier, artifact, settings)
         with progress() as display:
             task = display.add_task("measuring", total=None)
             figures = evaluate(
                 scorer,
-                Sources(data),
+                sources,
                 split.value,
                 lambda done: display.update(task, advance=1, description=f"measured {done}"),
             )
@@ -74,8 +79,16 @@ def nlp(
             err.print(_HINT, style="dim", soft_wrap=True)
 
 
-def _scorer(tier: str | None, artifact: Path | None) -> Scorer:
-    settings = load_settings(quiet=True)
+def _sources(data: Path | None, settings: Settings) -> Sources:
+    from alphaads_pipelines.nlp.training.sources import Sources
+
+    folder = data or settings.nlp_data
+    if folder is None:
+        raise InvalidRequest("--data or NLP_DATA: name the folder of the datasets; docs/models.md says what is in it")
+    return Sources(folder)
+
+
+def _scorer(tier: str | None, artifact: Path | None, settings: Settings) -> Scorer:
     options = scorer_options(settings)
     if artifact is not None:
         options = msgspec.structs.replace(options, artifact=artifact)

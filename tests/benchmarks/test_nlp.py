@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alphaads_pipelines.errors import InvalidRequest, MissingArtifact
+from alphaads_pipelines.nlp.training import recipe
 from benchmarks import minilm, tweets
 from benchmarks.minilm import MiniLm
 from benchmarks.tweets import REAL, SYNTHETIC, distinct_texts
@@ -54,8 +55,8 @@ def test_a_folder_without_tweets_is_said_to_be_one(tmp_path: Path) -> None:
 def test_without_the_training_packages_it_names_what_installs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(minilm, "_NEEDS", ("a_package_of_dreams",))
-    with pytest.raises(MissingArtifact, match="a_package_of_dreams; run `make install-models`"):
+    monkeypatch.setattr(recipe, "_PACKAGES", ("a_package_of_dreams",))
+    with pytest.raises(MissingArtifact, match="make install-models"):
         MiniLm(tmp_path)
 
 

@@ -8,10 +8,17 @@ from typing import Any
 import orjson
 import pytest
 
+from alphaads_pipelines.nlp.registry import SCORERS
 from tests.cli.conftest import Command
+from tests.conftest import ROOT
+from tests.nlp.packages import NEEDS_TRAINING
+from tests.nlp.tiny_artifact import save_artifact
 from tests.nlp.tiny_data import save_data
 
 LEXICON = ("evaluate", "nlp", "--tier", "lexicon", "--data")
+
+
+WITH_NEURAL = pytest.mark.skipif("neural" not in SCORERS, reason="the registry has no neural tier yet")
 
 
 @pytest.fixture
@@ -78,9 +85,46 @@ def test_a_missing_file_is_named_in_one_line(command: Command, data: Path, name:
     assert "docs/models.md" in line
 
 
+def test_the_settings_may_say_where_the_data_lie(command: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLP_DATA", str(data))
+    assert command("evaluate", "nlp", "--tier", "lexicon").exit_code == 0
+
+
 def test_what_cannot_be_meant_is_wrong_use(command: Command, data: Path) -> None:
     assert command(*LEXICON, data, "--split", "train").exit_code == 2
-    assert command("evaluate", "nlp", "--tier", "lexicon").exit_code == 2
+    without = command("evaluate", "nlp", "--tier", "lexicon")
+    assert (without.exit_code, without.stdout) == (2, "")
+    assert "--data or NLP_DATA" in without.stderr
     unknown = command("evaluate", "nlp", "--data", data, "--tier", "psychic")
     assert unknown.exit_code == 2
     assert "unknown scorer tier 'psychic'" in unknown.stderr
+
+
+@WITH_NEURAL
+@NEEDS_TRAINING
+def test_our_own_model_is_measured_as_told_and_as_served(
+    command: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCORER_THREADS", "1")
+    artifact = save_artifact(tmp_path / "tiny")
+    done = command("evaluate", "nlp", "--tier", "neural", "--artifact", artifact, "--data", data, "--json")
+    assert done.exit_code == 0, done.output
+    assert orjson.loads(done.stdout)["model"] == {"name": "tiny", "version": "1"}
+    found = _figures(done.stdout)
+    assert all(each["told"] is not None for each in found.values())
+    assert {task for (task, _), each in found.items() if each["served"] is None} == {"irony"}
+
+
+@WITH_NEURAL
+def test_a_model_that_is_not_there_names_what_mends_it(command: Command, data: Path, tmp_path: Path) -> None:
+    done = command("evaluate", "nlp", "--tier", "neural", "--artifact", tmp_path / "nowhere", "--data", data)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "alphaads train nlp" in done.stderr
+
+
+def test_the_documentation_says_where_each_dataset_lies(data: Path) -> None:
+    documented = (ROOT / "docs" / "models.md").read_text()
+    assert "alphaads evaluate nlp --data" in documented
+    for path in data.iterdir():
+        assert f"`{path.name}/`" in documented
+    assert all(f"`{tier}`" in documented for tier in SCORERS)

@@ -7,7 +7,7 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from alphaads_pipelines.wiring import Wiring
-from assets import advertising, jobs, models, names, posts, profiles, publishing
+from assets import advertising, jobs, models, names, posts, profiles, publishing, training
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 from sensors.posts import failed_batches_sensor, posts_sensor
@@ -33,9 +33,19 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             publishing.published,
             advertising.ad_creatives,
             advertising.bandit_policy,
+            training.nlp_model,
+            training.served_nlp_model,
         ],
         asset_checks=[publishing.ledger_checks, models.drift, models.calibration],
-        jobs=[jobs.micro_batch, jobs.advertising, jobs.integrity, jobs.model_watch, jobs.maintenance, jobs.prune],
+        jobs=[
+            jobs.micro_batch,
+            jobs.advertising,
+            jobs.integrity,
+            jobs.model_watch,
+            jobs.training,
+            jobs.maintenance,
+            jobs.prune,
+        ],
         sensors=[posts_sensor, failed_batches_sensor, first_creatives_sensor],
         schedules=schedules,
         resources=resources,

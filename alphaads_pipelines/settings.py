@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     scorer_device: str = Field("auto", description="where the transformers tier runs: auto, cpu, cuda, cuda:1, mps")
     scorer_threads: int = Field(0, ge=0, description="processor threads of a model; 0: all this process may use")
     nlp_artifact: Path | None = Field(None, description="folder of our own model; default: the promoted or shipped one")
-    nlp_data: Path | None = Field(None, description="folder of the public data that our own model is trained on")
+    nlp_data: Path | None = Field(None, description="folder of the public data that train and measure our own model")
     sentiment_model: str = Field(
         "cardiffnlp/twitter-roberta-base-sentiment-latest", description="Hugging Face name or folder"
     )

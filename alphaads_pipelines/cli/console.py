@@ -14,7 +14,15 @@ import orjson
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from alphaads_pipelines.errors import AlphaAdsError, ConfigurationError, InvalidRequest
 from alphaads_pipelines.settings import Settings
@@ -52,14 +60,20 @@ def emit(value: Any) -> None:
 
 
 @contextmanager
-def progress(*, disable: bool = False) -> Iterator[Progress]:
-    """A progress display on stderr; nothing is drawn when stderr is no terminal or when disabled."""
+def progress(*more: ProgressColumn, disable: bool = False) -> Iterator[Progress]:
+    """A progress display on stderr; nothing is drawn when stderr is no terminal or when disabled.
+
+    Parameters
+    ----------
+    more: what is shown behind the usual columns.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        *more,
     )
     with Progress(*columns, console=err, disable=disable or not err.is_terminal) as display:
         yield display

@@ -11,8 +11,7 @@ import typer
 from rich.table import Table
 
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress
-from alphaads_pipelines.cli.options import JsonOutput
-from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.cli.options import DataFolder, JsonOutput, data_folder
 from alphaads_pipelines.nlp.registry import SCORERS, build_scorer
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import scorer_options
@@ -20,7 +19,6 @@ from alphaads_pipelines.wiring import scorer_options
 if TYPE_CHECKING:
     from alphaads_pipelines.nlp.base import Scorer
     from alphaads_pipelines.nlp.training.evaluation import Figure
-    from alphaads_pipelines.nlp.training.sources import Sources
 
 
 class Split(StrEnum):
@@ -31,9 +29,6 @@ class Split(StrEnum):
 
 
 app = typer.Typer(help="Measure what the project's models reach on public data.", no_args_is_help=True)
-Data = Annotated[
-    Path | None, typer.Option("--data", help="Folder of the datasets, as docs/models.md says; default: NLP_DATA.")
-]
 Tier = Annotated[str | None, typer.Option("--tier", "-t", help=f"Which scorer: {', '.join(SCORERS)}.")]
 Part = Annotated[Split, typer.Option("--split", help="validation chooses a model; test is for one that is chosen.")]
 Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the shipped one.")]
@@ -46,7 +41,7 @@ _HINT = (
 
 @app.command()
 def nlp(
-    data: Data = None,
+    data: DataFolder = None,
     tier: Tier = None,
     split: Part = Split.VALIDATION,
     artifact: Artifact = None,
@@ -58,10 +53,11 @@ def nlp(
     is English, which only our own network can be. What is not given is as the settings say (SCORER_TIER ...).
     """
     from alphaads_pipelines.nlp.training.evaluation import evaluate
+    from alphaads_pipelines.nlp.training.sources import Sources
 
     with exit_codes():
         settings = load_settings(quiet=True)
-        sources, scorer = _sources(data, settings), _scorer(tier, artifact, settings)
+        sources, scorer = Sources(data_folder(data, settings)), _scorer(tier, artifact, settings)
         with progress() as display:
             task = display.add_task("measuring", total=None)
             figures = evaluate(
@@ -74,18 +70,10 @@ def nlp(
             model = msgspec.to_builtins(scorer.model)
             emit({"tier": scorer.tier, "model": model, "split": split, "figures": msgspec.to_builtins(figures)})
         else:
-            out.print(_table(scorer, figures))
+            title = f"{scorer.tier}: {scorer.model.name} {scorer.model.version}, {split} data"
+            out.print(figures_table(title, figures))
         if split is Split.VALIDATION:
             err.print(_HINT, style="dim", soft_wrap=True)
-
-
-def _sources(data: Path | None, settings: Settings) -> Sources:
-    from alphaads_pipelines.nlp.training.sources import Sources
-
-    folder = data or settings.nlp_data
-    if folder is None:
-        raise InvalidRequest("--data or NLP_DATA: name the folder of the datasets; docs/models.md says what is in it")
-    return Sources(folder)
 
 
 def _scorer(tier: str | None, artifact: Path | None, settings: Settings) -> Scorer:
@@ -95,8 +83,8 @@ def _scorer(tier: str | None, artifact: Path | None, settings: Settings) -> Scor
     return build_scorer(tier or settings.scorer_tier, options)
 
 
-def _table(scorer: Scorer, figures: list[Figure]) -> Table:
-    title = f"{scorer.tier}: {scorer.model.name} {scorer.model.version}, {figures[0].split} data"
+def figures_table(title: str, figures: list[Figure]) -> Table:
+    """Figures beside the published ones."""
     table = Table("task", "data", "measure", title=title, title_justify="left", box=None, pad_edge=False)
     for name in ("cases", "told", "as served"):
         table.add_column(name, justify="right")

@@ -17,6 +17,7 @@ from alphaads_pipelines.cli import (
     replay,
     score,
     token,
+    train,
     up,
 )
 
@@ -32,6 +33,7 @@ for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batche
     app.command(command.__name__.rpartition(".")[2])(command.run)
 app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(train.app, name="train")
 
 
 def main() -> None:

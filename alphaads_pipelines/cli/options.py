@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from alphaads_pipelines.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.settings import Settings
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines on stderr.")]
 PlatformName = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads these are: x, generic.")]
 InputFile = Annotated[Path, typer.Argument(help="JSON lines or a JSON array; gzip accepted.")]
+DataFolder = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the datasets, as docs/models.md says; default: NLP_DATA.")
+]
+
+
+def data_folder(given: Path | None, settings: Settings) -> Path:
+    """Where the public datasets lie. Raises InvalidRequest."""
+    folder = given or settings.nlp_data
+    if folder is None:
+        raise InvalidRequest("--data or NLP_DATA: name the folder of the datasets; docs/models.md says what is in it")
+    if not folder.is_dir():
+        raise InvalidRequest(f"{folder} is no folder; docs/models.md says where each dataset comes from")
+    return folder

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 COMMANDS = (
     *("demo", "up", "doctor", "ingest", "parse", "score"),
-    *("evaluate", "backfill", "replay", "batches", "gazetteer", "bench", "token"),
+    *("train", "evaluate", "backfill", "replay", "batches", "gazetteer", "bench", "token"),
 )
 WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token")
 

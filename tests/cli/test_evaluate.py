@@ -18,9 +18,6 @@ from tests.nlp.tiny_data import save_data
 LEXICON = ("evaluate", "nlp", "--tier", "lexicon", "--data")
 
 
-WITH_NEURAL = pytest.mark.skipif("neural" not in SCORERS, reason="the registry has no neural tier yet")
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return save_data(tmp_path / "data")
@@ -100,7 +97,6 @@ def test_what_cannot_be_meant_is_wrong_use(command: Command, data: Path) -> None
     assert "unknown scorer tier 'psychic'" in unknown.stderr
 
 
-@WITH_NEURAL
 @NEEDS_TRAINING
 def test_our_own_model_is_measured_as_told_and_as_served(
     command: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -115,7 +111,6 @@ def test_our_own_model_is_measured_as_told_and_as_served(
     assert {task for (task, _), each in found.items() if each["served"] is None} == {"irony"}
 
 
-@WITH_NEURAL
 def test_a_model_that_is_not_there_names_what_mends_it(command: Command, data: Path, tmp_path: Path) -> None:
     done = command("evaluate", "nlp", "--tier", "neural", "--artifact", tmp_path / "nowhere", "--data", data)
     assert (done.exit_code, done.stdout) == (1, "")

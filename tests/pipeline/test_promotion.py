@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from alphaads_pipelines.cli.score import _scorer as scorer_of_the_command
 from alphaads_pipelines.cli.train import promote as promote_by_command
 from alphaads_pipelines.nlp.artifact import MODEL, Calibration, Manifest, open_artifact, write_manifest
-from alphaads_pipelines.nlp.registry import SCORERS
 from alphaads_pipelines.nlp.reliability import Reliability
 from alphaads_pipelines.nlp.serving import ServingScorer
 from alphaads_pipelines.nlp.trained_models import TrainedModels
@@ -33,8 +32,7 @@ FLAT = 50.0
 
 
 @pytest.fixture
-def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setitem(SCORERS._entries, "neural", "alphaads_pipelines.nlp.neural:NeuralScorer")
+def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"scorer_tier": "neural", "scorer_threads": 1})
 
 

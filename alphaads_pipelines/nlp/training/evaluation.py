@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from alphaads_pipelines.nlp.base import Entity, Score, Scorer
-from alphaads_pipelines.nlp.heads import HEADS
+from alphaads_pipelines.nlp.heads import HEADS, IRONY
 from alphaads_pipelines.nlp.neural import NeuralScorer
 from alphaads_pipelines.nlp.training import metrics
 from alphaads_pipelines.nlp.training.sources import Example, Sources
@@ -46,6 +46,8 @@ class _Task(msgspec.Struct, frozen=True):
     read: Callable[[Sources, str], list[Example]]
     splits: dict[str, str]
     published: dict[str, float]
+    label: int | None = None
+    """The label whose F1 the measure is; None: it counts all labels alike."""
 
 
 def _single(examples: list[Example], task: str) -> list[Example]:
@@ -97,6 +99,7 @@ TASKS: tuple[_Task, ...] = (
         lambda sources, split: sources.tweeteval("irony", split),
         {"validation": "val", "test": "test"},
         {"RoBERTa-base": 0.597, "best": 0.821},
+        IRONY.index("ironic"),
     ),
     _Task(
         "intent",
@@ -150,7 +153,7 @@ def _figure(scorer: Scorer, task: _Task, examples: list[Example], split: str) ->
         said = [getattr(score, task.task) for score in scorer.score(texts)]
         names = HEADS[task.task]
         found = np.array([_NOTHING if label is None else names.index(label.label) for label in said])
-        served = task.value(truth, found)
+        served = None if (found == _NOTHING).all() else task.value(truth, found)
     if isinstance(scorer, NeuralScorer):
         told = task.value(truth, scorer.judge(texts).probabilities[task.task].argmax(1))
     return Figure(task.task, task.data, split, task.measure, len(texts), served, told, task.published)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
 
 _CHECKPOINT_EVERY_S = 180.0
+_MASK = 103
+"""Id of [MASK] in BERT's vocabulary; special pieces have lower ones, words higher ones."""
 _TAG_WEIGHT = 0.3
 """Of a piece's loss beside a post's: about 20 pieces of a sentence are judged."""
 
@@ -36,6 +38,10 @@ class Schedule(msgspec.Struct, frozen=True):
     decay: float = 0.01
     pieces_in_batch: int = 1024
     seed: int = 20261124
+    hide_pieces: float = 0.0
+    """Share of the pieces that the network is not shown, so that it does not learn posts by heart."""
+    hide_names: float = 0.0
+    """The same of the pieces of annotated entities: new names are told by what is around them."""
 
 
 Report = Callable[[int, int, float], None]
@@ -58,15 +64,14 @@ def fit(
     import torch
 
     torch.manual_seed(schedule.seed)
-    steps_an_epoch = len(batches_of(samples, schedule.pieces_in_batch, schedule.seed))
-    total = max(1, round(steps_an_epoch * schedule.epochs))
+    total = steps_of(samples, schedule)
     optimisers = _optimisers(network, schedule)
     done, mean_loss = _resume(network, optimisers, checkpoint)
     saved_at = time.monotonic()
     network.train()
     for step, batch in _from(samples, schedule, done, total):
         _set_rates(optimisers, schedule, step, total)
-        loss = _loss(network, batch)
+        loss = _loss(network, batch, schedule)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([each for each in network.parameters() if not _is_sparse(each)], 1.0)
         for optimiser in optimisers:
@@ -80,6 +85,12 @@ def fit(
             saved_at = time.monotonic()
     _save(network, optimisers, total, mean_loss, checkpoint)
     network.eval()
+
+
+def steps_of(samples: Sequence[Sample], schedule: Schedule) -> int:
+    """How many steps a fit takes; one at least."""
+    steps_an_epoch = len(batches_of(samples, schedule.pieces_in_batch, schedule.seed))
+    return max(1, round(steps_an_epoch * schedule.epochs))
 
 
 def _from(samples: Sequence[Sample], schedule: Schedule, done: int, total: int) -> Iterator[tuple[int, Batch]]:
@@ -121,10 +132,23 @@ def _set_rates(optimisers: Sequence[Any], schedule: Schedule, step: int, total: 
             group["lr"] = group["peak"] * share
 
 
-def _loss(network: Any, batch: Batch) -> torch.Tensor:
+def _loss(network: Any, batch: Batch, schedule: Schedule) -> torch.Tensor:
     tensors = as_tensors(batch)
-    labels, tags = network(tensors["ids"], tensors["shapes"], tensors["mask"])
+    labels, tags = network(_partly_hidden(tensors, schedule), tensors["shapes"], tensors["mask"])
     return _label_loss(labels, tensors["targets"]) + _tag_loss(tags, tensors["tags"])
+
+
+def _partly_hidden(tensors: dict[str, torch.Tensor], schedule: Schedule) -> torch.Tensor:
+    """The piece ids, some replaced by the vocabulary's [MASK]."""
+    import torch
+
+    ids = tensors["ids"]
+    if not schedule.hide_pieces and not schedule.hide_names:
+        return ids
+    is_name = tensors["tags"].any(-1) & ~tensors["tags"][..., 0]
+    share = torch.where(is_name, schedule.hide_names, schedule.hide_pieces)
+    hidden = (torch.rand(ids.shape) < share) & (ids > _MASK)
+    return ids.masked_fill(hidden, _MASK)
 
 
 def _label_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -6,10 +6,18 @@ import csv
 import json
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from alphaads_pipelines.nlp.training.fit import Schedule
 from alphaads_pipelines.nlp.training.recipe import Recipe
 
-TINY = Recipe(layers=(0,), schedule=Schedule(epochs=1.0, seed=5), examples=240, threads=1)
+TINY = Recipe(
+    layers=(0,),
+    schedule=Schedule(epochs=1.0, seed=5),
+    refinement=replace(Recipe().refinement, seed=5),
+    examples=240,
+    threads=1,
+)
 _LINES, _SENTENCES = 90, 40
 _TWEETEVAL = [f"{task}/{split}" for task in ("emotion", "offensive", "irony") for split in ("train", "val")]
 _HEADS = (

@@ -48,7 +48,9 @@ class OutspokenScorer(Scorer):
         return [self._score(text) for text in texts]
 
     def _score(self, text: str) -> Score:
-        said = [Label(names[1], {name: 0.5 if name == names[1] else 0.1 for name in names}) for names in LABELS.values()]
+        said = [
+            Label(names[1], {name: 0.5 if name == names[1] else 0.1 for name in names}) for names in LABELS.values()
+        ]
         offensive = Label("not_offensive", {"not_offensive": 0.75, "offensive": 0.25})
         starts = [place for place, letter in enumerate(text) if letter.isupper()]
         words = [(start, start + len(text[start:].split()[0])) for start in starts]

@@ -15,6 +15,7 @@ from alphaads_pipelines.nlp.gazetteer import TrackedName
 from alphaads_pipelines.nlp.tracked_names import remove_names, save_names
 from alphaads_pipelines.runtime.backfill import backfill
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.tables import POST_ENTITIES, POST_SCORES
 from alphaads_pipelines.telemetry import REGISTRY
@@ -27,6 +28,12 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LAMP = TrackedName("lumora", "Lumora", "brand", "ORG", ("Lumora lamp",), ("spring",))
 BOOT = TrackedName("tundrel", "Tundrel", "product", "PRODUCT")
 TEXTS = ["My Lumora lamp is great", "#Lumora and Tundrels, both fine", "nothing to see here", "lumora's light"]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With a tier that finds no entities of its own, so that what is found is the gazetteer's."""
+    return settings.model_copy(update={"scorer_tier": "lexicon"})
 
 
 def _take(wiring: Wiring, texts: list[str], name: str = "p") -> None:

@@ -62,7 +62,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """Layers of the starting encoder that are kept."""
     schedule: fit.Schedule = fit.Schedule()
     refinement: fit.Schedule = fit.Schedule(epochs=1.0, rate=5e-5, head_rate=2e-4, hide_pieces=0.1, hide_names=0.3)
-    """A second fit, at lower rates, mostly of the tasks with few examples; pieces are hidden from it."""
+    """A second fit, at lower rates, mostly of the tasks with few examples; pieces are hidden from it. The network is
+    the mean of what it was before and after (Wortsman et al. 2022, arXiv:2203.05482)."""
     examples: int = 0
     """Train on so many examples only, drawn by the seed; 0 is all."""
     threads: int = 0
@@ -182,7 +183,9 @@ def _fit(
     work: Path,
     report: fit.Report,
 ) -> None:
-    """Both fits; their steps are counted through."""
+    """Both fits, whose steps are counted through, and the mean of their outcomes."""
+    import torch
+
     whole, chosen = samples + _repeats(samples, examples), _refining(samples, examples, recipe.refinement.seed)
     first, second = fit.steps_of(whole, recipe.schedule), fit.steps_of(chosen, recipe.refinement)
 
@@ -190,7 +193,10 @@ def _fit(
         return lambda step, _, loss: report(before + step, first + second, loss)
 
     fit.fit(model, whole, recipe.schedule, work / CHECKPOINT, counted(0))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
     fit.fit(model, chosen, recipe.refinement, work / REFINEMENT, counted(first))
+    after = model.state_dict()
+    model.load_state_dict({name: torch.lerp(value, after[name], 0.5) for name, value in before.items()})
 
 
 def _refining(samples: Sequence[batches.Sample], examples: Sequence[Example], seed: int) -> list[batches.Sample]:

@@ -21,7 +21,7 @@ from alphaads_pipelines.telemetry import MODEL_SECONDS
 
 Floats = npt.NDArray[np.float32]
 
-_PIECES_IN_BATCH, _MOST_WINDOWS = 384, 16
+_PIECES_IN_BATCH, _MOST_WINDOWS = 512, 32
 
 
 class Answers(msgspec.Struct, frozen=True):

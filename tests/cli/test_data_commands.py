@@ -45,7 +45,7 @@ def test_score_reads_lines_from_a_file_or_stdin(command: Command, tmp_path: Path
         ("1", "positive"),
         ("2", "negative"),
     ]
-    assert command("score", "-", "--tier", "lexicon", stdin=texts).stdout == from_file.stdout
+    assert command("score", "-", "--tier", "neural", stdin=texts).stdout == from_file.stdout
     assert command("score", stdin=texts).stdout == from_file.stdout
 
 

@@ -75,7 +75,7 @@ def _prunes_checks(wiring: Wiring) -> None:
             take_in(wiring, 10, seed=seed)
             run_until_idle(wiring)
         before = _check_rows(jobs.instance)
-        assert len(before) == 5
+        assert len(before) == 6
         assert min(before.values()) >= 3
         prune_runs(jobs.instance, NOW - timedelta(hours=1))
         assert _check_rows(jobs.instance) == before

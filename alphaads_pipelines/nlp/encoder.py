@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from alphaads_pipelines.nlp.pieces import Window
+from alphaads_pipelines.nlp.pieces import Window, filled_up
 from alphaads_pipelines.telemetry import MODEL_SECONDS
 
 Floats = npt.NDArray[np.float32]
@@ -68,11 +68,7 @@ class Encoder:
         return Answers(labels, tags)
 
     def _run(self, windows: Sequence[Window], group: list[int]) -> tuple[Floats, Floats]:
-        size = len(group), max(len(windows[number].ids) for number in group)
-        ids, shapes, mask = (np.zeros(size, np.int64) for _ in range(3))
-        for row, number in enumerate(group):
-            length = len(windows[number].ids)
-            ids[row, :length], shapes[row, :length], mask[row, :length] = windows[number].ids, windows[number].shapes, 1
+        ids, shapes, mask = filled_up([windows[number] for number in group])
         labels, tags = self._session.run(("labels", "tags"), {"ids": ids, "shapes": shapes, "mask": mask})
         return labels, tags
 

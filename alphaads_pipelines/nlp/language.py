@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphaads_pipelines.errors import MissingArtifact
+from alphaads_pipelines.nlp.base import Score
 
 MIN_CONFIDENCE = 0.5
 """Least probability at which a language is stated."""
@@ -115,6 +116,13 @@ def english(detected: Language, lower: Sequence[str], known: Container[str]) -> 
     if not reads_as_english(lower, known, detected):
         return detected, "unsupported_language" if detected.code else "unknown_language"
     return Language(None, detected.confidence, "too_uncertain"), None
+
+
+def unsaid(language: Language, reasons: dict[str, str]) -> Score:
+    """The score of a text of which nothing but the language can be said, and why of each field."""
+    if language.reason is not None:
+        reasons = {**reasons, "language": language.reason}
+    return Score(language.code, language.confidence, None, None, None, None, None, None, reasons)
 
 
 def _words_of(text: str) -> str:

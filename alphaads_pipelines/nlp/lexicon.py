@@ -15,7 +15,7 @@ from alphaads_pipelines.nlp import idioms
 from alphaads_pipelines.nlp.base import Label, Model, Options, Score, Scorer
 from alphaads_pipelines.nlp.cache import ScoreCache
 from alphaads_pipelines.nlp.emotions import CUES, emotion_probabilities
-from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english
+from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, unsaid
 from alphaads_pipelines.nlp.text import readable
 from alphaads_pipelines.nlp.vader import NO_POLARITY, Polarity, Vader
 from alphaads_pipelines.tables import SENTIMENTS
@@ -100,10 +100,7 @@ def _said(language: Language, polarity: Polarity, emotion: dict[str, float] | No
 
 
 def _unsaid(language: Language, reason: str) -> Score:
-    reasons = {"sentiment": reason, "emotion": reason, **_NOT_IN_TIER}
-    if language.reason is not None:
-        reasons["language"] = language.reason
-    return Score(language.code, language.confidence, None, None, None, None, None, None, reasons)
+    return unsaid(language, {"sentiment": reason, "emotion": reason, **_NOT_IN_TIER})
 
 
 def sentiment_probabilities(polarity: Polarity) -> dict[str, float]:

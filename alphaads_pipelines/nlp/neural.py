@@ -18,7 +18,7 @@ from alphaads_pipelines.nlp.cache import ScoreCache
 from alphaads_pipelines.nlp.emoji import VALENCE, emoji_in
 from alphaads_pipelines.nlp.emotions import CUES
 from alphaads_pipelines.nlp.encoder import Answers, Encoder
-from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english
+from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, unsaid
 from alphaads_pipelines.nlp.normal import Normal
 from alphaads_pipelines.nlp.pieces import Window, WordPieces
 from alphaads_pipelines.nlp.reliability import Reliability
@@ -125,7 +125,7 @@ class NeuralScorer(Scorer):
     def _score_all(self, texts: list[str]) -> list[Score]:
         read = [self._read(text) for text in texts]
         to_judge = [number for number, (_, reason) in enumerate(read) if reason is None]
-        scores = [_unsaid(language, reason or "") for language, reason in read]
+        scores = [unsaid(language, dict.fromkeys((*_FIELDS, "entities"), reason or "")) for language, reason in read]
         if not to_judge:
             return scores
         judged = self.judge([texts[number] for number in to_judge])
@@ -188,10 +188,3 @@ def _labels(names: tuple[str, ...], probabilities: Floats) -> list[Label]:
 def _said(language: Language, said: dict[str, Label], entities: list[Entity]) -> Score:
     reasons = {} if language.reason is None else {"language": language.reason}
     return Score(language.code, language.confidence, **said, entities=entities, null_reasons=reasons)
-
-
-def _unsaid(language: Language, reason: str) -> Score:
-    reasons = dict.fromkeys((*_FIELDS, "entities"), reason)
-    if language.reason is not None:
-        reasons["language"] = language.reason
-    return Score(language.code, language.confidence, None, None, None, None, None, None, reasons)

@@ -13,30 +13,26 @@ from bisect import bisect_right
 import msgspec
 
 from alphaads_pipelines.nlp.emoji import PICTURES
-from alphaads_pipelines.nlp.text import LONGEST
+from alphaads_pipelines.nlp.text import CONTROL, INVISIBLE, LONGEST
 
 MENTION = "👤"
 """What stands for any mention: an emoji that hardly anybody writes."""
 
-_INVISIBLE = (
-    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
-)
-_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_SURROGATE = "\ud800-\udfff"
 _EDIT = re.compile(
     rf"(?P<entity>&(?:\#\d{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|[a-zA-Z]\w{{1,31}});)"
     rf"|(?P<link>(?:https?://|www\.)\S+)"
     rf"|(?P<mention>(?<!\w)[@＠]\w+)"
     rf"|(?P<hashtag>[\#＃]\w*[^\W\d]\w*)"
     rf"|(?P<picture>{PICTURES.pattern[:-1]})"
-    rf"|(?P<invisible>[{_INVISIBLE}]+)"
-    rf"|(?P<control>[{_CONTROL}])"
+    rf"|(?P<invisible>[{INVISIBLE}]+)"
+    rf"|(?P<control>[{CONTROL}{_SURROGATE}])"
     r"|(?P<quote>[‘’])"
     r"|(?P<repeat>(?P<letter>[^\W\d_])(?P=letter){2,}|(?P<mark>[!?.…,~*_=+\-])(?P=mark){2,})",
     re.IGNORECASE,
 )
 _HASHTAG_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+")
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile(f"[{_SURROGATE}]")
 
 
 class Normal(msgspec.Struct, frozen=True):

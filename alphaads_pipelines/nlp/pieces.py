@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from alphaads_pipelines.nlp.normal import Normal, normalise
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
+
+Ints = npt.NDArray[np.int64]
 
 WINDOW = 128
 """Pieces that the encoder sees at once, both end marks included; a longer post is read in several windows."""
@@ -29,6 +33,28 @@ class Window(msgspec.Struct, frozen=True, gc=False):
     shapes: list[int]
     offsets: list[tuple[int, int]]
     starts_word: list[bool]
+
+
+class HasPieces(Protocol):
+    """Anything with piece ids and as many shapes."""
+
+    @property
+    def ids(self) -> list[int]:
+        """Of the pieces, in order."""
+
+    @property
+    def shapes(self) -> list[int]:
+        """How each piece is written."""
+
+
+def filled_up(group: Sequence[HasPieces]) -> tuple[Ints, Ints, Ints]:
+    """Ids, shapes and mask (1 on pieces) of a group, (group, pieces) each, filled up with 0 to the longest."""
+    size = len(group), max(len(each.ids) for each in group)
+    ids, shapes, mask = (np.zeros(size, np.int64) for _ in range(3))
+    for row, each in enumerate(group):
+        length = len(each.ids)
+        ids[row, :length], shapes[row, :length], mask[row, :length] = each.ids, each.shapes, 1
+    return ids, shapes, mask
 
 
 class WordPieces:

@@ -13,12 +13,15 @@ LONGEST = 10_000
 _NO_CHARACTER = re.compile(r"&#\d{8,}")  # html.unescape raises where the number is too long for int()
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
 _MENTION = re.compile(r"[@＠]\w+")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_INVISIBLE = re.compile(
-    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
+INVISIBLE = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 )
-"""Unicode's Default_Ignorable_Code_Point; joiners and variation selectors of emoji are among them."""
+"""Unicode's Default_Ignorable_Code_Point; joiners and variation selectors of emoji are among them. Like `CONTROL`, to
+stand in a class of a regular expression."""
+
+_CONTROL, _INVISIBLE = re.compile(f"[{CONTROL}]"), re.compile(f"[{INVISIBLE}]")
 
 
 def readable(text: str) -> tuple[str, str]:

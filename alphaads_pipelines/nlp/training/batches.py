@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
 from alphaads_pipelines.nlp.normal import Normal
-from alphaads_pipelines.nlp.pieces import Window, WordPieces
+from alphaads_pipelines.nlp.pieces import Window, WordPieces, filled_up
 from alphaads_pipelines.nlp.training.sources import Example
 
 LABELS = sum(map(len, HEADS.values()))
@@ -82,7 +82,12 @@ def _tags(words: Sequence[tuple[int, int, frozenset[str]]], normal: Normal, wind
 
 
 def batches_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> list[Batch]:
-    """All samples once: batches of similar length in random order.
+    """All samples once, as `groups_of` groups them."""
+    return [collate(group) for group in groups_of(samples, pieces_in_batch, seed)]
+
+
+def groups_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> list[list[Sample]]:
+    """All samples once: groups of similar length in random order.
 
     Parameters
     ----------
@@ -97,19 +102,16 @@ def batches_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> li
             groups.append([])
         groups[-1].append(sample)
     chance.shuffle(groups)
-    return [collate(group) for group in groups if group]
+    return [group for group in groups if group]
 
 
 def collate(group: Sequence[Sample]) -> Batch:
     """Samples as arrays, filled up to the longest."""
-    size = len(group), max(len(each.ids) for each in group)
-    ids, shapes, mask = (np.zeros(size, np.int64) for _ in range(3))
-    tags = np.zeros((*size, len(TAGS)), bool)
+    ids, shapes, mask = filled_up(group)
+    tags = np.zeros((*ids.shape, len(TAGS)), bool)
     for number, each in enumerate(group):
-        length = len(each.ids)
-        ids[number, :length], shapes[number, :length], mask[number, :length] = each.ids, each.shapes, 1
         if each.tags is not None:
-            tags[number, :length] = each.tags
+            tags[number, : len(each.ids)] = each.tags
     targets = np.stack([each.targets for each in group])
     return Batch(np.array([each.row for each in group]), ids, shapes, mask, targets, tags)
 

@@ -16,7 +16,7 @@ import msgspec
 
 from alphaads_pipelines.errors import MissingArtifact
 from alphaads_pipelines.nlp.heads import HEADS
-from alphaads_pipelines.nlp.training.batches import Batch, Sample, as_tensors, batches_of, columns_of
+from alphaads_pipelines.nlp.training.batches import Batch, Sample, as_tensors, collate, columns_of, groups_of
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +89,7 @@ def fit(
 
 def steps_of(samples: Sequence[Sample], schedule: Schedule) -> int:
     """How many steps a fit takes; one at least."""
-    steps_an_epoch = len(batches_of(samples, schedule.pieces_in_batch, schedule.seed))
+    steps_an_epoch = len(groups_of(samples, schedule.pieces_in_batch, schedule.seed))
     return max(1, round(steps_an_epoch * schedule.epochs))
 
 
@@ -97,11 +97,11 @@ def _from(samples: Sequence[Sample], schedule: Schedule, done: int, total: int) 
     """(step, batch) from step `done` on; each epoch's batches come from its own seed."""
     epoch = first = 0
     while first < total:
-        batches = batches_of(samples, schedule.pieces_in_batch, schedule.seed + epoch)
-        for number, batch in enumerate(batches):
+        groups = groups_of(samples, schedule.pieces_in_batch, schedule.seed + epoch)
+        for number, group in enumerate(groups):
             if done <= first + number < total:
-                yield first + number, batch
-        first, epoch = first + len(batches), epoch + 1
+                yield first + number, collate(group)
+        first, epoch = first + len(groups), epoch + 1
 
 
 def _is_sparse(parameter: Any) -> bool:

@@ -209,7 +209,7 @@ GAZETTEER_VERSION = Table(
     key=("id",),
 )
 
-RELATIONAL_TABLES: tuple[Table, ...] = (
+OPERATIONAL_TABLES: tuple[Table, ...] = (
     SUBJECTS,
     SUBJECT_KEYS,
     KEY_GENERATION,

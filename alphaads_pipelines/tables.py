@@ -1,16 +1,18 @@
 """Every table: name, columns, types, keys, partitioning, and of each column its privacy label and erasure path.
 
-This is the one place where a stored column is declared (in the words of schema.py; the relational ones lie in
-relational_tables.py). The lake's Delta schema, the relational schema, the blocking schema checks and the documentation
-are generated from it; nothing here imports a store.
+This is the one place where a stored column is declared, in the words of schema.py; the relational tables lie in
+relational_tables.py and people_tables.py. The lake's Delta schema, the relational schema, the blocking schema checks
+and the documentation are generated from it; nothing here imports a store.
 """
 
 from __future__ import annotations
 
+from alphaads_pipelines.people_tables import PEOPLE_TABLES
+from alphaads_pipelines.people_tables import PURPOSES as PURPOSES
 from alphaads_pipelines.relational_tables import GAZETTEER_VERSION as GAZETTEER_VERSION
 from alphaads_pipelines.relational_tables import LIVE_PROFILES as LIVE_PROFILES
+from alphaads_pipelines.relational_tables import OPERATIONAL_TABLES
 from alphaads_pipelines.relational_tables import PUBLISHED as PUBLISHED
-from alphaads_pipelines.relational_tables import RELATIONAL_TABLES as RELATIONAL_TABLES
 from alphaads_pipelines.relational_tables import TRACKED_NAMES as TRACKED_NAMES
 from alphaads_pipelines.schema import Column, Table, derived, plain, pseudonym, sealed
 
@@ -221,6 +223,7 @@ LAKE_TABLES: tuple[Table, ...] = (
     AD_CREATIVES,
     BANDIT_POLICY,
 )
+RELATIONAL_TABLES: tuple[Table, ...] = (*OPERATIONAL_TABLES, *PEOPLE_TABLES)
 TABLES: tuple[Table, ...] = (*LAKE_TABLES, *RELATIONAL_TABLES)
 
 

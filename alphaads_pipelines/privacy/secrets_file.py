@@ -18,7 +18,7 @@ import orjson
 from alphaads_pipelines.errors import ConfigurationError
 
 _KEY_BYTES = 32
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,6 +32,8 @@ class MasterKeys:
     mention: HMAC key from a handle or a name in a text to the token that stands for it.
     post: HMAC key from a post's id to its post key.
     suppression: HMAC key of the list of people who may not come back.
+    audit: HMAC key of the audit log: chains its entries, and hides whom they are about.
+    signing: Ed25519 seed; signs receipts and the audit log's checkpoints.
     """
 
     kek: bytes
@@ -39,6 +41,8 @@ class MasterKeys:
     mention: bytes
     post: bytes
     suppression: bytes
+    audit: bytes
+    signing: bytes
 
     def __repr__(self) -> str:
         return "MasterKeys(<hidden>)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from alphaads_pipelines.privacy.secrets_file import MasterKeys
 
 
 def _keys(seed: int) -> MasterKeys:
-    return MasterKeys(*(bytes([seed, place]) * 16 for place in range(5)))
+    return MasterKeys(*(bytes([seed, place]) * 16 for place in range(len(fields(MasterKeys)))))
 
 
 OURS, OTHERS = Pseudonyms(_keys(1)), Pseudonyms(_keys(2))
@@ -57,7 +58,7 @@ def test_each_hash_has_a_key_of_its_own() -> None:
     """A body that spells a post's id must not take the post's key, nor an author's identity be a mention."""
     assert OURS.body_key("x", b"1\x000") != OURS.post_key("x", "1", 0)
     identity, mention = OURS.identity("x", "a").mac, OURS.mention("x", "a")
-    one_key = Pseudonyms(MasterKeys(*[b"k" * 32] * 5))
+    one_key = Pseudonyms(MasterKeys(*[b"k" * 32] * len(fields(MasterKeys))))
     assert one_key.identity("x", "a").mac != identity
     assert one_key.mention("x", "a") != mention
 

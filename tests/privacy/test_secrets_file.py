@@ -64,7 +64,7 @@ def test_processes_that_make_it_at_once_all_get_the_same_keys(path: Path) -> Non
 def _damage(content: dict[str, Any]) -> list[bytes]:
     whole = orjson.dumps(content)
     short = {**content, "kek": content["kek"][:20]}
-    changed = ({"version": 2}, {"kek": 5}, {"kek": "%%%"}, {"kek": ""}, {"post": None}, {"post": "é"})
+    changed = ({"version": 99}, {"kek": 5}, {"kek": "%%%"}, {"kek": ""}, {"post": None}, {"post": "é"})
     return [
         *(b"", b"\0" * 300, b"[]", b"null", b'"kek"', whole[:-5], whole[: len(whole) // 2], orjson.dumps(short)),
         *(orjson.dumps({**content, **each}) for each in changed),

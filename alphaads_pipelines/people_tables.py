@@ -1,0 +1,166 @@
+"""The relational tables of people's rights: consent, links between platforms, requests, proof, what may not come back.
+
+`tables.py` tells what declaring a table means; readers ask it for a table, wherever it is declared. Who is erased
+leaves only keyed hashes under keys that are for nothing else: the suppression key and the audit key.
+"""
+
+from __future__ import annotations
+
+from alphaads_pipelines.schema import Table, derived, plain, pseudonym
+
+PURPOSES = ("personalised_ads", "linking", "analytics", "model_training")
+"""What personal data may be used for; consent is given for each alone."""
+
+CONSENT_EVENTS = Table(
+    "consent_events",
+    "relational",
+    "Every grant and withdrawal, in order; the newest of a subject and purpose holds.",
+    (
+        plain("change_seq", "int64", "counts changes; readers ask for what is newer"),
+        pseudonym("subject_id"),
+        plain("purpose", "utf8", "one of PURPOSES"),
+        derived("is_granted", "bool"),
+        plain("source", "utf8", "how it was given: api, cli, import"),
+        plain("evidence", "utf8", "reference to the record of the asking; names nobody"),
+        plain("recorded_at", "timestamp"),
+    ),
+    key=("change_seq",),
+    indexes=(("subject_id", "purpose"),),
+    autoincrement=True,
+)
+
+PEOPLE = Table(
+    "people",
+    "relational",
+    "Subjects of several platforms that are one person, linked with consent.",
+    (
+        pseudonym("subject_id"),
+        pseudonym("person_id", doc="random; the same for all subjects of a person"),
+        plain("change_seq", "int64", "moves with each change of links"),
+        plain("linked_at", "timestamp"),
+    ),
+    key=("subject_id",),
+    indexes=(("person_id",), ("change_seq",)),
+)
+
+RESTRICTIONS = Table(
+    "restrictions",
+    "relational",
+    "Subjects whose data is kept and not used (GDPR article 18).",
+    (
+        pseudonym("subject_id"),
+        plain("reason", "utf8", "stable code: accuracy, unlawful, claims, objection"),
+        plain("restricted_at", "timestamp"),
+    ),
+    key=("subject_id",),
+)
+
+RECTIFICATIONS = Table(
+    "rectifications",
+    "relational",
+    "What a person says of themselves, which stands above what was inferred (GDPR article 16).",
+    (
+        pseudonym("subject_id"),
+        plain("field", "utf8", "field of the profile"),
+        derived("value", "json"),
+        plain("rectified_at", "timestamp"),
+    ),
+    key=("subject_id", "field"),
+)
+
+SUPPRESSIONS = Table(
+    "suppressions",
+    "relational",
+    "Keyed hashes of identities that may not be ingested again, and of subject ids that were erased.",
+    (
+        plain("mac", "binary", "HMAC-SHA256 under the suppression key; says only that this one was erased"),
+        plain("kind", "utf8", "identity or subject"),
+        plain("suppressed_at", "timestamp"),
+    ),
+    key=("mac",),
+)
+
+RIGHTS_REQUESTS = Table(
+    "rights_requests",
+    "relational",
+    "Requests of people, how far each came, and until when it must be answered.",
+    (
+        plain("request_id", "utf8"),
+        plain("kind", "utf8", "export, erase, rectify, restrict"),
+        pseudonym("subject_id", doc="null once an erasure is complete", nullable=True),
+        plain("state", "utf8", "open, running, done, refused"),
+        plain("step", "utf8", "the last step that was finished", nullable=True),
+        plain("progress", "json", "figures of the steps; names nobody"),
+        plain("correlation_id", "utf8"),
+        plain("opened_at", "timestamp"),
+        plain("due_at", "timestamp", "one month later (GDPR article 12)"),
+        plain("lease_until", "timestamp", "of the process that works on it", nullable=True),
+        plain("completed_at", "timestamp", nullable=True),
+        plain("receipt", "json", "signed; lists what was checked where", nullable=True),
+    ),
+    key=("request_id",),
+    indexes=(("state",), ("subject_id",)),
+)
+
+PRIVACY_SPENDINGS = Table(
+    "privacy_spendings",
+    "relational",
+    "What differentially private answers cost, per tenant and period.",
+    (
+        plain("spending_id", "int64"),
+        plain("tenant", "utf8"),
+        plain("period", "utf8", "month in which the budget holds, YYYY-MM"),
+        plain("query_digest", "utf8", "the same question is answered again for nothing"),
+        plain("epsilon", "float64"),
+        plain("answer", "json", "what was released"),
+        plain("spent_at", "timestamp"),
+    ),
+    key=("spending_id",),
+    indexes=(("tenant", "period"), ("query_digest",)),
+    autoincrement=True,
+)
+
+AUDIT_HEADS = Table(
+    "audit_heads",
+    "relational",
+    "Signed checkpoints of the audit log's chains, kept apart from the log.",
+    (
+        plain("checkpoint_id", "int64"),
+        plain("writer", "utf8"),
+        plain("entries", "int64", "entries of the writer up to here"),
+        plain("head", "utf8", "chain value of the last of them"),
+        plain("signed_at", "timestamp"),
+        plain("signature", "utf8", "Ed25519 over all of the above and the checkpoint before"),
+    ),
+    key=("checkpoint_id",),
+    indexes=(("writer",),),
+    autoincrement=True,
+)
+
+AD_ENGAGEMENT = Table(
+    "ad_engagement",
+    "relational",
+    "Ad events of a subject by hour: integers, so that order and repetition do not matter.",
+    (
+        pseudonym("subject_id"),
+        derived("hour", "int64", "hours since the epoch, UTC"),
+        plain("change_seq", "int64", "the fold that changed it last"),
+        derived("impressions", "int64"),
+        derived("clicks", "int64"),
+        derived("conversions", "int64"),
+    ),
+    key=("subject_id", "hour"),
+    indexes=(("change_seq",),),
+)
+
+PEOPLE_TABLES: tuple[Table, ...] = (
+    CONSENT_EVENTS,
+    PEOPLE,
+    RESTRICTIONS,
+    RECTIFICATIONS,
+    SUPPRESSIONS,
+    RIGHTS_REQUESTS,
+    PRIVACY_SPENDINGS,
+    AUDIT_HEADS,
+    AD_ENGAGEMENT,
+)

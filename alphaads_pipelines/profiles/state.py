@@ -13,10 +13,14 @@ import msgspec
 from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.tables import EMOTIONS
 
-FORMAT = 1
+FORMAT = 2
+_READ_FORMATS = (1, FORMAT)
+"""Format 1 knew no topics: such a state is read as one of somebody who named nothing yet."""
 POSTS, SCORED, SENTIMENT_SUM_MILLI, FIRST_EMOTION = 0, 1, 2, 3
 """Places in an hour's counts; the emotions follow in the order of `tables.EMOTIONS`."""
 WIDTH = FIRST_EMOTION + len(EMOTIONS)
+MENTIONS, TOPIC_SENTIMENT_SUM_MILLI = 0, 1
+"""Places in a topic's counts of an hour."""
 
 
 class ProfileState(msgspec.Struct, array_like=True):
@@ -24,16 +28,19 @@ class ProfileState(msgspec.Struct, array_like=True):
 
     Attributes
     ----------
-    format: version of this layout.
+    format: version of this layout; what is read or made anew has the newest.
     hours: hour since the epoch (UTC) -> counts [posts, scored posts, sum of (positive - negative) in thousandths,
         posts of each emotion].
     languages, platforms: posts by ISO 639-1 code and by network.
+    topics: topic -> hour -> counts [posts that name it, their sum of (positive - negative) in thousandths]. A topic is
+        the id of a tracked name, or else the token of a name; of a name that nobody tracks no text is kept.
     """
 
     format: int
     hours: dict[int, list[int]]
     languages: dict[str, int]
     platforms: dict[str, int]
+    topics: dict[str, dict[int, list[int]]] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -46,37 +53,53 @@ def empty() -> ProfileState:
 
 
 def encode(state: ProfileState) -> bytes:
-    """Canonical bytes: hours, languages and platforms sorted, empty ones left out."""
+    """Canonical bytes: hours, languages, platforms and topics sorted, empty ones left out."""
+    topics = {topic: _in_order(hours) for topic, hours in sorted(state.topics.items())}
     return _encoder.encode(
         ProfileState(
-            state.format,
-            {hour: counts for hour, counts in sorted(state.hours.items()) if any(counts)},
+            FORMAT,
+            _in_order(state.hours),
             {name: count for name, count in sorted(state.languages.items()) if count},
             {name: count for name, count in sorted(state.platforms.items()) if count},
+            {topic: hours for topic, hours in topics.items() if hours},
         )
     )
 
 
+def _in_order(hours: Mapping[int, list[int]]) -> dict[int, list[int]]:
+    return {hour: counts for hour, counts in sorted(hours.items()) if any(counts)}
+
+
 def decode(state: bytes) -> ProfileState:
-    """Read `encode`'s bytes. Raises SchemaMismatch."""
+    """Read `encode`'s bytes, of this format or an older one. Raises SchemaMismatch."""
     try:
         held = _decoder.decode(state)
     except msgspec.MsgspecError as error:
         raise SchemaMismatch("a profile state cannot be read") from error
-    if held.format != FORMAT:
-        raise SchemaMismatch(f"a profile state has format {held.format}; this code reads {FORMAT}")
+    if held.format not in _READ_FORMATS:
+        raise SchemaMismatch(f"a profile state has format {held.format}; this code reads up to {FORMAT}")
+    held.format = FORMAT
     return held
 
 
 def add_hour(state: ProfileState, hour: int, counts: list[int], sign: int = 1) -> list[int]:
     """Add counts of an hour (or, with `sign` -1, take them out); the hour's new counts."""
-    held = state.hours.get(hour)
+    return _add(state.hours, hour, counts, sign)
+
+
+def add_topic(state: ProfileState, topic: str, hour: int, counts: list[int], sign: int = 1) -> list[int]:
+    """Add what was said of a topic within an hour (or take it out); the topic's new counts of that hour."""
+    return _add(state.topics.setdefault(topic, {}), hour, counts, sign)
+
+
+def _add(hours: dict[int, list[int]], hour: int, counts: list[int], sign: int) -> list[int]:
+    held = hours.get(hour)
     summed = (
         [sign * count for count in counts]
         if held is None
         else [a + sign * b for a, b in zip(held, counts, strict=True)]
     )
-    state.hours[hour] = summed
+    hours[hour] = summed
     return summed
 
 
@@ -93,4 +116,7 @@ def combine(state: ProfileState, other: ProfileState, sign: int = 1) -> ProfileS
         add_hour(result, hour, counts, sign)
     add_counts(result.languages, other.languages, sign)
     add_counts(result.platforms, other.platforms, sign)
+    for topic, hours in other.topics.items():
+        for hour, counts in hours.items():
+            add_topic(result, topic, hour, counts, sign)
     return result

@@ -11,6 +11,9 @@
     │   ├── OffsetsLost           a range starts below the stream's low watermark
     │   ├── Fenced                another attempt owns this batch now; write nothing
     │   ├── NotFound              no such subject, batch, creative ...
+    │   ├── Erased                the person was erased, and nothing of them is here
+    │   ├── Restricted            the person's data is kept and may not be used
+    │   ├── NotPermitted          the terms of the source, or the person, do not allow this purpose
     │   ├── AccessDenied          the caller may not do this
     │   │   └── Unauthenticated   ... because nobody knows who the caller is
     │   ├── InvalidRequest        the caller's input is wrong
@@ -126,6 +129,27 @@ class NotFound(PermanentError):
 
     code = "not_found"
     http_status = 404
+
+
+class Erased(PermanentError):
+    """The person was erased: nothing of them is here, and nothing of them is taken in again."""
+
+    code = "erased"
+    http_status = 410
+
+
+class Restricted(PermanentError):
+    """The person's data is kept and may not be used (GDPR article 18)."""
+
+    code = "restricted"
+    http_status = 409
+
+
+class NotPermitted(PermanentError):
+    """The terms of the source, or the person, do not allow this purpose."""
+
+    code = "not_permitted"
+    http_status = 409
 
 
 class AccessDenied(PermanentError):

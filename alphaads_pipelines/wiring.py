@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
     from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+    from alphaads_pipelines.stores.suppressions import Suppressions
     from alphaads_pipelines.streams.base import Stream
 
 _OF_OUR_MODEL = frozenset({"neural", "cascade"})
@@ -62,8 +63,17 @@ class Wiring:
     def subject_keys(self) -> RelationalSubjectKeys:
         """Subject ids and wrapped data keys."""
         from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+        from alphaads_pipelines.stores.suppressions import suppressed_among
 
-        return RelationalSubjectKeys(self.engine, self.master_keys.kek, self.settings.shards)
+        suppressed = partial(suppressed_among, self.pseudonyms)
+        return RelationalSubjectKeys(self.engine, self.master_keys.kek, self.settings.shards, suppressed=suppressed)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        """Who was erased."""
+        from alphaads_pipelines.stores.suppressions import Suppressions
+
+        return Suppressions(self.engine, self.pseudonyms, self.subject_keys.generation)
 
     @cached_property
     def sealer(self) -> Sealer:

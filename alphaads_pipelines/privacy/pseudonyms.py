@@ -19,12 +19,21 @@ class Pseudonyms:
     def __init__(self, master: MasterKeys) -> None:
         self._identity = master.identity
         self._mention = master.mention
+        self._suppression = master.suppression
         self._post = hashlib.blake2b(key=master.post, digest_size=_POST_KEY_BYTES)
 
     def identity(self, platform: str, author_id: str) -> Identity:
         """The identity of an author: HMAC-SHA256 of platform and author id."""
         mac = hmac.digest(self._identity, f"{platform}\0{author_id}".encode("utf-8", "surrogatepass"), "sha256")
         return Identity(mac, platform)
+
+    def suppressed_identity(self, mac: bytes) -> bytes:
+        """What stands for an erased identity in the suppression list: HMAC-SHA256 of `Identity.mac`, 32 bytes."""
+        return hmac.digest(self._suppression, b"identity\0" + mac, "sha256")
+
+    def suppressed_subject(self, subject_id: str) -> bytes:
+        """What stands for an erased subject in the suppression list, 32 bytes."""
+        return hmac.digest(self._suppression, b"subject\0" + subject_id.encode(), "sha256")
 
     def mention(self, platform: str, handle: str) -> str:
         """A token such as `u_4q7xk2m5r6t3v1za`: the same for the same handle on a platform, whatever its case."""

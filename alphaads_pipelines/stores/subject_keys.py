@@ -12,7 +12,7 @@ import time
 import uuid
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -43,10 +43,19 @@ class RelationalSubjectKeys(SubjectKeyStore):
     kek: key-encryption key, 32 bytes.
     shards: the fixed number of shards.
     cache_size: subjects kept in memory at most.
+    suppressed: which of some identity macs were erased, as a transaction sees them; those get no subject again.
     """
 
-    def __init__(self, engine: Engine, kek: bytes, shards: int, cache_size: int = 100_000) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        kek: bytes,
+        shards: int,
+        cache_size: int = 100_000,
+        suppressed: Callable[[Connection, Sequence[bytes]], set[bytes]] = lambda *_: set(),
+    ) -> None:
         self._engine = engine
+        self._suppressed = suppressed
         self._wrapper = AESGCM(kek)
         self._shards = shards
         self._cache_size = cache_size
@@ -70,7 +79,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
             self._remember(known, generation)
             found |= known
         if any(each.mac not in found for each in missing):
-            raise StoreUnavailable("a subject was erased while its key was made; ask again")
+            raise self._erased_meanwhile()
         return [found[each.mac] for each in identities]
 
     def find(self, identity: Identity) -> str | None:
@@ -178,9 +187,16 @@ class RelationalSubjectKeys(SubjectKeyStore):
             insert_ignore(connection, "subjects", rows)
             # Of racing processes only one row per identity stays; keys are made for those that stayed.
             stayed = select_in(connection, "subjects", "identity_mac", [row["identity_mac"] for row in rows])
+            # Asked behind whatever erasure the insert waited for; what was inserted goes with the transaction.
+            if self._suppressed(connection, [each.mac for each in identities]):
+                raise self._erased_meanwhile()
             ours = {row.subject_id for row in stayed} & {str(row["subject_id"]) for row in rows}
             keys = [self._new_key(subject_id, uuid.uuid4().hex, None) for subject_id in sorted(ours)]
             insert_ignore(connection, "subject_keys", keys)
+
+    def _erased_meanwhile(self) -> StoreUnavailable:
+        self._looked_at = float("-inf")  # so that whoever asks again knows of the erasure
+        return StoreUnavailable("a subject was erased while its key was made; ask again")
 
     def _prove_kek(self, connection: Connection) -> None:
         """Open a key that is there before the first one is added: keys of two key files must never mix."""

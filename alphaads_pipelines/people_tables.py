@@ -6,7 +6,7 @@ leaves only keyed hashes under keys that are for nothing else: the suppression k
 
 from __future__ import annotations
 
-from alphaads_pipelines.schema import Table, derived, plain, pseudonym
+from alphaads_pipelines.schema import Erasure, Table, derived, plain, pseudonym
 
 PURPOSES = ("personalised_ads", "linking", "analytics", "model_training")
 """What personal data may be used for; consent is given for each alone."""
@@ -73,7 +73,7 @@ SUPPRESSIONS = Table(
     "relational",
     "Keyed hashes of identities that may not be ingested again, and of subject ids that were erased.",
     (
-        plain("mac", "binary", "HMAC-SHA256 under the suppression key; says only that this one was erased"),
+        pseudonym("mac", "binary", "HMAC-SHA256 under the suppression key; only: erased", erasure=Erasure.KEEP_HASH),
         plain("kind", "utf8", "identity or subject"),
         plain("suppressed_at", "timestamp"),
     ),

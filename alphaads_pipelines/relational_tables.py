@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from alphaads_pipelines.schema import Column, Erasure, Privacy, Table, derived, plain, pseudonym
+from alphaads_pipelines.schema import Column, Erasure, Privacy, Table, derived, named, plain, pseudonym
 
 SUBJECTS = Table(
     "subjects",
@@ -26,7 +26,7 @@ SUBJECT_KEYS = Table(
     "relational",
     "Data keys, wrapped by the key-encryption key; deleting a row destroys what it sealed.",
     (
-        plain("key_id", "utf8"),
+        pseudonym("key_id"),
         pseudonym("subject_id"),
         Column("wrapped_key", "binary", Privacy.SEALED, Erasure.DELETE_ROW, doc="AES-256-GCM under the KEK"),
         plain("expires_at", "timestamp", "of a daily key; null: lives until erasure", nullable=True),
@@ -187,12 +187,12 @@ TRACKED_NAMES = Table(
     "relational",
     "The gazetteer: names of brands, products, campaigns and people that users want to be found in posts.",
     (
-        plain("tracked_id", "utf8", "chosen by the user; what post_entities refers to"),
+        named("tracked_id", "utf8", "chosen by the user; what post_entities refers to, by a token if it is a person"),
         plain("tenant", "utf8", "whose name it is"),
-        plain("name", "utf8", "as it is written"),
+        named("name", "utf8", "as it is written"),
         plain("kind", "utf8", "one of KINDS"),
         plain("entity_type", "utf8", "one of ENTITY_TYPES"),
-        plain("aliases", "json", "other ways to write it"),
+        named("aliases", "json", "other ways to write it"),
         plain("campaign_ids", "json", "campaigns that care"),
         plain("is_exact_case", "bool", "found only as it is spelled: Apple, not apple"),
         plain("updated_at", "timestamp"),

@@ -25,7 +25,7 @@ _PLACE = (
 _ENVELOPE = (
     plain("platform", "utf8", "social network"),
     pseudonym("subject_id", doc="random id of the author; of the daily key if nobody could be attributed"),
-    plain("key_id", "utf8", "which key sealed the body"),
+    pseudonym("key_id", doc="which key sealed the body; random, one of a subject's own"),
     Column("nonce", "binary", doc="AES-GCM nonce, 12 bytes"),
     sealed("sealed_body", "AES-256-GCM ciphertext of the payload"),
     plain("schema_version", "int32", "envelope version"),

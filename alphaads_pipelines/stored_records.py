@@ -1,0 +1,132 @@
+"""What is stored outside of tables, in the same words: stream records, documents, files, databases of other programs.
+
+Every part has its privacy label and its erasure path, as every column of tables.py has; a test looks into a filled
+installation and fails on a part that is not declared here. Nothing here imports a store.
+"""
+
+from __future__ import annotations
+
+from alphaads_pipelines.schema import Erasure, Layout, derived, plain, pseudonym, sealed
+from alphaads_pipelines.tables import AD_CREATIVES
+
+_REMOVED = Erasure.REMOVE_RECORD
+
+POST_RECORD = Layout(
+    "posts.raw",
+    ("stream",),
+    "A sealed post on its way (privacy/envelope.py).",
+    (
+        plain("schema_version", "int32"),
+        plain("platform", "utf8"),
+        plain("shard", "int32"),
+        pseudonym("subject_id", erasure=_REMOVED),
+        pseudonym("key_id", erasure=_REMOVED),
+        plain("nonce", "binary"),
+        plain("correlation_id", "utf8"),
+        plain("observed_at_us", "int64"),
+        plain("attributed", "bool"),
+        sealed("body", "the payload's JSON: text, names, handles and ids are in here and nowhere else"),
+    ),
+)
+
+DECISION_RECORD = Layout(
+    "ads.decisions",
+    ("stream", "spool"),
+    "A decision as it was answered (decisions/decide.py).",
+    (
+        pseudonym("decision_id", doc="leads to the subject by this record alone", erasure=_REMOVED),
+        plain("correlation_id", "utf8"),
+        plain("tenant", "utf8"),
+        pseudonym("subject_id", nullable=True, erasure=_REMOVED),
+        plain("placement", "utf8"),
+        derived("arm_id", "utf8", erasure=_REMOVED),
+        derived("creative", "json", erasure=_REMOVED),
+        plain("policy", "utf8"),
+        plain("policy_version", "int64"),
+        plain("propensity", "float64"),
+        plain("seed", "int64"),
+        plain("eligible", "json"),
+        derived("mood", "utf8", nullable=True, erasure=_REMOVED),
+        derived("personalised", "bool", erasure=_REMOVED),
+        derived("reason", "utf8", erasure=_REMOVED),
+        plain("version", "utf8"),
+        plain("data_age_s", "float64"),
+        plain("decided_at", "timestamp"),
+    ),
+)
+
+EVENT_RECORD = Layout(
+    "ads.events",
+    ("stream",),
+    "What happened to an ad that was shown (api/routes/v1/events.py).",
+    (
+        plain("event_id", "utf8", "chosen by whoever reports it"),
+        pseudonym("decision_id", erasure=_REMOVED),
+        derived("kind", "utf8", erasure=_REMOVED),
+        derived("occurred_at", "timestamp", erasure=_REMOVED),
+        plain("tenant", "utf8"),
+        plain("correlation_id", "utf8"),
+    ),
+)
+
+PROFILE_STATE = Layout(
+    "profile state",
+    ("state",),
+    "What the column `state` holds (profiles/state.py); it goes with its row.",
+    (
+        plain("format", "int32"),
+        derived("hours", "json"),
+        derived("languages", "json"),
+        derived("platforms", "json"),
+        derived("topics", "json"),
+    ),
+)
+
+DOCUMENTS = (
+    Layout("creatives", ("document",), "Rendered ads.", (plain("creatives", "json"),)),
+    Layout(
+        "policy",
+        ("document",),
+        "The bandit policy: counts per arm.",
+        (plain("policy", "utf8"), plain("state", "json"), plain("offsets", "json")),
+    ),
+    Layout(
+        "policy_learner",
+        ("document",),
+        "Decisions that wait for their events, for a day at most.",
+        (pseudonym("open", "json", "decision id -> arm and times", erasure=Erasure.EXPIRE), plain("offsets", "json")),
+    ),
+    Layout(
+        "drift",
+        ("document",),
+        "What the check of the labels found last: figures over all posts.",
+        (plain("ratios", "json"), plain("judged_at", "timestamp")),
+    ),
+)
+"""`published_documents`, by name."""
+
+CREATIVE = Layout("creative", ("document",), "One entry of `creatives`.", AD_CREATIVES.columns)
+
+_NOTHING_PERSONAL = "Run ids, batch ids, counts, figures; messages of errors that may quote a post are withheld."
+FILES = (
+    Layout("relational.db", ("file",), "The relational tables.", (plain("pages", "binary", "see tables.py"),)),
+    Layout("stream", ("file",), "One database per topic.", (plain("pages", "binary", "see the records above"),)),
+    Layout("spool", ("file",), "Decisions that are not in the stream yet.", (plain("records", "binary"),)),
+    Layout("lake", ("file",), "The Delta tables.", (plain("files", "binary", "see tables.py"),)),
+    Layout("logs", ("file",), "What processes say; private keys are refused.", (plain("lines", "utf8"),)),
+    Layout("metrics", ("file",), "Counters by stage, platform and policy.", (plain("samples", "binary"),)),
+    Layout("models", ("file",), "Models trained on public data, with their cards.", (plain("files", "binary"),)),
+    Layout("training", ("file",), "Trainings that are not finished.", (plain("files", "binary"),)),
+    Layout("dagster", ("file", "foreign"), _NOTHING_PERSONAL, (plain("storage", "binary"),)),
+    Layout("broker.db", ("file", "foreign"), "Requests of runs: run ids.", (plain("messages", "binary"),)),
+    Layout("broker-results.db", ("file", "foreign"), "Results of runs: run ids.", (plain("results", "binary"),)),
+)
+"""Everything that lies directly under ALPHAADS_HOME, by name."""
+
+RECORDS = (POST_RECORD, DECISION_RECORD, EVENT_RECORD)
+LAYOUTS: tuple[Layout, ...] = (*RECORDS, PROFILE_STATE, *DOCUMENTS, CREATIVE, *FILES)
+
+
+def document_layout(name: str) -> Layout:
+    """The layout of a published document; KeyError if it is not declared."""
+    return {each.name: each for each in DOCUMENTS}[name]

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         return self.alphaads_key_file or self.alphaads_home.with_name(self.alphaads_home.name + ".key")
 
     @property
+    def erasure_journal_path(self) -> Path:
+        """Who was erased, beside the key file: outside of what a backup holds."""
+        return self.key_file.with_name(self.key_file.name + ".erasures")
+
+    @property
     def relational_url(self) -> str:
         """SQLAlchemy URL with its driver spelled out."""
         if self.database_url is None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
+    from alphaads_pipelines.rights.erasure_journal import ErasureJournal
     from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.suppressions import Suppressions
@@ -74,6 +75,13 @@ class Wiring:
         from alphaads_pipelines.stores.suppressions import Suppressions
 
         return Suppressions(self.engine, self.pseudonyms, self.subject_keys.generation)
+
+    @cached_property
+    def erasure_journal(self) -> ErasureJournal:
+        """Who was erased, kept outside the stores and their backups."""
+        from alphaads_pipelines.rights.erasure_journal import ErasureJournal
+
+        return ErasureJournal(self.settings.erasure_journal_path, self.pseudonyms)
 
     @cached_property
     def sealer(self) -> Sealer:

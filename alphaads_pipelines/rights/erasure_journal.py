@@ -1,0 +1,136 @@
+"""The erasure journal: who was erased, kept outside every store and every backup of the data.
+
+It lies beside the key file. An erasure writes to it before it destroys a key, so that a backup from before the
+erasure can be restored anywhere, without the database of today, and brings nobody back. It holds what the table
+`suppressions` holds, keyed hashes of keyed hashes, and says no more than that.
+
+One JSON object per line, made durable (fsync) before `remember` returns. A line torn by a crash belongs to a
+`remember` that never returned: it is cut off by the next one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
+from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.stores.suppressions import IDENTITY, SUBJECT
+
+_MAC_BYTES = 32
+
+
+class ErasedMac(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line: a row of `suppressions`."""
+
+    mac: str  # hexadecimal
+    kind: Literal["identity", "subject"]
+    erased_at: datetime
+
+    def row(self) -> dict[str, object]:
+        """As a row of `suppressions`."""
+        return {"mac": bytes.fromhex(self.mac), "kind": self.kind, "suppressed_at": self.erased_at}
+
+
+_LINE = msgspec.json.Decoder(ErasedMac)
+
+
+class ErasureJournal:
+    """The journal in one file. Safe in several processes.
+
+    Parameters
+    ----------
+    path: `Settings.erasure_journal_path`.
+    pseudonyms: of this installation.
+    """
+
+    def __init__(self, path: Path, pseudonyms: Pseudonyms) -> None:
+        self._path = path
+        self._pseudonyms = pseudonyms
+
+    def remember(self, identities: Iterable[bytes], subject_id: str, now: datetime) -> None:
+        """Write that these identities and this subject are erased; to be called before the first key is destroyed.
+
+        Again changes nothing that matters: an erasure that is resumed may call it again.
+
+        Parameters
+        ----------
+        identities: `Identity.mac` of each.
+
+        Raises
+        ------
+        StoreUnavailable: it cannot be made durable; nobody may be erased then, as a restore would bring them back.
+        """
+        macs = {self._pseudonyms.suppressed_identity(mac): IDENTITY for mac in identities}
+        macs[self._pseudonyms.suppressed_subject(subject_id)] = SUBJECT
+        self.remember_macs(macs, now)
+
+    def remember_macs(self, macs: Mapping[bytes, str], now: datetime) -> None:
+        """The same for hashes as `suppressions` holds them: mac -> kind. Raises StoreUnavailable."""
+        lines = [
+            msgspec.json.encode({"mac": mac.hex(), "kind": kind, "erased_at": now.astimezone(UTC)}) + b"\n"
+            for mac, kind in macs.items()
+        ]
+        try:
+            with self._locked() as file:
+                os.truncate(file, _whole_lines(self._path.read_bytes()))
+                _write_all(file, b"".join(lines))
+                os.fsync(file)
+        except OSError as error:
+            raise StoreUnavailable(f"the erasure journal cannot be written ({type(error).__name__})") from error
+
+    def entries(self) -> list[ErasedMac]:
+        """Everything remembered so far, oldest first, no mac twice.
+
+        Raises
+        ------
+        ConfigurationError: a line is damaged. StoreUnavailable: the file cannot be read.
+        """
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreUnavailable(f"the erasure journal cannot be read ({type(error).__name__})") from error
+        found: dict[str, ErasedMac] = {}
+        for number, line in enumerate(content[: _whole_lines(content)].splitlines(), 1):
+            entry = self._entry(line, number)
+            found.setdefault(entry.mac, entry)
+        return list(found.values())
+
+    def _entry(self, line: bytes, number: int) -> ErasedMac:
+        try:
+            entry = _LINE.decode(line)
+            if len(bytes.fromhex(entry.mac)) == _MAC_BYTES and entry.erased_at.tzinfo is not None:
+                return entry
+        except (msgspec.DecodeError, ValueError):
+            pass
+        raise ConfigurationError(f"{self._path}: line {number} is damaged; who was erased could come back") from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        mode = stat.S_IRUSR | stat.S_IWUSR
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+        finally:
+            os.close(file)
+
+
+def _whole_lines(content: bytes) -> int:
+    return content.rfind(b"\n") + 1
+
+
+def _write_all(file: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(file, content) :]

@@ -6,7 +6,7 @@ leaves only keyed hashes under keys that are for nothing else: the suppression k
 
 from __future__ import annotations
 
-from alphaads_pipelines.schema import Erasure, Table, derived, plain, pseudonym
+from alphaads_pipelines.schema import Column, Erasure, Privacy, Table, derived, plain, pseudonym
 
 PURPOSES = ("personalised_ads", "linking", "analytics", "model_training")
 """What personal data may be used for; consent is given for each alone."""
@@ -87,7 +87,15 @@ RIGHTS_REQUESTS = Table(
     (
         plain("request_id", "utf8"),
         plain("kind", "utf8", "export, erase, rectify, restrict"),
-        pseudonym("subject_id", doc="null once an erasure is complete", nullable=True),
+        pseudonym("subject_id", doc="null of an erasure, from its first step on", nullable=True),
+        Column(
+            "sealed_subject",
+            "binary",
+            Privacy.SEALED,
+            Erasure.DELETE_ROW,
+            nullable=True,
+            doc="of an erasure that is not complete: AES-256-GCM under the KEK; null once it is",
+        ),
         plain("state", "utf8", "open, running, done, refused"),
         plain("step", "utf8", "the last step that was finished", nullable=True),
         plain("progress", "json", "figures of the steps; names nobody"),

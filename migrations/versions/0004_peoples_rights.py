@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("request_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("sealed_subject", sa.LargeBinary(), autoincrement=False, nullable=True),
         sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("step", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("progress", sa.JSON(), autoincrement=False, nullable=False),

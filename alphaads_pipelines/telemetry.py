@@ -25,6 +25,12 @@ REGISTRY = CollectorRegistry()
 POSTS_TAKEN_IN = Counter(
     "alphaads_posts_taken_in_total", "Payloads sealed and produced", ["platform"], registry=REGISTRY
 )
+POSTS_DROPPED = Counter(
+    "alphaads_posts_dropped_total",
+    "Parts of payloads that intake did not take, by reason",
+    ["reason"],
+    registry=REGISTRY,
+)
 POSTS_PROCESSED = Counter(
     "alphaads_posts_processed_total", "Stream records by what became of them", ["outcome"], registry=REGISTRY
 )
@@ -48,6 +54,10 @@ OFFSETS_LOST = Gauge("alphaads_offsets_lost", "Offsets lost to retention, given 
 REQUESTS = Counter("alphaads_api_requests_total", "Answers of the API", ["route", "status"], registry=REGISTRY)
 REQUEST_SECONDS = Histogram("alphaads_api_request_seconds", "Duration of an answer", ["route"], registry=REGISTRY)
 DECISIONS = Counter("alphaads_decisions_total", "Decisions by policy", ["policy"], registry=REGISTRY)
+AUDIT_ENTRIES = Counter("alphaads_audit_entries_total", "Entries of the audit log", ["action"], registry=REGISTRY)
+AUDIT_FAILURES = Counter(
+    "alphaads_audit_failures_total", "Entries that could not be written, so that nothing was done", registry=REGISTRY
+)
 
 
 def _refuse_private(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

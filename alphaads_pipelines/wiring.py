@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
     from alphaads_pipelines.rights.erasure_journal import ErasureJournal
+    from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
+    from alphaads_pipelines.rights.audit_entries import AuditKeys
+    from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.suppressions import Suppressions
@@ -98,6 +101,27 @@ class Wiring:
         return Pseudonyms(self.master_keys)
 
     @cached_property
+    def audit_keys(self) -> AuditKeys:
+        """Keys that chain the audit log and hide whom it is about."""
+        from alphaads_pipelines.rights.audit_entries import AuditKeys
+
+        return AuditKeys.derive(self.master_keys.audit)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """Signed heads of the audit log, kept apart from it."""
+        from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
+
+        return Checkpoints(self.settings.checkpoints_file, self.master_keys.signing, self.engine)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """Where every access to personal data is recorded before it happens."""
+        from alphaads_pipelines.rights.audit_log import AuditLog
+
+        return AuditLog(self.settings.audit_path, self.audit_keys, self.checkpoints)
+
+    @cached_property
     def stream(self) -> Stream:
         """The embedded stream, or Kafka."""
         from alphaads_pipelines.streams.registry import STREAMS
@@ -134,7 +158,8 @@ class Wiring:
         from alphaads_pipelines.ingest.intake import Intake
         from alphaads_pipelines.platforms.registry import PLATFORMS
 
-        return Intake(self.stream, self.settings.posts_topic, self.sealer, self.pseudonyms, PLATFORMS)
+        topic = self.settings.posts_topic
+        return Intake(self.stream, topic, self.sealer, self.pseudonyms, self.suppressions, PLATFORMS)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -209,6 +234,8 @@ class Wiring:
 
     def close(self) -> None:
         """Release what was built."""
+        if "audit" in self.__dict__:
+            self.audit.close()
         if "stream" in self.__dict__:
             self.stream.close()
         if "engine" in self.__dict__:

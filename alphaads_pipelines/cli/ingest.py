@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.progress import Progress
@@ -27,15 +28,14 @@ def ingest_file(
     InvalidRequest: the file is damaged, or holds nothing.
     """
     task = display.add_task(f"sealing {source.path.name}", total=source.total_bytes)
-    read = produced = 0
+    total = IntakeResult(0, 0)
     for payloads in source:
-        result = wiring.intake.take(platform, payloads, correlation_id)
-        read, produced = read + result.read, produced + result.produced
+        total += wiring.intake.take(platform, payloads, correlation_id)
         display.update(task, completed=source.bytes_read)
     display.update(task, completed=source.total_bytes)
-    if not read:
+    if not total.read:
         raise InvalidRequest(f"{source.path} holds no payloads")
-    return IntakeResult(read, produced)
+    return total
 
 
 def run(file: InputFile, platform: PlatformName, as_json: JsonOutput = False, log_json: LogJson = False) -> None:
@@ -46,9 +46,11 @@ def run(file: InputFile, platform: PlatformName, as_json: JsonOutput = False, lo
         correlation_id = new_correlation_id()
         with correlation(correlation_id):
             result = ingest_file(wiring, PayloadFile(file), platform, correlation_id, display)
-        answer = {"read": result.read, "produced": result.produced, "correlation_id": correlation_id}
+        answer = {**asdict(result), "correlation_id": correlation_id}
         if as_json:
             emit(answer)
         else:
             out.print(f"read {result.read} payloads, put {result.produced} sealed posts into the stream")
+            if result.suppressed:
+                out.print(f"dropped {result.suppressed} posts of people who were erased")
             out.print(f"correlation id {correlation_id}; `alphaads batches` shows what comes of them", soft_wrap=True)

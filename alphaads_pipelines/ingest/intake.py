@@ -1,13 +1,14 @@
 """Intake: the only writer of the posts stream, and the only place that sees an identity in the clear.
 
-Split, identify, seal, produce: each payload becomes one sealed envelope per author in it. Nothing is refused here; what
-cannot be read is kept, sealed with the key of the day, and rejected with a reason when its batch is accepted.
+Split, identify, seal, produce: each payload becomes one sealed envelope per author in it. What an erased person wrote
+is dropped and counted, and nothing else of it is kept. All the rest goes on; what cannot be read is kept, sealed with
+the key of the day, and rejected with a reason when its batch is accepted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,8 +23,9 @@ from alphaads_pipelines.privacy.envelope import encode
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.privacy.sealer import Sealer, Unsealed
 from alphaads_pipelines.registry import Registry
+from alphaads_pipelines.stores.suppressions import Suppressions
 from alphaads_pipelines.streams.base import Record, Stream
-from alphaads_pipelines.telemetry import POSTS_TAKEN_IN, get_logger
+from alphaads_pipelines.telemetry import POSTS_DROPPED, POSTS_TAKEN_IN, get_logger
 
 _log = get_logger(__name__)
 _DEEPEST = 64
@@ -31,10 +33,21 @@ _DEEPEST = 64
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """How many payloads came, and how many envelopes are in the stream for them (nested posts make it more)."""
+    """What became of payloads.
+
+    Attributes
+    ----------
+    read: payloads that came.
+    produced: envelopes that are in the stream for them (nested posts make it more).
+    suppressed: parts that were dropped, because their author was erased.
+    """
 
     read: int
     produced: int
+    suppressed: int = 0
+
+    def __add__(self, other: IntakeResult) -> IntakeResult:
+        return IntakeResult(self.read + other.read, self.produced + other.produced, self.suppressed + other.suppressed)
 
 
 def _now() -> datetime:
@@ -47,7 +60,7 @@ class Intake:
     Parameters
     ----------
     stream, topic: where envelopes go; the topic exists.
-    sealer, pseudonyms: of one installation, over the same master keys.
+    sealer, pseudonyms, suppressions: of one installation, over the same master keys.
     platforms: parsers by name.
     clock: what `observed_at` is taken from.
     """
@@ -58,6 +71,7 @@ class Intake:
         topic: str,
         sealer: Sealer,
         pseudonyms: Pseudonyms,
+        suppressions: Suppressions,
         platforms: Registry[Platform],
         clock: Callable[[], datetime] = _now,
     ) -> None:
@@ -65,6 +79,7 @@ class Intake:
         self._topic = topic
         self._sealer = sealer
         self._pseudonyms = pseudonyms
+        self._suppressions = suppressions
         self._platforms = platforms
         self._clock = clock
         self._partitions: int | None = None
@@ -79,15 +94,17 @@ class Intake:
         """
         if platform not in self._platforms:
             raise InvalidRequest(f"platform: must be one of {', '.join(self._platforms)}")
-        items = list(self._unsealed(platform, payloads))
+        parts = list(self._unsealed(platform, payloads))
+        items = self._kept(parts)
         envelopes = self._sealer.seal(platform, items, correlation_id, self._clock())
         partitions = self._partition_count()
         records = [Record(envelope.shard % partitions, encode(envelope)) for envelope in envelopes]
         self._stream.produce(self._topic, records)
-        POSTS_TAKEN_IN.labels(platform).inc(len(records))
-        counts = {"read": len(payloads), "produced": len(records)}
-        _log.info("posts taken in", platform=platform, **counts, correlation_id=correlation_id)
-        return IntakeResult(len(payloads), len(records))
+        result = IntakeResult(len(payloads), len(records), len(parts) - len(items))
+        POSTS_TAKEN_IN.labels(platform).inc(result.produced)
+        POSTS_DROPPED.labels("suppressed").inc(result.suppressed)
+        _log.info("posts taken in", platform=platform, **asdict(result), correlation_id=correlation_id)
+        return result
 
     def _unsealed(self, platform: str, payloads: Sequence[Payload | Malformed]) -> Iterator[Unsealed]:
         parser = self._platforms.load(platform)()
@@ -101,6 +118,11 @@ class Intake:
                 author = part.author_id
                 who = None if author is None else identity(part.network or platform, author)
                 yield Unsealed(who, encode_body(part.payload))
+
+    def _kept(self, parts: Sequence[Unsealed]) -> list[Unsealed]:
+        """All parts but those of erased people."""
+        gone = self._suppressions.suppressed(part.identity.mac for part in parts if part.identity is not None)
+        return [part for part in parts if part.identity is None or part.identity.mac not in gone]
 
     def _partition_count(self) -> int:
         # Asked once: a topic's partitions may not change under the ledger anyway.

@@ -36,7 +36,7 @@ def resolve_subject(engine: Engine, pseudonyms: Pseudonyms, text: str) -> str:
         platform, _, author_id = text.partition(":")
         if not platform or not author_id:
             raise InvalidRequest("SUBJECT: give a subject id (32 hex digits) or platform:author_id")
-        return _known_identity(connection, pseudonyms, platform, author_id)
+        return _known_identity(connection, pseudonyms, platform.lower(), author_id)
 
 
 def _known_subject(connection: Connection, pseudonyms: Pseudonyms, subject_id: str) -> str:

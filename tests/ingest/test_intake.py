@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import orjson
 import pytest
 import structlog
 
-from alphaads_pipelines.errors import InvalidRequest, NotFound, RejectedPayload
+from alphaads_pipelines.errors import InvalidRequest, NotFound, RejectedPayload, StoreUnavailable
 from alphaads_pipelines.ingest.intake import Intake, IntakeResult
 from alphaads_pipelines.platforms.base import AuthoredPayload, Malformed, Payload, Platform, Post, Tokenise
 from alphaads_pipelines.platforms.registry import PLATFORMS
 from alphaads_pipelines.privacy.envelope import Envelope, decode
 from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.stores.relational import transaction
 from alphaads_pipelines.streams.base import OffsetRange
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
 from alphaads_pipelines.wiring import Wiring, wired
@@ -61,7 +62,8 @@ def intake(wiring: Wiring) -> Intake:
 
 def _intake(wiring: Wiring, platforms: Registry[Platform]) -> Intake:
     topic = wiring.settings.posts_topic
-    return Intake(wiring.stream, topic, wiring.sealer, wiring.pseudonyms, platforms, clock=lambda: NOON)
+    keys = (wiring.sealer, wiring.pseudonyms, wiring.suppressions)
+    return Intake(wiring.stream, topic, *keys, platforms, clock=lambda: NOON)
 
 
 def _produced(wiring: Wiring) -> list[tuple[int, Envelope]]:
@@ -169,7 +171,8 @@ def test_an_unknown_platform_is_an_invalid_request(intake: Intake) -> None:
 
 
 def test_a_topic_that_is_not_there_is_an_error_and_not_silence(wiring: Wiring) -> None:
-    lost = Intake(wiring.stream, "no.such.topic", wiring.sealer, wiring.pseudonyms, PLATFORMS)
+    keys = (wiring.sealer, wiring.pseudonyms, wiring.suppressions)
+    lost = Intake(wiring.stream, "no.such.topic", *keys, PLATFORMS)
     with pytest.raises(NotFound):
         lost.take("generic", [POST], "c")
 
@@ -202,6 +205,56 @@ def test_nothing_of_a_person_lies_on_the_disk(wiring: Wiring, intake: Intake) ->
     assert files
     for path in files:
         assert b"planted" not in path.read_bytes().lower(), path.name
+
+
+def _erase(wiring: Wiring, platform: str, author: str) -> None:
+    identity = wiring.pseudonyms.identity(platform, author)
+    [subject] = wiring.subject_keys.ensure([identity])
+    with transaction(wiring.engine) as connection:
+        wiring.suppressions.suppress(connection, [identity.mac], subject.subject_id, NOON)
+    wiring.subject_keys.destroy(subject.subject_id)
+
+
+@pytest.mark.usefixtures("logging_at_info")
+def test_what_an_erased_person_writes_is_dropped_and_only_counted(wiring: Wiring, intake: Intake) -> None:
+    def dropped() -> float:
+        return REGISTRY.get_sample_value("alphaads_posts_dropped_total", {"reason": "suppressed"}) or 0.0
+
+    _erase(wiring, "x", "42")
+    before, other = dropped(), {**POST, "id": "p2", "author_id": "43"}
+    with structlog.testing.capture_logs() as logs:
+        taken = intake.take("generic", [POST, {**other, "quoted": POST}, Malformed(b"{")], "corr-3")
+    assert taken == IntakeResult(read=3, produced=2, suppressed=2)
+    assert dropped() - before == 2
+    assert sorted(envelope.attributed for _, envelope in _produced(wiring)) == [False, True]
+    assert wiring.subject_keys.find(wiring.pseudonyms.identity("x", "42")) is None
+    assert {body.get("id") for body in _bodies(wiring)} == {"p2", None}
+    assert "planted" not in str(logs)
+
+
+def test_the_same_author_id_on_another_network_is_another_person(wiring: Wiring, intake: Intake) -> None:
+    _erase(wiring, "x", "42")
+    assert intake.take("generic", [{**POST, "platform": "facebook"}], "c") == IntakeResult(1, 1)
+
+
+def test_an_erasure_while_posts_are_taken_in_lets_nothing_through(
+    wiring: Wiring, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process erases behind the question whether somebody is suppressed."""
+    asked = wiring.suppressions.suppressed
+
+    def erased_behind(identities: Iterable[bytes]) -> set[bytes]:
+        found = asked(identities)
+        with wired(wiring.settings) as elsewhere:
+            _erase(elsewhere, "x", "42")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring.suppressions, "suppressed", erased_behind)
+        with pytest.raises(StoreUnavailable, match="ask again"):
+            intake.take("generic", [POST], "c")
+    assert _produced(wiring) == []
+    assert intake.take("generic", [POST], "c") == IntakeResult(1, 0, suppressed=1)
 
 
 def test_many_posts_arrive_in_order_within_each_author(wiring: Wiring, intake: Intake) -> None:

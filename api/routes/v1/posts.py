@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -24,10 +25,11 @@ class PostsIn(BaseModel):
 
 
 class PostsTaken(BaseModel):
-    """How many payloads came and how many sealed posts are in the stream for them."""
+    """How many payloads came, how many sealed posts are in the stream for them, how many an erased person wrote."""
 
     read: int
     produced: int
+    suppressed: int
     correlation_id: str
 
 
@@ -35,6 +37,9 @@ class PostsTaken(BaseModel):
 def take_posts(
     body: PostsIn, wiring: WiringDep, correlation_id: CorrelationId, caller: Annotated[Caller, scope("posts:write")]
 ) -> PostsTaken:
-    """Seal the payloads and put them into the stream; what cannot be read is kept and rejected with a reason."""
+    """Seal the payloads and put them into the stream; what cannot be read is kept and rejected with a reason.
+
+    What an erased person wrote is dropped, and only counted.
+    """
     taken = wiring.intake.take(body.platform, body.payloads, correlation_id)
-    return PostsTaken(read=taken.read, produced=taken.produced, correlation_id=correlation_id)
+    return PostsTaken(**asdict(taken), correlation_id=correlation_id)

@@ -1,7 +1,7 @@
 FROM python:3.11-slim
 
 RUN useradd --create-home --uid 10001 alphaads \
-    && install -d -o alphaads /app /var/lib/alphaads/home /run/alphaads-key
+    && install -d -o alphaads /app /var/lib/alphaads/home /var/lib/alphaads/checkpoints /run/alphaads-key
 USER alphaads
 WORKDIR /app
 ENV PATH=/home/alphaads/venv/bin:$PATH PYTHONUNBUFFERED=1

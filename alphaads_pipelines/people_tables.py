@@ -131,18 +131,18 @@ PRIVACY_SPENDINGS = Table(
 AUDIT_HEADS = Table(
     "audit_heads",
     "relational",
-    "Signed checkpoints of the audit log's chains, kept apart from the log.",
+    "Signed checkpoints of the audit log's chains: a copy of the file that is kept apart from the log.",
     (
-        plain("checkpoint_id", "int64"),
-        plain("writer", "utf8"),
-        plain("entries", "int64", "entries of the writer up to here"),
+        plain("checkpoint_id", "int64", "counts from 1, without a gap"),
+        plain("kind", "utf8", "opened, head, expired, accepted"),
+        plain("writer", "utf8", "the chain"),
+        plain("entries", "int64", "entries of the chain up to here"),
         plain("head", "utf8", "chain value of the last of them"),
         plain("signed_at", "timestamp"),
-        plain("signature", "utf8", "Ed25519 over all of the above and the checkpoint before"),
+        plain("signature", "utf8", "Ed25519 over all of the above and the signature before"),
     ),
     key=("checkpoint_id",),
     indexes=(("writer",),),
-    autoincrement=True,
 )
 
 AD_ENGAGEMENT = Table(

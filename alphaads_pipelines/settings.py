@@ -30,6 +30,10 @@ class Settings(BaseSettings):
         None, description="the key-encryption key; default: beside ALPHAADS_HOME, never inside a backup of it"
     )
 
+    audit_checkpoints_file: Path | None = Field(
+        None, description="signed heads of the audit log; default: beside ALPHAADS_HOME"
+    )
+
     database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite under ALPHAADS_HOME")
     redis_url: str | None = Field(None, description="broker of the warm workers; default: SQLite under ALPHAADS_HOME")
     kafka_bootstrap_servers: str | None = Field(None, description="host:port,...; default: the embedded stream")
@@ -77,6 +81,7 @@ class Settings(BaseSettings):
     run_retention_hours: float = Field(24.0, gt=0, description="Dagster runs, logs, broker rows older than this go")
     lake_retention_hours: float = Field(168.0, ge=0, description="replaced lake files are kept so long")
     stream_retention_hours: float = Field(168.0, gt=0, description="how long the embedded stream keeps records")
+    audit_retention_days: float = Field(730.0, ge=1, description="how long the audit log is kept")
 
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8000, ge=0, le=65535, description="port of the API")
@@ -115,6 +120,17 @@ class Settings(BaseSettings):
     def erasure_journal_path(self) -> Path:
         """Who was erased, beside the key file: outside of what a backup holds."""
         return self.key_file.with_name(self.key_file.name + ".erasures")
+
+    @property
+    def checkpoints_file(self) -> Path:
+        """Where the audit log's checkpoints lie: outside the home, so that who has the home has not both."""
+        beside = self.alphaads_home.with_name(self.alphaads_home.name + ".checkpoints")
+        return (self.audit_checkpoints_file or beside).expanduser().absolute()
+
+    @property
+    def audit_path(self) -> Path:
+        """Folder of the audit log's chains."""
+        return self.alphaads_home / "audit"
 
     @property
     def relational_url(self) -> str:

@@ -14,6 +14,17 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # Whatever was wrapped so far was wrapped by the one key of a key file of version 1 (secrets_file.FIRST_KEK).
+    op.add_column("subject_keys", sa.Column("kek_id", sa.Text(), server_default="first", nullable=False))
+    op.create_table(
+        "active_kek",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kek_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("activated_at", UtcTimestamp(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=False,
+        sqlite_with_rowid=True,
+    )
     op.create_table(
         "consent_events",
         sa.Column("change_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -106,14 +117,15 @@ def upgrade() -> None:
     op.create_index("ix_privacy_spendings_query_digest", "privacy_spendings", ["query_digest"], unique=False)
     op.create_table(
         "audit_heads",
-        sa.Column("checkpoint_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("checkpoint_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("writer", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("entries", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("head", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("signed_at", UtcTimestamp(), autoincrement=False, nullable=False),
         sa.Column("signature", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("checkpoint_id"),
-        sqlite_autoincrement=True,
+        sqlite_autoincrement=False,
         sqlite_with_rowid=True,
     )
     op.create_index("ix_audit_heads_writer", "audit_heads", ["writer"], unique=False)
@@ -151,3 +163,5 @@ def downgrade() -> None:
     op.drop_table("people")
     op.drop_index("ix_consent_events_subject_id_purpose", "consent_events")
     op.drop_table("consent_events")
+    op.drop_table("active_kek")
+    op.drop_column("subject_keys", "kek_id")

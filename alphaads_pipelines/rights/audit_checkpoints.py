@@ -1,0 +1,176 @@
+"""Checkpoints: signed heads of the audit log's chains, each joined to the checkpoint before, kept apart from the log.
+
+One JSON object a line, in a file outside of ALPHAADS_HOME that every process of the installation appends to; the table
+`audit_heads` holds a copy. A signature (Ed25519, RFC 8032) covers the checkpoint and the signature before it, so that
+none can be changed, taken out or moved. A later checkpoint of a chain replaces what an earlier one says of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
+
+from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+
+Kind = Literal["opened", "head", "expired", "accepted"]
+"""A chain begins; its head so far; it was removed because of its age; it is broken, and a person said that they know."""
+
+_LAST_BYTES = 4096
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed line.
+
+    Attributes
+    ----------
+    checkpoint_id: counts from 1, without a gap.
+    entries, head: how many entries the chain has, and the `mac` of the last of them.
+    signature: 128 hexadecimal digits.
+    """
+
+    checkpoint_id: int
+    kind: Kind
+    writer: str
+    entries: int
+    head: str
+    signed_at: datetime
+    signature: str
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What is to be signed of a chain."""
+
+    kind: Kind
+    writer: str
+    entries: int
+    head: str
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Checkpoint)
+
+
+class Checkpoints:
+    """The signed heads of one installation. Safe to use from several threads and processes.
+
+    Parameters
+    ----------
+    path: the file; its folder is made.
+    signing: Ed25519 seed, 32 bytes.
+    engine: the relational store that holds the copy.
+    """
+
+    def __init__(
+        self, path: Path, signing: bytes, engine: Engine, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.path = path
+        self._key, self._engine, self._clock = Ed25519PrivateKey.from_private_bytes(signing), engine, clock
+
+    def sign(self, heads: Sequence[Head]) -> None:
+        """Append a checkpoint of each head; on the disk when this returns. Raises StoreUnavailable."""
+        with self._locked() as file:
+            last = _last(file)
+            number, before = (last.checkpoint_id, last.signature) if last else (0, "")
+            lines = []
+            for number, head in enumerate(heads, number + 1):
+                signed = self._signed(number, head, before)
+                lines.append(_encoder.encode(signed) + b"\n")
+                before = signed.signature
+            start = file.seek(0, os.SEEK_END)
+            try:
+                file.write(b"".join(lines))
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), start)
+                raise
+
+    def read(self) -> list[Checkpoint | None]:
+        """Every line of the file, in order; None for one that is no checkpoint. Raises StoreUnavailable."""
+        try:
+            lines = self.path.read_bytes().splitlines() if self.path.exists() else []
+        except OSError as error:
+            raise StoreUnavailable("the checkpoints of the audit log cannot be read") from error
+        return [_parsed(line) for line in lines]
+
+    def copies(self) -> list[Checkpoint]:
+        """What the table holds, in order. Raises StoreUnavailable."""
+        table = sql_table("audit_heads")
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(table).order_by(table.c.checkpoint_id))
+            return [Checkpoint(**row) for row in rows.mappings()]
+
+    def copy(self) -> int:
+        """Bring the table up to the file; the number of checkpoints added. Raises StoreUnavailable."""
+        table = sql_table("audit_heads")
+        with reading(self._engine) as connection:
+            newest = connection.execute(sa.select(sa.func.max(table.c.checkpoint_id))).scalar() or 0
+        new = [each for each in self.read() if each is not None and each.checkpoint_id > newest]
+        with transaction(self._engine) as connection:
+            return insert_ignore(connection, "audit_heads", [msgspec.structs.asdict(each) for each in new])
+
+    def is_signed(self, checkpoint: Checkpoint, before: str) -> bool:
+        """Whether it is ours, and follows the checkpoint whose signature is `before`."""
+        try:
+            self._key.public_key().verify(_signature(checkpoint), _message(checkpoint, before))
+        except InvalidSignature:
+            return False
+        return True
+
+    def _signed(self, number: int, head: Head, before: str) -> Checkpoint:
+        draft = Checkpoint(
+            checkpoint_id=number, signed_at=self._clock(), signature="", **msgspec.structs.asdict(head)
+        )
+        return msgspec.structs.replace(draft, signature=self._key.sign(_message(draft, before)).hex())
+
+    @contextmanager
+    def _locked(self) -> Iterator[BinaryIO]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield file
+        except OSError as error:
+            raise StoreUnavailable(f"no checkpoint of the audit log can be written: {error.strerror}") from error
+
+
+def _message(checkpoint: Checkpoint, before: str) -> bytes:
+    return _encoder.encode((msgspec.structs.replace(checkpoint, signature=""), before))
+
+
+def _signature(checkpoint: Checkpoint) -> bytes:
+    try:
+        return bytes.fromhex(checkpoint.signature)
+    except ValueError:
+        return b""
+
+
+def _parsed(line: bytes) -> Checkpoint | None:
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _last(file: BinaryIO) -> Checkpoint | None:
+    """The last checkpoint; a line that was torn by a crash is cut off first, for nobody was told that it is there."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _LAST_BYTES))
+    tail = file.read()
+    whole = tail[: tail.rfind(b"\n") + 1]
+    file.truncate(size - len(tail) + len(whole))
+    lines = [each for each in map(_parsed, whole.splitlines()) if each is not None]
+    return lines[-1] if lines else None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.drift import Drift, Judgement
     from alphaads_pipelines.nlp.reliability import Reliability
 
-_COLOURS = {
+EMOTION_COLOURS = {
     "anger": "#c0392b",
     "disgust": "#7d8b3a",
     "fear": "#6c4f9c",
@@ -42,9 +42,9 @@ def emotion_plot_png(counts: Mapping[str, int], without: int) -> bytes:
     shown = sorted(((name, counts.get(name, 0)) for name in EMOTIONS), key=lambda each: each[1])
     names = ["no cue", *(name for name, _ in shown)]
     values = [without, *(value for _, value in shown)]
-    figure = _figure(6.0, 2.8)
+    figure = new_figure(6.0, 2.8)
     axes = figure.add_subplot()
-    bars = axes.barh(names, values, color=[_PALE, *(_COLOURS[name] for name, _ in shown)], height=0.72)
+    bars = axes.barh(names, values, color=[_PALE, *(EMOTION_COLOURS[name] for name, _ in shown)], height=0.72)
     total = max(1, sum(values))
     axes.bar_label(bars, [f"{value:,}  ({value / total:.0%})" for value in values], padding=4, fontsize=8, color="#333")
     axes.set_xlim(0, max([1, *values]) * 1.22)
@@ -53,19 +53,19 @@ def emotion_plot_png(counts: Mapping[str, int], without: int) -> bytes:
     axes.xaxis.set_visible(False)
     for side in axes.spines.values():
         side.set_visible(False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def drift_plot_png(drift: Drift) -> bytes:
     """Each task's stability index by the hour below its threshold, drift in red, changes of model dotted."""
     hourly = [each for each in drift.judged if each.hour is not None]
     tasks = list(dict.fromkeys(each.task for each in hourly)) or ["no hour could be judged"]
-    figure = _figure(7.6, 0.5 + 1.5 * len(tasks))
+    figure = new_figure(7.6, 0.5 + 1.5 * len(tasks))
     panels = list(figure.subplots(len(tasks), 1, sharex=True, squeeze=False)[:, 0])
     if not hourly:
         panels[0].set_title(tasks[0], loc="left", fontsize=9)
         panels[0].set_axis_off()
-        return _png(figure)
+        return as_png(figure)
     first = min(each.hour for each in hourly if each.hour is not None)
     for axes, task in zip(panels, tasks, strict=True):
         _draw_drift(axes, task, [each for each in hourly if each.task == task], first)
@@ -76,20 +76,20 @@ def drift_plot_png(drift: Drift) -> bytes:
         "Population stability index by the hour in which people posted (UTC); the bar is the threshold, red is drift"
     )
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
-    return _png(figure)
+    return as_png(figure)
 
 
 def reliability_plot_png(tasks: Mapping[str, Reliability]) -> bytes:
     """A small picture for each task: accuracy by confidence, the diagonal where they agree, cases as bars below."""
     columns = min(3, max(1, len(tasks)))
     rows = -(-max(1, len(tasks)) // columns)
-    figure = _figure(0.4 + 2.6 * columns, 0.3 + 3.1 * rows)
+    figure = new_figure(0.4 + 2.6 * columns, 0.3 + 3.1 * rows)
     cells = figure.subfigures(rows, columns, squeeze=False).flat
     for cell, (task, reliability) in zip(cells, tasks.items(), strict=False):
         upper, lower = cell.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         _draw_reliability(upper, task, reliability)
         _draw_cases(lower, reliability)
-    return _png(figure)
+    return as_png(figure)
 
 
 def loss_plot_png(losses: Sequence[tuple[int, float]]) -> bytes:
@@ -99,15 +99,15 @@ def loss_plot_png(losses: Sequence[tuple[int, float]]) -> bytes:
     ----------
     losses: (step, mean loss of late), in order.
     """
-    figure = _figure(6.0, 2.8)
+    figure = new_figure(6.0, 2.8)
     axes = figure.add_subplot()
     axes.plot([step for step, _ in losses], [loss for _, loss in losses], color=_LINE, linewidth=1.3)
     axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
     title = f"Loss: {losses[0][1]:.2f} → {losses[-1][1]:.2f} after {losses[-1][0]:,} steps" if losses else "no step yet"
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
     axes.yaxis.label.set_fontsize(8)
-    _plain(axes)
-    return _png(figure)
+    without_box(axes)
+    return as_png(figure)
 
 
 def _draw_drift(axes: Axes, task: str, judged: Sequence[Judgement], first: datetime) -> None:
@@ -124,7 +124,7 @@ def _draw_drift(axes: Axes, task: str, judged: Sequence[Judgement], first: datet
     axes.yaxis.minorticks_off()
     axes.set(xlim=(-0.7, 23.7), ylim=(_LEAST_INDEX, 2.0 * max(*indices, *thresholds)))
     axes.set_title(task.replace("_", " "), loc="left", fontsize=9, fontweight="bold")
-    _plain(axes)
+    without_box(axes)
 
 
 def _draw_changes(panels: Sequence[Axes], drift: Drift, first: datetime) -> None:
@@ -147,7 +147,7 @@ def _draw_reliability(axes: Axes, task: str, reliability: Reliability) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     axes.set_title(task.replace("_", " "), loc="left", fontsize=9, fontweight="bold")
     axes.set_title(f"ECE {reliability.ece:.3f}", loc="right", fontsize=8, color=_QUIET)
-    _plain(axes)
+    without_box(axes)
 
 
 def _draw_cases(axes: Axes, reliability: Reliability) -> None:
@@ -155,14 +155,14 @@ def _draw_cases(axes: Axes, reliability: Reliability) -> None:
     counts = [each.count for each in reliability.reliability]
     axes.bar(confidences, counts, width=0.05, color=_LINE, alpha=0.45)
     axes.set(xlabel=f"confidence of {reliability.cases:,} cases", ylabel="cases")
-    _plain(axes)
+    without_box(axes)
 
 
 def _hours_after(first: datetime, at: datetime) -> float:
     return (at - first) / timedelta(hours=1)
 
 
-def _plain(axes: Axes) -> None:
+def without_box(axes: Axes) -> None:
     """No box around it, small quiet labels."""
     for name in ("top", "right"):
         axes.spines[name].set_visible(False)
@@ -171,7 +171,8 @@ def _plain(axes: Axes) -> None:
     axes.yaxis.label.set_fontsize(8)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches; drawn without a display and without matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -180,7 +181,8 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """The figure's picture."""
     image = io.BytesIO()
     figure.savefig(image, format="png")
     return image.getvalue()

@@ -1,0 +1,332 @@
+"""The emotional journey: what a person's hours say when they are read in the order of time, as of any time. Pure.
+
+Belongs here: episodes, changes and what came before them, transitions, volatility. Does not: how a change is found
+(change_points.py), pictures (journey_plot.py).
+
+Hours after the asked time are not looked at, so the journey as of a time is the journey of the state that was known
+then. Neutral counts as an emotion; posts that no emotion could be told of count as posts only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from math import comb, sqrt
+
+import msgspec
+import numpy as np
+
+from alphaads_pipelines.profiles.change_points import change_points
+from alphaads_pipelines.profiles.state import (
+    FIRST_EMOTION,
+    MENTIONS,
+    POSTS,
+    SCORED,
+    SENTIMENT_SUM_MILLI,
+    TOPIC_SENTIMENT_SUM_MILLI,
+    ProfileState,
+)
+from alphaads_pipelines.tables import EMOTIONS
+
+MOST_HOURS = 2_000
+"""A journey is made of so many hours with posts, the latest; it bounds what an answer costs."""
+SILENCE_HOURS = 72
+"""An hour goes on from one that is no further back: after a longer silence it is not the same mood going on."""
+PRECEDING_HOURS = 24
+BASELINE_HOURS = 28 * 24
+"""The window before a change, and what came before that window, in which a topic's usual share is counted."""
+LEAST_MENTIONS = 2
+CHANCE = 0.05
+MOST_TOPICS = 5
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+_MILLI = 1000
+_PRIOR = 1 / len(EMOTIONS)
+_LATEST_HOUR = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _HOUR - 1
+
+
+class Hour(msgspec.Struct, frozen=True):
+    """An hour with posts: its start, its posts, their mean sentiment (-1 to 1), posts of each emotion seen."""
+
+    hour_at: datetime
+    posts: int
+    sentiment_mean: float | None
+    emotions: dict[str, int]
+
+
+class Episode(msgspec.Struct, frozen=True):
+    """A run of hours with one leading emotion.
+
+    An hour's leading emotion is that of most of its posts; of a tie the one that led before goes on leading, else the
+    first of the alphabet leads. Hours without an emotion end nothing until there were more than `SILENCE_HOURS`.
+
+    Attributes
+    ----------
+    start_at, end_at: start of the first hour, end of the last.
+    posts: in the hours that it led. share: the emotion's among those of its posts that have one.
+    """
+
+    emotion: str
+    start_at: datetime
+    end_at: datetime
+    posts: int
+    share: float
+    sentiment_mean: float | None
+
+
+class Precedent(msgspec.Struct, frozen=True):
+    """A topic that was named more often before a change than it used to be.
+
+    Attributes
+    ----------
+    topic: id of a tracked name, or the token of another name.
+    mentions: posts that name it, in the window; expected: as many would have been usual among as many posts.
+    p_value: one-sided, Fisher's exact test, times the number of topics in the window (Bonferroni).
+    """
+
+    topic: str
+    mentions: int
+    expected: float
+    sentiment_mean: float
+    p_value: float
+
+
+class Change(msgspec.Struct, frozen=True):
+    """The mix of emotions became another one at `changed_at`, the start of an hour.
+
+    Attributes
+    ----------
+    before, after: the most frequent emotion between this change and its neighbours; it may be the same.
+    preceded_by: topics that rose in the day before, that hour included, the surest first.
+    """
+
+    changed_at: datetime
+    before: str
+    after: str
+    sentiment_before: float | None
+    sentiment_after: float | None
+    preceded_by: list[Precedent]
+
+
+class Transitions(msgspec.Struct, frozen=True):
+    """What led in the next hour with an emotion, after hours that `emotion` led; at most `SILENCE_HOURS` later.
+
+    Attributes
+    ----------
+    hours: how many such hours there were.
+    counts: of each emotion that led next.
+    probabilities: of every emotion, 1 in sum: (count + 1/7) / (hours + 1), the mean under a symmetric Dirichlet prior
+        that weighs as much as one hour (Perks, Journal of the Institute of Actuaries 73(2), 1947).
+    """
+
+    emotion: str
+    hours: int
+    counts: dict[str, int]
+    probabilities: dict[str, float]
+
+
+class Journey(msgspec.Struct, frozen=True):
+    """An emotional journey as of a time.
+
+    Attributes
+    ----------
+    volatility: root of the mean squared difference between the mean sentiments of hours that follow each other within
+        `SILENCE_HOURS` (von Neumann et al., Annals of Mathematical Statistics 12(2), 1941; as emotional instability:
+        Jahng et al., Psychological Methods 13(4), 2008). 0 to 2; None without two such hours.
+    switching: share of transitions that lead to another emotion, None without any.
+    """
+
+    as_of: datetime
+    posts: int
+    volatility: float | None
+    switching: float | None
+    episodes: list[Episode]
+    changes: list[Change]
+    transitions: list[Transitions]
+    hours: list[Hour]
+
+
+@dataclass(frozen=True, slots=True)
+class _Led:
+    """An hour with an emotion: number, counts, which emotion led, and whether it went on from the one before."""
+
+    hour: int
+    counts: list[int]
+    emotion: str
+    goes_on: bool
+
+
+def journey_of(state: ProfileState, as_of: datetime) -> Journey:
+    """The journey that the state holds, as of a time.
+
+    Parameters
+    ----------
+    as_of: an aware time; its hour is the last that counts.
+    """
+    until = min((as_of - _EPOCH) // _HOUR, _LATEST_HOUR)
+    hours = _hours(state, until)
+    led = list(_led(hours))
+    transitions = _transitions(led)
+    moves = sum(each.hours for each in transitions)
+    stays = sum(each.counts.get(each.emotion, 0) for each in transitions)
+    return Journey(
+        as_of=as_of,
+        posts=sum(counts[POSTS] for _, counts in hours),
+        volatility=_volatility(hours),
+        switching=1 - stays / moves if moves else None,
+        episodes=[_episode(run) for run in _runs(led)],
+        changes=_changes(state, led),
+        transitions=transitions,
+        hours=[_shown(hour, counts) for hour, counts in hours],
+    )
+
+
+def volatility_of(state: ProfileState) -> float | None:
+    """`Journey.volatility` of everything that the state holds."""
+    return _volatility(_hours(state, _LATEST_HOUR))
+
+
+def hour_at(hour: int) -> datetime:
+    """The start of an hour since the epoch."""
+    return _EPOCH + hour * _HOUR
+
+
+def _hours(state: ProfileState, until: int) -> list[tuple[int, list[int]]]:
+    known = sorted((hour, counts) for hour, counts in state.hours.items() if hour <= until and counts[POSTS] > 0)
+    return known[-MOST_HOURS:]
+
+
+def _led(hours: Sequence[tuple[int, list[int]]]) -> Iterator[_Led]:
+    leading, last = "", None
+    for hour, counts in hours:
+        if any(counts[FIRST_EMOTION:]):
+            goes_on = last is not None and hour - last <= SILENCE_HOURS
+            leading = _leading(counts, leading if goes_on else "")
+            yield _Led(hour, counts, leading, goes_on)
+            last = hour
+
+
+def _leading(counts: Sequence[int], before: str) -> str:
+    ranked = zip(EMOTIONS, counts[FIRST_EMOTION:], strict=True)
+    return max(ranked, key=lambda each: (each[1], each[0] == before))[0]
+
+
+def _runs(led: Sequence[_Led]) -> Iterator[list[_Led]]:
+    run: list[_Led] = []
+    for each in led:
+        if run and not (each.goes_on and each.emotion == run[-1].emotion):
+            yield run
+            run = []
+        run.append(each)
+    if run:
+        yield run
+
+
+def _episode(run: Sequence[_Led]) -> Episode:
+    summed = _sum(run)
+    of_emotion = summed[FIRST_EMOTION + EMOTIONS.index(run[0].emotion)]
+    return Episode(
+        emotion=run[0].emotion,
+        start_at=hour_at(run[0].hour),
+        end_at=hour_at(run[-1].hour + 1),
+        posts=summed[POSTS],
+        share=of_emotion / sum(summed[FIRST_EMOTION:]),
+        sentiment_mean=_mean(summed),
+    )
+
+
+def _transitions(led: Sequence[_Led]) -> list[Transitions]:
+    counted: dict[str, dict[str, int]] = {}
+    for before, after in pairwise(led):
+        if after.goes_on:
+            onward = counted.setdefault(before.emotion, {})
+            onward[after.emotion] = onward.get(after.emotion, 0) + 1
+    return [_onward(emotion, dict(sorted(counts.items()))) for emotion, counts in sorted(counted.items())]
+
+
+def _onward(emotion: str, counts: dict[str, int]) -> Transitions:
+    hours = sum(counts.values())
+    probabilities = {name: (counts.get(name, 0) + _PRIOR) / (hours + 1) for name in EMOTIONS}
+    return Transitions(emotion, hours, counts, probabilities)
+
+
+def _volatility(hours: Sequence[tuple[int, list[int]]]) -> float | None:
+    means = [(hour, mean) for hour, counts in hours if (mean := _mean(counts)) is not None]
+    squares = [(b - a) ** 2 for (hour, a), (later, b) in pairwise(means) if later - hour <= SILENCE_HOURS]
+    return sqrt(sum(squares) / len(squares)) if squares else None
+
+
+def _changes(state: ProfileState, led: Sequence[_Led]) -> list[Change]:
+    if not led:
+        return []
+    counts = np.array([each.counts[FIRST_EMOTION:] for each in led], np.int64)
+    places = [0, *change_points(counts), len(led)]
+    segments = [_sum(led[start:end]) for start, end in pairwise(places)]
+    return [
+        Change(
+            changed_at=hour_at(led[place].hour),
+            before=_leading(before, ""),
+            after=_leading(after, ""),
+            sentiment_before=_mean(before),
+            sentiment_after=_mean(after),
+            preceded_by=_precedents(state, led[place].hour),
+        )
+        for place, (before, after) in zip(places[1:-1], pairwise(segments), strict=True)
+    ]
+
+
+def _precedents(state: ProfileState, changed: int) -> list[Precedent]:
+    """Within an hour nobody knows what came first, so the window ends with the hour of the change."""
+    window = range(changed - PRECEDING_HOURS, changed + 1)
+    baseline = range(window.start - BASELINE_HOURS, window.start)
+    posts = [sum(state.hours[hour][POSTS] for hour in state.hours if hour in part) for part in (window, baseline)]
+    named = {topic: _named(hours, window, baseline) for topic, hours in sorted(state.topics.items())}
+    risen = {topic: counts for topic, counts in named.items() if _has_risen(*counts[:2], *posts)}
+    topics = sum(1 for counts in named.values() if counts[0])
+    found = [_precedent(topic, counts, posts, topics) for topic, counts in risen.items()]
+    sure = (each for each in found if each.p_value <= CHANCE)
+    return sorted(sure, key=lambda each: (each.p_value, each.topic))[:MOST_TOPICS]
+
+
+def _named(hours: Mapping[int, list[int]], window: range, baseline: range) -> tuple[int, int, int]:
+    """Mentions in the window and before it; the sum of sentiments in the window."""
+    inside = [counts for hour, counts in hours.items() if hour in window]
+    before = sum(counts[MENTIONS] for hour, counts in hours.items() if hour in baseline)
+    mentions, milli = (sum(counts[place] for counts in inside) for place in (MENTIONS, TOPIC_SENTIMENT_SUM_MILLI))
+    return mentions, before, milli
+
+
+def _has_risen(mentions: int, before: int, posts: int, posts_before: int) -> bool:
+    return mentions >= LEAST_MENTIONS and posts_before > 0 and mentions * posts_before > before * posts
+
+
+def _precedent(topic: str, counts: tuple[int, int, int], posts: Sequence[int], topics: int) -> Precedent:
+    mentions, before, milli = counts
+    inside, outside = posts
+    usual = before / outside * inside
+    p_value = min(1.0, topics * _chance(mentions, mentions + before, inside, inside + outside))
+    return Precedent(topic, mentions, usual, milli / mentions / _MILLI, p_value)
+
+
+def _chance(mentions: int, all_mentions: int, posts: int, all_posts: int) -> float:
+    """That so many or more of all mentions fall to these of all posts; exact, and without scipy.stats, whose import
+    would cost the first answer seconds."""
+    most = min(all_mentions, posts)
+    ways = sum(comb(posts, each) * comb(all_posts - posts, all_mentions - each) for each in range(mentions, most + 1))
+    return ways / comb(all_posts, all_mentions)
+
+
+def _sum(led: Sequence[_Led]) -> list[int]:
+    return [sum(column) for column in zip(*(each.counts for each in led), strict=True)]
+
+
+def _mean(counts: Sequence[int]) -> float | None:
+    return counts[SENTIMENT_SUM_MILLI] / counts[SCORED] / _MILLI if counts[SCORED] else None
+
+
+def _shown(hour: int, counts: Sequence[int]) -> Hour:
+    emotions = {name: count for name, count in zip(EMOTIONS, counts[FIRST_EMOTION:], strict=True) if count}
+    return Hour(hour_at(hour), counts[POSTS], _mean(counts), emotions)

@@ -161,6 +161,58 @@ AD_ENGAGEMENT = Table(
     indexes=(("change_seq",),),
 )
 
+OPEN_ADS = Table(
+    "open_ads",
+    "relational",
+    "Ads whose events may still come: whose they are and what was heard of them, for a week at most.",
+    (
+        pseudonym("decision_id"),
+        pseudonym("subject_id", doc="null: only events came so far, and no decision", nullable=True),
+        derived("decided_s", "int64", "seconds since the epoch", nullable=True),
+        derived("heard", "json", "kind of event -> the first of it, in seconds since the epoch"),
+        plain("seen_at", "timestamp", "when the first half of it came"),
+    ),
+    key=("decision_id",),
+    indexes=(("subject_id",), ("seen_at",)),
+)
+
+RELEASED_GROUPS = Table(
+    "released_groups",
+    "relational",
+    "Sums over groups of people, none smaller than MIN_GROUP_SIZE: all that exact aggregates are computed from.",
+    (
+        plain("group_id", "int64"),
+        plain("release_seq", "int64", "the release that made it; groups are never changed"),
+        plain("from_day", "date"),
+        plain("until_day", "date", "one past the last"),
+        plain("platform", "utf8", "most used; null: not told apart", nullable=True),
+        plain("language", "utf8", "most used; null: not told apart, or none", nullable=True),
+        plain("emotion", "utf8", "most frequent; null: not told apart, or none", nullable=True),
+        plain("segment", "utf8", "null: not told apart, or none", nullable=True),
+        plain("people", "int64"),
+        plain("posts", "int64"),
+        plain("sentiment_mean", "float64", "null: too few people with a scored post", nullable=True),
+        plain("emotions", "json", "emotion -> posts; absent: too few people"),
+        plain("hours", "json", "hour of the day (UTC) -> posts; absent: too few people"),
+        plain("weekdays", "json", "day of the week (Monday 0) -> posts; absent: too few people"),
+        plain("released_at", "timestamp"),
+    ),
+    key=("group_id",),
+    indexes=(("release_seq",),),
+    autoincrement=True,
+)
+
+RELEASED_UNTIL = Table(
+    "released_until",
+    "relational",
+    "Up to which day a subject's posts went into released groups, so that none goes into two.",
+    (
+        pseudonym("subject_id"),
+        derived("until_day", "date", "one past the last"),
+    ),
+    key=("subject_id",),
+)
+
 PEOPLE_TABLES: tuple[Table, ...] = (
     CONSENT_EVENTS,
     PEOPLE,
@@ -171,4 +223,7 @@ PEOPLE_TABLES: tuple[Table, ...] = (
     PRIVACY_SPENDINGS,
     AUDIT_HEADS,
     AD_ENGAGEMENT,
+    OPEN_ADS,
+    RELEASED_GROUPS,
+    RELEASED_UNTIL,
 )

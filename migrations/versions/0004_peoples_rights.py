@@ -142,9 +142,58 @@ def upgrade() -> None:
         sqlite_with_rowid=True,
     )
     op.create_index("ix_ad_engagement_change_seq", "ad_engagement", ["change_seq"], unique=False)
+    op.create_table(
+        "open_ads",
+        sa.Column("decision_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("decided_s", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("heard", sa.JSON(), autoincrement=False, nullable=False),
+        sa.Column("seen_at", UtcTimestamp(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("decision_id"),
+        sqlite_autoincrement=False,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_open_ads_subject_id", "open_ads", ["subject_id"], unique=False)
+    op.create_index("ix_open_ads_seen_at", "open_ads", ["seen_at"], unique=False)
+    op.create_table(
+        "released_groups",
+        sa.Column("group_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("release_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("from_day", sa.Date(), autoincrement=False, nullable=False),
+        sa.Column("until_day", sa.Date(), autoincrement=False, nullable=False),
+        sa.Column("platform", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("language", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("emotion", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("segment", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("people", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("posts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sentiment_mean", sa.Double(), autoincrement=False, nullable=True),
+        sa.Column("emotions", sa.JSON(), autoincrement=False, nullable=False),
+        sa.Column("hours", sa.JSON(), autoincrement=False, nullable=False),
+        sa.Column("weekdays", sa.JSON(), autoincrement=False, nullable=False),
+        sa.Column("released_at", UtcTimestamp(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("group_id"),
+        sqlite_autoincrement=True,
+        sqlite_with_rowid=True,
+    )
+    op.create_index("ix_released_groups_release_seq", "released_groups", ["release_seq"], unique=False)
+    op.create_table(
+        "released_until",
+        sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("until_day", sa.Date(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("subject_id"),
+        sqlite_autoincrement=False,
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("released_until")
+    op.drop_index("ix_released_groups_release_seq", "released_groups")
+    op.drop_table("released_groups")
+    op.drop_index("ix_open_ads_seen_at", "open_ads")
+    op.drop_index("ix_open_ads_subject_id", "open_ads")
+    op.drop_table("open_ads")
     op.drop_index("ix_ad_engagement_change_seq", "ad_engagement")
     op.drop_table("ad_engagement")
     op.drop_index("ix_audit_heads_writer", "audit_heads")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from alphaads_pipelines.schema import Column, Erasure, Privacy, Table, derived, plain, pseudonym
 
-PURPOSES = ("personalised_ads", "linking", "analytics", "model_training")
-"""What personal data may be used for; consent is given for each alone."""
+PURPOSES = ("personalised_ads", "linking", "audience_export", "model_training", "analytics")
+"""What personal data may be used for; privacy/purposes.py says on what ground. Consent is given for each alone."""
 
 CONSENT_EVENTS = Table(
     "consent_events",
     "relational",
     "Every grant and withdrawal, in order; the newest of a subject and purpose holds.",
     (
-        plain("change_seq", "int64", "counts changes; readers ask for what is newer"),
+        plain("change_seq", "int64", "counts changes; the newest holds"),
         pseudonym("subject_id"),
         plain("purpose", "utf8", "one of PURPOSES"),
         derived("is_granted", "bool"),
@@ -36,11 +36,10 @@ PEOPLE = Table(
     (
         pseudonym("subject_id"),
         pseudonym("person_id", doc="random; the same for all subjects of a person"),
-        plain("change_seq", "int64", "moves with each change of links"),
         plain("linked_at", "timestamp"),
     ),
     key=("subject_id",),
-    indexes=(("person_id",), ("change_seq",)),
+    indexes=(("person_id",),),
 )
 
 RESTRICTIONS = Table(

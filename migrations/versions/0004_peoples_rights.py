@@ -43,14 +43,12 @@ def upgrade() -> None:
         "people",
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("person_id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("change_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("linked_at", UtcTimestamp(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("subject_id"),
         sqlite_autoincrement=False,
         sqlite_with_rowid=False,
     )
     op.create_index("ix_people_person_id", "people", ["person_id"], unique=False)
-    op.create_index("ix_people_change_seq", "people", ["change_seq"], unique=False)
     op.create_table(
         "restrictions",
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
@@ -208,7 +206,6 @@ def downgrade() -> None:
     op.drop_table("rectifications")
     op.drop_table("restrictions")
     op.drop_index("ix_people_person_id", "people")
-    op.drop_index("ix_people_change_seq", "people")
     op.drop_table("people")
     op.drop_index("ix_consent_events_subject_id_purpose", "consent_events")
     op.drop_table("consent_events")

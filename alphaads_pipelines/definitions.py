@@ -33,6 +33,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             publishing.published,
             advertising.ad_creatives,
             advertising.bandit_policy,
+            advertising.ad_engagement,
             training.nlp_model,
             training.served_nlp_model,
         ],

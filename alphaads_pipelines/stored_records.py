@@ -97,6 +97,9 @@ DOCUMENTS = (
         (pseudonym("open", "json", "decision id -> arm and times", erasure=Erasure.EXPIRE), plain("offsets", "json")),
     ),
     Layout(
+        "ad_engagement", ("document",), "Up to where the streams were read to count it.", (plain("offsets", "json"),)
+    ),
+    Layout(
         "drift",
         ("document",),
         "What the check of the labels found last: figures over all posts.",
@@ -107,8 +110,28 @@ DOCUMENTS = (
 
 CREATIVE = Layout("creative", ("document",), "One entry of `creatives`.", AD_CREATIVES.columns)
 
+AUDIT_LOG = Layout(
+    "audit",
+    ("file",),
+    "Entries of the audit log (rights/audit_entries.py): who touched whose data; nothing of what was in it.",
+    (
+        plain("writer", "utf8"),
+        plain("number", "int64"),
+        plain("at", "timestamp"),
+        plain("actor", "utf8", "the token's subject, the API key's name, the system user or the run"),
+        plain("action", "utf8"),
+        plain("purpose", "utf8"),
+        plain("resource", "utf8", "route, command or table; names nobody"),
+        plain("correlation_id", "utf8"),
+        pseudonym("people", "json", "keyed hashes of subject ids, or their Merkle root", erasure=Erasure.KEEP_HASH),
+        plain("previous", "utf8"),
+        plain("mac", "utf8"),
+    ),
+)
+
 _NOTHING_PERSONAL = "Run ids, batch ids, counts, figures; messages of errors that may quote a post are withheld."
 FILES = (
+    AUDIT_LOG,
     Layout("relational.db", ("file",), "The relational tables.", (plain("pages", "binary", "see tables.py"),)),
     Layout("stream", ("file",), "One database per topic.", (plain("pages", "binary", "see the records above"),)),
     Layout("spool", ("file",), "Decisions that are not in the stream yet.", (plain("records", "binary"),)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from dagster import AssetCheckResult, MaterializeResult, ResourceParam, asset
+from dagster import AssetCheckResult, MaterializeResult, MetadataValue, ResourceParam, asset
 
 from alphaads_pipelines.errors import SchemaMismatch
+from alphaads_pipelines.people_tables import AD_ENGAGEMENT
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY
 from alphaads_pipelines.wiring import Wiring
 from assets.reporting import markdown_table, schema_checks, schema_result
@@ -73,7 +74,6 @@ def bandit_policy(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[N
         yield schema_result(BANDIT_POLICY, [str(error)])
         raise
     yield schema_result(BANDIT_POLICY)
-    rows = [(topic, *each) for topic, ends in learned.offsets.items() for each in ends.items()]
     yield MaterializeResult(
         metadata={
             "published_version": learned.version,
@@ -82,6 +82,31 @@ def bandit_policy(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[N
             "malformed": learned.malformed,
             "pulls": learned.pulls,
             "rewards": learned.rewards,
-            "offsets": markdown_table(("topic", "partition", "read until"), rows),
+            "offsets": _offsets(learned.offsets),
         }
     )
+
+
+@asset(name=AD_ENGAGEMENT.name, description=AD_ENGAGEMENT.doc, group_name=GROUP, kinds={"sql"})
+def ad_engagement(wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
+    """Count what decisions and events say of the people who saw the ads, exactly once."""
+    from alphaads_pipelines.pipeline.engagement import update_engagement
+
+    settings = wiring.settings
+    topics = {"decisions_topic": settings.decisions_topic, "events_topic": settings.events_topic}
+    done = update_engagement(wiring.stream, wiring.engine, **topics, now=datetime.now(UTC))
+    return MaterializeResult(
+        metadata={
+            "decisions": done.decisions,
+            "events": done.events,
+            "left_out": done.left_out,
+            "changed_hours": done.hours,
+            "closed": done.closed,
+            "offsets": _offsets(done.offsets),
+        }
+    )
+
+
+def _offsets(offsets: Mapping[str, Mapping[str, int]]) -> MetadataValue[str]:
+    rows = [(topic, *each) for topic, ends in offsets.items() for each in ends.items()]
+    return markdown_table(("topic", "partition", "read until"), rows)

@@ -13,6 +13,7 @@ from dagster import (
     op,
 )
 
+from alphaads_pipelines.people_tables import AD_ENGAGEMENT
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
 from alphaads_pipelines.wiring import Wiring
 from assets import names
@@ -34,8 +35,8 @@ micro_batch = define_asset_job(
 
 advertising = define_asset_job(
     names.ADVERTISING,
-    selection=AssetSelection.assets(AD_CREATIVES.name, BANDIT_POLICY.name),
-    description="Creatives written and moderated, the policy taught by what happened.",
+    selection=AssetSelection.assets(AD_CREATIVES.name, BANDIT_POLICY.name, AD_ENGAGEMENT.name),
+    description="Creatives written and moderated, the policy taught by what happened, engagement counted.",
     tags=names.LONGEST_RUN,
 )
 

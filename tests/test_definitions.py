@@ -58,7 +58,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> RepositoryDefinition
 
 def test_the_assets_are_the_lakes_tables_the_published_pointer_and_our_model(repository: RepositoryDefinition) -> None:
     assert set(repository.asset_graph.get_all_asset_keys()) == {
-        AssetKey(name) for name in {*(table.name for table in LAKE_TABLES), "published", *MODEL}
+        AssetKey(name) for name in {*(table.name for table in LAKE_TABLES), "published", "ad_engagement", *MODEL}
     }
     assert {table.name for table in LAKE_TABLES} == MICRO_BATCH - {"published"} | {"ad_creatives", "bandit_policy"}
 
@@ -78,6 +78,7 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "published": MICRO_BATCH - {"published"},
         "ad_creatives": set(),
         "bandit_policy": {"ad_creatives"},
+        "ad_engagement": set(),
         "nlp_model": set(),
         "served_nlp_model": {"nlp_model"},
     }

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 import polars as pl
 from sqlalchemy import Engine
 
@@ -17,9 +16,10 @@ from alphaads_pipelines.creatives.base import Brief, Creative, Generator
 from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.ingest.publish import publish_document, publish_document_in, read_document
+from alphaads_pipelines.pipeline.ad_records import read_news
 from alphaads_pipelines.stores.base import Lake, polars_schema
 from alphaads_pipelines.stores.relational import transaction
-from alphaads_pipelines.streams.base import OffsetRange, Stream
+from alphaads_pipelines.streams.base import Stream
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY
 
 CREATIVES, POLICY, LEARNER = "creatives", "policy", "policy_learner"
@@ -102,14 +102,14 @@ def learn_policy(
     seen, held = read_document(engine, LEARNER)
     _, published = read_document(engine, POLICY)
     offsets = held.get("offsets", {})
-    decisions, decided_until, odd = _news(stream, decisions_topic, offsets, _DECISION)
-    events, heard_until, odder = _news(stream, events_topic, offsets, _EVENT)
+    decisions = read_news(stream, decisions_topic, offsets, _DECISION)
+    events = read_news(stream, events_topic, offsets, _EVENT)
     learner = Learner.from_state(held.get("open", {}))
     policy = ThompsonPolicy.from_state(published.get("state", {}))
-    rewards = learner.join(decisions, events)
+    rewards = learner.join(decisions.records, events.records)
     policy.update(rewards)
     learner.close(now)
-    until = {decisions_topic: decided_until, events_topic: heard_until}
+    until = {decisions_topic: decisions.until, events_topic: events.until}
     document = {"policy": policy.name, "state": policy.state(), "offsets": until}
     with transaction(engine) as connection:
         if publish_document_in(connection, LEARNER, {"open": learner.state(), "offsets": until}, now) != seen + 1:
@@ -117,36 +117,9 @@ def learn_policy(
         version = publish_document_in(connection, POLICY, document, now)
     delta_version = _write_history(lake, policy, version, now)
     pulls, won = (sum(each[place] for each in rewards.values()) for place in (0, 1))
-    return Learned(version, len(decisions), len(events), odd + odder, pulls, won, delta_version, until)
-
-
-def _news(
-    stream: Stream, topic: str, offsets: Mapping[str, Mapping[str, int]], fields: tuple[str, ...]
-) -> tuple[list[dict[str, Any]], dict[str, int], int]:
-    """Records since `offsets` that have the fields, where they end, and how many do not have them."""
-    ends, lows, read = stream.end_offsets(topic), stream.low_offsets(topic), offsets.get(topic, {})
-    ranges = [
-        OffsetRange(topic, partition, min(max(read.get(str(partition), 0), lows[partition]), end), end)
-        for partition, end in sorted(ends.items())
-    ]
-    records, malformed = [], 0
-    for chunk in stream.read([each for each in ranges if len(each) > 0]):
-        for stored in chunk:
-            record = _parsed(stored.value, fields)
-            malformed += record is None
-            records += [] if record is None else [record]
-    return records, {str(partition): end for partition, end in sorted(ends.items())}, malformed
-
-
-def _parsed(value: bytes, fields: tuple[str, ...]) -> dict[str, Any] | None:
-    """The record, if its fields are there as texts, the last of them an RFC 3339 time with its offset."""
-    try:
-        record = orjson.loads(value)
-        named = {name: record[name] for name in fields}
-        is_whole = all(isinstance(each, str) for each in named.values())
-        return named if is_whole and datetime.fromisoformat(named[fields[-1]]).tzinfo else None
-    except (TypeError, KeyError, ValueError):
-        return None
+    malformed = decisions.left_out + events.left_out
+    taught = len(decisions.records), len(events.records), malformed
+    return Learned(version, *taught, pulls, won, delta_version, until)
 
 
 def _write_history(lake: Lake, policy: ThompsonPolicy, version: int, now: datetime) -> int | None:

@@ -1,0 +1,105 @@
+"""How people answer to their ads, kept up to date from the streams of decisions and events, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from alphaads_pipelines.errors import WriteConflict
+from alphaads_pipelines.ingest.publish import publish_document_in, read_document
+from alphaads_pipelines.pipeline.ad_records import read_news
+from alphaads_pipelines.profiles.engagement import WINDOW, OpenAd, fold_engagement
+from alphaads_pipelines.stores.engagement import (
+    add_engagement,
+    forget_open_ads,
+    known_subjects,
+    read_open_ads,
+    write_open_ads,
+)
+from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.streams.base import Stream
+
+POSITION = "ad_engagement"
+"""Name of the document that says up to where the streams were read; nobody else reads it."""
+
+_DECISION = ("decision_id", "subject_id", "decided_at")
+_EVENT = ("decision_id", "kind", "occurred_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Engaged:
+    """What one update did.
+
+    Parameters
+    ----------
+    version: counts updates.
+    decisions, events: that were read and are of use; left_out: the others: malformed, of nobody, of somebody erased.
+    hours: hours of subjects whose counts changed.
+    closed: ads that wait no longer.
+    offsets: topic -> partition -> one past the last that was read.
+    """
+
+    version: int
+    decisions: int
+    events: int
+    left_out: int
+    hours: int
+    closed: int
+    offsets: Mapping[str, Mapping[str, int]]
+
+
+def update_engagement(
+    stream: Stream, engine: Engine, *, decisions_topic: str, events_topic: str, now: datetime
+) -> Engaged:
+    """Count what the streams say since the last update.
+
+    Exactly once: the counts, the ads that still wait for their other half, and the offsets move in one transaction,
+    and only if nobody else moved them since they were read. Who is no subject (any more) is passed over.
+
+    Raises
+    ------
+    WriteConflict: another update came first; this one changed nothing. StreamUnavailable, StoreUnavailable.
+    """
+    seen, held = read_document(engine, POSITION)
+    offsets = held.get("offsets", {})
+    decisions = read_news(stream, decisions_topic, offsets, _DECISION)
+    events = read_news(stream, events_topic, offsets, _EVENT)
+    until = {decisions_topic: decisions.until, events_topic: events.until}
+    with transaction(engine) as connection:
+        version = publish_document_in(connection, POSITION, {"offsets": until}, now)
+        if version != seen + 1:
+            raise WriteConflict("another run counted the engagement meanwhile; this one changed nothing")
+        ours = _of_subjects(connection, decisions.records)
+        hours = _count(connection, ours, events.records, version, now)
+        closed = forget_open_ads(connection, now - WINDOW)
+    left_out = decisions.left_out + events.left_out + len(decisions.records) - len(ours)
+    return Engaged(version, len(ours), len(events.records), left_out, hours, closed, until)
+
+
+def _of_subjects(connection: Connection, decisions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    known = known_subjects(connection, {decision["subject_id"] for decision in decisions})
+    return [decision for decision in decisions if decision["subject_id"] in known]
+
+
+def _count(
+    connection: Connection,
+    decisions: Sequence[Mapping[str, Any]],
+    events: Sequence[Mapping[str, Any]],
+    version: int,
+    now: datetime,
+) -> int:
+    """Fold the records into the store; the number of hours that changed."""
+    rows = read_open_ads(connection, {record["decision_id"] for record in (*decisions, *events)})
+    held = {row.decision_id: OpenAd(row.subject_id, row.decided_s, row.heard) for row in rows}
+    since = {row.decision_id: row.seen_at for row in rows}
+    folded = fold_engagement(held, decisions, events)
+    add_engagement(connection, folded.changes, version)
+    write_open_ads(
+        connection,
+        [{"decision_id": key, **asdict(ad), "seen_at": since.get(key, now)} for key, ad in folded.ads.items()],
+    )
+    return len(folded.changes)

@@ -1,0 +1,162 @@
+"""Engagement: decisions and their events -> a person's impressions, clicks and conversions by the hour. Pure.
+
+Everything is a sum of integers over what is known of each ad, so shuffled, doubled, late and split input gives the
+same counts. Of each kind an ad has one event, the earliest; any event proves that the ad was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+IMPRESSION, CLICK, CONVERSION = "impression", "click", "conversion"
+KINDS = (IMPRESSION, CLICK, CONVERSION)
+"""Of events, in the order of an hour's counts."""
+
+WINDOW = timedelta(days=7)
+"""An event counts if it happened so long after its decision at most; people buy days after they clicked."""
+
+HALF_LIFE_HOURS = 168.0
+"""What happened a week ago counts half as much."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_HOUR_S = 3600
+
+Hours = dict[tuple[str, int], list[int]]
+"""(subject id, hours since the epoch) -> [impressions, clicks, conversions]."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAd:
+    """What is known of one ad; times in seconds since the epoch.
+
+    Attributes
+    ----------
+    subject_id, decided_s: None until the decision comes; events may come first.
+    heard: kind -> the first event of it.
+    """
+
+    subject_id: str | None = None
+    decided_s: int | None = None
+    heard: Mapping[str, int] = field(default_factory=dict)
+
+    def counts(self) -> Hours:
+        """What it adds to its subject's hours; nothing before its decision is known."""
+        if self.subject_id is None or self.decided_s is None:
+            return {}
+        latest = self.decided_s + WINDOW // _SECOND
+        times = {kind: at for kind, at in self.heard.items() if at <= latest}
+        if times:
+            times[IMPRESSION] = min(times.values())
+        hours: Hours = {}
+        for kind, at in times.items():
+            hours.setdefault((self.subject_id, at // _HOUR_S), [0, 0, 0])[KINDS.index(kind)] += 1
+        return hours
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a fold changed.
+
+    Parameters
+    ----------
+    ads: decision id -> what is known now, of every ad that was touched.
+    changes: to be added to the counts; an earlier event than the one counted moves a count, so they may be negative.
+    """
+
+    ads: dict[str, OpenAd]
+    changes: Hours
+
+
+def fold_engagement(
+    open_ads: Mapping[str, OpenAd], decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
+) -> Folded:
+    """Fold new decisions and events into what is known of their ads.
+
+    Parameters
+    ----------
+    open_ads: by decision id, as the last fold left them.
+    decisions: with decision_id, subject_id and decided_at (RFC 3339); those of nobody are left to the caller to omit.
+    events: with decision_id, kind and occurred_at; kinds other than KINDS are left alone.
+    """
+    before: dict[str, OpenAd] = {}
+    ads: dict[str, OpenAd] = {}
+
+    def touch(decision_id: str) -> OpenAd:
+        before.setdefault(decision_id, open_ads.get(decision_id, OpenAd()))
+        return ads.setdefault(decision_id, before[decision_id])
+
+    for decision in decisions:
+        key = str(decision["decision_id"])
+        ads[key] = _decided(touch(key), str(decision["subject_id"]), _seconds(decision["decided_at"]))
+    for event in events:
+        if event["kind"] in KINDS:
+            key = str(event["decision_id"])
+            ads[key] = _heard(touch(key), event["kind"], _seconds(event["occurred_at"]))
+    return Folded(ads, _difference(before, ads))
+
+
+def _seconds(text: str) -> int:
+    return (datetime.fromisoformat(text) - _EPOCH) // _SECOND
+
+
+def _decided(ad: OpenAd, subject_id: str, at: int) -> OpenAd:
+    """Should one id be decided twice, the earlier holds: whichever comes first, the result is the same."""
+    known = [] if ad.subject_id is None or ad.decided_s is None else [(ad.decided_s, ad.subject_id)]
+    decided_s, whose = min([*known, (at, subject_id)])
+    return OpenAd(whose, decided_s, ad.heard)
+
+
+def _heard(ad: OpenAd, kind: str, at: int) -> OpenAd:
+    return OpenAd(ad.subject_id, ad.decided_s, {**ad.heard, kind: min(at, ad.heard.get(kind, at))})
+
+
+def _difference(before: Mapping[str, OpenAd], after: Mapping[str, OpenAd]) -> Hours:
+    changes: Hours = {}
+    for ads, sign in ((before, -1), (after, 1)):
+        for ad in ads.values():
+            for key, counts in ad.counts().items():
+                held = changes.setdefault(key, [0, 0, 0])
+                changes[key] = [a + sign * b for a, b in zip(held, counts, strict=True)]
+    return {key: counts for key, counts in changes.items() if any(counts)}
+
+
+class Engagement(msgspec.Struct, frozen=True):
+    """How a person answers to ads.
+
+    Attributes
+    ----------
+    impressions, clicks, conversions: over all time.
+    ctr_ratio: clicks by impression, or None without one.
+    decayed: the same with what happened HALF_LIFE_HOURS ago counting half.
+    """
+
+    impressions: int
+    clicks: int
+    conversions: int
+    ctr_ratio: float | None
+    decayed: dict[str, float | None]
+
+
+def view_engagement(hours: Mapping[int, Sequence[int]], now: datetime) -> Engagement:
+    """Engagement as of `now` (UTC), from the counts of each hour in the order of KINDS."""
+    now_hour = (now - _EPOCH) // timedelta(hours=1)
+    totals, decayed = [0, 0, 0], [0.0, 0.0, 0.0]
+    for hour, counts in sorted(hours.items()):
+        weight = 0.5 ** (max(0, now_hour - hour) / HALF_LIFE_HOURS)
+        totals = [a + b for a, b in zip(totals, counts, strict=True)]
+        decayed = [a + weight * b for a, b in zip(decayed, counts, strict=True)]
+    impressions, clicks, conversions = totals
+    shown: dict[str, float | None] = {f"{kind}s": round(value, 6) for kind, value in zip(KINDS, decayed, strict=True)}
+    return Engagement(
+        impressions,
+        clicks,
+        conversions,
+        clicks / impressions if impressions else None,
+        {**shown, "ctr_ratio": decayed[1] / decayed[0] if decayed[0] else None},
+    )

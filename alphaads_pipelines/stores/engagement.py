@@ -1,0 +1,67 @@
+"""Engagement as it is stored: the hours of a subject, and the ads that wait for their other half.
+
+Belongs here: reads and writes of `ad_engagement` and `open_ads`. Does not: what counts (profiles/engagement.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row
+
+from alphaads_pipelines.stores.relational import reading, select_in, sql_table, upsert
+
+_COUNTS = ("impressions", "clicks", "conversions")
+
+
+def read_engagement(engine: Engine, subject_id: str) -> dict[int, list[int]]:
+    """Hour since the epoch -> [impressions, clicks, conversions]. Raises StoreUnavailable."""
+    with reading(engine) as connection:
+        rows = select_in(connection, "ad_engagement", "subject_id", [subject_id])
+    return {row.hour: _counts(row) for row in rows}
+
+
+def add_engagement(connection: Connection, changes: Mapping[tuple[str, int], Sequence[int]], change_seq: int) -> None:
+    """Add to the hours of subjects; an hour whose counts come to nothing is deleted."""
+    subjects = {subject for subject, _ in changes}
+    rows = select_in(connection, "ad_engagement", "subject_id", subjects)
+    held = {(row.subject_id, row.hour): _counts(row) for row in rows}
+    summed = {
+        key: [a + b for a, b in zip(held.get(key, [0, 0, 0]), counts, strict=True)] for key, counts in changes.items()
+    }
+    upsert(connection, "ad_engagement", [_hour(*key, change_seq, each) for key, each in summed.items() if any(each)])
+    table = sql_table("ad_engagement")
+    for subject, hour in (key for key, each in summed.items() if not any(each) and key in held):
+        connection.execute(table.delete().where(table.c.subject_id == subject, table.c.hour == hour))
+
+
+def _counts(row: Row[Any]) -> list[int]:
+    return [row.impressions, row.clicks, row.conversions]
+
+
+def _hour(subject_id: str, hour: int, change_seq: int, counts: Sequence[int]) -> dict[str, Any]:
+    named = dict(zip(_COUNTS, counts, strict=True))
+    return {"subject_id": subject_id, "hour": hour, "change_seq": change_seq, **named}
+
+
+def read_open_ads(connection: Connection, decision_ids: Iterable[str]) -> list[Row[Any]]:
+    """The rows of `open_ads` of these decisions."""
+    return select_in(connection, "open_ads", "decision_id", decision_ids)
+
+
+def write_open_ads(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what is known of ads: whole rows of `open_ads`."""
+    upsert(connection, "open_ads", rows)
+
+
+def forget_open_ads(connection: Connection, before: datetime) -> int:
+    """Delete the ads whose first half came before a time; how many."""
+    table = sql_table("open_ads")
+    return int(connection.execute(table.delete().where(table.c.seen_at < before)).rowcount)
+
+
+def known_subjects(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
+    """Those who are subjects of ours: an erased person is none."""
+    return {row.subject_id for row in select_in(connection, "subjects", "subject_id", subject_ids, ["subject_id"])}

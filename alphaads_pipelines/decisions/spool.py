@@ -135,6 +135,16 @@ def _records(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
         yield file.tell(), record
 
 
+def spooled(path: Path) -> Iterator[bytes]:
+    """Every whole record that lies in the spool, shipped or not; nothing is changed."""
+    for segment in sorted(path.glob(f"*{_SUFFIX}")):
+        try:
+            with segment.open("rb") as file:
+                yield from (record for _, record in _records(file, 0))
+        except FileNotFoundError:
+            continue  # shipped whole, and removed, since it was listed
+
+
 def _remember(done: Path, position: int) -> None:
     draft = done.with_suffix(".draft")
     draft.write_text(str(position))

@@ -1,0 +1,147 @@
+"""An export: everything held on a person, as one JSON document and as a page to read (GDPR articles 15 and 20).
+
+The document is written as it is walked, so that its size does not matter; the page shows the first rows of each list
+and how many there are. Whoever calls this has recorded the access in the audit log first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import orjson
+
+from alphaads_pipelines.profiles.view import view
+from alphaads_pipelines.rights.holdings import Holdings, Row, Section, Sources
+from alphaads_pipelines.stores.relational import reading, select_in
+
+FORMAT, FORMAT_VERSION = "alphaads-export", 1
+"""Of the document; the version moves when a reader of the old one could go wrong."""
+ROWS_SHOWN = 50
+"""Of each list, on the page."""
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One person's export; `sections` can be walked once.
+
+    Attributes
+    ----------
+    platform: the network that the subject writes on.
+    profile: what is concluded about them now, as the API would show it; None where nothing is published.
+    linked_subjects: other subject ids that are the same person; each has an export of its own.
+    """
+
+    subject_id: str
+    platform: str | None
+    exported_at: datetime
+    profile: Mapping[str, Any] | None
+    linked_subjects: Sequence[str]
+    sections: Iterator[Section]
+
+    def header(self) -> Row:
+        """What stands before the lists."""
+        return {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "subject_id": self.subject_id,
+            "platform": self.platform,
+            "exported_at": self.exported_at,
+            "linked_subjects": list(self.linked_subjects),
+            "profile": self.profile,
+        }
+
+
+@dataclass(slots=True)
+class Shown:
+    """A list as the page shows it: its first rows, and how many it has."""
+
+    store: str
+    name: str
+    doc: str
+    count: int = 0
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        """Count a row, and keep it if it is one of the first."""
+        self.count += 1
+        if len(self.rows) < ROWS_SHOWN:
+            self.rows.append(row)
+
+
+def export_subject(sources: Sources, subject_id: str, now: datetime) -> Export:
+    """The export of a subject that exists. Raises StoreUnavailable, here or while it is walked."""
+    with reading(sources.engine) as connection:
+        live = select_in(connection, "live_profiles", "subject_id", [subject_id], ["state"])
+        known = select_in(connection, "subjects", "subject_id", [subject_id], ["platform", "shard"])
+        person = select_in(connection, "people", "subject_id", [subject_id], ["person_id"])
+        people = select_in(connection, "people", "person_id", [row.person_id for row in person], ["subject_id"])
+    profile = msgspec.to_builtins(view(live[0].state, now)) if live else None
+    linked = sorted({row.subject_id for row in people} - {subject_id})
+    platform, shard = (known[0].platform, known[0].shard) if known else (None, None)
+    return Export(subject_id, platform, now, profile, linked, Holdings(sources, subject_id, shard).sections())
+
+
+def json_chunks(export: Export, shown: list[Shown] | None = None) -> Iterator[bytes]:
+    """The document, piece by piece: the header, then `held`: store -> table or topic -> list of rows.
+
+    Parameters
+    ----------
+    shown: gets what the page shows of each list.
+    """
+    yield orjson.dumps(export.header(), option=_OPTIONS)[:-1] + b',"held":{'
+    store, is_first = None, True
+    for section in export.sections:
+        if section.store != store:
+            yield (b"" if store is None else b"\n},") + orjson.dumps(section.store) + b":{"
+            store, is_first = section.store, True
+        yield (b"" if is_first else b",") + b"\n" + orjson.dumps(section.name) + b":["
+        is_first = False
+        summary = Shown(section.store, section.name, section.doc)
+        for row in section.rows:
+            yield (b",\n" if summary.count else b"\n") + orjson.dumps(row, option=_OPTIONS)
+            summary.add(row)
+        yield b"]"
+        if shown is not None:
+            shown.append(summary)
+    yield b"\n}}}\n"
+
+
+def write_export(export: Export, folder: Path) -> tuple[Path, Path, list[Shown]]:
+    """Write the document and the page; their paths, and what each list holds. Only their owner may read them.
+
+    Nothing stays if it does not come to its end.
+    """
+    from alphaads_pipelines.rights.export_page import render_page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    document, page = (folder / f"export-{export.subject_id}.{suffix}" for suffix in ("json", "html"))
+    shown: list[Shown] = []
+    with _written(document) as file:
+        for chunk in json_chunks(export, shown):
+            file.write(chunk)
+    with _written(page) as file:
+        file.write(render_page(export, shown, document.name).encode())
+    return document, page, shown
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    """A file of its owner alone, which appears under its name when it is whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,43 @@
+"""The walk over a person's data is driven by the declarations: no table with people in it can be forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from alphaads_pipelines.rights.holdings import NOT_OF_A_SUBJECT, Holdings, reached
+from alphaads_pipelines.schema import Table, derived, plain, pseudonym
+from alphaads_pipelines.tables import LAKE_TABLES, RELATIONAL_TABLES, TABLES
+from alphaads_pipelines.wiring import Wiring
+from tests.rights.conftest import sources_of
+
+PEOPLE_OF_A_CITY = Table(
+    "people_of_a_city", "relational", "Nobody said how to find one of them.", (derived("mood", "utf8"),), ("mood",)
+)
+
+
+def test_every_table_with_personal_columns_is_reached_or_says_why_not() -> None:
+    read = {table.name for table in reached(TABLES)}
+    personal = {table.name for table in TABLES if any(column.is_personal for column in table.columns)}
+    assert personal - read == NOT_OF_A_SUBJECT.keys() & personal
+    assert {"batches", "published", "api_keys"}.isdisjoint(read)
+
+
+def test_a_table_that_cannot_be_reached_stops_the_walk() -> None:
+    with pytest.raises(LookupError, match="people_of_a_city"):
+        reached([*TABLES, PEOPLE_OF_A_CITY])
+    subject = Table("t", "relational", "", (pseudonym("subject_id"), plain("n", "int64")), ("subject_id",))
+    assert reached([subject]) == [subject]
+
+
+def test_there_is_a_section_for_every_table_and_stores_come_together(wiring: Wiring) -> None:
+    sections = list(Holdings(sources_of(wiring), "0" * 32, 0).sections())
+    names = [(each.store, each.name) for each in sections]
+    assert len(set(names)) == len(names)
+    assert {name for _, name in names} >= {table.name for table in (*reached(LAKE_TABLES), *reached(RELATIONAL_TABLES))}
+    stores = [store for store, _ in names]
+    assert [store for place, store in enumerate(stores) if store != stores[place - 1]] == list(dict.fromkeys(stores))
+
+
+def test_nothing_is_held_on_a_stranger(wiring: Wiring) -> None:
+    for section in Holdings(sources_of(wiring), "0" * 32, 0).sections():
+        assert list(section.rows) == [], section.name

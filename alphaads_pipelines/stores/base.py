@@ -100,6 +100,33 @@ class Lake(ABC):
         Safe beside writers. Returns figures for people: files and bytes before and after, files deleted.
         """
 
+    @abstractmethod
+    def erase(
+        self,
+        table: Table,
+        subject_id: str,
+        shard: int | None,
+        *,
+        writers_ended: bool,
+        tick: Callable[[str], None] = lambda _: None,
+    ) -> Mapping[str, int]:
+        """Delete every row of a subject, from now and from every older version; safe beside writers, and resumable.
+
+        Only files that hold the subject are touched. Versions from before can no longer be read where they held it.
+
+        Parameters
+        ----------
+        shard: where the subject's rows may lie; None: anywhere.
+        writers_ended: nobody who may have read the subject's rows still writes; what killed writers left goes, too.
+        tick: told where the work is, for progress and for tests.
+
+        Returns figures for people. Raises WriteConflict when others kept committing first.
+        """
+
+    @abstractmethod
+    def find_subject(self, table: Table, subject_id: str, shard: int | None) -> Mapping[str, int]:
+        """What is left of a subject, in all versions and in the log: files looked into, `rows` and `mentions` found."""
+
 
 @cache
 def polars_schema(table: Table) -> pl.Schema:

@@ -19,15 +19,17 @@ from typing import TypeVar
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-from alphaads_pipelines.errors import NotFound, SchemaMismatch, TransientError, WriteConflict
+from alphaads_pipelines.errors import NotFound, SchemaMismatch, StoreUnavailable, TransientError, WriteConflict
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import Lake, Slice, conform, empty_frame, polars_schema
+from alphaads_pipelines.stores.delta_erase import erase_subject, find_subject, holds_subjects
 from alphaads_pipelines.stores.delta_maintenance import tidy_up
 from alphaads_pipelines.stores.delta_merge import TABLE_FENCE, WRITER_LEVELS, merge_small_files
 from alphaads_pipelines.stores.delta_tables import (
     Handles,
     check_types,
     commit_hooks,
+    is_missing_file,
     parquet_properties,
     polars_columns,
     translated,
@@ -164,6 +166,31 @@ class DeltaLake(Lake):
             return {}
         return self._upon_newest(table, "maintain", lambda handle: tidy_up(table, handle, retention_hours))
 
+    def erase(
+        self,
+        table: Table,
+        subject_id: str,
+        shard: int | None,
+        *,
+        writers_ended: bool,
+        tick: Callable[[str], None] = lambda _: None,
+    ) -> Mapping[str, int]:
+        """See `Lake.erase`."""
+        figures: Counter[str] = Counter()
+        if not holds_subjects(table) or self.version(table) is None:
+            return figures
+
+        def work(handle: DeltaTable) -> None:
+            erase_subject(table, handle, subject_id, shard, figures, tick, writers_ended=writers_ended)
+
+        self._upon_newest(table, "erase", work)
+        return figures
+
+    def find_subject(self, table: Table, subject_id: str, shard: int | None) -> Mapping[str, int]:
+        """See `Lake.find_subject`."""
+        with translated(table, "search"), self._handles.lend(table) as handle:
+            return {} if handle is None else find_subject(handle, subject_id, shard)
+
     def _snapshot(self, table: Table, version: int | None) -> DeltaTable | None:
         """A state that no later call moves on, for frames that are collected later."""
         latest = None if version is None else self.version(table)
@@ -181,8 +208,9 @@ class DeltaLake(Lake):
             try:
                 with translated(table, action), self._handles.lend_ready(table) as handle:
                     return work(handle)
-            except WriteConflict:
-                if attempt == _ATTEMPTS:
+            except (WriteConflict, StoreUnavailable) as error:
+                # A file that went since the state was loaded was erased; upon the newest state nobody needs it.
+                if attempt == _ATTEMPTS or not (isinstance(error, WriteConflict) or is_missing_file(error.__cause__)):
                     raise
                 time.sleep(random.uniform(0, _BACKOFF_S * attempt))  # noqa: S311 - spreads retries, guards nothing
         raise AssertionError("unreachable")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -134,26 +134,53 @@ def _merge(table: Table, handle: DeltaTable, groups: Sequence[pl.DataFrame]) -> 
             post_commithook_properties=commit_hooks(),
         )
     except CommitFailedError:
+        _discard(handle, [each.path for each in actions if isinstance(each, AddAction)])
         return 0
     return _count(groups)
+
+
+def _discard(handle: DeltaTable, paths: Iterable[str]) -> None:
+    """Delete files that were written for nothing: they may hold somebody who was erased meanwhile."""
+    from pyarrow.fs import PyFileSystem
+
+    files = PyFileSystem(DeltaStorageHandler(handle.table_uri, handle._storage_options))
+    for path in paths:
+        files.delete_file(path)
 
 
 def _rewrite(
     table: Table, handle: DeltaTable, group: pl.DataFrame, partition: Mapping[str, str], now: int
 ) -> AddAction:
     """Write the rows of the group's files to one new file; the action that adds it."""
-    options = handle._storage_options
+    return write_file(table, handle, file_rows(handle, group["path"], partition), partition, now, changes_data=False)
+
+
+def file_rows(handle: DeltaTable, paths: Iterable[str], partition: Mapping[str, str]) -> pl.DataFrame:
+    """The rows of live files of one partition, without the columns that it stands for."""
     schema = {name: dtype for name, dtype in polars_columns(handle).items() if name not in partition}
-    files = [f"{handle.table_uri.rstrip('/')}/{path}" for path in group["path"]]
-    rows = pl.scan_parquet(
+    files = [f"{handle.table_uri.rstrip('/')}/{path}" for path in paths]
+    options = handle._storage_options
+    return pl.scan_parquet(
         files, schema=schema, hive_partitioning=False, missing_columns="insert", storage_options=options
     ).collect()
+
+
+def write_file(
+    table: Table, handle: DeltaTable, rows: pl.DataFrame, partition: Mapping[str, str], now: int, *, changes_data: bool
+) -> AddAction:
+    """Write `rows` to a new file of the partition; the action that adds it, once it is committed.
+
+    Parameters
+    ----------
+    now: milliseconds since the epoch.
+    changes_data: whether the table's rows differ afterwards; delta-rs lets writers pass that saw no change of data.
+    """
     folder = "".join(f"{name}={value}/" for name, value in partition.items())
     path = f"{folder}part-{uuid.uuid4()}.zstd.parquet"
-    with DeltaStorageHandler(handle.table_uri, options).open_output_stream(path) as output:
+    with DeltaStorageHandler(handle.table_uri, handle._storage_options).open_output_stream(path) as output:
         write_parquet(table, rows, output)
         size = output.tell()
-    return AddAction(path, size, dict(partition), now, False, _statistics(table, rows))
+    return AddAction(path, size, dict(partition), now, changes_data, _statistics(table, rows))
 
 
 def write_parquet(table: Table, rows: pl.DataFrame, output: Any) -> None:

@@ -143,6 +143,11 @@ def _why(error: Exception) -> str:
     return "the disk is full" if full else f"the lake's storage failed ({type(error).__name__})"
 
 
+def is_missing_file(error: BaseException | None) -> bool:
+    """Whether the storage says that a file is not there."""
+    return isinstance(error, FileNotFoundError) or "No such file" in str(error) or "not found" in str(error)
+
+
 class _Table(DeltaTable):
     """A Delta table whose files go by the names that they have on disk: delta-rs writes `%20` for a space."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.rights.audit_entries import AuditKeys
     from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.stores.base import Lake
+    from alphaads_pipelines.rights.audit_verify import Verifier
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.suppressions import Suppressions
     from alphaads_pipelines.streams.base import Stream
@@ -129,6 +130,13 @@ class Wiring:
         implementation = STREAMS.load(self.settings.stream_kind)
         if self.settings.stream_kind == "embedded":
             stream = implementation(self.settings.stream_path)  # type: ignore[call-arg]
+
+    @property
+    def audit_verifier(self) -> Verifier:
+        """Reads the audit log and judges whether it is as it was written."""
+        from alphaads_pipelines.rights.audit_verify import Verifier
+
+        return Verifier(self.settings.audit_path, self.audit_keys, self.checkpoints)
         else:
             stream = implementation(self.kafka_options)  # type: ignore[call-arg]
         for topic in (self.settings.posts_topic, self.settings.decisions_topic, self.settings.events_topic):

@@ -23,11 +23,13 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.telemetry import get_logger
 
 Kind = Literal["opened", "head", "expired", "accepted"]
-"""A chain begins; its head so far; it was removed because of its age; it is broken, and a person said that they know."""
+"""A chain begins; its head so far; it was removed for its age; it is broken, and a person said that they know."""
 
 _LAST_BYTES = 4096
+_log = get_logger(__name__)
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,11 +82,13 @@ class Checkpoints:
 
     def sign(self, heads: Sequence[Head]) -> None:
         """Append a checkpoint of each head; on the disk when this returns. Raises StoreUnavailable."""
+        if not heads:
+            return
         with self._locked() as file:
-            last = _last(file)
-            number, before = (last.checkpoint_id, last.signature) if last else (0, "")
+            last = _last(file) or self._restored(file)
+            ended, before = (last.checkpoint_id, last.signature) if last else (0, "")
             lines = []
-            for number, head in enumerate(heads, number + 1):
+            for number, head in enumerate(heads, ended + 1):
                 signed = self._signed(number, head, before)
                 lines.append(_encoder.encode(signed) + b"\n")
                 before = signed.signature
@@ -129,10 +133,16 @@ class Checkpoints:
             return False
         return True
 
+    def _restored(self, file: BinaryIO) -> Checkpoint | None:
+        """A file that was lost is written again from the table; what was signed after the copy is missing in it."""
+        copies = self.copies()
+        if copies:
+            _log.error("the checkpoints of the audit log were lost and are written again from their copy")
+        file.write(b"".join(_encoder.encode(each) + b"\n" for each in copies))
+        return copies[-1] if copies else None
+
     def _signed(self, number: int, head: Head, before: str) -> Checkpoint:
-        draft = Checkpoint(
-            checkpoint_id=number, signed_at=self._clock(), signature="", **msgspec.structs.asdict(head)
-        )
+        draft = Checkpoint(checkpoint_id=number, signed_at=self._clock(), signature="", **msgspec.structs.asdict(head))
         return msgspec.structs.replace(draft, signature=self._key.sign(_message(draft, before)).hex())
 
     @contextmanager

@@ -30,6 +30,7 @@ SUBJECT_KEYS = Table(
         pseudonym("subject_id"),
         Column("wrapped_key", "binary", Privacy.SEALED, Erasure.DELETE_ROW, doc="AES-256-GCM under the KEK"),
         plain("expires_at", "timestamp", "of a daily key; null: lives until erasure", nullable=True),
+        plain("kek_id", "utf8", "the key-encryption key that wrapped it"),
     ),
     key=("key_id",),
     indexes=(("subject_id",), ("expires_at",)),
@@ -40,6 +41,14 @@ KEY_GENERATION = Table(
     "relational",
     "One row: how often keys were destroyed; caches of keys are dropped when it moves.",
     (plain("id", "int32"), plain("generation", "int64")),
+    key=("id",),
+)
+
+ACTIVE_KEK = Table(
+    "active_kek",
+    "relational",
+    "One row: the key-encryption key that wraps new data keys; its row is held while one is wrapped.",
+    (plain("id", "int32"), plain("kek_id", "utf8"), plain("activated_at", "timestamp")),
     key=("id",),
 )
 
@@ -213,6 +222,7 @@ OPERATIONAL_TABLES: tuple[Table, ...] = (
     SUBJECTS,
     SUBJECT_KEYS,
     KEY_GENERATION,
+    ACTIVE_KEK,
     BATCHES,
     BATCH_RANGES,
     STREAM_POSITIONS,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
     from alphaads_pipelines.nlp.trained_models import TrainedModels
     from alphaads_pipelines.nlp.training.recipe import Recipe
+    from alphaads_pipelines.privacy.key_ring import KeyRingFile
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
     from alphaads_pipelines.rights.audit_entries import AuditKeys
     from alphaads_pipelines.rights.audit_log import AuditLog
-    from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.rights.audit_verify import Verifier
+    from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.suppressions import Suppressions
     from alphaads_pipelines.streams.base import Stream
@@ -58,11 +59,19 @@ class Wiring:
 
     @cached_property
     def master_keys(self) -> MasterKeys:
-        """Key-encryption key and hash keys, made on first use; never anew beside data of older ones."""
+        """The keys of the keyed hashes and signatures, made on first use; never anew beside data of older ones."""
         from alphaads_pipelines.privacy.secrets_file import MasterKeys
         from alphaads_pipelines.stores.subject_keys import holds_anything
 
         return MasterKeys.load_or_create(self.settings.key_file, is_needed=lambda: holds_anything(self.engine))
+
+    @cached_property
+    def key_ring(self) -> KeyRingFile:
+        """The key-encryption keys; they follow a rotation without a restart."""
+        from alphaads_pipelines.privacy.key_ring import KeyRingFile
+
+        _ = self.master_keys  # makes the file
+        return KeyRingFile(self.settings.key_file)
 
     @cached_property
     def subject_keys(self) -> RelationalSubjectKeys:
@@ -71,7 +80,7 @@ class Wiring:
         from alphaads_pipelines.stores.suppressions import suppressed_among
 
         suppressed = partial(suppressed_among, self.pseudonyms)
-        return RelationalSubjectKeys(self.engine, self.master_keys.kek, self.settings.shards, suppressed=suppressed)
+        return RelationalSubjectKeys(self.engine, self.key_ring.current, self.settings.shards, suppressed=suppressed)
 
     @cached_property
     def suppressions(self) -> Suppressions:
@@ -122,6 +131,13 @@ class Wiring:
 
         return AuditLog(self.settings.audit_path, self.audit_keys, self.checkpoints)
 
+    @property
+    def audit_verifier(self) -> Verifier:
+        """Reads the audit log and judges whether it is as it was written."""
+        from alphaads_pipelines.rights.audit_verify import Verifier
+
+        return Verifier(self.settings.audit_path, self.audit_keys, self.checkpoints)
+
     @cached_property
     def stream(self) -> Stream:
         """The embedded stream, or Kafka."""
@@ -130,13 +146,6 @@ class Wiring:
         implementation = STREAMS.load(self.settings.stream_kind)
         if self.settings.stream_kind == "embedded":
             stream = implementation(self.settings.stream_path)  # type: ignore[call-arg]
-
-    @property
-    def audit_verifier(self) -> Verifier:
-        """Reads the audit log and judges whether it is as it was written."""
-        from alphaads_pipelines.rights.audit_verify import Verifier
-
-        return Verifier(self.settings.audit_path, self.audit_keys, self.checkpoints)
         else:
             stream = implementation(self.kafka_options)  # type: ignore[call-arg]
         for topic in (self.settings.posts_topic, self.settings.decisions_topic, self.settings.events_topic):

@@ -1,24 +1,31 @@
-"""The key file: the key-encryption key and the keys of the keyed hashes, outside every data store.
+"""The key file: the key-encryption keys and the keys of the keyed hashes, outside every data store.
 
-It lies beside the home folder, not in it, so that a backup of the data never holds what opens it.
+It lies beside the home folder, not in it, so that a backup of the data never holds what opens it. It is only ever
+replaced whole, so a reader sees one state of it, and a change holds the file's lock, so that none is lost.
 """
 
 from __future__ import annotations
 
-import base64
+import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated, Literal
 
-import orjson
+import msgspec
 
 from alphaads_pipelines.errors import ConfigurationError
 
+FIRST_KEK = "first"
+"""Id of the key-encryption key of a file that had no ids yet; a migration gives it to the rows of that time."""
+
 _KEY_BYTES = 32
-_VERSION = 2
+_ID_BYTES = 8
+Key = Annotated[bytes, msgspec.Meta(min_length=_KEY_BYTES, max_length=_KEY_BYTES)]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -27,7 +34,6 @@ class MasterKeys:
 
     Attributes
     ----------
-    kek: wraps the subjects' data keys.
     identity: HMAC key from platform identity to subject.
     mention: HMAC key from a handle or a name in a text to the token that stands for it.
     post: HMAC key from a post's id to its post key.
@@ -36,7 +42,6 @@ class MasterKeys:
     signing: Ed25519 seed; signs receipts and the audit log's checkpoints.
     """
 
-    kek: bytes
     identity: bytes
     mention: bytes
     post: bytes
@@ -59,40 +64,167 @@ class MasterKeys:
         ------
         ConfigurationError: the file is missing though it is needed, readable by others, or no key file.
         """
+        file = KeyFile(path)
         if not path.exists():
             # Whoever made the data in the meantime made the file before it.
             if is_needed() and not path.exists():
                 raise ConfigurationError(f"ALPHAADS_KEY_FILE: {path} is missing, and only its keys open the data")
-            cls._create(path)
-        return cls._load(path)
+            file.make()
+        content = file.read()
+        return cls(**{each.name: getattr(content, each.name) for each in fields(cls)})
 
-    @classmethod
-    def _create(cls, path: Path) -> None:
-        keys = {each.name: base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() for each in fields(cls)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(orjson.dumps({"version": _VERSION, **keys}))
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was first; its keys count
-        finally:
-            draft.unlink()
 
-    @classmethod
-    def _load(cls, path: Path) -> MasterKeys:
+class KeyFileContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Version 2 of the file, a JSON object. Never logged.
+
+    Attributes
+    ----------
+    kek_id: name of the newest key-encryption key, random.
+    kek: that key; it wraps the subjects' data keys.
+    former_keks: older ones by their ids, while something may still be wrapped by them.
+    """
+
+    version: Literal[2]
+    kek_id: str
+    kek: Key
+    former_keks: dict[str, Key]
+    identity: Key
+    mention: Key
+    post: Key
+    suppression: Key
+    audit: Key
+    signing: Key
+
+    def __repr__(self) -> str:
+        return "KeyFileContent(<hidden>)"
+
+
+class _Version1(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: Literal[1]
+    kek: Key
+    identity: Key
+    mention: Key
+    post: Key
+    suppression: Key
+
+    def upgraded(self) -> KeyFileContent:
+        kept = {name: getattr(self, name) for name in self.__struct_fields__ if name != "version"}
+        added = {name: new_key() for name in ("audit", "signing")}
+        return KeyFileContent(version=2, kek_id=FIRST_KEK, former_keks={}, **kept, **added)
+
+
+class _Numbered(msgspec.Struct):
+    version: int
+
+
+def new_key() -> bytes:
+    """A random key of 32 bytes."""
+    return secrets.token_bytes(_KEY_BYTES)
+
+
+def new_key_id() -> str:
+    """A name for a key-encryption key that no other one has."""
+    return secrets.token_hex(_ID_BYTES)
+
+
+class KeyFile:
+    """Reading, making and changing the file. Safe in several processes.
+
+    Every method raises ConfigurationError when the file is readable by others, damaged, or cannot be read or written;
+    the message never holds what is in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def make(self) -> None:
+        """Write new keys, unless another process was first: then its keys count."""
+        hashes = {each.name: new_key() for each in fields(MasterKeys)}
+        content = KeyFileContent(version=2, kek_id=new_key_id(), kek=new_key(), former_keks={}, **hashes)
+        draft = self.path.with_name(f"{self.path.name}.{secrets.token_hex(8)}")
+        with self._translated("made"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                _write(draft, content, os.O_EXCL)
+                os.link(draft, self.path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink(missing_ok=True)
+
+    def read(self) -> KeyFileContent:
+        """What is in it; a file of version 1 is brought to version 2 where it lies."""
+        content = self._parsed()
+        return content if isinstance(content, KeyFileContent) else self.change(lambda upgraded: upgraded)
+
+    def change(self, change: Callable[[KeyFileContent], KeyFileContent]) -> KeyFileContent:
+        """Replace what is in it by what `change` makes of it; the new content. A kill leaves the old or the new."""
+        with self._translated("changed"), self._locked():
+            held = self._parsed()
+            current = held if isinstance(held, KeyFileContent) else held.upgraded()
+            wanted = change(current)
+            if wanted != held:
+                # Always the same name, so that what a killed process left is overwritten, not forgotten.
+                draft = self.path.with_name(f"{self.path.name}.next")
+                _write(draft, wanted, os.O_TRUNC)
+                draft.replace(self.path)
+                _sync(self.path.parent)
+        return wanted
+
+    def state(self) -> tuple[int, ...]:
+        """Differs whenever the content does. Raises OSError."""
+        # Opened, not just looked at: a network file system shows the newest state only to who opens a file.
+        with self.path.open("rb") as file:
+            found = os.fstat(file.fileno())
+        return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _parsed(self) -> KeyFileContent | _Version1:
         try:
-            mode = path.stat().st_mode
-            content = orjson.loads(path.read_bytes())
-            keys = {each.name: base64.b64decode(content[each.name], validate=True) for each in fields(cls)}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigurationError(f"ALPHAADS_KEY_FILE: {path} cannot be read ({type(error).__name__})") from None
+            with self.path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                raw = file.read()
+            is_first = msgspec.json.decode(raw, type=_Numbered).version == 1
+            content = msgspec.json.decode(raw, type=_Version1 if is_first else KeyFileContent)
+        except (OSError, ValueError) as error:
+            message = f"ALPHAADS_KEY_FILE: {self.path} cannot be read ({type(error).__name__})"
+            raise ConfigurationError(message) from None
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigurationError(f"ALPHAADS_KEY_FILE: {path} is open to others; run chmod 600 on it")
-        if content.get("version") != _VERSION or any(len(key) != _KEY_BYTES for key in keys.values()):
-            raise ConfigurationError(f"ALPHAADS_KEY_FILE: {path} is not a key file of this version")
-        return cls(**keys)
+            raise ConfigurationError(f"ALPHAADS_KEY_FILE: {self.path} is open to others; run chmod 600 on it")
+        return content
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The lock of the file that lies there: whoever waited for the lock of a replaced one waits again."""
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if os.path.samestat(os.fstat(descriptor), self.path.stat()):
+                    yield
+                    return
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"ALPHAADS_KEY_FILE: {self.path} cannot be {what} ({type(error).__name__})"
+            raise ConfigurationError(message) from None
+
+
+def _write(path: Path, content: KeyFileContent, flag: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, stat.S_IRUSR | stat.S_IWUSR)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(content))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,8 @@
-"""Subject keys in the relational store: random data keys, wrapped by the key-encryption key (AES-256-GCM).
+"""Subject keys in the relational store: random data keys, wrapped by a key-encryption key of the key ring.
+
+A row names the key-encryption key that wrapped it. Which one wraps new rows is said by `active_kek`, whose row the
+writing transaction holds, so that a rotation (stores/key_rotation.py) knows when nothing more is wrapped by the old
+one. The ring is looked at behind the rows: it holds what they name, or they were wrapped anew in between.
 
 Whoever holds a key in memory asks for `generation` before using it; destroying any key moves the generation, so that
 no process goes on with a destroyed key for longer than the time between two looks.
@@ -14,23 +18,23 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
-from alphaads_pipelines.errors import StoreUnavailable, UnsealError
+from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.privacy.key_ring import KekMissing, KeyRing
 from alphaads_pipelines.privacy.keys import Identity, SubjectKey, SubjectKeyStore
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 
 DAILY_KEY_LIFETIME = timedelta(days=30)
 _LOOK_S = 0.5
-_KEY_BYTES, _NONCE_BYTES = 32, 12
-_GENERATION_ROW = 1
+_KEY_BYTES = 32
+_GENERATION_ROW = ACTIVE_ROW = 1
 
+T = TypeVar("T")
 _log = get_logger(__name__)
 
 
@@ -40,7 +44,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
     Parameters
     ----------
     engine: the relational store.
-    kek: key-encryption key, 32 bytes.
+    ring: the key-encryption keys as they are now; asked for again at every use.
     shards: the fixed number of shards.
     cache_size: subjects kept in memory at most.
     suppressed: which of some identity macs were erased, as a transaction sees them; those get no subject again.
@@ -49,14 +53,14 @@ class RelationalSubjectKeys(SubjectKeyStore):
     def __init__(
         self,
         engine: Engine,
-        kek: bytes,
+        ring: Callable[[], KeyRing],
         shards: int,
         cache_size: int = 100_000,
         suppressed: Callable[[Connection, Sequence[bytes]], set[bytes]] = lambda *_: set(),
     ) -> None:
         self._engine = engine
         self._suppressed = suppressed
-        self._wrapper = AESGCM(kek)
+        self._ring = ring
         self._shards = shards
         self._cache_size = cache_size
         self._cache: OrderedDict[bytes, SubjectKey] = OrderedDict()
@@ -72,10 +76,10 @@ class RelationalSubjectKeys(SubjectKeyStore):
         found = {each.mac: key for each in identities if (key := self._cache.get(each.mac))}
         missing = [each for each in dict.fromkeys(identities) if each.mac not in found]
         if missing:
-            known = self._read([each.mac for each in missing])
+            known = _steady(lambda: self._read([each.mac for each in missing]))
             if new := [each for each in missing if each.mac not in known]:
-                self._insert(new)
-                known |= self._read([each.mac for each in new])
+                _steady(lambda: self._insert(new))
+                known |= _steady(lambda: self._read([each.mac for each in new]))
             self._remember(known, generation)
             found |= known
         if any(each.mac not in found for each in missing):
@@ -93,27 +97,33 @@ class RelationalSubjectKeys(SubjectKeyStore):
         wanted = list(key_ids)
         if not wanted:
             return {}
+        return _steady(lambda: self._read_keys(wanted))
+
+    def _read_keys(self, key_ids: Sequence[str]) -> dict[str, bytes]:
         with reading(self._engine) as connection:
-            rows = select_in(connection, "subject_keys", "key_id", wanted)
-        return {row.key_id: self._unwrap(row.wrapped_key, row.key_id, row.subject_id) for row in rows}
+            rows = select_in(connection, "subject_keys", "key_id", key_ids)
+        ring = self._ring()
+        return {row.key_id: _unwrapped(ring, row) for row in rows}
 
     def daily_key(self, day: date) -> SubjectKey:
         """The key of the day, made by whoever needs it first."""
         generation = self.generation()
         if held := self._daily.get(day):
             return held
-        subject_id = key_id = f"daily-{day.isoformat()}"
-        expires_at = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAILY_KEY_LIFETIME
-        with transaction(self._engine) as connection:
-            self._prove_kek(connection)
-            insert_ignore(connection, "subject_keys", [self._new_key(subject_id, key_id, expires_at)])
-            [row] = select_in(connection, "subject_keys", "key_id", [key_id])
-        key = self._unwrap(row.wrapped_key, key_id, subject_id)
-        made = SubjectKey(subject_id, self._shard(subject_id), key_id, key)
+        made = _steady(lambda: self._make_daily(day))
         with self._lock:
             if generation == self._generation:
                 self._daily[day] = made
         return made
+
+    def _make_daily(self, day: date) -> SubjectKey:
+        subject_id = key_id = f"daily-{day.isoformat()}"
+        expires_at = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAILY_KEY_LIFETIME
+        with transaction(self._engine) as connection:
+            ring, kek_id = self._ready_ring(connection)
+            insert_ignore(connection, "subject_keys", [_new_key(ring, kek_id, subject_id, key_id, expires_at)])
+            [row] = select_in(connection, "subject_keys", "key_id", [key_id])
+        return SubjectKey(subject_id, self._shard(subject_id), key_id, _unwrapped(self._ring(), row))
 
     def destroy(self, subject_id: str) -> int:
         """Destroy the subject's keys and identity mapping."""
@@ -168,11 +178,11 @@ class RelationalSubjectKeys(SubjectKeyStore):
         with reading(self._engine) as connection:
             subjects = select_in(connection, "subjects", "identity_mac", macs)
             keys = select_in(connection, "subject_keys", "subject_id", [row.subject_id for row in subjects])
-        by_subject = {row.subject_id: row for row in keys}
+        ring, by_subject = self._ring(), {row.subject_id: row for row in keys}
         found = {}
         for row in subjects:
             if key := by_subject.get(row.subject_id):
-                plain = self._unwrap(key.wrapped_key, key.key_id, row.subject_id)
+                plain = _unwrapped(ring, key)
                 found[bytes(row.identity_mac)] = SubjectKey(row.subject_id, row.shard, key.key_id, plain)
         return found
 
@@ -183,7 +193,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
             row = {"identity_mac": identity.mac, "subject_id": subject_id, "platform": identity.platform}
             rows.append({**row, "shard": self._shard(subject_id)})
         with transaction(self._engine) as connection:
-            self._prove_kek(connection)
+            ring, kek_id = self._ready_ring(connection)
             insert_ignore(connection, "subjects", rows)
             # Of racing processes only one row per identity stays; keys are made for those that stayed.
             stayed = select_in(connection, "subjects", "identity_mac", [row["identity_mac"] for row in rows])
@@ -191,32 +201,26 @@ class RelationalSubjectKeys(SubjectKeyStore):
             if self._suppressed(connection, [each.mac for each in identities]):
                 raise self._erased_meanwhile()
             ours = {row.subject_id for row in stayed} & {str(row["subject_id"]) for row in rows}
-            keys = [self._new_key(subject_id, uuid.uuid4().hex, None) for subject_id in sorted(ours)]
+            keys = [_new_key(ring, kek_id, subject_id, uuid.uuid4().hex, None) for subject_id in sorted(ours)]
             insert_ignore(connection, "subject_keys", keys)
 
     def _erased_meanwhile(self) -> StoreUnavailable:
         self._looked_at = float("-inf")  # so that whoever asks again knows of the erasure
         return StoreUnavailable("a subject was erased while its key was made; ask again")
 
-    def _prove_kek(self, connection: Connection) -> None:
-        """Open a key that is there before the first one is added: keys of two key files must never mix."""
+    def _ready_ring(self, connection: Connection) -> tuple[KeyRing, str]:
+        """The ring, and which of its keys wraps what this transaction adds.
+
+        Opens a key that is there before the first one is added: keys of two key files must never mix.
+        """
+        kek_id = active_kek(connection, lambda: self._ring().newest)
+        ring = self._ring()
         if not self._is_kek_proven:
             held = connection.execute(sa.select(sql_table("subject_keys")).limit(1)).first()
             if held is not None:
-                self._unwrap(held.wrapped_key, held.key_id, held.subject_id)
+                _unwrapped(ring, held)
             self._is_kek_proven = True
-
-    def _new_key(self, subject_id: str, key_id: str, expires_at: datetime | None) -> dict[str, Any]:
-        nonce = os.urandom(_NONCE_BYTES)
-        wrapped = nonce + self._wrapper.encrypt(nonce, os.urandom(_KEY_BYTES), f"{key_id}|{subject_id}".encode())
-        return {"key_id": key_id, "subject_id": subject_id, "wrapped_key": wrapped, "expires_at": expires_at}
-
-    def _unwrap(self, wrapped: bytes, key_id: str, subject_id: str) -> bytes:
-        nonce, body = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
-        try:
-            return self._wrapper.decrypt(nonce, body, f"{key_id}|{subject_id}".encode())
-        except InvalidTag:
-            raise UnsealError("a data key cannot be unwrapped: ALPHAADS_KEY_FILE is not the one that made it") from None
+        return ring, kek_id
 
     def _shard(self, subject_id: str) -> int:
         return zlib.crc32(subject_id.encode()) % self._shards
@@ -228,6 +232,41 @@ class RelationalSubjectKeys(SubjectKeyStore):
             self._cache.update(known)
             while len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
+
+
+def active_kek(connection: Connection, newest: Callable[[], str]) -> str:
+    """Id of the key-encryption key that wraps new keys; no rotation moves it before this transaction ends.
+
+    Parameters
+    ----------
+    newest: which one it is, if none was ever said.
+    """
+    table = sql_table("active_kek")
+    held = sa.select(table.c.kek_id).with_for_update(read=True)
+    found = connection.execute(held).scalar()
+    if found is None:
+        first = {"id": ACTIVE_ROW, "kek_id": newest(), "activated_at": datetime.now(UTC)}
+        insert_ignore(connection, "active_kek", [first])
+        found = connection.execute(held).scalar_one()
+    return str(found)
+
+
+def _new_key(ring: KeyRing, kek_id: str, subject_id: str, key_id: str, expires_at: datetime | None) -> dict[str, Any]:
+    wrapped = ring.wrap(kek_id, os.urandom(_KEY_BYTES), key_id, subject_id)
+    row = {"key_id": key_id, "subject_id": subject_id, "kek_id": kek_id, "wrapped_key": wrapped}
+    return {**row, "expires_at": expires_at}
+
+
+def _unwrapped(ring: KeyRing, row: Row[Any]) -> bytes:
+    return ring.unwrap(row.kek_id, row.wrapped_key, row.key_id, row.subject_id)
+
+
+def _steady(work: Callable[[], T]) -> T:
+    """The result of `work`, once more if a rotation ended between its rows and its look at the ring."""
+    try:
+        return work()
+    except KekMissing:
+        return work()
 
 
 def holds_anything(engine: Engine) -> bool:

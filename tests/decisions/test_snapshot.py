@@ -14,6 +14,7 @@ from alphaads_pipelines.decisions.decide import DecisionRequest, decide
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
 from alphaads_pipelines.ingest.publish import publish_document
+from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.profiles.state import decode
 from alphaads_pipelines.stores.relational import connect, sql_table, transaction, upsert
@@ -123,7 +124,7 @@ def _erase(engine: Engine, subject: str) -> None:
     live = sql_table("live_profiles")
     with transaction(engine) as connection:
         connection.execute(live.delete().where(live.c.subject_id == subject))
-    RelationalSubjectKeys(engine, bytes(32), 16).destroy(subject)
+    RelationalSubjectKeys(engine, lambda: KeyRing("k", {"k": bytes(32)}), 16).destroy(subject)
 
 
 def test_an_erased_person_is_not_served_on(reader: SnapshotReader, engine: Engine) -> None:

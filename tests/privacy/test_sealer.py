@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import KeyDestroyed, UnsealError
 from alphaads_pipelines.privacy.envelope import Envelope
+from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.privacy.keys import Identity
 from alphaads_pipelines.privacy.sealer import Sealer, Unsealed
 from alphaads_pipelines.stores import subject_keys
@@ -21,7 +22,9 @@ from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
 from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
-KEK, SHARDS = b"k" * 32, 16
+SHARDS = 16
+RING = partial(KeyRing, "k", {"k": b"k" * 32})
+WRONG_RING = partial(KeyRing, "k", {"k": b"w" * 32})
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
 
 
@@ -30,7 +33,7 @@ def _identity(number: int) -> Identity:
 
 
 def _sealer(engine: Engine, cache_size: int = 100_000) -> Sealer:
-    return Sealer(RelationalSubjectKeys(engine, KEK, SHARDS), SHARDS, cache_size)
+    return Sealer(RelationalSubjectKeys(engine, RING, SHARDS), SHARDS, cache_size)
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_whatever_is_sealed_opens_again_here_and_elsewhere(
 
 def test_an_envelope_says_when_whose_and_where(sealer: Sealer, engine: Engine) -> None:
     [envelope] = _seal(sealer, (1, b"body"))
-    [subject] = RelationalSubjectKeys(engine, KEK, SHARDS).ensure([_identity(1)])
+    [subject] = RelationalSubjectKeys(engine, RING, SHARDS).ensure([_identity(1)])
     assert (envelope.subject_id, envelope.shard, envelope.key_id) == (subject.subject_id, subject.shard, subject.key_id)
     assert (envelope.platform, envelope.correlation_id) == ("x", "c-1")
     assert envelope.observed_at_us == int(NOON.timestamp()) * 1_000_000
@@ -104,7 +107,7 @@ def test_one_body_that_does_not_open_spoils_no_other(sealer: Sealer) -> None:
 
 def test_another_key_file_opens_nothing(sealer: Sealer, engine: Engine) -> None:
     sealed = _seal(sealer, (1, b"a"))
-    wrong = Sealer(RelationalSubjectKeys(engine, b"w" * 32, SHARDS), SHARDS)
+    wrong = Sealer(RelationalSubjectKeys(engine, WRONG_RING, SHARDS), SHARDS)
     with pytest.raises(UnsealError, match="ALPHAADS_KEY_FILE"):
         wrong.unseal(sealed)
 
@@ -116,7 +119,7 @@ def test_a_destroyed_key_opens_nothing_in_any_process_however_warm_its_cache(
     sealed = _seal(sealer, (1, b"gone"), (2, b"stays"), (None, b"nobody's"))
     for each in (sealer, elsewhere):
         assert each.unseal(sealed) == [b"gone", b"stays", b"nobody's"]
-    RelationalSubjectKeys(engine, KEK, SHARDS).destroy(sealed[0].subject_id)
+    RelationalSubjectKeys(engine, RING, SHARDS).destroy(sealed[0].subject_id)
     for each in (sealer, elsewhere, _sealer(engine)):
         [first, *rest] = each.unseal(sealed)
         assert isinstance(first, KeyDestroyed)
@@ -127,7 +130,7 @@ def test_what_an_erased_person_writes_next_is_sealed_with_a_new_key(
     sealer: Sealer, engine: Engine, looking_always: None
 ) -> None:
     [old] = _seal(sealer, (1, b"old"))
-    RelationalSubjectKeys(engine, KEK, SHARDS).destroy(old.subject_id)
+    RelationalSubjectKeys(engine, RING, SHARDS).destroy(old.subject_id)
     [new] = _seal(sealer, (1, b"new"))
     assert not {old.subject_id, old.key_id} & {new.subject_id, new.key_id}
     [first, second] = sealer.unseal([old, new])
@@ -141,12 +144,12 @@ class ErasedMeanwhile(RelationalSubjectKeys):
     def ensure(self, identities: Any) -> Any:
         found = super().ensure(identities)
         for each in found:
-            RelationalSubjectKeys(self._engine, KEK, SHARDS).destroy(each.subject_id)
+            RelationalSubjectKeys(self._engine, RING, SHARDS).destroy(each.subject_id)
         return found
 
 
 def test_a_key_destroyed_while_it_seals_is_not_kept(engine: Engine, looking_always: None) -> None:
-    sealer = Sealer(ErasedMeanwhile(engine, KEK, SHARDS), SHARDS)
+    sealer = Sealer(ErasedMeanwhile(engine, RING, SHARDS), SHARDS)
     sealed = _seal(sealer, (1, b"a"))
     assert [type(each) for each in sealer.unseal(sealed)] == [KeyDestroyed]
 
@@ -160,7 +163,7 @@ def test_the_cache_of_ciphers_is_bounded_and_a_larger_batch_opens(engine: Engine
 
 def test_threads_may_share_a_sealer_with_a_small_cache(engine: Engine, looking_always: None) -> None:
     sealer = _sealer(engine, cache_size=2)
-    erasing = RelationalSubjectKeys(engine, KEK, SHARDS)
+    erasing = RelationalSubjectKeys(engine, RING, SHARDS)
 
     def seal_and_open(start: int) -> None:
         for turn in range(12):

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event
 from structlog.testing import capture_logs
 
 from alphaads_pipelines.errors import UnsealError
+from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.privacy.keys import Identity
 from alphaads_pipelines.stores import relational, subject_keys
 from alphaads_pipelines.stores.relational import connect, reading, sql_table, transaction
@@ -21,7 +22,9 @@ from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys, holds_
 from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
-KEK, SHARDS = b"k" * 32, 16
+SHARDS = 16
+RING = partial(KeyRing, "k", {"k": b"k" * 32})
+WRONG_RING = partial(KeyRing, "k", {"k": b"w" * 32})
 DAY = date(2026, 10, 5)
 
 
@@ -35,13 +38,13 @@ def _identities(count: int, start: int = 0) -> list[Identity]:
 
 @pytest.fixture
 def keys(engine: Engine) -> RelationalSubjectKeys:
-    return RelationalSubjectKeys(engine, KEK, SHARDS)
+    return RelationalSubjectKeys(engine, RING, SHARDS)
 
 
 @pytest.fixture
 def elsewhere(engine: Engine) -> RelationalSubjectKeys:
     """The same keys as another process sees them."""
-    return RelationalSubjectKeys(engine, KEK, SHARDS)
+    return RelationalSubjectKeys(engine, RING, SHARDS)
 
 
 @pytest.fixture
@@ -119,14 +122,14 @@ def test_keys_are_made_and_read_in_batches(
 
 
 def test_more_subjects_than_a_statement_has_parameters(tight_engine: Engine) -> None:
-    keys = RelationalSubjectKeys(tight_engine, KEK, SHARDS)
+    keys = RelationalSubjectKeys(tight_engine, RING, SHARDS)
     made = keys.ensure(_identities(2_500))
     assert len({each.subject_id for each in made}) == 2_500
     assert len(keys.keys([each.key_id for each in made])) == 2_500
 
 
 def test_the_cache_is_bounded_and_a_larger_batch_still_complete(engine: Engine) -> None:
-    keys = RelationalSubjectKeys(engine, KEK, SHARDS, cache_size=10)
+    keys = RelationalSubjectKeys(engine, RING, SHARDS, cache_size=10)
     made = keys.ensure(_identities(50))
     assert keys.ensure(_identities(50)) == made
     assert len(keys._cache) == 10
@@ -134,7 +137,7 @@ def test_the_cache_is_bounded_and_a_larger_batch_still_complete(engine: Engine) 
 
 
 def test_racing_processes_give_an_identity_one_subject(engine: Engine) -> None:
-    stores = [RelationalSubjectKeys(engine, KEK, SHARDS) for _ in range(5)]
+    stores = [RelationalSubjectKeys(engine, RING, SHARDS) for _ in range(5)]
     found = at_once(*[partial(store.ensure, _identities(60, start=10 * n)) for n, store in enumerate(stores)])
     subjects: dict[int, set[str]] = {}
     for number, made in enumerate(found):
@@ -145,7 +148,7 @@ def test_racing_processes_give_an_identity_one_subject(engine: Engine) -> None:
 
 
 def test_threads_may_share_a_small_cache(engine: Engine, looking_always: None) -> None:
-    keys = RelationalSubjectKeys(engine, KEK, SHARDS, cache_size=3)
+    keys = RelationalSubjectKeys(engine, RING, SHARDS, cache_size=3)
     expected = keys.ensure(_identities(12))
 
     def ask(start: int) -> None:
@@ -227,7 +230,7 @@ def test_a_reader_that_stays_does_not_keep_a_key_from_being_destroyed(
 ) -> None:
     monkeypatch.setattr(relational, "_BUSY_MS", 100)
     engine = connect(database_url)
-    keys = RelationalSubjectKeys(engine, KEK, SHARDS)
+    keys = RelationalSubjectKeys(engine, RING, SHARDS)
     [subject] = keys.ensure([_identity(1)])
     with reading(engine) as connection, capture_logs() as logs:
         connection.execute(sa.select(sql_table("subjects"))).all()
@@ -241,7 +244,7 @@ def test_a_reader_that_stays_does_not_keep_a_key_from_being_destroyed(
 
 
 def test_a_day_has_one_key_for_everybody(engine: Engine) -> None:
-    stores = [RelationalSubjectKeys(engine, KEK, SHARDS) for _ in range(5)]
+    stores = [RelationalSubjectKeys(engine, RING, SHARDS) for _ in range(5)]
     found = at_once(*[partial(store.daily_key, DAY) for store in stores])
     assert all(each == found[0] for each in found)
     assert found[0] == stores[0].daily_key(DAY)
@@ -269,7 +272,7 @@ def test_a_key_of_the_day_dies_after_thirty_days(
 
 def test_another_key_file_opens_nothing_and_adds_nothing(keys: RelationalSubjectKeys, engine: Engine) -> None:
     [subject] = keys.ensure([_identity(1)])
-    wrong = RelationalSubjectKeys(engine, b"w" * 32, SHARDS)
+    wrong = RelationalSubjectKeys(engine, WRONG_RING, SHARDS)
     for ask in (
         lambda: wrong.ensure([_identity(1)]),
         lambda: wrong.ensure([_identity(2)]),
@@ -292,7 +295,7 @@ def test_a_wrapped_key_cannot_be_moved_to_another_row(keys: RelationalSubjectKey
             if column == "key_id"
             else table.update().where(table.c.key_id == first.key_id).values(subject_id=second.subject_id)
         )
-    fresh = RelationalSubjectKeys(engine, KEK, SHARDS)
+    fresh = RelationalSubjectKeys(engine, RING, SHARDS)
     with pytest.raises(UnsealError):
         fresh.keys([first.key_id])
     assert fresh.keys([second.key_id])[second.key_id] in {each.key for each in made}

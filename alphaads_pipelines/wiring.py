@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.rights.audit_entries import AuditKeys
     from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.rights.audit_verify import Verifier
+    from alphaads_pipelines.rights.holdings import Sources
     from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.suppressions import Suppressions
@@ -248,6 +249,25 @@ class Wiring:
         from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
 
         return CurrentGazetteer(self.engine)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Where people's data lies, for exports."""
+        from alphaads_pipelines.rights.holdings import Sources, audited
+
+        settings = self.settings
+        return Sources(
+            engine=self.engine,
+            lake=self.lake,
+            stream=self.stream,
+            sealer=self.sealer,
+            pseudonyms=self.pseudonyms,
+            posts_topic=settings.posts_topic,
+            decisions_topic=settings.decisions_topic,
+            events_topic=settings.events_topic,
+            spool_path=settings.spool_path,
+            audit=partial(audited, self.audit_verifier, self.audit_keys),
+        )
 
     def close(self) -> None:
         """Release what was built."""

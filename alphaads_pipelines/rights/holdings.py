@@ -27,6 +27,8 @@ from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.privacy.sealer import SealedBody, Sealer
 from alphaads_pipelines.profiles.state import decode as decode_state
 from alphaads_pipelines.relational_tables import PUBLISHED_DOCUMENTS
+from alphaads_pipelines.rights.audit_entries import AuditKeys
+from alphaads_pipelines.rights.audit_verify import Verifier
 from alphaads_pipelines.schema import Privacy, Table
 from alphaads_pipelines.stored_records import DOCUMENTS
 from alphaads_pipelines.stores.base import Lake
@@ -45,6 +47,7 @@ NOT_OF_A_SUBJECT: Mapping[str, str] = {
 _CHUNK_ROWS = 4_096
 _ON_ANY_SHARD = frozenset({REJECTED_POSTS.name})
 """What came in through another shard's partition is rejected there."""
+_OF_AN_ENTRY = ("at", "actor", "action", "purpose", "resource", "correlation_id")
 _BODY, _STATE = "sealed_body", "state"
 _HEADER = ("schema_version", "platform", "shard", "subject_id", "key_id", "nonce", _BODY)
 
@@ -217,6 +220,15 @@ class Holdings:
                 held = row.document.get(part, {})
                 if entries := {key: held[key] for key in sorted(mine & held.keys())}:
                     yield {"name": row.name, part: entries}
+
+
+def audited(verifier: Verifier, keys: AuditKeys, subject_id: str) -> Iterator[Row]:
+    """Entries of the audit log that list this person; those about many at once hold no more than a root of hashes."""
+    person = keys.hash_of(subject_id)
+    for line in verifier.entries():
+        if person in line.entry.people.listed:
+            entry = msgspec.to_builtins(line.entry)
+            yield {name: entry[name] for name in _OF_AN_ENTRY}
 
 
 def reached(tables: Sequence[Table]) -> list[Table]:

@@ -103,13 +103,13 @@ def _recipe(epochs: float | None, seed: int | None, layers: str | None, examples
     from alphaads_pipelines.nlp.training.recipe import Recipe
 
     recipe = Recipe(examples=examples, threads=threads)
-    schedule, refinement = recipe.schedule, recipe.refinement
-    if epochs is not None:
-        schedule = replace(schedule, epochs=epochs)
+    fits = {name: getattr(recipe, name) for name in ("schedule", "refinement", "distillation")}
     if seed is not None:
-        schedule, refinement = replace(schedule, seed=seed), replace(refinement, seed=seed)
+        fits = {name: replace(each, seed=seed) for name, each in fits.items()}
+    if epochs is not None:
+        fits["schedule"] = replace(fits["schedule"], epochs=epochs)
     kept = recipe.layers if layers is None else _layers(layers)
-    return replace(recipe, layers=kept, schedule=schedule, refinement=refinement)
+    return replace(recipe, layers=kept, **fits)
 
 
 def _layers(written: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from alphaads_pipelines.nlp.pieces import Window, filled_up
+from alphaads_pipelines.nlp.pieces import HasPieces, filled_up
 from alphaads_pipelines.telemetry import MODEL_SECONDS
 
 Floats = npt.NDArray[np.float32]
@@ -51,7 +51,7 @@ class Encoder:
         self._threads = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), "encoder")
 
     @MODEL_SECONDS.time()
-    def run(self, windows: Sequence[Window]) -> Answers:
+    def run(self, windows: Sequence[HasPieces]) -> Answers:
         """Logits of the windows, in order; at least one window."""
         groups = list(_groups(windows))
         tags: list[Floats] = [np.empty((0, 0), np.float32)] * len(windows)
@@ -67,13 +67,13 @@ class Encoder:
         assert labels is not None
         return Answers(labels, tags)
 
-    def _run(self, windows: Sequence[Window], group: list[int]) -> tuple[Floats, Floats]:
+    def _run(self, windows: Sequence[HasPieces], group: list[int]) -> tuple[Floats, Floats]:
         ids, shapes, mask = filled_up([windows[number] for number in group])
         labels, tags = self._session.run(("labels", "tags"), {"ids": ids, "shapes": shapes, "mask": mask})
         return labels, tags
 
 
-def _groups(windows: Sequence[Window]) -> Iterator[list[int]]:
+def _groups(windows: Sequence[HasPieces]) -> Iterator[list[int]]:
     """Numbers of windows of similar length; the longest groups first, so that no thread ends late."""
     group: list[int] = []
     for number in sorted(range(len(windows)), key=lambda each: -len(windows[each].ids)):

@@ -24,6 +24,13 @@ def columns_of(task: str) -> slice:
     return slice(_OFFSETS[task], _OFFSETS[task] + len(HEADS[task]))
 
 
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """What a teacher says of a window: probabilities of (labels) and (pieces, tags); zeros where it is not asked."""
+
+    labels: npt.NDArray[np.float32]
+    tags: npt.NDArray[np.float16]
+
+
 class Sample(msgspec.Struct, gc=False):
     """A window ready to be learned: `targets` (labels) hold a distribution for each known head, else zeros; `tags`
     (pieces, tags) are 1 where a tag is right, zeros where a piece is not judged; `row` is the example's number."""
@@ -33,10 +40,12 @@ class Sample(msgspec.Struct, gc=False):
     shapes: list[int]
     targets: npt.NDArray[np.float32]
     tags: npt.NDArray[np.bool_] | None
+    told: Told | None = None
 
 
 class Batch(msgspec.Struct):
-    """Arrays of (samples, pieces), (samples, labels) and (samples, pieces, tags)."""
+    """Arrays of (samples, pieces), (samples, labels) and (samples, pieces, tags); told ones are all zeros without a
+    teacher."""
 
     rows: npt.NDArray[np.int64]
     ids: npt.NDArray[np.int64]
@@ -44,6 +53,8 @@ class Batch(msgspec.Struct):
     mask: npt.NDArray[np.int64]
     targets: npt.NDArray[np.float32]
     tags: npt.NDArray[np.bool_]
+    told_labels: npt.NDArray[np.float32]
+    told_tags: npt.NDArray[np.float32]
 
 
 def samples_of(examples: Sequence[Example], pieces: WordPieces) -> list[Sample]:
@@ -108,12 +119,16 @@ def groups_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> lis
 def collate(group: Sequence[Sample]) -> Batch:
     """Samples as arrays, filled up to the longest."""
     ids, shapes, mask = filled_up(group)
-    tags = np.zeros((*ids.shape, len(TAGS)), bool)
+    tags, told_tags = np.zeros((*ids.shape, len(TAGS)), bool), np.zeros((*ids.shape, len(TAGS)), np.float32)
+    told_labels = np.zeros((len(group), LABELS), np.float32)
     for number, each in enumerate(group):
         if each.tags is not None:
             tags[number, : len(each.ids)] = each.tags
+        if each.told is not None:
+            told_labels[number], told_tags[number, : len(each.ids)] = each.told.labels, each.told.tags
     targets = np.stack([each.targets for each in group])
-    return Batch(np.array([each.row for each in group]), ids, shapes, mask, targets, tags)
+    rows = np.array([each.row for each in group])
+    return Batch(rows, ids, shapes, mask, targets, tags, told_labels, told_tags)
 
 
 def as_tensors(batch: Batch) -> dict[str, Any]:

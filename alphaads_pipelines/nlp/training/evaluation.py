@@ -15,7 +15,7 @@ from alphaads_pipelines.nlp.base import Entity, Score, Scorer
 from alphaads_pipelines.nlp.heads import HEADS, IRONY
 from alphaads_pipelines.nlp.neural import NeuralScorer
 from alphaads_pipelines.nlp.training import metrics
-from alphaads_pipelines.nlp.training.sources import Example, Sources
+from alphaads_pipelines.nlp.training.sources import Example, Sources, without_authors_tags
 
 Ints = metrics.Ints
 _NOTHING = -1
@@ -102,6 +102,16 @@ TASKS: tuple[_Task, ...] = (
         IRONY.index("ironic"),
     ),
     _Task(
+        "irony",
+        "TweetEval irony, authors' tags taken out",
+        "F1 of ironic",
+        lambda truth, said: metrics.f1(truth, said, 1),
+        lambda sources, split: without_authors_tags(sources.tweeteval("irony", split)),
+        {"test": "test"},
+        {},
+        IRONY.index("ironic"),
+    ),
+    _Task(
         "intent",
         "weak labels (docs/models.md)",
         "macro F1",
@@ -111,6 +121,11 @@ TASKS: tuple[_Task, ...] = (
         {},
     ),
 )
+
+
+def validated() -> list[_Task]:
+    """Those that have a validation set: one for each head."""
+    return [task for task in TASKS if "validation" in task.splits]
 
 
 def intent_validation(sources: Sources) -> list[Example]:

@@ -26,6 +26,8 @@ _MASK = 103
 """Id of [MASK] in BERT's vocabulary; special pieces have lower ones, words higher ones."""
 _TAG_WEIGHT = 0.3
 """Of a piece's loss beside a post's: about 20 pieces of a sentence are judged."""
+_TOLD_WEIGHT = 0.5
+"""Of what a teacher says beside what is known."""
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -135,7 +137,12 @@ def _set_rates(optimisers: Sequence[Any], schedule: Schedule, step: int, total: 
 def _loss(network: Any, batch: Batch, schedule: Schedule) -> torch.Tensor:
     tensors = as_tensors(batch)
     labels, tags = network(_partly_hidden(tensors, schedule), tensors["shapes"], tensors["mask"])
-    return _label_loss(labels, tensors["targets"]) + _tag_loss(tags, tensors["tags"])
+    return (
+        _label_loss(labels, tensors["targets"])
+        + _tag_loss(tags, tensors["tags"])
+        + _TOLD_WEIGHT * _label_loss(labels, tensors["told_labels"])
+        + _TOLD_WEIGHT * _TAG_WEIGHT * _cross_entropy(tags, tensors["told_tags"]) / len(labels)
+    )
 
 
 def _partly_hidden(tensors: dict[str, torch.Tensor], schedule: Schedule) -> torch.Tensor:
@@ -158,8 +165,13 @@ def _label_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     total = torch.zeros(())
     for task in HEADS:
         columns = columns_of(task)
-        total = total - (targets[:, columns] * logits[:, columns].log_softmax(-1)).sum()
+        total = total + _cross_entropy(logits[:, columns], targets[:, columns])
     return total / len(targets)
+
+
+def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Summed; where the targets are zeros, nothing is asked."""
+    return -(targets * logits.log_softmax(-1)).sum()
 
 
 def _tag_loss(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

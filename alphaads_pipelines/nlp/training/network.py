@@ -61,6 +61,7 @@ def build(shape: Shape) -> Any:
     class Network(nn.Module):
         def __init__(self) -> None:
             super().__init__()
+            self.shape = shape
             self.words = nn.Embedding(shape.vocabulary, shape.hidden, sparse=True)
             self.positions = nn.Embedding(WINDOW, shape.hidden)
             self.shapes = nn.Embedding(SHAPES, shape.hidden)

@@ -1,4 +1,4 @@
-"""The whole way from public data and starting weights to an artifact: fit, write, calibrate, measure, describe."""
+"""The whole way from public data and starting weights to an artifact: fit, distil, write, calibrate, measure."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ from alphaads_pipelines.nlp.heads import HEADS, TAGS
 from alphaads_pipelines.nlp.neural import NeuralScorer, calibrated
 from alphaads_pipelines.nlp.pieces import WordPieces
 from alphaads_pipelines.nlp.reliability import Reliability, reliability_of
-from alphaads_pipelines.nlp.training import batches, fit, graph, network, vocabulary
+from alphaads_pipelines.nlp.training import batches, distil, fit, graph, network, vocabulary
 from alphaads_pipelines.nlp.training.calibrate import choose
 from alphaads_pipelines.nlp.training.card import model_card
-from alphaads_pipelines.nlp.training.evaluation import TASKS, Figure, evaluate
+from alphaads_pipelines.nlp.training.evaluation import Figure, evaluate, validated
 from alphaads_pipelines.nlp.training.sources import Example, Sources
 
 NAME = "alphaads-posts"
-CHECKPOINT, REFINEMENT = "checkpoint.pt", "refinement.pt"
+CHECKPOINT, REFINEMENT, DISTILLATION = "checkpoint.pt", "refinement.pt", "distillation.pt"
+_TEACHER = "teacher.onnx"
 STARTING_LAYERS = 6
 """Layers of the starting encoder."""
 
@@ -64,6 +65,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     refinement: fit.Schedule = fit.Schedule(epochs=1.0, rate=5e-5, head_rate=2e-4, hide_pieces=0.1, hide_names=0.3)
     """A second fit, at lower rates, mostly of the tasks with few examples; pieces are hidden from it. The network is
     the mean of what it was before and after (Wortsman et al. 2022, arXiv:2203.05482)."""
+    shipped_layers: int = 4
+    """The lowest layers of that network, which learn from the whole of it and are what is written."""
+    distillation: fit.Schedule = fit.Schedule(
+        epochs=1.4, head_rate=4e-4, hide_pieces=0.1, hide_names=0.3, seed=20261125
+    )
     examples: int = 0
     """Train on so many examples only, drawn by the seed; 0 is all."""
     threads: int = 0
@@ -100,11 +106,11 @@ def train(
     examples = training_examples(sources, recipe)
     output.mkdir(parents=True, exist_ok=True)
     with _threads(recipe.threads):
-        model, samples, shape = _prepared(output, examples, recipe)
+        whole, samples = _prepared(output, examples, recipe)
         say("fitting")
-        _fit(model, samples, examples, recipe, work, report)
+        model = _fitted(whole, samples, examples, recipe, work, report, say)
         say("writing")
-        _write(model, samples, recipe, shape, output / MODEL)
+        _write(model, samples, recipe, output / MODEL)
     say("calibrating")
     return _described(output, sources, examples, recipe)
 
@@ -131,7 +137,7 @@ def demand_packages() -> None:
 
 def _read_validation(sources: Sources) -> None:
     """What is missing is told before the fit, not after it."""
-    for task in TASKS:
+    for task in validated():
         task.read(sources, task.splits["validation"])
     sources.wnut17("dev")
     sources.broad_twitter("dev")
@@ -149,9 +155,7 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _prepared(
-    output: Path, examples: Sequence[Example], recipe: Recipe
-) -> tuple[Any, list[batches.Sample], network.Shape]:
+def _prepared(output: Path, examples: Sequence[Example], recipe: Recipe) -> tuple[Any, list[batches.Sample]]:
     """The network before its first step, and the examples as it takes them."""
     starting = starting_weights()
     emoji = vocabulary.emoji_by_use(each.text for each in examples)
@@ -159,7 +163,7 @@ def _prepared(
     tokenizer.save(str(output / TOKENIZER))
     samples = batches.samples_of(examples, WordPieces(output / TOKENIZER))
     shape = network.Shape(tokenizer.get_vocab_size(), len(recipe.layers))
-    return _started(shape, starting, recipe, names), samples, shape
+    return _started(shape, starting, recipe, names), samples
 
 
 def starting_weights() -> Path:
@@ -175,26 +179,41 @@ def starting_weights() -> Path:
     return Path(package.origin).parent / "model"
 
 
-def _fit(
-    model: Any,
+def _fitted(
+    whole: Any,
     samples: list[batches.Sample],
     examples: Sequence[Example],
     recipe: Recipe,
     work: Path,
     report: fit.Report,
-) -> None:
-    """Both fits, whose steps are counted through, and the mean of their outcomes."""
+    say: Callable[[str], None],
+) -> Any:
+    """What is shipped; the steps of all three fits are counted through."""
+    courses = (
+        (samples + _repeats(samples, examples), recipe.schedule, work / CHECKPOINT),
+        (_refining(samples, examples, recipe.refinement.seed), recipe.refinement, work / REFINEMENT),
+        (samples + 2 * _annotated(samples, examples), recipe.distillation, work / DISTILLATION),
+    )
+    steps = [fit.steps_of(some, schedule) for some, schedule, _ in courses]
+
+    def counted(course: int) -> fit.Report:
+        return lambda step, _, loss: report(sum(steps[:course]) + step, sum(steps), loss)
+
+    fit.fit(whole, *courses[0], counted(0))
+    before = {name: value.clone() for name, value in whole.state_dict().items()}
+    fit.fit(whole, *courses[1], counted(1))
+    _become_mean(whole, before)
+    say("teaching")
+    _write(whole, samples, recipe, work / _TEACHER)
+    chosen, schedule, checkpoint = courses[2]
+    smaller = distil.lower_part(whole, recipe.shipped_layers)
+    fit.fit(smaller, distil.taught(chosen, work / _TEACHER, recipe.threads), schedule, checkpoint, counted(2))
+    return smaller
+
+
+def _become_mean(model: Any, before: dict[str, Any]) -> None:
     import torch
 
-    whole, chosen = samples + _repeats(samples, examples), _refining(samples, examples, recipe.refinement.seed)
-    first, second = fit.steps_of(whole, recipe.schedule), fit.steps_of(chosen, recipe.refinement)
-
-    def counted(before: int) -> fit.Report:
-        return lambda step, _, loss: report(before + step, first + second, loss)
-
-    fit.fit(model, whole, recipe.schedule, work / CHECKPOINT, counted(0))
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    fit.fit(model, chosen, recipe.refinement, work / REFINEMENT, counted(first))
     after = model.state_dict()
     model.load_state_dict({name: torch.lerp(value, after[name], 0.5) for name, value in before.items()})
 
@@ -204,7 +223,7 @@ def _refining(samples: Sequence[batches.Sample], examples: Sequence[Example], se
     chosen: list[batches.Sample] = []
     for sample in samples:
         example = examples[sample.row]
-        if example.words is not None or not _REPEATED.isdisjoint(example.labels):
+        if _is_rare(example):
             chosen += [sample, sample]
         elif not _REFINED.isdisjoint(example.labels) or chance.random() < _KEPT:
             chosen.append(sample)
@@ -212,11 +231,16 @@ def _refining(samples: Sequence[batches.Sample], examples: Sequence[Example], se
 
 
 def _repeats(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> list[batches.Sample]:
-    return [
-        each
-        for each in samples
-        if examples[each.row].words is not None or not _REPEATED.isdisjoint(examples[each.row].labels)
-    ]
+    return [each for each in samples if _is_rare(examples[each.row])]
+
+
+def _is_rare(example: Example) -> bool:
+    return example.words is not None or not _REPEATED.isdisjoint(example.labels)
+
+
+def _annotated(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> list[batches.Sample]:
+    """Sentences whose entities are known."""
+    return [each for each in samples if examples[each.row].words is not None]
 
 
 def _started(shape: network.Shape, starting: Path, recipe: Recipe, names: dict[int, list[int]]) -> Any:
@@ -230,12 +254,12 @@ def _started(shape: network.Shape, starting: Path, recipe: Recipe, names: dict[i
     return model
 
 
-def _write(model: Any, samples: Sequence[batches.Sample], recipe: Recipe, shape: network.Shape, path: Path) -> None:
+def _write(model: Any, samples: Sequence[batches.Sample], recipe: Recipe, path: Path) -> None:
     chosen = random.Random(recipe.schedule.seed).sample(samples, min(_CALIBRATION_TEXTS, len(samples)))  # noqa: S311
     some = batches.batches_of(chosen, recipe.schedule.pieces_in_batch, recipe.schedule.seed)
     ranges = graph.observed_ranges(model, (batches.as_tensors(batch) for batch in some))
     weights = {name: value.detach().numpy() for name, value in model.state_dict().items()}
-    graph.GraphWriter(weights, ranges, shape.attention_heads).write(path)
+    graph.GraphWriter(weights, ranges, model.shape.attention_heads).write(path)
 
 
 def _described(output: Path, sources: Sources, examples: Sequence[Example], recipe: Recipe) -> Trained:
@@ -270,7 +294,9 @@ def _uncalibrated(output: Path, examples: Sequence[Example], recipe: Recipe) -> 
         recipe={
             **msgspec.to_builtins(recipe.schedule),
             **{f"refinement_{name}": value for name, value in msgspec.to_builtins(recipe.refinement).items()},
+            **{f"distillation_{name}": value for name, value in msgspec.to_builtins(recipe.distillation).items()},
             "layers": ",".join(map(str, recipe.layers)),
+            "shipped_layers": recipe.shipped_layers,
             "examples": recipe.examples,
             "threads": recipe.threads,
             "data": digest_of(examples),
@@ -298,7 +324,7 @@ def _calibrated(
 ) -> tuple[dict[str, Calibration], dict[str, Reliability]]:
     """Calibration of each head on its validation data, and how reliable its probabilities then are there."""
     calibration, reliability = {}, {}
-    for task in TASKS:
+    for task in validated():
         examples = task.read(sources, task.splits["validation"])
         truth = np.array([each.labels[task.task][0] for each in examples])
         logits = np.log(scorer.judge([each.text for each in examples]).probabilities[task.task])

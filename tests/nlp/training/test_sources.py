@@ -10,7 +10,7 @@ import pytest
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
 from alphaads_pipelines.nlp.normal import MENTION
-from alphaads_pipelines.nlp.training.sources import Example, Sources
+from alphaads_pipelines.nlp.training.sources import Example, Sources, without_authors_tags
 from tests.nlp.tiny_data import save_data
 
 
@@ -55,6 +55,26 @@ def test_training_has_all_heads_and_entities(train: list[Example]) -> None:
             assert 0 <= start < end <= len(example.text)
             assert allowed <= set(TAGS)
             assert allowed
+
+
+def test_ironic_tweets_have_an_authors_tag_as_often_as_they_once_had(real: Sources, train: list[Example]) -> None:
+    """One with a tag is ironic in four cases of five (Van Hee et al. 2018), and half of the ironic ones have none."""
+    held = {each.text for each in real.tweeteval("irony", "train")}
+    ironic = [each for each in train if "irony" in each.labels]
+    assert len(ironic) == len(held)
+    tagged = [each for each in ironic if each.text not in held]
+    assert {each.text.rsplit(" ", 1)[1] for each in tagged} == {"#irony", "#sarcasm", "#not"}
+    assert {each.text.rsplit(" ", 1)[0] for each in tagged} <= held
+    share = sum(each.labels["irony"] == (1,) for each in tagged) / len(tagged)
+    assert share == pytest.approx(0.8, abs=0.02)
+    assert len(tagged) == pytest.approx(0.31 * len(ironic), rel=0.05)
+
+
+def test_an_authors_tag_is_taken_out_whole() -> None:
+    texts = ["so happy #Irony", "#not fun #notable", "sarcasm is #sarcasm, #ironyofit", "#fun"]
+    found = without_authors_tags([Example(each, {"irony": (1,)}) for each in texts])
+    assert [each.text for each in found] == ["so happy ", " fun #notable", "sarcasm is , #ironyofit", "#fun"]
+    assert all(each.labels == {"irony": (1,)} for each in found)
 
 
 @pytest.mark.parametrize("task", ["sentiment", "emotion", "offensive", "irony"])

@@ -57,7 +57,7 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[M
     folder = tmp_path_factory.mktemp("undisturbed")
     progress = Progress()
     made = progress.make(data, folder / "workshop")
-    assert progress.stages == ["reading", "fitting", "writing", "calibrating"]
+    assert progress.stages == ["reading", "fitting", "teaching", "writing", "calibrating"]
     assert progress.steps == [step for step, _ in made.losses] == list(range(1, len(made.losses) + 1))
     artifact = made.hand_over(folder / "model")
     assert list((folder / "workshop").iterdir()) == [], "nothing is left of it that another training would find"

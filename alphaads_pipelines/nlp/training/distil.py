@@ -1,0 +1,69 @@
+"""A smaller network learns from a larger one (Hinton et al. 2015, arXiv:1503.02531).
+
+The teacher's answers, under every head and for every piece, stand beside what is known of a text: most texts have one
+known label, so that the others are learned from the teacher alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from msgspec.structs import replace
+
+from alphaads_pipelines.nlp.encoder import Answers, Encoder
+from alphaads_pipelines.nlp.heads import HEADS
+from alphaads_pipelines.nlp.training import network
+from alphaads_pipelines.nlp.training.batches import LABELS, Sample, Told, columns_of
+
+_AT_ONCE = 4_000
+_BY_HEART = frozenset({"irony", "tweet_emotion"})
+"""Tasks whose few training texts the teacher knows by heart: there it only says again what is known."""
+
+Floats = npt.NDArray[np.float32]
+
+
+def taught(samples: Sequence[Sample], teacher: Path, threads: int = 0) -> list[Sample]:
+    """The samples, each with what a written network says of it.
+
+    Parameters
+    ----------
+    teacher: the graph, as graph.py writes it. threads: as `Encoder` takes them.
+    """
+    encoder = Encoder(teacher, threads)
+    found: list[Sample] = []
+    for start in range(0, len(samples), _AT_ONCE):
+        some = samples[start : start + _AT_ONCE]
+        found += _with_answers(some, encoder.run(some))
+    return found
+
+
+def _with_answers(samples: Sequence[Sample], answers: Answers) -> list[Sample]:
+    told = np.zeros((len(samples), LABELS), np.float32)
+    for number, (task, labels) in enumerate(HEADS.items()):
+        told[:, columns_of(task)] = _probabilities(answers.labels[number, :, : len(labels)])
+    for row, sample in enumerate(samples):
+        for task in _BY_HEART:
+            if sample.targets[columns_of(task)].any():
+                told[row, columns_of(task)] = 0.0
+    return [
+        replace(sample, told=Told(labels, _probabilities(tags).astype(np.float16)))
+        for sample, labels, tags in zip(samples, told, answers.tags, strict=True)
+    ]
+
+
+def _probabilities(logits: Floats) -> Floats:
+    raised = np.exp(logits - logits.max(-1, keepdims=True))
+    shares: Floats = raised / raised.sum(-1, keepdims=True)
+    return shares
+
+
+def lower_part(whole: Any, layers: int) -> Any:
+    """A network that begins as the lowest layers of a larger one, with its embeddings and its heads."""
+    smaller = network.build(replace(whole.shape, layers=min(layers, whole.shape.layers)))
+    held = whole.state_dict()
+    smaller.load_state_dict({name: held[name] for name in smaller.state_dict()})
+    return smaller

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
+from alphaads_pipelines.stores.subject_keys import holding_keys
 
 _LIVE = ("subject_id", "shard", "state")
 
@@ -33,7 +34,7 @@ def publish(
 
     Parameters
     ----------
-    profiles: rows of `customer_profiles` that the batch made current.
+    profiles: rows of `customer_profiles` that the batch made current; who was erased meanwhile is left out.
     versions: lake table -> Delta version that holds the batch.
 
     Raises
@@ -43,8 +44,11 @@ def publish(
     with transaction(engine) as connection:
         ledger.commit(connection, batch, counts, now)
         move = _next_move(connection)
-        live = [{**row, "publish_seq": move} for row in profiles.select(_LIVE).iter_rows(named=True)]
-        upsert(connection, "live_profiles", live)
+        known = holding_keys(connection, profiles["subject_id"])
+        rows = profiles.select(_LIVE).iter_rows(named=True)
+        upsert(
+            connection, "live_profiles", [{**row, "publish_seq": move} for row in rows if row["subject_id"] in known]
+        )
         _move_pointers(connection, batch, move, versions, now)
 
 

@@ -127,12 +127,17 @@ class RelationalSubjectKeys(SubjectKeyStore):
 
     def destroy(self, subject_id: str) -> int:
         """Destroy the subject's keys and identity mapping."""
-        keys, subjects = sql_table("subject_keys"), sql_table("subjects")
         with transaction(self._engine) as connection:
-            destroyed = connection.execute(keys.delete().where(keys.c.subject_id == subject_id)).rowcount
-            connection.execute(subjects.delete().where(subjects.c.subject_id == subject_id))
-            self._move_generation(connection)
+            destroyed = self.destroy_in(connection, subject_id)
         self._forget_on_disk()
+        return destroyed
+
+    def destroy_in(self, connection: Connection, subject_id: str) -> int:
+        """The same inside the caller's transaction; what the caller deletes behind it cannot be published again."""
+        keys, subjects = sql_table("subject_keys"), sql_table("subjects")
+        self._move_generation(connection)  # first: it waits for whoever publishes (`holding_keys`)
+        destroyed = connection.execute(keys.delete().where(keys.c.subject_id == subject_id)).rowcount
+        connection.execute(subjects.delete().where(subjects.c.subject_id == subject_id))
         return destroyed
 
     def destroy_expired(self, now: datetime) -> int:
@@ -223,7 +228,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         return ring, kek_id
 
     def _shard(self, subject_id: str) -> int:
-        return zlib.crc32(subject_id.encode()) % self._shards
+        return shard_of(subject_id, self._shards)
 
     def _remember(self, known: dict[bytes, SubjectKey], generation: int) -> None:
         with self._lock:
@@ -232,6 +237,11 @@ class RelationalSubjectKeys(SubjectKeyStore):
             self._cache.update(known)
             while len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
+
+
+def shard_of(subject_id: str, shards: int) -> int:
+    """The shard of a subject; it never changes."""
+    return zlib.crc32(subject_id.encode()) % shards
 
 
 def active_kek(connection: Connection, newest: Callable[[], str]) -> str:
@@ -267,6 +277,14 @@ def _steady(work: Callable[[], T]) -> T:
         return work()
     except KekMissing:
         return work()
+
+
+def holding_keys(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
+    """Those of the subjects who have a key; none of them is erased before this transaction ends."""
+    generation = sql_table("key_generation")
+    insert_ignore(connection, generation.name, [{"id": _GENERATION_ROW, "generation": 0}])
+    connection.execute(sa.select(generation.c.generation).with_for_update(read=True))
+    return {row.subject_id for row in select_in(connection, "subject_keys", "subject_id", subject_ids, ["subject_id"])}
 
 
 def holds_anything(engine: Engine) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -16,7 +18,9 @@ from alphaads_pipelines.ingest import publish as publishing
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.ingest.publish import publish, publish_document, read_document
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.privacy.key_ring import KeyRing
+from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
 from tests.ingest.ledgers import COUNTS, NOON, at, claimed, ledger_on, never, plan_one
 from tests.racing import at_once
 
@@ -25,7 +29,14 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def ledger(engine: Engine) -> Ledger:
+    _make_keys(engine, "s1", "s2")
     return ledger_on(engine)
+
+
+def _make_keys(engine: Engine, *subjects: str) -> None:
+    rows = [{"key_id": f"key of {each}", "subject_id": each, "kek_id": "k", "wrapped_key": b""} for each in subjects]
+    with transaction(engine) as connection:
+        insert_ignore(connection, "subject_keys", [{**row, "expires_at": None} for row in rows])
 
 
 def _profiles(*rows: tuple[str, int, bytes]) -> pl.DataFrame:
@@ -54,6 +65,46 @@ def test_publishing_moves_batch_profiles_and_pointers_together(engine: Engine, l
     assert _pointers(engine) == {1: (1, {"raw_posts": 3}), 5: (1, {"raw_posts": 3})}
     live = [(row.subject_id, row.shard, row.publish_seq, bytes(row.state)) for row in _rows(engine, "live_profiles")]
     assert live == [("s1", 1, 1, b"a"), ("s2", 5, 1, b"b")]
+
+
+def test_who_was_erased_is_not_published(engine: Engine, ledger: Ledger) -> None:
+    batch = claimed(ledger, plan_one(ledger, {1: 10}))
+    _keys(engine).destroy("s1")
+    publish(engine, ledger, batch, COUNTS, _profiles(("s1", 1, b"a"), ("s2", 5, b"b")), {"raw_posts": 3}, at(1))
+    assert [row.subject_id for row in _rows(engine, "live_profiles")] == ["s2"]
+    assert _pointers(engine).keys() == {1, 5}, "everybody else's posts are"
+
+
+@pytest.mark.parametrize("first", ["erasure", "publishing"])
+def test_an_erasure_and_a_publication_that_race_leave_no_profile(engine: Engine, ledger: Ledger, first: str) -> None:
+    """The later of the two waits for the earlier one, whose transaction is open when it begins."""
+    batch, keys, began = claimed(ledger, plan_one(ledger, {1: 10})), _keys(engine), threading.Event()
+
+    def erase() -> None:
+        with transaction(engine) as connection:
+            keys.destroy_in(connection, "s1")
+            if first == "erasure":
+                began.set()
+                time.sleep(0.2)
+            profiles = sql_table("live_profiles")
+            connection.execute(profiles.delete().where(profiles.c.subject_id == "s1"))
+
+    def publish_it() -> None:
+        if first == "publishing":
+            began.set()
+        publish(engine, ledger, batch, COUNTS, _profiles(("s1", 1, b"a"), ("s2", 5, b"b")), {"raw_posts": 3}, at(1))
+
+    early, late = (erase, publish_it) if first == "erasure" else (publish_it, erase)
+    thread = threading.Thread(target=early)
+    thread.start()
+    began.wait()
+    late()
+    thread.join()
+    assert [row.subject_id for row in _rows(engine, "live_profiles")] == ["s2"]
+
+
+def _keys(engine: Engine) -> RelationalSubjectKeys:
+    return RelationalSubjectKeys(engine, lambda: KeyRing("k", {"k": bytes(32)}), 8)
 
 
 def test_pointers_count_moves_and_keep_what_did_not_move(engine: Engine, ledger: Ledger) -> None:

@@ -14,6 +14,8 @@
     │   ├── Erased                the person was erased, and nothing of them is here
     │   ├── Restricted            the person's data is kept and may not be used
     │   ├── NotPermitted          the terms of the source, or the person, do not allow this purpose
+    │   ├── GroupTooSmall         an aggregate is about too few people to be told
+    │   ├── BudgetSpent           a noisy answer would cost more privacy than is left
     │   ├── AccessDenied          the caller may not do this
     │   │   └── Unauthenticated   ... because nobody knows who the caller is
     │   ├── InvalidRequest        the caller's input is wrong
@@ -150,6 +152,20 @@ class NotPermitted(PermanentError):
 
     code = "not_permitted"
     http_status = 409
+
+
+class GroupTooSmall(PermanentError):
+    """An aggregate is about too few people to be told, or about nobody; which of the two is not told either."""
+
+    code = "group_too_small"
+    http_status = 403
+
+
+class BudgetSpent(PermanentError):
+    """A noisy answer would cost more of the privacy budget than is left; the message says how much that is."""
+
+    code = "budget_spent"
+    http_status = 429
 
 
 class AccessDenied(PermanentError):

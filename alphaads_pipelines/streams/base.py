@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +111,25 @@ class Stream(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@runtime_checkable
+class Erasable(Protocol):
+    """A stream whose single records can be removed: the offsets stay, and nobody reads anything there."""
+
+    def holding(self, topic: str, ids: Collection[str]) -> Iterator[StoredRecord]:
+        """Records in which any of the ids (32 hexadecimal digits) stands."""
+
+    def remove(self, topic: str, records: Collection[StoredRecord]) -> int:
+        """Overwrite and remove these records; the number removed."""
+
+    def scrub(self, topic: str, ids: Collection[str]) -> Mapping[str, int]:
+        """Make removed records leave pages and write-ahead log; how many pages, and how many of the ids are found."""
+
+
+@runtime_checkable
+class Expiring(Protocol):
+    """A stream that keeps every record for its retention and removes none before."""
+
+    def retention(self, topic: str) -> timedelta | None:
+        """How long a record can be read at most; None: forever."""

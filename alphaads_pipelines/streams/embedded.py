@@ -11,17 +11,18 @@ import re
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
 from alphaads_pipelines.errors import InvalidRequest, NotFound, OffsetsLost, StreamUnavailable
-from alphaads_pipelines.sqlite import BUSY_S, enter_wal
+from alphaads_pipelines.sqlite import BUSY_S, enter_wal, scrub
 from alphaads_pipelines.streams.base import OffsetRange, Record, StoredRecord, Stream
 
 _CHUNK = 5_000
+_ID = re.compile(rb"[0-9a-f]{32}")
 _OFFSET_BITS = 48  # position = partition << 48 | offset: one integer key, so a partition lies together on disk
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS heads (
@@ -35,6 +36,12 @@ CREATE TABLE IF NOT EXISTS messages (position INTEGER PRIMARY KEY, value BLOB NO
 
 def _position(partition: int, offset: int) -> int:
     return (partition << _OFFSET_BITS) | offset
+
+
+def _names(value: bytes, ids: frozenset[bytes]) -> bool:
+    if len(ids) == 1:
+        return next(iter(ids)) in value
+    return not ids.isdisjoint(_ID.findall(value))
 
 
 class EmbeddedStream(Stream):
@@ -138,6 +145,26 @@ class EmbeddedStream(Stream):
             )
             before = dict(ends.fetchall())
         return self.trim(topic, before) if before else 0
+
+    def holding(self, topic: str, ids: Collection[str]) -> Iterator[StoredRecord]:
+        """Records in which any of the ids stands."""
+        wanted = frozenset(each.encode() for each in ids)
+        for partition, low, end in self._heads(topic):
+            for start in range(low, end, _CHUNK):
+                where = OffsetRange(topic, partition, start, min(start + _CHUNK, end))
+                yield from (each for each in self._chunk(where, where.start, where.end) if _names(each.value, wanted))
+
+    def remove(self, topic: str, records: Collection[StoredRecord]) -> int:
+        """Overwrite and remove these records; the number removed."""
+        positions = [(_position(each.partition, each.offset),) for each in records]
+        with self._translated(), self._writing(topic) as connection:
+            return connection.executemany("DELETE FROM messages WHERE position = ?", positions).rowcount
+
+    def scrub(self, topic: str, ids: Collection[str]) -> Mapping[str, int]:
+        """Make removed records leave pages and write-ahead log."""
+        with self._translated():
+            done = scrub(self._connection(topic), self._file(topic), [each.encode() for each in ids])
+        return {"pages": done.pages, "wal_bytes": done.wal_bytes, "vacuumed": int(done.vacuumed), "found": done.found}
 
     def close(self) -> None:
         """Close every connection this object opened."""

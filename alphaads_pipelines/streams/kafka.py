@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
@@ -181,6 +182,17 @@ class KafkaStream(Stream):
             if where.offset >= open_[where.topic, where.partition].end:
                 del open_[where.topic, where.partition]
                 consumer.incremental_unassign([TopicPartition(where.topic, where.partition)])
+
+    def retention(self, topic: str) -> timedelta | None:
+        """How long a record can be read at most: until its segment was closed, and then for the retention."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        try:
+            [future] = self._admin.describe_configs([resource], request_timeout=_TIMEOUT_S).values()
+            found = future.result(_TIMEOUT_S)
+        except KafkaException as error:
+            raise _unavailable(f"asking for the retention of {topic}", error) from error
+        kept, open_ = (int(found[name].value) for name in ("retention.ms", "segment.ms"))
+        return None if kept < 0 else timedelta(milliseconds=kept + open_)
 
     def close(self) -> None:
         """Flush and release the clients."""

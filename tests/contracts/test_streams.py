@@ -7,13 +7,14 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alphaads_pipelines.errors import NotFound, OffsetsLost
-from alphaads_pipelines.streams.base import OffsetRange, Record, Stream
+from alphaads_pipelines.streams.base import Erasable, Expiring, OffsetRange, Record, Stream
 from alphaads_pipelines.streams.registry import STREAMS
 
 PARTITIONS = 4
@@ -149,3 +150,23 @@ def test_threads_may_share_a_stream(stream: Stream, topic: str) -> None:
         thread.join()
     for partition in range(PARTITIONS):
         assert [value for _, value in read(stream, topic, partition, 0, 20)] == [f"{n}".encode() for n in range(20)]
+
+
+def test_records_of_a_person_can_be_removed_or_it_is_known_how_long_they_stay(stream: Stream, topic: str) -> None:
+    ids = [uuid.uuid4().hex for _ in range(3)]
+    stream.produce(topic, [Record(each % PARTITIONS, b"of " + ids[each % 3].encode()) for each in range(12)])
+    if isinstance(stream, Erasable):
+        held = list(stream.holding(topic, ids[:1]))
+        assert [(each.partition, each.offset) for each in held] == [(0, 0), (1, 2), (2, 1), (3, 0)]
+        assert stream.remove(topic, held) == 4
+        assert stream.remove(topic, held) == 0
+        assert stream.scrub(topic, ids[:1])["found"] == 0
+        assert stream.scrub(topic, ids[1:])["found"] == 2
+        assert list(stream.holding(topic, ids[:1])) == []
+        assert len(list(stream.holding(topic, ids))) == 8
+        assert read(stream, topic, 0, 0, 3) == [(1, b"of " + ids[1].encode()), (2, b"of " + ids[2].encode())]
+    elif isinstance(stream, Expiring):
+        kept = stream.retention(topic)
+        assert kept is None or kept > timedelta(hours=1)
+    else:
+        pytest.skip("this client cannot ask; the broker's retention is stated by `kafka`")

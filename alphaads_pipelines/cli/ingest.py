@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
+from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out, progress
 from alphaads_pipelines.cli.options import InputFile, JsonOutput, LogJson, PlatformName
 from alphaads_pipelines.errors import InvalidRequest
@@ -25,8 +26,9 @@ def ingest_file(
 
     Raises
     ------
-    InvalidRequest: the file is damaged, or holds nothing.
+    InvalidRequest: the file is damaged, or holds nothing. StoreUnavailable: the audit log cannot be written.
     """
+    record(wiring, "ingest", action="posts.take_in", purpose="intake", correlation_id=correlation_id)
     task = display.add_task(f"sealing {source.path.name}", total=source.total_bytes)
     total = IntakeResult(0, 0)
     for payloads in source:

@@ -99,7 +99,7 @@ class Batch:
     @property
     def id(self) -> str:
         """Name for people: `b000000042`."""
-        return f"b{self.seq:09d}"
+        return batch_id(self.seq)
 
     @property
     def run_key(self) -> str:
@@ -120,6 +120,11 @@ class Batch:
     def slice(self) -> Slice:
         """The part of every lake table that the batch owns."""
         return Slice(self.seq, self.ranges, self.shards, again=self.attempt > 1 or self.kind == "replay")
+
+
+def batch_id(seq: int) -> str:
+    """The id of the batch with this sequence number: `b000000042`."""
+    return f"b{seq:09d}"
 
 
 def parse_batch_id(text: str) -> int:

@@ -30,7 +30,9 @@ from alphaads_pipelines.rights.audit_judge import (
 OVER = frozenset({"expired", "accepted"})
 """Kinds of a chain's last checkpoint after which it is not judged any more."""
 
-_CHECKPOINTS = "checkpoints"
+CHECKPOINTS = "checkpoints"
+"""Where a problem is that is in no chain."""
+
 Marks = Mapping[str, Sequence[Checkpoint]]
 """The checkpoints of each chain, in order."""
 
@@ -149,20 +151,20 @@ class Verifier:
         before: str | None = ""
         for line, row in enumerate(rows, 1):
             if row is None:
-                yield Problem(EDITED, _CHECKPOINTS, f"line {line}")
+                yield Problem(EDITED, CHECKPOINTS, f"line {line}")
                 expected, before = expected + 1, _signature_of(copies, expected)
                 continue
             if row.checkpoint_id < expected:
-                yield Problem(MOVED, _CHECKPOINTS, f"line {line}, checkpoint {row.checkpoint_id}")
+                yield Problem(MOVED, CHECKPOINTS, f"line {line}, checkpoint {row.checkpoint_id}")
                 continue
             if row.checkpoint_id > expected:
-                yield Problem(DELETED, _CHECKPOINTS, f"checkpoints {expected} to {row.checkpoint_id - 1}")
+                yield Problem(DELETED, CHECKPOINTS, f"checkpoints {expected} to {row.checkpoint_id - 1}")
                 before = _signature_of(copies, row.checkpoint_id - 1)
             # Where the one before is lost without a copy, nothing tells whether this one follows it.
             if before is None or self._checkpoints.is_signed(row, before):
                 found[row.checkpoint_id] = row
             else:
-                yield Problem(EDITED, _CHECKPOINTS, f"line {line}, checkpoint {row.checkpoint_id}")
+                yield Problem(EDITED, CHECKPOINTS, f"line {line}, checkpoint {row.checkpoint_id}")
             expected, before = row.checkpoint_id + 1, row.signature
 
 
@@ -180,9 +182,9 @@ def _judge_copies(copies: Mapping[int, Checkpoint], found: Mapping[int, Checkpoi
     """The copy may be behind the file, for it is brought up at checkpoints; all else is wrong."""
     last, newest = max(found, default=0), max(copies, default=0)
     if newest > last:
-        yield Problem(CUT_OFF, _CHECKPOINTS, f"checkpoints {last + 1} to {newest}")
+        yield Problem(CUT_OFF, CHECKPOINTS, f"checkpoints {last + 1} to {newest}")
     for number in range(1, min(last, newest) + 1):
         if number not in copies:
-            yield Problem(DELETED, _CHECKPOINTS, f"the copy of checkpoint {number}")
+            yield Problem(DELETED, CHECKPOINTS, f"the copy of checkpoint {number}")
         elif number in found and copies[number] != found[number]:
-            yield Problem(EDITED, _CHECKPOINTS, f"the copy of checkpoint {number}")
+            yield Problem(EDITED, CHECKPOINTS, f"the copy of checkpoint {number}")

@@ -1,0 +1,72 @@
+"""Who touched whose data: entries of the audit log as rows for people and exports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from alphaads_pipelines.ingest.batches import batch_id
+from alphaads_pipelines.rights.audit_entries import AuditKeys, Line
+from alphaads_pipelines.rights.audit_verify import Verifier
+from alphaads_pipelines.stores.base import Lake
+from alphaads_pipelines.tables import RAW_POSTS
+
+
+def row_of(line: Line) -> dict[str, Any]:
+    """An entry for people: nobody is named in it, `people` says only how many it is about."""
+    entry = line.entry
+    return {
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "purpose": entry.purpose,
+        "resource": entry.resource,
+        "correlation_id": entry.correlation_id,
+        "people": entry.people.count,
+        "writer": entry.writer,
+        "number": entry.number,
+    }
+
+
+class AccessLog:
+    """The audit log as people ask for it."""
+
+    def __init__(self, verifier: Verifier, keys: AuditKeys, lake: Lake) -> None:
+        self._verifier, self._keys, self._lake = verifier, keys, lake
+
+    def everything(self, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Every entry from `since` on, oldest first. Raises StoreUnavailable."""
+        return _in_time(row_of(line) for line in self._verifier.entries(since))
+
+    def about(self, subject_id: str, since: datetime | None = None) -> list[dict[str, Any]]:
+        """The entries about one person, runs that had their posts included, oldest first. Raises StoreUnavailable."""
+        lines = self._verifier.entries(since)
+        return _in_time(entries_about(lines, self._keys, subject_id, self._batches_of(subject_id)))
+
+    def _batches_of(self, subject_id: str) -> frozenset[str]:
+        mine = self._lake.scan(RAW_POSTS).filter(pl.col("subject_id") == subject_id)
+        return frozenset(map(batch_id, mine.select(pl.col("batch_seq").unique()).collect()["batch_seq"]))
+
+
+def _in_time(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: row["at"])
+
+
+def entries_about(
+    lines: Iterable[Line], keys: AuditKeys, subject_id: str, batches: Collection[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """The entries about one person, in the order of `lines`.
+
+    Parameters
+    ----------
+    batches: ids of the micro-batches that hold a row of this person. Their entries carry one root for everybody in the
+        batch, from which nobody can be read; without this they are left out.
+    """
+    mine = keys.hash_of(subject_id)
+    for line in lines:
+        people = line.entry.people
+        if mine in people.listed or (people.root and line.entry.resource.rpartition("/")[2] in batches):
+            yield row_of(line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from alphaads_pipelines.rights.erasure_journal import ErasureJournal
     from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
     from alphaads_pipelines.rights.audit_entries import AuditKeys
+    from alphaads_pipelines.rights.audit_read import AccessLog
+    from alphaads_pipelines.rights.audit_upkeep import AuditUpkeep
     from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.rights.audit_verify import Verifier
     from alphaads_pipelines.rights.holdings import Sources
@@ -138,6 +141,21 @@ class Wiring:
         from alphaads_pipelines.rights.audit_verify import Verifier
 
         return Verifier(self.settings.audit_path, self.audit_keys, self.checkpoints)
+
+    @property
+    def audit_upkeep(self) -> AuditUpkeep:
+        """Signs checkpoints of the audit log and removes what is too old."""
+        from alphaads_pipelines.rights.audit_upkeep import AuditUpkeep
+
+        keep = timedelta(days=self.settings.audit_retention_days)
+        return AuditUpkeep(self.settings.audit_path, self.audit_verifier, self.checkpoints, keep)
+
+    @property
+    def access_log(self) -> AccessLog:
+        """Who touched whose data, for people and exports."""
+        from alphaads_pipelines.rights.audit_read import AccessLog
+
+        return AccessLog(self.audit_verifier, self.audit_keys, self.lake)
 
     @cached_property
     def stream(self) -> Stream:

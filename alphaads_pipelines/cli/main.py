@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from alphaads_pipelines.cli import (
+    audit,
     backfill,
     batches,
     bench,
@@ -32,6 +33,7 @@ app = typer.Typer(
 for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench):
     app.command(command.__name__.rpartition(".")[2])(command.run)
 app.add_typer(gazetteer.app, name="gazetteer")
+app.add_typer(audit.app, name="audit")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from alphaads_pipelines.decisions.permissions import Permissions
 from alphaads_pipelines.decisions.snapshot import SnapshotReader
 from alphaads_pipelines.decisions.spool import Forwarder, Spool
 from alphaads_pipelines.settings import Settings
@@ -19,7 +20,7 @@ from api import documentation, errors
 from api.credentials import Authenticator
 from api.middleware import EveryRequest
 from api.routes import home
-from api.routes.v1 import decisions, events, gazetteer, health, posts, profiles
+from api.routes.v1 import decisions, events, exports, gazetteer, health, posts, profiles
 
 
 def create_app(wiring: Wiring | None = None) -> FastAPI:
@@ -40,7 +41,7 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
     errors.install(app)
     _add_middleware(app, settings)
     app.include_router(home.router)
-    for routes in (posts, profiles, decisions, events, gazetteer, health):
+    for routes in (posts, profiles, decisions, events, exports, gazetteer, health):
         app.include_router(routes.router, prefix="/api/v1")
     if settings.api_docs:
         documentation.install(app)
@@ -62,6 +63,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings = wiring.settings
     app.state.authenticator = Authenticator(wiring.engine, settings.secret_key.get_secret_value())
     app.state.reader = SnapshotReader(wiring.engine)
+    app.state.permissions = Permissions(wiring.engine)
     app.state.spool = Spool(settings.spool_path)
     forwarder = Forwarder(settings.spool_path, lambda: wiring.stream, settings.decisions_topic)
     app.state.reader.start()

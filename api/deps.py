@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from alphaads_pipelines.decisions.permissions import Permissions
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.decisions.spool import Spool
 from alphaads_pipelines.settings import Settings
@@ -31,6 +32,11 @@ def _spool(request: Request) -> Spool:
     return spool
 
 
+def _permissions(request: Request) -> Permissions:
+    permissions: Permissions = request.app.state.permissions
+    return permissions
+
+
 def _correlation_id(request: Request) -> str:
     return str(request.state.correlation_id)
 
@@ -38,5 +44,6 @@ def _correlation_id(request: Request) -> str:
 WiringDep = Annotated[Wiring, Depends(_wiring)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 SnapshotDep = Annotated[Snapshot, Depends(_snapshot)]
+PermissionsDep = Annotated[Permissions, Depends(_permissions)]
 SpoolDep = Annotated[Spool, Depends(_spool)]
 CorrelationId = Annotated[str, Depends(_correlation_id)]

@@ -13,8 +13,23 @@ import msgspec
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import NotFound
-from alphaads_pipelines.profiles.state import decode
 from alphaads_pipelines.profiles.view import HALF_LIFE_HOURS, mood_of
+from alphaads_pipelines.stores.permissions import Permission
+
+REASONS: Mapping[str, str] = {
+    "mood": f"The leading emotion of this profile (half-life {HALF_LIFE_HOURS:.0f} h) is {{mood}}",
+    "correction": "The person says that their mood is {mood}",
+    "correction_to_nothing": "The person says that their mood was inferred wrongly, so nothing is personalised",
+    "no_emotion": "This profile shows no emotion now, so nothing is personalised",
+    "no_profile": "There is no profile, so nothing is personalised",
+    "no_subject": "No subject was named, so nothing is personalised",
+    "unknown_subject": "Nobody is known by this subject id, so nothing is personalised",
+    "no_consent": "There is no consent to personalised ads, so nothing is personalised",
+    "restricted": "The data of this person is restricted, so nothing is personalised",
+    "source_terms": "The terms of this person's network forbid personalised ads, so nothing is personalised",
+    "unchecked": "Consent could not be checked now, so nothing is personalised",
+}
+"""By what a decision is personalised, or why it is not."""
 
 _NEUTRAL = "neutral"
 _HOUR_S = 3600
@@ -26,7 +41,9 @@ class Decision(msgspec.Struct, frozen=True):
     Attributes
     ----------
     arm_id: the creative's id. propensity: probability with which the policy drew it. seed: of the draw.
-    eligible: arms it was drawn from. mood: emotion the creatives were chosen for, None without a profile.
+    subject_id: None as well where nothing may be used of the person: then the record names nobody.
+    eligible: arms it was drawn from. mood: emotion the creatives were chosen for, None where nothing is personalised.
+    personalisation: a key of REASONS: by what it is personalised, or why it is not.
     version: of the snapshot. data_age_s: seconds since the published data was complete.
     """
 
@@ -44,6 +61,7 @@ class Decision(msgspec.Struct, frozen=True):
     eligible: list[str]
     mood: str | None
     personalised: bool
+    personalisation: str
     reason: str
     version: str
     data_age_s: float
@@ -59,25 +77,31 @@ class DecisionRequest(msgspec.Struct, frozen=True):
     correlation_id: str
 
 
-def decide(snapshot: Snapshot, request: DecisionRequest, now: datetime, most_age_s: float) -> Decision:
-    """Choose a creative.
+def decide(
+    snapshot: Snapshot, request: DecisionRequest, permission: Permission, now: datetime, most_age_s: float
+) -> Decision:
+    """Choose a creative, with what the person allows and nothing else of them.
+
+    Parameters
+    ----------
+    permission: for `request.subject_id`, asked just before (decisions/permissions.py).
 
     Raises
     ------
     StaleData: the snapshot is too old, or empty. NotFound: nothing may be shown here.
     """
     age = snapshot.check_age(now, most_age_s)
-    mood, known = _mood(snapshot, request.subject_id, now)
+    mood, personalisation = _mood(snapshot, permission, now)
     creatives = _eligible(snapshot.creatives, mood or _NEUTRAL)
     policy = snapshot.policy or ThompsonPolicy()
     seed = secrets.randbits(53)
-    context = {"mood": mood, "placement": request.placement}
+    context = {"mood": mood, "placement": request.placement, "personalisation": personalisation}
     choice = policy.choose(list(creatives), context, seed)
     return Decision(
         decision_id=uuid.uuid4().hex,
         correlation_id=request.correlation_id,
         tenant=request.tenant,
-        subject_id=request.subject_id,
+        subject_id=request.subject_id if permission.subjects else None,
         placement=request.placement,
         arm_id=choice.arm_id,
         creative=dict(creatives[choice.arm_id]),
@@ -88,19 +112,26 @@ def decide(snapshot: Snapshot, request: DecisionRequest, now: datetime, most_age
         eligible=list(creatives),
         mood=mood,
         personalised=mood is not None,
-        reason=_reason(mood, known, len(creatives), choice.propensity, policy.name),
+        personalisation=personalisation,
+        reason=_reason(mood, personalisation, len(creatives), choice.propensity, policy.name),
         version=snapshot.version,
         data_age_s=round(age, 3),
         decided_at=now.isoformat(),
     )
 
 
-def _mood(snapshot: Snapshot, subject_id: str | None, now: datetime) -> tuple[str | None, bool]:
-    """(mood now or None, whether there is a profile)."""
-    state = snapshot.state_of(subject_id) if subject_id else None
+def _mood(snapshot: Snapshot, permission: Permission, now: datetime) -> tuple[str | None, str]:
+    """(mood now or None, key of REASONS)."""
+    if permission.refusal is not None:
+        return None, permission.refusal
+    if "mood" in permission.rectified:
+        stated = permission.rectified["mood"]
+        return stated, "correction" if stated is not None else "correction_to_nothing"
+    state = snapshot.state_together(permission.subjects)
     if state is None:
-        return None, False
-    return mood_of(decode(state), int(now.timestamp()) // _HOUR_S), True
+        return None, "no_profile"
+    mood = mood_of(state, int(now.timestamp()) // _HOUR_S)
+    return mood, "mood" if mood is not None else "no_emotion"
 
 
 def _eligible(creatives: Sequence[Mapping[str, Any]], emotion: str) -> dict[str, Mapping[str, Any]]:
@@ -115,11 +146,6 @@ def _eligible(creatives: Sequence[Mapping[str, Any]], emotion: str) -> dict[str,
     return dict(sorted(found.items()))
 
 
-def _reason(mood: str | None, known: bool, eligible: int, propensity: float, policy: str) -> str:
-    if mood:
-        why = f"The leading emotion of this profile (half-life {HALF_LIFE_HOURS:.0f} h) is {mood}"
-    elif known:
-        why = "This profile shows no emotion now, so nothing is personalised"
-    else:
-        why = "There is no profile, so nothing is personalised"
+def _reason(mood: str | None, personalisation: str, eligible: int, propensity: float, policy: str) -> str:
+    why = REASONS[personalisation].format(mood=mood)
     return f"{why}; {eligible} approved creatives fit, and {policy} drew this one with probability {propensity:.2f}."

@@ -2,15 +2,16 @@
 
 Readers hold one immutable `Snapshot`. A thread polls the published pointers and, when some moved, reads only the
 profiles that changed behind them and swaps the reference. A shard's profiles and pointer are read in one transaction,
-so a reader never sees half of a batch.
+so a reader never sees half of a batch. What a person allows is not in it: that is asked anew (permissions.py).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.bandits.base import Policy
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import StaleData, TransientError
+from alphaads_pipelines.profiles.state import ProfileState, combine, decode
 from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 
@@ -62,6 +64,11 @@ class Snapshot:
             if (state := subjects.get(subject_id)) is not None:
                 return state
         return None
+
+    def state_together(self, subject_ids: Iterable[str]) -> ProfileState | None:
+        """The states of linked subjects as one, or None where none of them has one. Raises SchemaMismatch."""
+        found = [decode(state) for each in subject_ids if (state := self.state_of(each)) is not None]
+        return reduce(combine, found) if found else None
 
     def age_s(self, now: datetime) -> float:
         """Seconds since everything was complete. Raises StaleData before anything was published."""

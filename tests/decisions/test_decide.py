@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
-from alphaads_pipelines.decisions.decide import Decision, DecisionRequest, decide
+from alphaads_pipelines.decisions.decide import REASONS, Decision, DecisionRequest, decide
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import NotFound, StaleData
 from alphaads_pipelines.profiles.fold import fold_profiles
+from alphaads_pipelines.stores.permissions import Permission, Refusal
 from tests.profiles.scores import Scored, frame
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -44,8 +45,12 @@ def _snapshot(*posts: Scored) -> Snapshot:
     )
 
 
-def _decide(snapshot: Snapshot, subject: str | None, now: datetime = NOON) -> Decision:
-    return decide(snapshot, DecisionRequest(subject, "feed", "acme", "corr"), now, 60.0)
+def _decide(
+    snapshot: Snapshot, subject: str | None, now: datetime = NOON, permission: Permission | None = None
+) -> Decision:
+    """For somebody who allows it, unless `permission` says otherwise."""
+    allowed = Permission((subject,)) if subject else Permission(refusal="no_subject")
+    return decide(snapshot, DecisionRequest(subject, "feed", "acme", "corr"), permission or allowed, now, 60.0)
 
 
 def test_the_mood_of_now_chooses_the_creatives() -> None:
@@ -73,11 +78,40 @@ def test_it_can_be_computed_again() -> None:
     assert (again.arm_id, again.propensity) == (decision.arm_id, decision.propensity)
 
 
-@pytest.mark.parametrize("subject", [None, BO])
-def test_without_a_profile_nothing_is_personalised(subject: str | None) -> None:
+@pytest.mark.parametrize(("subject", "why"), [(None, "no_subject"), (BO, "no_profile")])
+def test_without_a_profile_nothing_is_personalised(subject: str | None, why: str) -> None:
     decision = _decide(_snapshot(Scored(subject_id=ADA)), subject)
     assert (decision.mood, decision.personalised, decision.arm_id) == (None, False, "neutral-1")
-    assert "no profile" in decision.reason
+    assert decision.personalisation == why
+
+
+@pytest.mark.parametrize("refusal", get_args(Refusal))
+def test_what_is_not_allowed_is_not_used_and_the_answer_says_why(refusal: Refusal) -> None:
+    snapshot = _snapshot(Scored(subject_id=ADA))
+    decision = _decide(snapshot, ADA, permission=Permission(refusal=refusal))
+    assert (decision.mood, decision.personalised, decision.arm_id) == (None, False, "neutral-1")
+    assert decision.subject_id is None, "the record names nobody either"
+    assert decision.personalisation == refusal
+    assert decision.reason.startswith(REASONS[refusal])
+
+
+def test_linked_subjects_are_one_profile_and_only_those_that_are_allowed() -> None:
+    hour_ago = NOON - timedelta(hours=1)
+    sad = [Scored(subject_id=BO, emotion="anger", created_at=hour_ago) for _ in range(3)]
+    snapshot = _snapshot(Scored(subject_id=ADA, created_at=hour_ago), *sad)
+    assert _decide(snapshot, ADA, permission=Permission((ADA, BO))).mood == "anger"
+    assert _decide(snapshot, ADA, permission=Permission((ADA,))).mood == "joy"
+    assert _decide(snapshot, ADA, permission=Permission((ADA, "f" * 32))).mood == "joy"
+
+
+def test_what_a_person_says_of_themselves_stands_above_what_was_inferred() -> None:
+    snapshot = _snapshot(Scored(subject_id=ADA))
+    stated = _decide(snapshot, ADA, permission=Permission((ADA,), rectified={"mood": "anger", "language": "de"}))
+    assert (stated.mood, stated.personalised, stated.arm_id) == ("anger", True, "anger-1")
+    assert stated.personalisation == "correction"
+    wrong = _decide(snapshot, ADA, permission=Permission((ADA,), rectified={"mood": None}))
+    assert (wrong.mood, wrong.personalised, wrong.arm_id) == (None, False, "neutral-1")
+    assert "inferred wrongly" in wrong.reason
 
 
 def test_a_profile_without_emotion_is_not_personalised() -> None:

@@ -17,6 +17,7 @@ from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.profiles.state import decode
+from alphaads_pipelines.stores.permissions import Permission
 from alphaads_pipelines.stores.relational import connect, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
 from tests.profiles.scores import Scored, frame
@@ -225,7 +226,8 @@ class _Deciders:
             seen, pointer = _posts(snapshot, person), snapshot.pointers[int(person, 16) % 3]
             if seen != pointer:
                 self.problems.append(f"{seen} posts at {pointer}")
-        decision = decide(snapshot, DecisionRequest(PEOPLE[0], "feed", "acme", "c"), NOON, 60.0)
+        request = DecisionRequest(PEOPLE[0], "feed", "acme", "c")
+        decision = decide(snapshot, request, Permission((PEOPLE[0],)), NOON, 60.0)
         if any(not arm.startswith(f"v{snapshot.creatives_version}-") for arm in decision.eligible):
             self.problems.append(f"{decision.eligible} in {decision.version}")
         self.versions.add(decision.version)

@@ -26,6 +26,7 @@ from alphaads_pipelines.pipeline.advertising import CREATIVES, POLICY, Learned, 
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import Lake
 from alphaads_pipelines.stores.delta import DeltaLake
+from alphaads_pipelines.stores.permissions import Permission
 from alphaads_pipelines.streams.base import OffsetRange, Record, StoredRecord, Stream
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY
@@ -146,14 +147,14 @@ def test_refused_creatives_stay_visible_and_are_never_served(wiring: Wiring) -> 
     reader = SnapshotReader(wiring.engine)
     reader.refresh()
     snapshot = replace(reader.current, complete_until=NOON)
-    request = DecisionRequest(None, "feed", "acme", "c")
+    request, nobody = DecisionRequest(None, "feed", "acme", "c"), Permission(refusal="no_subject")
     for _ in range(50):
-        decision = decide(snapshot, request, NOON, 60.0)
+        decision = decide(snapshot, request, nobody, NOON, 60.0)
         assert decision.arm_id not in refused
         assert refused.isdisjoint(decision.eligible)
     only_refused = replace(snapshot, creatives=tuple(c for c in snapshot.creatives if c["creative_id"] in refused))
     with pytest.raises(NotFound):
-        decide(only_refused, request, NOON, 60.0)
+        decide(only_refused, request, nobody, NOON, 60.0)
 
 
 def test_the_policy_learns_and_says_what_it_read(ads: Ads) -> None:

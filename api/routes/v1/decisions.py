@@ -7,13 +7,14 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.decisions.decide import DecisionRequest, decide
 from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope
 from api.credentials import Caller
-from api.deps import CorrelationId, SettingsDep, SnapshotDep, SpoolDep
+from api.deps import CorrelationId, PermissionsDep, SettingsDep, SnapshotDep, SpoolDep
 
 router = APIRouter(tags=["decisions"])
 _encoder = msgspec.json.Encoder()
@@ -37,6 +38,7 @@ class DecisionOut(BaseModel):
     policy_version: int
     propensity: float
     personalised: bool
+    personalisation: str
     reason: str
     version: str
     data_age_s: float
@@ -46,14 +48,19 @@ class DecisionOut(BaseModel):
 async def make_decision(
     body: DecisionIn,
     snapshot: SnapshotDep,
+    permissions: PermissionsDep,
     spool: SpoolDep,
     settings: SettingsDep,
     correlation_id: CorrelationId,
     caller: Annotated[Caller, scope("decisions:write")],
 ) -> Response:
-    """Choose an approved creative for the subject's mood; the record is spooled before this answers."""
+    """Choose an approved creative for the subject's mood, if they allow it; the record is spooled before this answers.
+
+    Without consent to personalised ads a decision is made all the same, without anything of the person.
+    """
     request = DecisionRequest(body.subject_id, body.placement, caller.tenant, correlation_id)
-    decision = decide(snapshot, request, datetime.now(UTC), settings.max_data_age_s)
+    permission = await run_in_threadpool(permissions.of, body.subject_id)
+    decision = decide(snapshot, request, permission, datetime.now(UTC), settings.max_data_age_s)
     record = _encoder.encode(decision)
     spool.append(record)
     DECISIONS.labels(decision.policy).inc()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from alphaads_pipelines.decisions.spool import Forwarder, Spool, forward
+from alphaads_pipelines.decisions.spool import Forwarder, Spool, erase_from_spool, forward, spooled
 from alphaads_pipelines.errors import StoreUnavailable, StreamUnavailable
 from alphaads_pipelines.streams.base import OffsetRange, Record, Stream
 from alphaads_pipelines.streams.embedded import EmbeddedStream
@@ -278,3 +278,38 @@ def test_kill_9_loses_nothing_that_was_recorded(path: Path, stream: Stream) -> N
     assert told <= set(shipped)
     assert len(shipped) == len(set(shipped)) <= len(told) + 1
     assert _segments(path) == [], "the lock died with the process, so the segment counts as ended"
+
+
+def test_erased_records_are_blank_on_disk_and_never_shipped(path: Path, spool: Spool, stream: PatchyStream) -> None:
+    records = [f"{number} of {'one' if number % 3 else 'two'}".encode() for number in range(7)]
+    for record in records[:4]:
+        spool.append(record)
+    forward(path, stream, TOPIC)
+    for record in records[4:]:
+        spool.append(record)
+    assert erase_from_spool(path, ["two"]) == 3
+    assert erase_from_spool(path, ["two"]) == 0
+    assert not any(b"two" in segment.read_bytes() for segment in path.iterdir())
+    spool.append(b"later")
+    forward(path, stream, TOPIC)
+    assert _shipped(stream) == sorted([*records[:4], records[4], records[5], b"later"]), "0 and 3 were shipped before"
+    assert [record for record in spooled(path) if record.strip()] == [
+        *(each for each in records if b"one" in each), b"later"
+    ]  # fmt: skip
+
+
+def test_an_erasure_and_a_forwarder_take_turns(path: Path, spool: Spool, stream: PatchyStream) -> None:
+    spool.append(b"of two")
+    with (path / "forward.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        erasing = threading.Thread(target=erase_from_spool, args=(path, ["two"]))
+        erasing.start()
+        erasing.join(0.1)
+        assert erasing.is_alive()
+        assert forward(path, stream, TOPIC) == 0
+    erasing.join()
+    assert [record.strip() for record in spooled(path)] == [b""]
+
+
+def test_there_is_nothing_to_erase_without_a_spool(path: Path) -> None:
+    assert erase_from_spool(path, ["two"]) == 0

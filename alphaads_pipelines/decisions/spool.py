@@ -107,8 +107,7 @@ def _forward_segment(segment: Path, stream: Stream, topic: str) -> int:
         records = list(_records(file, start))
         if records:
             partitions = stream.partitions(topic)
-            # A record of blanks is what an erasure leaves.
-            kept = [record for _, record in records if record.strip(b" ")]
+            kept = [record for _, record in records if not is_blank(record)]
             stream.produce(topic, [Record(zlib.crc32(record) % partitions, record) for record in kept])
             _remember(done, records[-1][0])
     if is_closed:
@@ -145,6 +144,11 @@ def spooled(path: Path) -> Iterator[bytes]:
                 yield from (record for _, record in _records(file, 0))
         except FileNotFoundError:
             continue  # shipped whole, and removed, since it was listed
+
+
+def is_blank(record: bytes) -> bool:
+    """Whether the record is what an erasure left of one."""
+    return bool(record) and not record.strip(b" ")
 
 
 def erase_from_spool(path: Path, ids: Collection[str]) -> int:

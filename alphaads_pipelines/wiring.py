@@ -271,7 +271,7 @@ class Wiring:
     @cached_property
     def sources(self) -> Sources:
         """Where people's data lies, for exports."""
-        from alphaads_pipelines.rights.holdings import Sources, audited
+        from alphaads_pipelines.rights.holdings import Sources
 
         settings = self.settings
         return Sources(
@@ -284,7 +284,7 @@ class Wiring:
             decisions_topic=settings.decisions_topic,
             events_topic=settings.events_topic,
             spool_path=settings.spool_path,
-            audit=partial(audited, self.audit_verifier, self.audit_keys),
+            audit=self.access_log.about,
         )
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from alphaads_pipelines.cli import (
     demo,
     doctor,
     evaluate,
+    export,
     gazetteer,
     ingest,
     parse,
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench):
+for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export):
     app.command(command.__name__.rpartition(".")[2])(command.run)
 app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(audit.app, name="audit")

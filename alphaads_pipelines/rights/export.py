@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +19,7 @@ import orjson
 
 from alphaads_pipelines.profiles.view import view
 from alphaads_pipelines.rights.holdings import Holdings, Row, Section, Sources
+from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.stores.relational import reading, select_in
 
 FORMAT, FORMAT_VERSION = "alphaads-export", 1
@@ -88,6 +89,24 @@ def export_subject(sources: Sources, subject_id: str, now: datetime) -> Export:
     linked = sorted({row.subject_id for row in people} - {subject_id})
     platform, shard = (known[0].platform, known[0].shard) if known else (None, None)
     return Export(subject_id, platform, now, profile, linked, Holdings(sources, subject_id, shard).sections())
+
+
+@contextmanager
+def answered(sources: Sources, subject_id: str, correlation_id: str, now: datetime) -> Iterator[Export]:
+    """The export of a request that is kept: done at the end of the block, open if it breaks off.
+
+    Raises
+    ------
+    StoreUnavailable, StreamUnavailable: here or while it is walked.
+    """
+    requests = RightsRequests(sources.engine)
+    held = requests.claim(requests.open("export", subject_id, correlation_id, now).request_id, now)
+    try:
+        yield export_subject(sources, subject_id, now)
+    except BaseException:
+        requests.release(held)
+        raise
+    requests.finish(held, datetime.now(UTC))
 
 
 def json_chunks(export: Export, shown: list[Shown] | None = None) -> Iterator[bytes]:

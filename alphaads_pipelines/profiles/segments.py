@@ -113,9 +113,9 @@ class Fit:
         return self.silhouettes.get(len(self.segmentation.segments))
 
 
-def no_segments() -> Segmentation:
+def no_segments(next_number: int = 1) -> Segmentation:
     """What is known before the first fit."""
-    return Segmentation(FORMAT, list(FEATURES), [0.0] * len(FEATURES), [1.0] * len(FEATURES), [], 1)
+    return Segmentation(FORMAT, list(FEATURES), [0.0] * len(FEATURES), [1.0] * len(FEATURES), [], next_number)
 
 
 def to_document(segmentation: Segmentation) -> dict[str, Any]:
@@ -125,12 +125,13 @@ def to_document(segmentation: Segmentation) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any]) -> Segmentation:
-    """What `to_document` gave; no segments where it is empty or of code that looked at something else."""
+    """What `to_document` gave; no segments where it is empty or of code that looked at something else, whose ids are
+    not given again."""
     try:
         read = msgspec.convert(document, Segmentation)
     except msgspec.ValidationError:
-        return no_segments()
-    return read if (read.format, read.features) == (FORMAT, list(FEATURES)) else no_segments()
+        return no_segments(int(document.get("next_number", 1)))
+    return read if (read.format, read.features) == (FORMAT, list(FEATURES)) else no_segments(read.next_number)
 
 
 def features_of(state: ProfileState) -> Floats | None:

@@ -133,8 +133,8 @@ def test_the_document_comes_back_and_holds_nothing_but_means(fit: Fit) -> None:
 
 
 @pytest.mark.parametrize("change", [{"format": 99}, {"features": ["volume"]}, {"mean": "high"}])
-def test_a_document_of_other_code_is_no_segmentation(fit: Fit, change: dict[str, object]) -> None:
-    assert from_document({**to_document(fit.segmentation), **change}) == no_segments()
+def test_a_document_of_other_code_is_no_segmentation_but_its_ids_are_taken(fit: Fit, change: dict[str, object]) -> None:
+    assert from_document({**to_document(fit.segmentation), **change}) == no_segments(next_number=4)
     assert from_document({}) == no_segments()
 
 

@@ -1,0 +1,116 @@
+"""The daily fit of behavioural segments: people who may be counted are looked at, the centroids are published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from alphaads_pipelines.errors import WriteConflict
+from alphaads_pipelines.ingest.publish import publish_document_in, read_document
+from alphaads_pipelines.profiles.segment_journeys import count_segments, large_enough
+from alphaads_pipelines.profiles.segments import (
+    DOCUMENT,
+    LEAST_PEOPLE,
+    Fit,
+    Segmentation,
+    features_of,
+    fit_segments,
+    from_document,
+    to_document,
+)
+from alphaads_pipelines.profiles.state import ProfileState, decode
+from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+
+MOST_PEOPLE = 20_000
+"""People who are looked at, the first by subject id: ids are random, and the same people make for calm segments."""
+JOURNEY_DAYS = 28
+
+_PAGE = 1_000
+_PROFILES = sql_table("live_profiles")
+LeftOut = Callable[[Connection], Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a fit came to.
+
+    Parameters
+    ----------
+    people: who were looked at, those with too few posts included.
+    before: the segmentation that it goes on from.
+    journeys: rows of `count_segments` for each segment and day; groups of fewer than LEAST_PEOPLE are left out.
+    version: of the published document.
+    """
+
+    people: int
+    before: Segmentation
+    fit: Fit
+    journeys: pl.DataFrame
+    version: int
+
+    @property
+    def new_ids(self) -> set[str]:
+        """Segments that do not go on from an old one."""
+        return _ids(self.fit.segmentation) - _ids(self.before)
+
+    @property
+    def gone_ids(self) -> set[str]:
+        """Old segments that nobody goes on as."""
+        return _ids(self.before) - _ids(self.fit.segmentation)
+
+
+def read_segments(engine: Engine) -> Segmentation:
+    """The segments as they are published now. Raises StoreUnavailable."""
+    return from_document(read_document(engine, DOCUMENT)[1])
+
+
+def refresh_segments(
+    engine: Engine, now: datetime, *, left_out: LeftOut, note: Callable[[Collection[str]], None]
+) -> Refreshed:
+    """Fit segments to a bounded sample of the live profiles and publish them.
+
+    Parameters
+    ----------
+    left_out: subjects whose data may not be used for analytics, asked within each transaction that reads profiles.
+    note: is told the subject ids that were read, before anything is made of them; what it raises ends the fit.
+
+    Raises
+    ------
+    WriteConflict: another fit was published meanwhile; this one changed nothing. StoreUnavailable.
+    """
+    seen, held = read_document(engine, DOCUMENT)
+    before = from_document(held)
+    looked_at = {subject: features_of(state) for subject, state in _people(engine, left_out)}
+    note(looked_at.keys())
+    fit = fit_segments([each for each in looked_at.values() if each is not None], before)
+    with transaction(engine) as connection:
+        version = publish_document_in(connection, DOCUMENT, to_document(fit.segmentation), now)
+        if version != seen + 1:
+            raise WriteConflict("another fit of the segments was published meanwhile; this one changed nothing")
+    again = (state for subject, state in _people(engine, left_out) if subject in looked_at)
+    journeys = count_segments(again, fit.segmentation, now - timedelta(days=JOURNEY_DAYS))
+    return Refreshed(len(looked_at), before, fit, large_enough(journeys, LEAST_PEOPLE), version)
+
+
+def _ids(segmentation: Segmentation) -> set[str]:
+    return {each.segment_id for each in segmentation.segments}
+
+
+def _people(engine: Engine, left_out: LeftOut) -> Iterator[tuple[str, ProfileState]]:
+    """The sample, page by page: all states at once would not fit into memory."""
+    after, number = "", 0
+    while number < MOST_PEOPLE:
+        with reading(engine) as connection:
+            refused = left_out(connection)
+            page = sa.select(_PROFILES.c.subject_id, _PROFILES.c.state).where(_PROFILES.c.subject_id > after)
+            rows = connection.execute(page.order_by(_PROFILES.c.subject_id).limit(_PAGE)).all()
+        kept = [row for row in rows if row.subject_id not in refused][: MOST_PEOPLE - number]
+        yield from ((row.subject_id, decode(bytes(row.state))) for row in kept)
+        if len(rows) < _PAGE:
+            return
+        after, number = rows[-1].subject_id, number + len(kept)

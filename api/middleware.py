@@ -57,7 +57,7 @@ class EveryRequest:
             return
         correlation_id = _correlation_id(dict(scope["headers"]))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        answer = _Answer(send, scope["path"], self._extra, correlation_id)
+        answer = _Answer(scope, send, self._extra, correlation_id)
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
             await self._answered(scope, _limited(scope, receive), answer)
@@ -99,17 +99,19 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
 class _Answer:
     """Sends the answer with our headers; remembers its status."""
 
-    def __init__(self, send: Send, path: str, extra: tuple[tuple[bytes, bytes], ...], correlation_id: str) -> None:
-        self._send, self._extra = send, extra
+    def __init__(self, scope: Scope, send: Send, extra: tuple[tuple[bytes, bytes], ...], correlation_id: str) -> None:
+        self._state, self._send, self._extra = scope["state"], send, extra
         self._own = (
             (b"x-correlation-id", correlation_id.encode()),
-            (b"content-security-policy", _DOCS_CSP if path.startswith(("/api/docs", "/api/redoc")) else _CSP),
+            (b"content-security-policy", _DOCS_CSP if scope["path"].startswith(("/api/docs", "/api/redoc")) else _CSP),
         )
         self.status = 500
         self.has_started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if message["status"] < 400 and self._state.get("owes_record"):
+                raise RuntimeError("an answer about a person was not recorded in the audit log, so it is not sent")
             self.status, self.has_started = message["status"], True
             message["headers"] = [*message.get("headers", []), *self._extra, *self._own]
         await self._send(message)

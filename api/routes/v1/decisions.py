@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alphaads_pipelines.decisions.decide import DecisionRequest, decide
 from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope
+from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, PermissionsDep, SettingsDep, SnapshotDep, SpoolDep
 
@@ -53,6 +54,7 @@ async def make_decision(
     settings: SettingsDep,
     correlation_id: CorrelationId,
     caller: Annotated[Caller, scope("decisions:write")],
+    audit: Annotated[Recorder, recorded("decision.make", "personalised_ads")],
 ) -> Response:
     """Choose an approved creative for the subject's mood, if they allow it; the record is spooled before this answers.
 
@@ -60,6 +62,7 @@ async def make_decision(
     """
     request = DecisionRequest(body.subject_id, body.placement, caller.tenant, correlation_id)
     permission = await run_in_threadpool(permissions.of, body.subject_id)
+    audit.record(body.subject_id, *permission.subjects) if body.subject_id else audit.nobody()
     decision = decide(snapshot, request, permission, datetime.now(UTC), settings.max_data_age_s)
     record = _encoder.encode(decision)
     spool.append(record)

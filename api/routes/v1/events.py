@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.streams.base import Record
 from api.access import scope
+from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
 
@@ -44,9 +45,14 @@ class EventsTaken(BaseModel):
 
 @router.post("/events", status_code=202, summary="Report what happened to ads")
 def take_events(
-    body: EventsIn, wiring: WiringDep, correlation_id: CorrelationId, caller: Annotated[Caller, scope("events:write")]
+    body: EventsIn,
+    wiring: WiringDep,
+    correlation_id: CorrelationId,
+    caller: Annotated[Caller, scope("events:write")],
+    audit: Annotated[Recorder, recorded("events.take_in", "intake")],
 ) -> EventsTaken:
     """Put the events into the stream that the bandit policy learns from."""
+    audit.record()
     topic = wiring.settings.events_topic
     partitions = wiring.stream.partitions(topic)
     records = [

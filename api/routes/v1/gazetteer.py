@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alphaads_pipelines.nlp.gazetteer import LONGEST_ALIAS, MOST_ALIASES, TrackedName
 from alphaads_pipelines.nlp.tracked_names import read_names, remove_names, save_names
 from api.access import scope
+from api.audit import about_nobody
 from api.credentials import Caller
 from api.deps import WiringDep
 
@@ -53,6 +54,7 @@ class Edited(BaseModel):
 
 
 @router.get("/gazetteer", summary="The tracked names")
+@about_nobody
 def list_names(wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:read")]) -> GazetteerOut:
     """The names of the caller's tenant, by id."""
     version, names = read_names(wiring.engine, caller.tenant)
@@ -60,6 +62,7 @@ def list_names(wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:rea
 
 
 @router.put("/gazetteer/{tracked_id}", summary="Track a name")
+@about_nobody
 def put_name(
     tracked_id: TrackedId, body: TrackedNameIn, wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:write")]
 ) -> Edited:
@@ -70,6 +73,7 @@ def put_name(
 
 
 @router.delete("/gazetteer/{tracked_id}", summary="Stop tracking a name")
+@about_nobody
 def delete_name(
     tracked_id: TrackedId, wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:write")]
 ) -> Edited:

@@ -15,6 +15,7 @@ from alphaads_pipelines.errors import AlphaAdsError
 from alphaads_pipelines.stores.relational import reading
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
+from api.audit import about_nobody
 from api.credentials import Caller
 from api.deps import SnapshotDep, WiringDep
 
@@ -68,6 +69,7 @@ def _backlog(wiring: Wiring) -> int | None:
 
 
 @router.get("/health/detailed", summary="Health of each part")
+@about_nobody
 def detailed(
     wiring: WiringDep, snapshot: SnapshotDep, response: Response, caller: Annotated[Caller, scope("health:read")]
 ) -> HealthOut:

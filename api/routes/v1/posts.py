@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access import scope
+from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
 
@@ -35,11 +36,16 @@ class PostsTaken(BaseModel):
 
 @router.post("/posts", status_code=202, summary="Take posts in")
 def take_posts(
-    body: PostsIn, wiring: WiringDep, correlation_id: CorrelationId, caller: Annotated[Caller, scope("posts:write")]
+    body: PostsIn,
+    wiring: WiringDep,
+    correlation_id: CorrelationId,
+    caller: Annotated[Caller, scope("posts:write")],
+    audit: Annotated[Recorder, recorded("posts.take_in", "intake")],
 ) -> PostsTaken:
     """Seal the payloads and put them into the stream; what cannot be read is kept and rejected with a reason.
 
     What an erased person wrote is dropped, and only counted.
     """
+    audit.record()
     taken = wiring.intake.take(body.platform, body.payloads, correlation_id)
     return PostsTaken(**asdict(taken), correlation_id=correlation_id)

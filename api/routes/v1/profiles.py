@@ -16,6 +16,7 @@ from alphaads_pipelines.stores.permissions import Permission, profile_permission
 from alphaads_pipelines.stores.subjects import resolve_subject
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
+from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import SettingsDep, SnapshotDep, WiringDep
 
@@ -44,10 +45,12 @@ def get_profile(
     snapshot: SnapshotDep,
     settings: SettingsDep,
     caller: Annotated[Caller, scope("profiles:read")],
+    audit: Annotated[Recorder, recorded("profile.read", "personalised_ads")],
 ) -> ProfileOut:
     """Mood, trend, rhythm and emotional journey, as last published; 409 while restricted, 410 once erased."""
     now = datetime.now(UTC)
     permission = _permission(wiring, subject_id)
+    audit.record(*permission.subjects)
     age = snapshot.check_age(now, settings.max_data_age_s)
     state = snapshot.state_together(permission.subjects)
     if state is None:

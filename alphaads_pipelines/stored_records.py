@@ -48,6 +48,7 @@ DECISION_RECORD = Layout(
         plain("eligible", "json"),
         derived("mood", "utf8", nullable=True, erasure=_REMOVED),
         derived("personalised", "bool", erasure=_REMOVED),
+        derived("personalisation", "utf8", "by what, or why not", erasure=_REMOVED),
         derived("reason", "utf8", erasure=_REMOVED),
         plain("version", "utf8"),
         plain("data_age_s", "float64"),

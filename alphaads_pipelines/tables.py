@@ -73,8 +73,9 @@ INTENTS = ("purchase", "complaint", "praise", "question", "other")
 OFFENSIVE = ("not_offensive", "offensive")
 ENTITY_TYPES = ("PER", "LOC", "ORG", "PRODUCT", "WORK", "GROUP")
 ENTITY_SOURCES = ("model", "gazetteer")
-KINDS = ("brand", "product", "campaign", "competitor", "person")
-"""Of tracked names."""
+PERSON = "person"
+KINDS = ("brand", "product", "campaign", "competitor", PERSON)
+"""Of tracked names. A person's id may be their name, so posts refer to them by the token of their name."""
 
 _POST = (
     plain("event_date", "date", "UTC date of created_at"),
@@ -129,7 +130,7 @@ POST_ENTITIES = Table(
         derived("end_char", "int32", "one past the last"),
         derived("confidence", "float64", "of the model, where it gives one", nullable=True),
         plain("source", "utf8", "one of ENTITY_SOURCES: who found it"),
-        derived("tracked_id", "utf8", "of tracked_names, where it is one of them", nullable=True),
+        derived("tracked_id", "utf8", "of tracked_names; for a person the token of their name there", nullable=True),
         derived("campaign_ids", "json", "of the tracked name, when it was linked", nullable=True),
         pseudonym("name_token", "utf8", "keyed token of the normalised name; the same name, the same token"),
         *_MODEL,

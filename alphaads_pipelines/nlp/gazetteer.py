@@ -19,7 +19,7 @@ import msgspec
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.nlp.base import Entity
 from alphaads_pipelines.nlp.names import Run, Word, normal_name, only_run, runs
-from alphaads_pipelines.tables import ENTITY_TYPES, KINDS
+from alphaads_pipelines.tables import ENTITY_TYPES, KINDS, PERSON
 
 MOST_WORDS, LONGEST_ALIAS, MOST_ALIASES = 12, 200, 100
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -50,7 +50,10 @@ class TrackedName(
 
 
 class LinkedEntity(msgspec.Struct, frozen=True, gc=False):
-    """An entity of a post. `name` is how it is compared; `source` is one of ENTITY_SOURCES."""
+    """An entity of a post. `name` is how it is compared; `source` is one of ENTITY_SOURCES.
+
+    `person` is the compared name of a tracked person; None for all else. It stands for their id, which may be a name.
+    """
 
     type: str
     start: int
@@ -60,6 +63,7 @@ class LinkedEntity(msgspec.Struct, frozen=True, gc=False):
     confidence: float | None = None
     tracked_id: str | None = None
     campaign_ids: tuple[str, ...] = ()
+    person: str | None = None
 
 
 class _Alias(msgspec.Struct, frozen=True, gc=False):
@@ -190,7 +194,8 @@ class Gazetteer:
 
 def _linked(alias: _Alias, start: int, end: int, source: str, confidence: float | None = None) -> LinkedEntity:
     tracked = alias.tracked
-    ids = (tracked.tracked_id, tracked.campaign_ids)
+    person = normal_name(_without_hash(tracked.name)) if tracked.kind == PERSON else None
+    ids = (tracked.tracked_id, tracked.campaign_ids, person)
     return LinkedEntity(tracked.entity_type, start, end, source, alias.name, confidence, *ids)
 
 

@@ -59,7 +59,8 @@ def entity_rows(
     """
     linked = [gazetteer.link(text, score.entities) for text, score in zip(texts, scores, strict=True)]
     entities = [each for found in linked for each in found]
-    tokens = {name: name_token(name) for name in {each.name for each in entities}}
+    names = {each.name for each in entities} | {each.person for each in entities if each.person is not None}
+    tokens = {name: name_token(name) for name in names}
     columns: dict[str, list[Any]] = {
         "entity_number": [number for found in linked for number in range(len(found))],
         "type": [each.type for each in entities],
@@ -67,7 +68,7 @@ def entity_rows(
         "end_char": [each.end for each in entities],
         "confidence": [each.confidence for each in entities],
         "source": [each.source for each in entities],
-        "tracked_id": [each.tracked_id for each in entities],
+        "tracked_id": [each.tracked_id if each.person is None else tokens[each.person] for each in entities],
         "campaign_ids": [None if each.tracked_id is None else json.dumps(each.campaign_ids) for each in entities],
         "name_token": [tokens[each.name] for each in entities],
         "gazetteer_version": [gazetteer.version] * len(entities),

@@ -22,6 +22,7 @@ from alphaads_pipelines.telemetry import REGISTRY
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.equality import fingerprint
 from tests.pipeline.scorers import NamingScorer
+from tests.scanner import Scanner
 
 START = datetime(2026, 11, 24, 10, tzinfo=UTC)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -119,6 +120,28 @@ def test_what_a_model_finds_is_linked_or_kept_without_its_name(jobs: InProcess) 
     assert found.filter(pl.col("tracked_id") == "lumora").select(said).rows() == [("model", "lumora", 0.5, "ORG")]
     ada = found.filter(pl.col("name_token") == wiring.pseudonyms.name("ada"))
     assert ada.select("post_key", "start_char").n_unique() == 2, "one name is one token in every post"
+
+
+def test_a_tracked_person_is_stored_and_told_of_by_a_token_alone(jobs: InProcess) -> None:
+    wiring = jobs.wiring
+    ada = TrackedName("ada-korrigane", "Ada Korrigane", "person", "PER", ("Korrigane",), ("spring",))
+    save_names(wiring.engine, [ada, LAMP], NOW)
+    found = _batch(wiring, ["Ada Korrigane has a Lumora", "it was Korrigane"])
+    token = wiring.pseudonyms.name("ada korrigane")
+    said = ("type", "tracked_id", "name_token", "campaign_ids")
+    assert found.filter(pl.col("type") == "PER").select(said).rows() == [
+        ("PER", token, token, '["spring"]'),
+        ("PER", token, wiring.pseudonyms.name("korrigane"), '["spring"]'),
+    ], "one person is one token, however they are called"
+    assert "lumora" in found["tracked_id"].to_list()
+    metadata = _metadata(jobs)
+    assert metadata["top_tracked_names"].splitlines()[2:] == [f"| {token} | 2 |", "| lumora | 1 |"]
+    home = wiring.settings.alphaads_home
+    held = {str(each.path) for each in Scanner(["Korrigane"]).scan(home)}
+    assert {path for path in held if not path.startswith("relational.db")} == set()
+    with reading(wiring.engine) as connection:
+        rows = connection.execute(sql_table("live_profiles").select()).all()
+    assert not [row for row in rows if b"orrigane" in bytes(row.state)]
 
 
 @pytest.mark.parametrize("asset", ["raw_posts", "post_scores", "post_entities"])

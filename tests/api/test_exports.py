@@ -30,7 +30,7 @@ def test_an_officer_gets_the_document(client: TestClient, path: str, headers: He
     assert document["profile"]["posts"] == len(document["held"]["lake"]["raw_posts"]) > 0
     assert document["held"]["lake"]["raw_posts"][0]["payload"]["text"]
     [entry] = [each for each in document["held"]["audit"]["entries"] if each["action"] == "subject.export"]
-    assert entry["actor"] == "api:tester"
+    assert entry["actor"] == "api:acme/tester"
     assert entry["correlation_id"] == answer.headers["x-correlation-id"]
     assert [each.state for each in RightsRequests(wiring.engine).list(only_open=False)] == ["done"]
 

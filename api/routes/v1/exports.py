@@ -14,6 +14,7 @@ from alphaads_pipelines.rights.export import answered, json_chunks
 from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
+from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
 
@@ -28,18 +29,12 @@ def export(
     wiring: WiringDep,
     correlation_id: CorrelationId,
     caller: Annotated[Caller, scope("privacy:officer")],
+    audit: Annotated[Recorder, recorded("subject.export", "rights")],
 ) -> StreamingResponse:
     """The document that `alphaads export` writes, of any size: it is sent as it is read. One that breaks off is no
     valid JSON. 404: nobody has this id; 410: this person was erased."""
     resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
-    wiring.audit.record(
-        action="subject.export",
-        purpose="rights",
-        subjects=[subject_id],
-        resource="/api/v1/rights/export/{subject_id}",
-        actor=f"api:{caller.name}",
-        correlation_id=correlation_id,
-    )
+    audit.record(subject_id)
     chunks = _chunks(wiring, subject_id, correlation_id)
     first = next(chunks)  # what fails at once is answered as an error
     name = f'attachment; filename="export-{subject_id}.json"'

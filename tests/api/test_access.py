@@ -28,7 +28,8 @@ from tests.api.conftest import SECRET, Headers
 OPEN_TO_ALL = {"/", "/health", "/api/docs", "/api/redoc", "/api/openapi.json", "/api/docs/assets/{name}"}
 
 
-def _routes(app: FastAPI) -> list[Route]:
+def routes_of(app: FastAPI) -> list[Route]:
+    """Every route of the service."""
     found: list[Route] = []
 
     def walk(routes: list[object]) -> None:
@@ -44,7 +45,7 @@ def _routes(app: FastAPI) -> list[Route]:
 
 
 def test_every_route_declares_its_rule(app: FastAPI) -> None:
-    rules = {route.path: rule_of(route) for route in _routes(app)}
+    rules = {route.path: rule_of(route) for route in routes_of(app)}
     assert len(rules) >= 11
     assert None not in rules.values(), rules
     assert set(rules.values()) <= SCOPES | {PUBLIC}

@@ -16,11 +16,11 @@ from alphaads_pipelines.profiles.engagement import WINDOW, OpenAd, fold_engageme
 from alphaads_pipelines.stores.engagement import (
     add_engagement,
     forget_open_ads,
-    known_subjects,
     read_open_ads,
     write_open_ads,
 )
 from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.stores.subjects import living_in
 from alphaads_pipelines.streams.base import Stream
 
 POSITION = "ad_engagement"
@@ -81,7 +81,7 @@ def update_engagement(
 
 
 def _of_subjects(connection: Connection, decisions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    known = known_subjects(connection, {decision["subject_id"] for decision in decisions})
+    known = living_in(connection, {decision["subject_id"] for decision in decisions})
     return [decision for decision in decisions if decision["subject_id"] in known]
 
 

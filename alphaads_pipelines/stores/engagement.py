@@ -60,8 +60,3 @@ def forget_open_ads(connection: Connection, before: datetime) -> int:
     """Delete the ads whose first half came before a time; how many."""
     table = sql_table("open_ads")
     return int(connection.execute(table.delete().where(table.c.seen_at < before)).rowcount)
-
-
-def known_subjects(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
-    """Those who are subjects of ours: an erased person is none."""
-    return {row.subject_id for row in select_in(connection, "subjects", "subject_id", subject_ids, ["subject_id"])}

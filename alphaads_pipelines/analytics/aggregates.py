@@ -1,0 +1,226 @@
+"""Aggregates: questions about many people, answered from released groups (release.py) and from nothing else.
+
+An answer takes whole groups, so it can be no finer than they are. What it leaves out it names, without a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import product
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from alphaads_pipelines.analytics.activity import DIMENSIONS
+from alphaads_pipelines.errors import GroupTooSmall, InvalidRequest
+from alphaads_pipelines.tables import EMOTIONS
+
+PERIOD = "period"
+GROUPINGS = (*DIMENSIONS, PERIOD)
+MOST_GROUPINGS = 2
+MOST_VALUES = 50
+"""Of one filter."""
+
+_PERIOD_DAYS = ("from_day", "until_day")
+_HOURS = tuple(f"hours_{hour}" for hour in range(24))
+_WEEKDAYS = tuple(f"weekdays_{day}" for day in range(7))
+_FELT = tuple(f"emotions_{name}" for name in EMOTIONS)
+_PLACES = 3
+_SCHEMA: dict[str, Any] = {
+    "release_seq": pl.Int64,
+    **dict.fromkeys(_PERIOD_DAYS, pl.Date),
+    **dict.fromkeys(DIMENSIONS, pl.String),
+    "people": pl.Int64,
+    "posts": pl.Int64,
+    "sentiment_mean": pl.Float64,
+    **dict.fromkeys((*_FELT, *_HOURS, *_WEEKDAYS), pl.Int64),
+}
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked.
+
+    Attributes
+    ----------
+    platforms, languages, emotions, segments: people who are one of these; empty: whoever they are.
+    from_day, until_day: activity from this day on, and before that day (UTC); None: without an end.
+    by: rows for each value of these, of GROUPINGS, two at most; empty: the total alone.
+    """
+
+    platforms: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    emotions: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    from_day: date | None = None
+    until_day: date | None = None
+    by: tuple[str, ...] = ()
+
+    @property
+    def filters(self) -> dict[str, tuple[str, ...]]:
+        """Dimension -> allowed values, of those that are filtered."""
+        given = zip(DIMENSIONS, (self.platforms, self.languages, self.emotions, self.segments), strict=True)
+        return {name: tuple(sorted(set(values))) for name, values in given if values}
+
+    def check(self) -> None:
+        """Raises InvalidRequest; the message names the field."""
+        if len(self.by) > MOST_GROUPINGS or len(set(self.by)) < len(self.by) or not set(self.by) <= set(GROUPINGS):
+            raise InvalidRequest(f"by: at most {MOST_GROUPINGS} different ones of {', '.join(GROUPINGS)}")
+        if any(len(values) > MOST_VALUES for values in self.filters.values()):
+            raise InvalidRequest(f"a filter has at most {MOST_VALUES} values")
+        if self.from_day is not None and self.until_day is not None and self.from_day >= self.until_day:
+            raise InvalidRequest("until_day: must be later than from_day")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Figures of the people who are the same in what was grouped by.
+
+    Attributes
+    ----------
+    key: grouping -> value; None: not told apart, or none. A period is named by its days, `FROM/UNTIL`.
+    people_at_least: a multiple of the least group: the greatest number within any one period.
+    sentiment_mean: -1 to 1, over groups by their posts; None where it may not be told.
+    emotion_shares: of all posts; those of no or of an untold emotion make up the rest to 1.
+    hours, weekdays: posts by hour of the day (UTC) and by day of the week (from Monday); hours_untold,
+        weekdays_untold: posts whose hour or weekday may not be told.
+    """
+
+    key: dict[str, str | None]
+    people_at_least: int
+    posts: int
+    sentiment_mean: float | None
+    emotion_shares: dict[str, float]
+    hours: list[int]
+    hours_untold: int
+    weekdays: list[int]
+    weekdays_untold: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What may be said.
+
+    Attributes
+    ----------
+    total: of all whole groups that the question takes in. rows: by what was asked for, in order.
+    withheld: keys that were asked for by name and of which nothing may be said: too few people, or none.
+    from_day, until_day: what the groups cover; periods that lie partly outside the asked days are left out.
+    version: counts releases; the same question to the same version has the same answer.
+    """
+
+    total: Row
+    rows: list[Row]
+    withheld: list[dict[str, str]]
+    from_day: date
+    until_day: date
+    version: int
+
+
+def groups_frame(groups: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """Rows of `released_groups` as columns; what may not be told counts as 0 there and as untold in answers."""
+    rows = [
+        {
+            **{name: group[name] for name in _SCHEMA if name in group},
+            **{f"{part}_{bin_}": n for part in ("emotions", "hours", "weekdays") for bin_, n in group[part].items()},
+        }
+        for group in groups
+    ]
+    binned = pl.col(*_FELT, *_HOURS, *_WEEKDAYS).fill_null(0)
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row").with_columns(binned)
+
+
+def matching(groups: pl.DataFrame, question: Question, least: int) -> pl.DataFrame:
+    """The groups that lie wholly within the question; one of fewer than `least` people is as if it were not there."""
+    wanted = pl.col("people") >= least
+    for name, values in question.filters.items():
+        wanted &= pl.col(name).is_in(values).fill_null(value=False)
+    if question.from_day is not None:
+        wanted &= pl.col("from_day") >= question.from_day
+    if question.until_day is not None:
+        wanted &= pl.col("until_day") <= question.until_day
+    return groups.filter(wanted)
+
+
+def answer(groups: pl.DataFrame, question: Question, *, least: int, version: int) -> Answer:
+    """Answer from released groups.
+
+    Parameters
+    ----------
+    groups: as `groups_frame` gives them. least: the least number of people of a group.
+
+    Raises
+    ------
+    InvalidRequest: no such grouping, too many values, days in the wrong order.
+    GroupTooSmall: no group lies within the question: nothing may be said, not even how many people it is about.
+    """
+    question.check()
+    found = matching(groups, question, least)
+    if found.is_empty():
+        raise GroupTooSmall(
+            f"nothing may be said about this: it holds no whole group of {least} people or more, or nobody at all"
+        )
+    named = found.with_columns(pl.concat_str(_PERIOD_DAYS, separator="/").alias(PERIOD))
+    rows = _rows(named, question.by, least)
+    [total] = _rows(named, (), least)
+    return Answer(
+        total=total,
+        rows=rows if question.by else [],
+        withheld=_withheld(question, found, rows),
+        from_day=_day(found["from_day"].min()),
+        until_day=_day(found["until_day"].max()),
+        version=version,
+    )
+
+
+def _day(value: Any) -> date:
+    assert isinstance(value, date)
+    return value
+
+
+def _rows(groups: pl.DataFrame, by: Sequence[str], least: int) -> list[Row]:
+    key = [pl.lit(0).alias("all"), *by]
+    told = pl.col("sentiment_mean").is_not_null()
+    sums = groups.group_by(key).agg(
+        pl.col("posts", *_FELT, *_HOURS, *_WEEKDAYS).sum(),
+        (pl.col("sentiment_mean") * pl.col("posts")).sum().alias("sentiment"),
+        pl.col("posts").filter(told).sum().alias("sentiment_posts"),
+    )
+    # Only within a period of one release are the groups disjoint in people.
+    people = groups.group_by([*key, "release_seq", *_PERIOD_DAYS]).agg(pl.col("people").sum())
+    most = people.group_by("all", *by).agg(pl.col("people").max())
+    joined = sums.join(most, on=["all", *by], nulls_equal=True).sort(*by, "all", nulls_last=True)
+    return [_row(each, by, least) for each in joined.iter_rows(named=True)]
+
+
+def _row(each: Mapping[str, Any], by: Sequence[str], least: int) -> Row:
+    posts, told = each["posts"], each["sentiment_posts"]
+    hours, weekdays = [each[name] for name in _HOURS], [each[name] for name in _WEEKDAYS]
+    felt = {name: each[column] for name, column in zip(EMOTIONS, _FELT, strict=True)}
+    return Row(
+        key={name: each[name] for name in by},
+        people_at_least=each["people"] // least * least,
+        posts=posts,
+        sentiment_mean=round(each["sentiment"] / told, _PLACES) if told else None,
+        emotion_shares={name: round(count / posts, _PLACES) for name, count in felt.items() if count},
+        hours=hours,
+        hours_untold=posts - sum(hours),
+        weekdays=weekdays,
+        weekdays_untold=posts - sum(weekdays),
+    )
+
+
+def keys_of(by: Sequence[str], named: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """Every combination of the named values, where each of `by` has some; else none."""
+    if not by or not all(name in named for name in by):
+        return []
+    return [dict(zip(by, values, strict=True)) for values in product(*(named[name] for name in by))]
+
+
+def _withheld(question: Question, found: pl.DataFrame, rows: Sequence[Row]) -> list[dict[str, str]]:
+    asked = keys_of(question.by, {"emotion": EMOTIONS, **question.filters})
+    absent = [
+        {name: value}
+        for name, values in question.filters.items()
+        for value in sorted(set(values) - set(found[name].to_list()))
+    ]
+    return absent + [key for key in asked if all(key != row.key for row in rows) and key not in absent]

@@ -1,0 +1,138 @@
+"""Releasing groups for aggregates once a day, and keeping what was released at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+from sqlalchemy import Connection, Engine
+
+from alphaads_pipelines.analytics.activity import Activity, lay_out
+from alphaads_pipelines.analytics.aggregates import groups_frame
+from alphaads_pipelines.analytics.release import make_release
+from alphaads_pipelines.errors import WriteConflict
+from alphaads_pipelines.ingest.publish import publish_document_in, read_document
+from alphaads_pipelines.privacy.purposes import is_forbidden
+from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
+from alphaads_pipelines.profiles.segments import Segmentation, from_document
+from alphaads_pipelines.stores.permissions import not_to_be_used_in
+from alphaads_pipelines.stores.relational import reading, select_in, transaction
+from alphaads_pipelines.stores.released_groups import (
+    add_groups,
+    all_groups,
+    linked_persons,
+    live_states,
+    note_released,
+    released_until,
+)
+from alphaads_pipelines.stores.subjects import living_in, subjects_on
+
+PURPOSE = "analytics"
+RELEASES = "released_groups"
+"""Name of the document that says which day was released last; its version counts releases."""
+
+SETTLES = timedelta(hours=6)
+"""So long after its end a day is released: posts come late, and what comes after that is not counted."""
+
+_EPOCH = date(1970, 1, 1)
+
+
+def last_settled_day(now: datetime) -> date:
+    """One past the newest day (UTC) whose posts may be looked at."""
+    return (now - SETTLES).astimezone(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What one release did.
+
+    Parameters
+    ----------
+    version: the release, counted; until_day: one past the last day that it looked at.
+    groups, posts: that are new. is_new: False if this day was released before, and nothing was done.
+    """
+
+    version: int
+    until_day: date
+    groups: int
+    posts: int
+    is_new: bool
+
+
+def release_groups(engine: Engine, *, least: int, now: datetime) -> Released:
+    """Make and publish the groups of what happened since the last release; once a day, else it does nothing.
+
+    Reads every live profile. Whoever is restricted, has objected, or whose network forbids analytics is left out, and
+    is counted later only if that ends.
+
+    Parameters
+    ----------
+    least: the least number of people of a group.
+
+    Raises
+    ------
+    WriteConflict: another run released meanwhile; this one changed nothing. StoreUnavailable.
+    """
+    seen, held = read_document(engine, RELEASES)
+    until_day = last_settled_day(now)
+    if held.get("until_day", "") >= until_day.isoformat():
+        return Released(seen, until_day, 0, 0, is_new=False)
+    made = make_release(read_activity(engine, until_day, unreleased_only=True), least)
+    with transaction(engine) as connection:
+        version = publish_document_in(connection, RELEASES, {"until_day": until_day.isoformat()}, now)
+        if version != seen + 1:
+            raise WriteConflict("another run released groups meanwhile; this one changed nothing")
+        add_groups(connection, made.groups, version, now)
+        note_released(connection, living_in(connection, made.subjects), until_day)
+    return Released(version, until_day, len(made.groups), sum(group["posts"] for group in made.groups), is_new=True)
+
+
+def read_activity(engine: Engine, until_day: date, *, unreleased_only: bool = False) -> Activity:
+    """What everybody who may be counted did before a day; costs a read of every live profile.
+
+    Raises
+    ------
+    StoreUnavailable.
+    """
+    segmentation = current_segmentation(engine)
+    with reading(engine) as connection:
+        since = released_until(connection) if unreleased_only else {}
+        return lay_out(
+            live_states(connection, _left_out(connection)),
+            persons=linked_persons(connection),
+            segmentation=segmentation,
+            since_days={subject: _number(day) for subject, day in since.items()},
+            until_day=_number(until_day),
+        )
+
+
+def current_segmentation(engine: Engine) -> Segmentation:
+    """The segments as they were last published. Raises StoreUnavailable."""
+    return from_document(read_document(engine, SEGMENTS)[1])
+
+
+def _number(day: date) -> int:
+    return (day - _EPOCH).days
+
+
+def _left_out(connection: Connection) -> set[str]:
+    of_platforms = subjects_on(connection, lambda platform: is_forbidden([platform], PURPOSE))
+    return not_to_be_used_in(connection, PURPOSE) | of_platforms
+
+
+class CurrentGroups:
+    """The released groups, for one process: read anew when there was a release."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._held: tuple[int, pl.DataFrame] = (0, groups_frame([]))
+
+    def read(self) -> tuple[int, pl.DataFrame]:
+        """(version, groups as `groups_frame` gives them). Raises StoreUnavailable."""
+        with reading(self._engine) as connection:
+            chosen = select_in(connection, "published_documents", "name", [RELEASES], ["version"])
+            version = chosen[0].version if chosen else 0
+            if version != self._held[0]:
+                self._held = version, groups_frame(all_groups(connection))
+        return self._held

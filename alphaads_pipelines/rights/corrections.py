@@ -1,0 +1,59 @@
+"""Restriction and rectification as requests of people: each is kept, and answered in the same breath."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.rights.requests import Kind, RightsRequests
+from alphaads_pipelines.stores.rectifications import rectify
+from alphaads_pipelines.stores.restrictions import restrict
+
+
+def restrict_subject(engine: Engine, subject_id: str, reason: str, correlation_id: str, now: datetime) -> None:
+    """Keep a subject's data and use it no more, from the next decision on (article 18).
+
+    Parameters
+    ----------
+    reason: one of RESTRICTION_REASONS.
+
+    Raises
+    ------
+    InvalidRequest: no such reason; the request is kept as refused. StoreUnavailable: it stays open.
+    """
+    with _answered(engine, "restrict", subject_id, correlation_id, now):
+        restrict(engine, subject_id, reason, now)
+
+
+def rectify_subject(
+    engine: Engine, subject_id: str, field: str, value: Any, correlation_id: str, now: datetime
+) -> None:
+    """Let what the person says stand in the place of what was inferred (article 16).
+
+    Parameters
+    ----------
+    field: a key of RECTIFIABLE. value: as it says there, or None.
+
+    Raises
+    ------
+    InvalidRequest: no such field or value; the request is kept as refused. StoreUnavailable: it stays open.
+    """
+    with _answered(engine, "rectify", subject_id, correlation_id, now):
+        rectify(engine, subject_id, field, value, now)
+
+
+@contextmanager
+def _answered(engine: Engine, kind: Kind, subject_id: str, correlation_id: str, now: datetime) -> Iterator[None]:
+    requests = RightsRequests(engine)
+    held = requests.claim(requests.open(kind, subject_id, correlation_id, now).request_id, now)
+    try:
+        yield
+    except InvalidRequest:
+        requests.finish(held, now, state="refused")
+        raise
+    requests.finish(held, now)

@@ -2,11 +2,15 @@
 
 Sums of integers do not care about order, so shuffled, late and split input gives the same state, and taking a post out
 again gives the state of never having had it. The encoding is canonical: equal states have equal bytes.
+
+Stored, the hours lie in pages of about three weeks beside their total, so that a batch opens the pages that it touches
+(pages.py) and a person with years behind them costs it little more than a new one. A page holds its hours one after the
+other in one list of integers, for a list apiece is most of what reading a state costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -14,21 +18,25 @@ from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.tables import EMOTIONS
 
 FORMAT = 2
-_READ_FORMATS = (1, FORMAT)
-"""Format 1 knew no topics: such a state is read as one of somebody who named nothing yet."""
 POSTS, SCORED, SENTIMENT_SUM_MILLI, FIRST_EMOTION = 0, 1, 2, 3
 """Places in an hour's counts; the emotions follow in the order of `tables.EMOTIONS`."""
 WIDTH = FIRST_EMOTION + len(EMOTIONS)
 MENTIONS, TOPIC_SENTIMENT_SUM_MILLI = 0, 1
 """Places in a topic's counts of an hour."""
+PAGE_HOURS = 512
+HOUR_STRIDE, TOPIC_STRIDE = 1 + WIDTH, 3
+"""Integers in a page for an hour, and for a topic's hour: first the hour within the page, then the counts."""
+
+Hours = dict[int, list[int]]
+"""Hour since the epoch (UTC) -> counts."""
 
 
-class ProfileState(msgspec.Struct, array_like=True):
+class ProfileState(msgspec.Struct):
     """What is kept of one person.
 
     Attributes
     ----------
-    format: version of this layout; what is read or made anew has the newest.
+    format: version of the stored layout; what is read or made anew has the newest.
     hours: hour since the epoch (UTC) -> counts [posts, scored posts, sum of (positive - negative) in thousandths,
         posts of each emotion].
     languages, platforms: posts by ISO 639-1 code and by network.
@@ -37,14 +45,53 @@ class ProfileState(msgspec.Struct, array_like=True):
     """
 
     format: int
-    hours: dict[int, list[int]]
+    hours: Hours
     languages: dict[str, int]
     platforms: dict[str, int]
-    topics: dict[str, dict[int, list[int]]] = {}
+    topics: dict[str, Hours] = {}
+
+
+class Page(msgspec.Struct, array_like=True):
+    """What lies within PAGE_HOURS hours, in order of time.
+
+    Attributes
+    ----------
+    hours: HOUR_STRIDE integers for each hour.
+    topics: topic -> TOPIC_STRIDE integers for each hour.
+    """
+
+    hours: list[int]
+    topics: dict[str, list[int]]
+
+
+class Stored(msgspec.Struct, array_like=True, tag=FORMAT):
+    """A state as it is stored: everything in order, each page closed until somebody asks for it.
+
+    Attributes
+    ----------
+    totals: sum of the counts of all hours; empty if there are none.
+    span: the first and the last hour; empty likewise.
+    pages: hour // PAGE_HOURS -> the bytes of a Page.
+    """
+
+    totals: list[int]
+    span: list[int]
+    languages: dict[str, int]
+    platforms: dict[str, int]
+    pages: dict[int, msgspec.Raw]
+
+
+class _Format1(msgspec.Struct, array_like=True, tag=1):
+    """The layout before there were topics and pages."""
+
+    hours: Hours
+    languages: dict[str, int]
+    platforms: dict[str, int]
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(ProfileState)
+_decoder = msgspec.msgpack.Decoder(Stored | _Format1)
+_page_decoder = msgspec.msgpack.Decoder(Page)
 
 
 def empty() -> ProfileState:
@@ -53,33 +100,80 @@ def empty() -> ProfileState:
 
 
 def encode(state: ProfileState) -> bytes:
-    """Canonical bytes: hours, languages, platforms and topics sorted, empty ones left out."""
-    topics = {topic: _in_order(hours) for topic, hours in sorted(state.topics.items())}
-    return _encoder.encode(
-        ProfileState(
-            FORMAT,
-            _in_order(state.hours),
-            {name: count for name, count in sorted(state.languages.items()) if count},
-            {name: count for name, count in sorted(state.platforms.items()) if count},
-            {topic: hours for topic, hours in topics.items() if hours},
-        )
-    )
-
-
-def _in_order(hours: Mapping[int, list[int]]) -> dict[int, list[int]]:
-    return {hour: counts for hour, counts in sorted(hours.items()) if any(counts)}
+    """Canonical bytes: pages, hours, languages, platforms and topics sorted, empty ones left out."""
+    return seal(_stored(state))
 
 
 def decode(state: bytes) -> ProfileState:
     """Read `encode`'s bytes, of this format or an older one. Raises SchemaMismatch."""
+    stored = unseal(state)
+    hours: Hours = {}
+    topics: dict[str, Hours] = {}
+    for number, raw in stored.pages.items():
+        page, first = open_page(raw), number * PAGE_HOURS
+        hours.update(_read_rows(page.hours, HOUR_STRIDE, first))
+        for topic, rows in page.topics.items():
+            topics.setdefault(topic, {}).update(_read_rows(rows, TOPIC_STRIDE, first))
+    return ProfileState(FORMAT, hours, stored.languages, stored.platforms, topics)
+
+
+def _read_rows(rows: list[int], stride: int, first: int) -> Iterator[tuple[int, list[int]]]:
+    for at in range(0, len(rows), stride):
+        yield first + rows[at], rows[at + 1 : at + stride]
+
+
+def seal(stored: Stored) -> bytes:
+    """The bytes of what is in order already."""
+    return _encoder.encode(stored)
+
+
+def unseal(state: bytes) -> Stored:
+    """Read a state without opening its pages. Raises SchemaMismatch."""
     try:
-        held = _decoder.decode(state)
+        held: Stored | _Format1 = _decoder.decode(state)
     except msgspec.MsgspecError as error:
-        raise SchemaMismatch("a profile state cannot be read") from error
-    if held.format not in _READ_FORMATS:
-        raise SchemaMismatch(f"a profile state has format {held.format}; this code reads up to {FORMAT}")
-    held.format = FORMAT
+        raise SchemaMismatch(f"a profile state cannot be read; this code reads formats up to {FORMAT}") from error
+    if isinstance(held, _Format1):
+        return _stored(ProfileState(FORMAT, held.hours, held.languages, held.platforms))
     return held
+
+
+def open_page(raw: msgspec.Raw) -> Page:
+    """Read a page. Raises SchemaMismatch."""
+    try:
+        return _page_decoder.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise SchemaMismatch("a page of a profile state cannot be read") from error
+
+
+def close_page(page: Page) -> msgspec.Raw:
+    """The bytes of a page whose hours and topics are in order already."""
+    return msgspec.Raw(_encoder.encode(page))
+
+
+def _stored(state: ProfileState) -> Stored:
+    pages: dict[int, Page] = {}
+    hours = _in_order(state.hours)
+    for hour, counts in hours.items():
+        _page_of(pages, hour).hours.extend((hour % PAGE_HOURS, *counts))
+    for topic, counted in sorted(state.topics.items()):
+        for hour, counts in _in_order(counted).items():
+            _page_of(pages, hour).topics.setdefault(topic, []).extend((hour % PAGE_HOURS, *counts))
+    return Stored(
+        [sum(column) for column in zip(*hours.values(), strict=True)],
+        [min(hours), max(hours)] if hours else [],
+        {name: count for name, count in sorted(state.languages.items()) if count},
+        {name: count for name, count in sorted(state.platforms.items()) if count},
+        {number: close_page(page) for number, page in sorted(pages.items())},
+    )
+
+
+def _page_of(pages: dict[int, Page], hour: int) -> Page:
+    return pages.setdefault(hour // PAGE_HOURS, Page([], {}))
+
+
+def _in_order(hours: Hours) -> Hours:
+    return {hour: counts for hour, counts in sorted(hours.items()) if any(counts)}
 
 
 def add_hour(state: ProfileState, hour: int, counts: list[int], sign: int = 1) -> list[int]:
@@ -92,7 +186,7 @@ def add_topic(state: ProfileState, topic: str, hour: int, counts: list[int], sig
     return _add(state.topics.setdefault(topic, {}), hour, counts, sign)
 
 
-def _add(hours: dict[int, list[int]], hour: int, counts: list[int], sign: int) -> list[int]:
+def _add(hours: Hours, hour: int, counts: list[int], sign: int) -> list[int]:
     held = hours.get(hour)
     summed = (
         [sign * count for count in counts]

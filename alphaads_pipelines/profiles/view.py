@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS as HALF_LIFE_HOURS
+from alphaads_pipelines.profiles.mood import leading_emotion
 from alphaads_pipelines.profiles.state import (
     FIRST_EMOTION,
     POSTS,
@@ -15,9 +17,6 @@ from alphaads_pipelines.profiles.state import (
     decode,
 )
 from alphaads_pipelines.tables import EMOTIONS
-
-HALF_LIFE_HOURS = 24.0
-"""An hour's posts count half as much a day later."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLI = 1000
@@ -64,16 +63,8 @@ class ProfileView(msgspec.Struct, frozen=True):
 
 
 def mood_of(state: ProfileState, now_hour: int) -> str | None:
-    """The emotion with the greatest time-decayed weight as of an hour; ties go to the alphabet."""
-    weights = dict.fromkeys(EMOTIONS, 0.0)
-    for hour, counts in sorted(state.hours.items()):
-        emotional = counts[FIRST_EMOTION:]
-        if hour <= now_hour and any(emotional):
-            decay = 0.5 ** ((now_hour - hour) / HALF_LIFE_HOURS)
-            for name, count in zip(EMOTIONS, emotional, strict=True):
-                weights[name] += decay * count
-    strongest = max(EMOTIONS, key=weights.__getitem__)
-    return strongest if weights[strongest] > 0 else None
+    """The leading emotion as of an hour since the epoch; None where none shows or all have faded (mood.py)."""
+    return leading_emotion(state.hours, now_hour)
 
 
 def view(state: bytes, now: datetime, journey_hours: int = 48) -> ProfileView:

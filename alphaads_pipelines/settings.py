@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     audit_checkpoints_file: Path | None = Field(
         None, description="signed heads of the audit log; default: beside ALPHAADS_HOME"
     )
+    key_backups_folder: Path | None = Field(
+        None, description="backups of the wrapped data keys; default: beside ALPHAADS_HOME"
+    )
 
     database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite under ALPHAADS_HOME")
     redis_url: str | None = Field(None, description="broker of the warm workers; default: SQLite under ALPHAADS_HOME")
@@ -81,6 +84,7 @@ class Settings(BaseSettings):
     run_retention_hours: float = Field(24.0, gt=0, description="Dagster runs, logs, broker rows older than this go")
     lake_retention_hours: float = Field(168.0, ge=0, description="replaced lake files are kept so long")
     stream_retention_hours: float = Field(168.0, gt=0, description="how long the embedded stream keeps records")
+    key_backup_days: float = Field(7.0, gt=0, description="how long a backup of the wrapped data keys may be used")
     audit_retention_days: float = Field(730.0, ge=1, description="how long the audit log is kept")
 
     api_host: str = Field("127.0.0.1", description="address the API listens on")
@@ -126,6 +130,12 @@ class Settings(BaseSettings):
         """Where the audit log's checkpoints lie: outside the home, so that who has the home has not both."""
         beside = self.alphaads_home.with_name(self.alphaads_home.name + ".checkpoints")
         return (self.audit_checkpoints_file or beside).expanduser().absolute()
+
+    @property
+    def key_backups_path(self) -> Path:
+        """Where backups of the wrapped data keys lie: apart from the backups of the data, which they open."""
+        beside = self.alphaads_home.with_name(self.alphaads_home.name + ".key-backups")
+        return (self.key_backups_folder or beside).expanduser().absolute()
 
     @property
     def audit_path(self) -> Path:

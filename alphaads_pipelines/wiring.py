@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.rights.audit_verify import Verifier
     from alphaads_pipelines.rights.holdings import Sources
+    from alphaads_pipelines.rights.key_backups import KeyBackups
     from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.suppressions import Suppressions
@@ -92,6 +93,15 @@ class Wiring:
         from alphaads_pipelines.stores.suppressions import Suppressions
 
         return Suppressions(self.engine, self.pseudonyms, self.subject_keys.generation)
+
+    @cached_property
+    def key_backups(self) -> KeyBackups:
+        """Backups of the wrapped data keys."""
+        from datetime import timedelta
+
+        from alphaads_pipelines.rights.key_backups import KeyBackups
+
+        return KeyBackups(self.settings.key_backups_path, timedelta(days=self.settings.key_backup_days))
 
     @cached_property
     def erasure_journal(self) -> ErasureJournal:

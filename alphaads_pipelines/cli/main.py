@@ -15,6 +15,7 @@ from alphaads_pipelines.cli import (
     export,
     gazetteer,
     ingest,
+    keys,
     parse,
     replay,
     score,
@@ -37,6 +38,7 @@ app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(audit.app, name="audit")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
 from alphaads_pipelines.errors import ConfigurationError, UnsealError
-from alphaads_pipelines.privacy.secrets_file import MasterKeys
+from alphaads_pipelines.privacy.secrets_file import FIRST_KEK, KeyFile, KeyFileContent, MasterKeys
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import wired
 from tests.racing import at_once
@@ -100,6 +101,62 @@ def test_one_that_another_process_made_while_this_one_asked_is_read(path: Path) 
         return True
 
     assert MasterKeys.load_or_create(path, is_needed=another_makes_it) == MasterKeys.load_or_create(path)
+
+
+# --- version 1 -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def first_version(path: Path) -> dict[str, Any]:
+    """What a file of version 1 holds; it lies at `path`."""
+    MasterKeys.load_or_create(path)
+    content = orjson.loads(path.read_bytes())
+    kept = {name: content[name] for name in ("kek", "identity", "mention", "post", "suppression")}
+    path.write_bytes(orjson.dumps({"version": 1, **kept}))
+    return kept
+
+
+def test_a_file_of_version_1_is_upgraded_where_it_lies(path: Path, first_version: dict[str, Any]) -> None:
+    upgraded = MasterKeys.load_or_create(path)
+    content = orjson.loads(path.read_bytes())
+    assert {name: content[name] for name in first_version} == first_version
+    assert (content["version"], content["kek_id"], content["former_keks"]) == (2, FIRST_KEK, {})
+    assert len({*astuple(upgraded)}) == len(fields(MasterKeys)), "what is new is random"
+    assert MasterKeys.load_or_create(path) == upgraded
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_processes_that_upgrade_it_at_once_all_get_the_same_keys(path: Path, first_version: dict[str, Any]) -> None:
+    upgraded = at_once(*[partial(MasterKeys.load_or_create, path)] * 8)
+    assert all(keys == upgraded[0] for keys in upgraded)
+    assert MasterKeys.load_or_create(path) == upgraded[0]
+
+
+def test_an_upgrade_that_is_killed_leaves_the_old_file_and_is_made_again(
+    path: Path, first_version: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            MasterKeys.load_or_create(path)
+    assert path.read_bytes() == before
+    MasterKeys.load_or_create(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_changes_made_at_once_are_all_made(path: Path) -> None:
+    MasterKeys.load_or_create(path)
+
+    def add(number: int) -> None:
+        def change(content: KeyFileContent) -> KeyFileContent:
+            return msgspec.structs.replace(content, former_keks={**content.former_keks, str(number): bytes(32)})
+
+        KeyFile(path).change(change)
+
+    at_once(*[partial(add, number) for number in range(8)])
+    assert sorted(KeyFile(path).read().former_keks) == [str(number) for number in range(8)]
 
 
 # --- beside data -----------------------------------------------------------------------------------------------------

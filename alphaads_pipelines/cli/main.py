@@ -9,6 +9,7 @@ from alphaads_pipelines.cli import (
     backfill,
     batches,
     bench,
+    consent,
     demo,
     doctor,
     evaluate,
@@ -16,6 +17,7 @@ from alphaads_pipelines.cli import (
     gazetteer,
     ingest,
     keys,
+    link,
     parse,
     replay,
     score,
@@ -34,8 +36,10 @@ app = typer.Typer(
 )
 for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export):
     app.command(command.__name__.rpartition(".")[2])(command.run)
-app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(audit.app, name="audit")
+app.add_typer(consent.app, name="consent")
+app.add_typer(link.app, name="link")
+app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
 app.add_typer(keys.app, name="keys")

@@ -1,0 +1,155 @@
+"""`/api/v1/consents` and `/api/v1/links`: what people allow, purpose by purpose, and which of their accounts are one.
+
+Who is meant by `platform:author_id` stands in a body, never in a path: paths are logged.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from alphaads_pipelines.privacy.consent import EVIDENCE, ConsentEvent, current
+from alphaads_pipelines.stores.consents import consent_history, record_consent
+from alphaads_pipelines.stores.permissions import link, unlink
+from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
+from api.access import scope
+from api.audit import Recorder, recorded
+from api.credentials import Caller
+from api.deps import WiringDep
+
+router = APIRouter(tags=["consents"])
+SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
+Subject = Annotated[str, Field(min_length=3, max_length=256, description="Subject id, or platform:author_id.")]
+MOST_LINKED = 20
+
+
+class ConsentIn(BaseModel):
+    """What a person said about one purpose, and where the record of the asking is kept."""
+
+    model_config = ConfigDict(extra="forbid")
+    subject: Subject
+    purpose: str = Field(max_length=32, examples=["personalised_ads"])
+    granted: bool
+    evidence: str = Field(pattern=EVIDENCE, description="A reference; it names nobody.", examples=["form-7"])
+
+
+class EventOut(BaseModel):
+    """One grant or withdrawal."""
+
+    purpose: str
+    granted: bool
+    source: str
+    evidence: str
+    recorded_at: datetime
+    change_seq: int
+
+
+class ConsentOut(BaseModel):
+    """What was recorded, of whom."""
+
+    subject_id: str
+    event: EventOut
+
+
+class ConsentsOut(BaseModel):
+    """What a person allows now (a purpose that is not named: no), and how that came about, oldest first."""
+
+    subject_id: str
+    allowed: list[str]
+    history: list[EventOut]
+
+
+class LinkIn(BaseModel):
+    """Subjects of several networks who say that they are one person."""
+
+    model_config = ConfigDict(extra="forbid")
+    subjects: list[Subject] = Field(min_length=2, max_length=MOST_LINKED)
+
+
+class LinkOut(BaseModel):
+    """All subjects of that person."""
+
+    subjects: list[str]
+
+
+class Unlinked(BaseModel):
+    """Whether it was linked."""
+
+    unlinked: bool
+
+
+def _event_out(event: ConsentEvent) -> EventOut:
+    return EventOut(
+        purpose=event.purpose,
+        granted=event.is_granted,
+        source=event.source,
+        evidence=event.evidence,
+        recorded_at=event.recorded_at,
+        change_seq=event.change_seq,
+    )
+
+
+@router.get("/consents/{subject_id}", summary="What a person allows")
+def show_consents(
+    subject_id: SubjectId,
+    wiring: WiringDep,
+    caller: Annotated[Caller, scope("consents:read")],
+    audit: Annotated[Recorder, recorded("consent.read", "rights")],
+) -> ConsentsOut:
+    """The purposes that the person allows now, and the history."""
+    resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
+    audit.record(subject_id)
+    history = consent_history(wiring.engine, subject_id)
+    allowed = sorted(purpose for purpose, event in current(history).items() if event.is_granted)
+    return ConsentsOut(subject_id=subject_id, allowed=allowed, history=[_event_out(each) for each in history])
+
+
+@router.post("/consents", status_code=201, summary="Record what a person allows, or no longer allows")
+def put_consent(
+    body: ConsentIn,
+    wiring: WiringDep,
+    caller: Annotated[Caller, scope("consents:write")],
+    audit: Annotated[Recorder, recorded("consent.write", "rights")],
+) -> ConsentOut:
+    """A grant or a withdrawal; it holds from the next decision on. A withdrawal of `linking` also unlinks at once."""
+    subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, body.subject)
+    audit.record(subject_id)
+    event = record_consent(
+        wiring.engine,
+        subject_id,
+        body.purpose,
+        granted=body.granted,
+        source="api",
+        evidence=body.evidence,
+        now=datetime.now(UTC),
+    )
+    return ConsentOut(subject_id=subject_id, event=_event_out(event))
+
+
+@router.post("/links", status_code=201, summary="Link a person's accounts")
+def put_link(
+    body: LinkIn,
+    wiring: WiringDep,
+    caller: Annotated[Caller, scope("consents:write")],
+    audit: Annotated[Recorder, recorded("person.link", "linking")],
+) -> LinkOut:
+    """Treat the subjects as one person. Each of them must have allowed `linking`; some networks' terms forbid it."""
+    subjects = [resolve_subject(wiring.engine, wiring.pseudonyms, each) for each in body.subjects]
+    audit.record(*subjects)
+    return LinkOut(subjects=list(link(wiring.engine, subjects, datetime.now(UTC))))
+
+
+@router.delete("/links/{subject_id}", summary="Take an account out of its person")
+def delete_link(
+    subject_id: SubjectId,
+    wiring: WiringDep,
+    caller: Annotated[Caller, scope("consents:write")],
+    audit: Annotated[Recorder, recorded("person.unlink", "linking")],
+) -> Unlinked:
+    """The subject stands alone from the next decision on; its consents stay."""
+    resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
+    audit.record(subject_id)
+    return Unlinked(unlinked=unlink(wiring.engine, subject_id))

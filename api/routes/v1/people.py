@@ -1,0 +1,164 @@
+"""`/api/v1/people`: for privacy officers: who is meant, what stands about them, restriction and rectification."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from alphaads_pipelines.rights.corrections import rectify_subject, restrict_subject
+from alphaads_pipelines.stores.rectifications import withdraw_rectification
+from alphaads_pipelines.stores.restrictions import lift_restriction
+from alphaads_pipelines.stores.standing import Standing, standing_of
+from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
+from alphaads_pipelines.wiring import Wiring
+from api.access import scope
+from api.audit import Recorder, recorded
+from api.credentials import Caller
+from api.deps import CorrelationId, WiringDep
+
+router = APIRouter(tags=["rights"])
+SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
+FieldName = Annotated[str, Path(pattern=r"^[a-z_]{1,32}$", description="Field of the profile: mood, language.")]
+Officer = Annotated[Caller, scope("privacy:officer")]
+
+
+class WhoIn(BaseModel):
+    """Who is meant; in a body, because paths are logged."""
+
+    model_config = ConfigDict(extra="forbid")
+    subject: str = Field(min_length=3, max_length=256, description="Subject id, or platform:author_id.")
+
+
+class WhoOut(BaseModel):
+    """Their random id."""
+
+    subject_id: str
+
+
+class PersonOut(BaseModel):
+    """What stands about a person beside their profile.
+
+    `restricted` is the reason or null; `linked` are the subjects of the same person, this one included.
+    """
+
+    subject_id: str
+    platform: str
+    linked: list[str]
+    allowed: list[str]
+    restricted: str | None
+    rectified: dict[str, Any]
+
+
+class RestrictionIn(BaseModel):
+    """Why the data may not be used: accuracy, unlawful, claims or objection (GDPR article 18)."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(max_length=32)
+
+
+class RectificationIn(BaseModel):
+    """What the person says; null: only that what was inferred is wrong."""
+
+    model_config = ConfigDict(extra="forbid")
+    value: str | None = Field(max_length=64)
+
+
+def _begin(wiring: Wiring, subject_id: str, audit: Recorder) -> None:
+    """Known, not erased, and recorded."""
+    resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
+    audit.record(subject_id)
+
+
+def _person(wiring: Wiring, subject_id: str) -> PersonOut:
+    standing: Standing = standing_of(wiring.engine, subject_id)
+    return PersonOut(
+        subject_id=subject_id,
+        platform=standing.platform,
+        linked=list(standing.linked),
+        allowed=list(standing.allowed),
+        restricted=standing.restricted,
+        rectified=dict(standing.rectified),
+    )
+
+
+@router.post("/people/find", summary="Who is meant")
+def find_person(
+    body: WhoIn, wiring: WiringDep, caller: Officer, audit: Annotated[Recorder, recorded("person.find", "rights")]
+) -> WhoOut:
+    """The subject id of `platform:author_id`; 404: nobody is known by it; 410: this person was erased."""
+    subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, body.subject)
+    audit.record(subject_id)
+    return WhoOut(subject_id=subject_id)
+
+
+@router.get("/people/{subject_id}", summary="What stands about a person")
+def show_person(
+    subject_id: SubjectId,
+    wiring: WiringDep,
+    caller: Officer,
+    audit: Annotated[Recorder, recorded("person.read", "rights")],
+) -> PersonOut:
+    """Links, consents, restriction and corrections; `GET /rights/export` has all the rest."""
+    _begin(wiring, subject_id, audit)
+    return _person(wiring, subject_id)
+
+
+@router.put("/people/{subject_id}/restriction", summary="Keep a person's data and do not use it")
+def put_restriction(
+    subject_id: SubjectId,
+    body: RestrictionIn,
+    wiring: WiringDep,
+    correlation_id: CorrelationId,
+    caller: Officer,
+    audit: Annotated[Recorder, recorded("person.restrict", "rights")],
+) -> PersonOut:
+    """From the next decision on nothing of the person is used or shown, until the restriction is lifted."""
+    _begin(wiring, subject_id, audit)
+    restrict_subject(wiring.engine, subject_id, body.reason, correlation_id, datetime.now(UTC))
+    return _person(wiring, subject_id)
+
+
+@router.delete("/people/{subject_id}/restriction", summary="Lift a restriction")
+def delete_restriction(
+    subject_id: SubjectId,
+    wiring: WiringDep,
+    caller: Officer,
+    audit: Annotated[Recorder, recorded("person.unrestrict", "rights")],
+) -> PersonOut:
+    """The data may be used again, for what the person allows."""
+    _begin(wiring, subject_id, audit)
+    lift_restriction(wiring.engine, subject_id)
+    return _person(wiring, subject_id)
+
+
+@router.put("/people/{subject_id}/rectifications/{field}", summary="Correct what was inferred")
+def put_rectification(
+    subject_id: SubjectId,
+    field: FieldName,
+    body: RectificationIn,
+    wiring: WiringDep,
+    correlation_id: CorrelationId,
+    caller: Officer,
+    audit: Annotated[Recorder, recorded("person.rectify", "rights")],
+) -> PersonOut:
+    """What the person says stands above what was inferred, in profiles and in decisions."""
+    _begin(wiring, subject_id, audit)
+    rectify_subject(wiring.engine, subject_id, field, body.value, correlation_id, datetime.now(UTC))
+    return _person(wiring, subject_id)
+
+
+@router.delete("/people/{subject_id}/rectifications/{field}", summary="Withdraw a correction")
+def delete_rectification(
+    subject_id: SubjectId,
+    field: FieldName,
+    wiring: WiringDep,
+    caller: Officer,
+    audit: Annotated[Recorder, recorded("person.rectify", "rights")],
+) -> PersonOut:
+    """What is inferred is shown again."""
+    _begin(wiring, subject_id, audit)
+    withdraw_rectification(wiring.engine, subject_id, field)
+    return _person(wiring, subject_id)

@@ -25,19 +25,24 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
     from alphaads_pipelines.nlp.trained_models import TrainedModels
     from alphaads_pipelines.nlp.training.recipe import Recipe
+    from alphaads_pipelines.pipeline.aggregates import CurrentGroups
     from alphaads_pipelines.privacy.key_ring import KeyRingFile
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
-    from alphaads_pipelines.rights.erasure_journal import ErasureJournal
     from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
     from alphaads_pipelines.rights.audit_entries import AuditKeys
+    from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.rights.audit_read import AccessLog
     from alphaads_pipelines.rights.audit_upkeep import AuditUpkeep
-    from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.rights.audit_verify import Verifier
+    from alphaads_pipelines.rights.erasure_journal import ErasureJournal
     from alphaads_pipelines.rights.holdings import Sources
     from alphaads_pipelines.rights.key_backups import KeyBackups
+    from alphaads_pipelines.rights.erasers import ErasedStores
+    from alphaads_pipelines.rights.erasure import Erasure
+    from alphaads_pipelines.rights.receipts import Signer
+    from alphaads_pipelines.rights.requests import RightsRequests
     from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.suppressions import Suppressions
@@ -102,6 +107,61 @@ class Wiring:
         from alphaads_pipelines.rights.key_backups import KeyBackups
 
         return KeyBackups(self.settings.key_backups_path, timedelta(days=self.settings.key_backup_days))
+
+    @cached_property
+    def rights_requests(self) -> RightsRequests:
+        """Requests of people, and how far each came."""
+        from alphaads_pipelines.rights.requests import RightsRequests
+
+        return RightsRequests(self.engine)
+
+    @cached_property
+    def erased_stores(self) -> ErasedStores:
+        """Where people's data lies, for erasures."""
+        from alphaads_pipelines.rights.erasers import ErasedStores
+
+        settings = self.settings
+        return ErasedStores(
+            engine=self.engine,
+            lake=self.lake,
+            stream=self.stream,
+            posts_topic=settings.posts_topic,
+            decisions_topic=settings.decisions_topic,
+            events_topic=settings.events_topic,
+            home=settings.alphaads_home,
+            spool_path=settings.spool_path,
+            dagster_url=settings.dagster_database_url,
+            shards=settings.shards,
+        )
+
+    @cached_property
+    def receipt_signer(self) -> Signer:
+        """Signs receipts of erasures."""
+        from alphaads_pipelines.rights.receipts import Signer
+
+        return Signer(self.master_keys.signing)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        """Erases people, with a receipt."""
+        from alphaads_pipelines.rights.erasure import Erasure, ErasureTools
+        from alphaads_pipelines.rights.sealed_subjects import SealedSubjects
+
+        return Erasure(
+            ErasureTools(
+                engine=self.engine,
+                subject_keys=self.subject_keys,
+                suppressions=self.suppressions,
+                journal=self.erasure_journal,
+                pseudonyms=self.pseudonyms,
+                ledger=self.ledger,
+                requests=self.rights_requests,
+                sealed=SealedSubjects(self.master_keys.suppression),
+                signer=self.receipt_signer,
+                audit=self.audit,
+                stores=self.erased_stores,
+            )
+        )
 
     @cached_property
     def erasure_journal(self) -> ErasureJournal:
@@ -265,6 +325,13 @@ class Wiring:
         return trained_models(self.settings)
 
     @cached_property
+    def released_groups(self) -> CurrentGroups:
+        """The groups that aggregates are answered from, as they were last released."""
+        from alphaads_pipelines.pipeline.aggregates import CurrentGroups
+
+        return CurrentGroups(self.engine)
+
+    @cached_property
     def recipe(self) -> Recipe:
         """How the asset `nlp_model` is trained."""
         from alphaads_pipelines.nlp.training.recipe import Recipe
@@ -336,9 +403,9 @@ def scorer_options(settings: Settings) -> Options:
 
 
 @contextmanager
-def wired(settings: Settings) -> Iterator[Wiring]:
-    """A `Wiring` that is closed at the end of the block."""
-    wiring = Wiring(settings)
+def wired(settings: Settings, kind: type[Wiring] = Wiring) -> Iterator[Wiring]:
+    """A `Wiring`, or one of a kind that overrides some of it, that is closed at the end of the block."""
+    wiring = kind(settings)
     try:
         yield wiring
     finally:

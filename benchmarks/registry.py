@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, str] = {
     "latency": "benchmarks.latency",
     "load": "benchmarks.load",
     "nlp": "benchmarks.nlp",
+    "sealing": "benchmarks.sealing",
 }
 FULL: dict[str, dict[str, float]] = {
     "ingest": {"posts": 1_000_000, "authors": 100_000},

@@ -1,0 +1,50 @@
+"""An installation that seals nothing: what sealing is measured against, and what proves that a scanner can see.
+
+No setting leads here; whoever wants one builds it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+
+from alphaads_pipelines.errors import UnsealError
+from alphaads_pipelines.privacy.envelope import SCHEMA_VERSION, Envelope
+from alphaads_pipelines.privacy.sealer import Sealed, Sealer, Unsealed
+from alphaads_pipelines.wiring import Wiring
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_NONCE = bytes(12)
+
+
+class OpenSealer(Sealer):
+    """Leaves bodies as they are and asks for no key: a subject id is the beginning of the identity's hash."""
+
+    def seal(
+        self, platform: str, items: Sequence[Unsealed], correlation_id: str, observed_at: datetime
+    ) -> list[Envelope]:
+        """One envelope per item, in order, its body in the clear."""
+        observed_us = (observed_at - _EPOCH) // datetime.resolution
+        return [self._envelope(platform, each, correlation_id, observed_us) for each in items]
+
+    def _envelope(self, platform: str, item: Unsealed, correlation_id: str, observed_us: int) -> Envelope:
+        subject = "nobody" if item.identity is None else item.identity.mac.hex()[:32]
+        shard = zlib.crc32(subject.encode()) % self._shards
+        known = item.identity is not None
+        header = (SCHEMA_VERSION, platform, shard, subject, "none", _NO_NONCE, correlation_id, observed_us, known)
+        return Envelope(*header, item.body)
+
+    def unseal(self, sealed: Sequence[Sealed]) -> list[bytes | UnsealError]:
+        """Each body, in order."""
+        return [each.body for each in sealed]
+
+
+class OpenWiring(Wiring):
+    """The domain objects of an installation that seals nothing."""
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Seals nothing."""
+        return OpenSealer(self.subject_keys, self.settings.shards)

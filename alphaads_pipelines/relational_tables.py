@@ -52,6 +52,14 @@ ACTIVE_KEK = Table(
     key=("id",),
 )
 
+UNFINISHED_RESTORE = Table(
+    "unfinished_restore",
+    "relational",
+    "One row while a restored database is not fit to be used: erasures since the backup are not made again yet.",
+    (plain("id", "int32"), plain("backup_id", "utf8"), plain("began_at", "timestamp")),
+    key=("id",),
+)
+
 BATCHES = Table(
     "batches",
     "relational",
@@ -223,6 +231,7 @@ OPERATIONAL_TABLES: tuple[Table, ...] = (
     SUBJECT_KEYS,
     KEY_GENERATION,
     ACTIVE_KEK,
+    UNFINISHED_RESTORE,
     BATCHES,
     BATCH_RANGES,
     STREAM_POSITIONS,

@@ -17,6 +17,15 @@ def upgrade() -> None:
     # Whatever was wrapped so far was wrapped by the one key of a key file of version 1 (secrets_file.FIRST_KEK).
     op.add_column("subject_keys", sa.Column("kek_id", sa.Text(), server_default="first", nullable=False))
     op.create_table(
+        "unfinished_restore",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("backup_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("began_at", UtcTimestamp(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=False,
+        sqlite_with_rowid=True,
+    )
+    op.create_table(
         "active_kek",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("kek_id", sa.Text(), autoincrement=False, nullable=False),
@@ -210,4 +219,5 @@ def downgrade() -> None:
     op.drop_index("ix_consent_events_subject_id_purpose", "consent_events")
     op.drop_table("consent_events")
     op.drop_table("active_kek")
+    op.drop_table("unfinished_restore")
     op.drop_column("subject_keys", "kek_id")

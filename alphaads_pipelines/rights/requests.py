@@ -94,7 +94,7 @@ class RightsRequests:
     ) -> RightsRequest:
         """The same inside the caller's transaction."""
         request_id = uuid.uuid4().hex
-        row = {
+        row: dict[str, Any] = {
             "request_id": request_id,
             "kind": kind,
             "subject_id": subject_id,

@@ -77,7 +77,8 @@ def find_subject(handle: DeltaTable, subject_id: str, shard: int | None) -> Mapp
     found.
     """
     paths = _on_disk(handle, shard)
-    held = _holding(handle, paths, subject_id, unreadable := [])
+    unreadable: list[str] = []
+    held = _holding(handle, paths, subject_id, unreadable)
     logs, mentions = _search_log(handle, subject_id)
     return {
         "files": len(paths),
@@ -153,8 +154,9 @@ def _rewrite(table: Table, handle: DeltaTable, files: pl.DataFrame, subject_id: 
         rows = file_rows(handle, [file["path"]], partition)
         kept = rows.filter(pl.col(SUBJECT) != subject_id)
         if not kept.is_empty():
-            actions.append(write_file(table, handle, kept, partition, now, changes_data=True))
-            counted["bytes_rewritten"] += actions[-1].size
+            written = write_file(table, handle, kept, partition, now, changes_data=True)
+            counted["bytes_rewritten"] += written.size
+            actions.append(written)
         actions.append(RemoveAction(file["path"], True, now, file["size_bytes"], dict(partition)))
         counted.update(files_rewritten=1, rows_deleted=rows.height - kept.height)
     handle.create_write_transaction(

@@ -1,0 +1,66 @@
+"""Receipts of erasures: what was checked where, signed, naming nobody.
+
+A receipt is one JSON object. `signature` (Ed25519, RFC 8032, 128 hexadecimal digits) covers a fixed prefix and every
+other member as JSON with sorted keys and no spaces; `public_key` is the installation's. Whom it is about is said by the
+keyed hash that stands in the table `suppressions` and in the erasure journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from alphaads_pipelines.errors import InvalidRequest
+
+FORMAT = "alphaads erasure receipt 1"
+_PREFIX = FORMAT.encode() + b"\0"
+_SIGNATURE, _PUBLIC_KEY = "signature", "public_key"
+
+
+class Signer:
+    """Signs receipts, and knows its own signature.
+
+    Parameters
+    ----------
+    signing: Ed25519 seed, 32 bytes (`MasterKeys.signing`).
+    """
+
+    def __init__(self, signing: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(signing)
+        self.public_key = self._key.public_key().public_bytes_raw().hex()
+
+    def sign(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """A receipt of `content`, which holds JSON values only."""
+        receipt = {"format": FORMAT, **content, _PUBLIC_KEY: self.public_key}
+        return {**receipt, _SIGNATURE: self._key.sign(_signed(receipt)).hex()}
+
+    def verify(self, receipt: Mapping[str, Any]) -> None:
+        """Raises InvalidRequest, which says why, unless this installation signed exactly this receipt."""
+        if receipt.get("format") != FORMAT:
+            raise InvalidRequest(f"this is no receipt: its format is not {FORMAT!r}")
+        if receipt.get(_PUBLIC_KEY) != self.public_key:
+            raise InvalidRequest("another installation, or another key file, signed this receipt")
+        content = {name: value for name, value in receipt.items() if name != _SIGNATURE}
+        try:
+            self._key.public_key().verify(bytes.fromhex(str(receipt.get(_SIGNATURE, ""))), _signed(content))
+        except (InvalidSignature, ValueError):
+            raise InvalidRequest("this receipt was changed after it was signed") from None
+
+
+def parse_receipt(content: bytes) -> dict[str, Any]:
+    """A receipt from the bytes of a file. Raises InvalidRequest."""
+    try:
+        receipt = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise InvalidRequest("this is no receipt: it is not JSON") from None
+    if not isinstance(receipt, dict):
+        raise InvalidRequest("this is no receipt: it is not a JSON object")
+    return receipt
+
+
+def _signed(content: Mapping[str, Any]) -> bytes:
+    return _PREFIX + orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -35,7 +36,7 @@ def record_consent(
     InvalidRequest: no such purpose, or the evidence is no reference. NotFound: no such subject.
     NotPermitted: the terms of the subject's network forbid the purpose, so it cannot be granted. StoreUnavailable.
     """
-    row = {"subject_id": subject_id, "purpose": check_purpose(purpose), "is_granted": granted}
+    row: dict[str, Any] = {"subject_id": subject_id, "purpose": check_purpose(purpose), "is_granted": granted}
     row |= {"source": source, "evidence": check_evidence(evidence), "recorded_at": now}
     with transaction(engine) as connection:
         platform = platforms_of(connection, [subject_id]).get(subject_id)
@@ -43,7 +44,7 @@ def record_consent(
             raise NotFound("no subject has this id")
         if granted and is_forbidden([platform], purpose):
             raise NotPermitted(f"the terms of {platform} forbid {purpose} with its members' data")
-        change_seq = connection.execute(_EVENTS.insert().values(**row)).inserted_primary_key[0]
+        change_seq = connection.execute(_EVENTS.insert().values(**row).returning(_EVENTS.c.change_seq)).scalar_one()
         if purpose == "linking" and not granted:
             leave_in(connection, subject_id)
     return ConsentEvent(change_seq=change_seq, **row)

@@ -63,6 +63,7 @@ class MicroBatch:
         self._tools, self._check, self._still_to_come = tools, check, still_to_come
         self._accepted: AcceptedBatch | None = None
         self._scores: pl.DataFrame | None = None
+        self._entities: pl.DataFrame | None = None
         self._tallies: dict[str, dict[str, int]] = {}
         self._profiles: pl.DataFrame | None = None
         self._versions: dict[str, int] = {}
@@ -95,8 +96,8 @@ class MicroBatch:
         else:
             raw = self._tools.lake.read_slice(RAW_POSTS, self.batch.slice)
             posts = self._tools.acceptor.unseal_posts(raw)
-        self._scores, entities = self._scored(raw, posts)
-        scores = self._scores
+        self._scores, self._entities = self._scored(raw, posts)
+        scores, entities = self._scores, self._entities
         self._tallies = entity_tallies(entities)
         counted = dict(scores["emotion"].value_counts().iter_rows())
         figures = {"posts": scores.height, "posts_without_sentiment": scores["sentiment"].null_count()}
@@ -127,12 +128,12 @@ class MicroBatch:
         from alphaads_pipelines.profiles.fold import fold_profiles
         from alphaads_pipelines.stores.relational import reading, select_in
 
-        scores = self._current_scores()
+        scores, entities = self._current_scores(), self._current_entities()
         subjects = scores["subject_id"].unique().to_list()
         with reading(self._tools.engine) as connection:
             rows = select_in(connection, LIVE_PROFILES.name, "subject_id", subjects, ["subject_id", "state"])
         prior = {row.subject_id: row.state for row in rows}
-        self._profiles, journeys = fold_profiles(prior, scores, self.batch.seq)
+        self._profiles, journeys = fold_profiles(prior, scores, self.batch.seq, entities)
         written = self._write({CUSTOMER_PROFILES: self._profiles, EMOTIONAL_JOURNEYS: journeys})
         return written, {"subjects": len(subjects), "new_subjects": len(subjects) - len(prior)}
 
@@ -169,6 +170,11 @@ class MicroBatch:
         if self._scores is None:
             self._scores = self._tools.lake.read_slice(POST_SCORES, self.batch.slice)
         return self._scores
+
+    def _current_entities(self) -> pl.DataFrame:
+        if self._entities is None:
+            self._entities = self._tools.lake.read_slice(POST_ENTITIES, self.batch.slice)
+        return self._entities
 
     def _correlation_ids(self) -> tuple[str, ...]:
         if self._accepted is None:

@@ -1,8 +1,9 @@
 """Profiles after a replay: made again from all scores of everyone whom the batch touches.
 
 The live profile already holds the batch's posts, so a replay cannot add them to it. Everyone in the batch, before or
-now, is folded from nothing over all their scores in the lake, batch after batch, which gives every version of their
-profile that exists; those that changed are written. What changed nothing writes nothing but the batch's own slice.
+now, is folded from nothing over all their scores and entities in the lake, batch after batch, which gives every version
+of their profile that exists; those that changed are written. What changed nothing writes nothing but the batch's own
+slice.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.profiles.state import empty, encode
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import Lake, Slice, empty_frame
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES
+from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_ENTITIES, POST_SCORES
 
 _SUBJECT_TABLES = (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
 
@@ -54,7 +55,9 @@ def refold(
     check: raises Fenced; called before each write.
     """
     subjects = sorted({*scores["subject_id"], *_before(lake, batch)})
-    history = _fold_history(_rows_of(lake, POST_SCORES, batch.shards, subjects))
+    history = _fold_history(
+        _rows_of(lake, POST_SCORES, batch.shards, subjects), _rows_of(lake, POST_ENTITIES, batch.shards, subjects)
+    )
     tables: dict[str, Written] = {}
     mended: set[int] = set()
     gone = empty_frame(CUSTOMER_PROFILES)
@@ -81,14 +84,15 @@ def _rows_of(lake: Lake, table: Table, shards: tuple[int, ...], subjects: Iterab
     return lake.scan(table).filter(pl.col("shard").is_in(list(shards)), _is_one_of(subjects)).collect()
 
 
-def _fold_history(scores: pl.DataFrame) -> Mapping[str, pl.DataFrame]:
-    """Every version of profiles and journeys that these scores make, from nothing."""
+def _fold_history(scores: pl.DataFrame, entities: pl.DataFrame) -> Mapping[str, pl.DataFrame]:
+    """Every version of profiles and journeys that these scores and entities make, from nothing."""
     states: dict[str, bytes] = {}
     folded: dict[str, list[pl.DataFrame]] = {table.name: [empty_frame(table)] for table in _SUBJECT_TABLES}
+    named = entities.partition_by("batch_seq", as_dict=True)
     for (seq,), part in sorted(scores.partition_by("batch_seq", as_dict=True).items()):
         touched = part["subject_id"].unique()
         prior = {subject: states[subject] for subject in touched if subject in states}
-        profiles, journeys = fold_profiles(prior, part, int(seq))
+        profiles, journeys = fold_profiles(prior, part, int(seq), named.get((seq,)))
         states.update(zip(profiles["subject_id"], profiles["state"], strict=True))
         folded[CUSTOMER_PROFILES.name].append(profiles)
         folded[EMOTIONAL_JOURNEYS.name].append(journeys)

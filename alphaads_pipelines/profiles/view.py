@@ -1,13 +1,21 @@
-"""What may be said of a person now, derived from their state: mood, its trend, rhythm, journey."""
+"""What may be said of a person now, derived from their state: mood and its trend, interests, rhythm, engagement, hours.
+
+The trend compares the mean sentiment of the last day with that of the time before, in which a post counts half as much
+a week later; where either weighs less than a sixteenth of a post (mood.FADED), there is nothing to compare.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from alphaads_pipelines.profiles.engagement import Engagement, view_engagement
+from alphaads_pipelines.profiles.interests import Interest, interests_of
+from alphaads_pipelines.profiles.mood import FADED, leading_emotion
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS as HALF_LIFE_HOURS
-from alphaads_pipelines.profiles.mood import leading_emotion
 from alphaads_pipelines.profiles.state import (
     FIRST_EMOTION,
     POSTS,
@@ -21,6 +29,9 @@ from alphaads_pipelines.tables import EMOTIONS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLI = 1000
 _SMALLEST_TREND = 0.05
+_LATELY_HOURS = 24
+_BASELINE_HALF_LIFE_HOURS = 7 * 24.0
+_EPOCH_WEEKDAY = _EPOCH.weekday()
 
 
 class JourneyHour(msgspec.Struct, frozen=True):
@@ -38,12 +49,14 @@ class ProfileView(msgspec.Struct, frozen=True):
     Attributes
     ----------
     posts: posts folded so far.
-    mood: the emotion with the greatest time-decayed weight (half-life 24 h), or None where no post gave one.
-    mood_trend: rising, falling or steady: the last day's mean sentiment against all before it; None without both.
+    mood: the emotion with the greatest time-decayed weight (half-life 24 h); None where none shows or all have faded.
+    mood_trend: rising, falling or steady: the last day's mean sentiment against the time before; None without both.
     sentiment_mean: -1 to 1 over all scored posts, or None.
     emotions: share of each emotion among posts that have one.
     language: the most used; languages, platforms: posts by each.
-    active_hours: posts by hour of the day (UTC), 24 numbers.
+    brands: tracked names that they speak of, and how; interests: other names, by their tokens. The weightiest first.
+    active_hours: posts by hour of the day (UTC), 24 numbers. active_weekdays: from Monday on, 7 numbers.
+    engagement: how they answer to ads, or None where nobody asked for it.
     first_post_at, last_post_at: start of the hour.
     journey: the latest hours with posts, oldest first.
     """
@@ -56,7 +69,11 @@ class ProfileView(msgspec.Struct, frozen=True):
     language: str | None
     languages: dict[str, int]
     platforms: dict[str, int]
+    brands: list[Interest]
+    interests: list[Interest]
     active_hours: list[int]
+    active_weekdays: list[int]
+    engagement: Engagement | None
     first_post_at: datetime | None
     last_post_at: datetime | None
     journey: list[JourneyHour]
@@ -67,13 +84,26 @@ def mood_of(state: ProfileState, now_hour: int) -> str | None:
     return leading_emotion(state.hours, now_hour)
 
 
-def view(state: bytes, now: datetime, journey_hours: int = 48) -> ProfileView:
-    """The profile that `state` holds, as of `now` (UTC). Raises SchemaMismatch."""
+def view(
+    state: bytes, now: datetime, journey_hours: int = 48, ad_hours: Mapping[int, Sequence[int]] | None = None
+) -> ProfileView:
+    """The profile that `state` holds, as of `now` (UTC).
+
+    Parameters
+    ----------
+    journey_hours: the latest hours with posts that are shown.
+    ad_hours: hour since the epoch -> counts as in engagement.KINDS; None leaves engagement out.
+
+    Raises
+    ------
+    SchemaMismatch: the state cannot be read.
+    """
     held = decode(state)
     now_hour = (now - _EPOCH) // timedelta(hours=1)
     hours = sorted(held.hours.items())
     totals = [sum(column) for column in zip(*held.hours.values(), strict=True)]
     emotional = sum(totals[FIRST_EMOTION:])
+    brands, interests = interests_of(held.topics, now_hour)
     return ProfileView(
         posts=totals[POSTS] if totals else 0,
         mood=mood_of(held, now_hour),
@@ -85,7 +115,11 @@ def view(state: bytes, now: datetime, journey_hours: int = 48) -> ProfileView:
         language=max(sorted(held.languages), key=held.languages.__getitem__, default=None),
         languages=held.languages,
         platforms=held.platforms,
-        active_hours=_rhythm(hours),
+        brands=brands,
+        interests=interests,
+        active_hours=_rhythm(hours, 24, lambda hour: hour),
+        active_weekdays=_rhythm(hours, 7, lambda hour: hour // 24 + _EPOCH_WEEKDAY),
+        engagement=None if ad_hours is None else view_engagement(ad_hours, now),
         first_post_at=_hour_at(hours[0][0]) if hours else None,
         last_post_at=_hour_at(hours[-1][0]) if hours else None,
         journey=[_journey_hour(hour, counts) for hour, counts in hours[-journey_hours:]],
@@ -105,23 +139,36 @@ def _journey_hour(hour: int, counts: list[int]) -> JourneyHour:
     return JourneyHour(_hour_at(hour), counts[POSTS], _mean(counts), emotions)
 
 
-def _rhythm(hours: list[tuple[int, list[int]]]) -> list[int]:
-    rhythm = [0] * 24
+def _rhythm(hours: list[tuple[int, list[int]]], length: int, place: Callable[[int], int]) -> list[int]:
+    rhythm = [0] * length
     for hour, counts in hours:
-        rhythm[hour % 24] += counts[POSTS]
+        rhythm[place(hour) % length] += counts[POSTS]
     return rhythm
 
 
 def _trend(hours: list[tuple[int, list[int]]], now_hour: int) -> str | None:
-    sides = ([0, 0], [0, 0])
+    lately, before = _Sentiment(), _Sentiment()
     for hour, counts in hours:
-        side = sides[hour > now_hour - 24]
-        side[0] += counts[SENTIMENT_SUM_MILLI]
-        side[1] += counts[SCORED]
-    (before, before_n), (lately, lately_n) = sides
-    if not before_n or not lately_n:
+        age = now_hour - hour
+        if age >= _LATELY_HOURS:
+            before.add(counts, 0.5 ** ((age - _LATELY_HOURS) / _BASELINE_HALF_LIFE_HOURS))
+        elif age >= 0:
+            lately.add(counts, 1.0)
+    if lately.posts < FADED or before.posts < FADED:
         return None
-    change = (lately / lately_n - before / before_n) / _MILLI
+    change = (lately.milli / lately.posts - before.milli / before.posts) / _MILLI
     if abs(change) < _SMALLEST_TREND:
         return "steady"
     return "rising" if change > 0 else "falling"
+
+
+@dataclass(slots=True)
+class _Sentiment:
+    """Scored posts and their sentiment, weighted."""
+
+    posts: float = 0.0
+    milli: float = 0.0
+
+    def add(self, counts: list[int], weight: float) -> None:
+        self.posts += weight * counts[SCORED]
+        self.milli += weight * counts[SENTIMENT_SUM_MILLI]

@@ -70,13 +70,15 @@ class HashScorer(Scorer):
         return Model("hash", self._version)
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        return [self._score(random.Random(f"{self._version}:{_MENTION.sub('@someone', text)}")) for text in texts]
+        return [self._score(text, random.Random(f"{self._version}:{_MENTION.sub('@someone', text)}")) for text in texts]
 
-    def _score(self, dice: random.Random) -> Score:
+    def _score(self, text: str, dice: random.Random) -> Score:
+        words = [word for word in _words(text) if not _MENTION.search(word.text)]
+        named = dice.sample(words, min(2, len(words)))
         if dice.random() < 0.2:
-            return Score(None, None, None, None, None, None, None, None, {"sentiment": "unsupported_language"})
+            return Score(None, None, None, None, None, None, None, named, {"sentiment": "unsupported_language"})
         sentiment, emotion = self._label(dice, SENTIMENTS), self._label(dice, EMOTIONS)
-        return Score("en", 0.9, sentiment, emotion, None, None, None, None, {})
+        return Score("en", 0.9, sentiment, emotion, None, None, None, named, {})
 
     def _label(self, dice: random.Random, names: Sequence[str]) -> Label:
         likely = dice.choice(names)

@@ -7,7 +7,7 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from alphaads_pipelines.wiring import Wiring
-from assets import advertising, jobs, models, names, posts, profiles, publishing, segments, training
+from assets import advertising, aggregates, jobs, models, names, posts, profiles, publishing, segments, training
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 from sensors.posts import failed_batches_sensor, posts_sensor
@@ -35,6 +35,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             advertising.ad_creatives,
             advertising.bandit_policy,
             advertising.ad_engagement,
+            aggregates.released_groups,
             training.nlp_model,
             training.served_nlp_model,
         ],
@@ -42,6 +43,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
         jobs=[
             jobs.micro_batch,
             jobs.advertising,
+            jobs.aggregates,
             jobs.integrity,
             jobs.model_watch,
             jobs.training,

@@ -87,6 +87,11 @@ class Settings(BaseSettings):
     key_backup_days: float = Field(7.0, gt=0, description="how long a backup of the wrapped data keys may be used")
     audit_retention_days: float = Field(730.0, ge=1, description="how long the audit log is kept")
 
+    min_group_size: int = Field(10, ge=2, description="no aggregate is about fewer people")
+    privacy_budget_epsilon: float = Field(
+        10.0, ge=0, description="what noisy aggregates may cost a tenant in a month, in epsilon"
+    )
+
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8000, ge=0, le=65535, description="port of the API")
     metrics_port: int = Field(8001, ge=0, le=65535, description="port of the Prometheus metrics")

@@ -97,6 +97,7 @@ DOCUMENTS = (
         "Decisions that wait for their events, for a day at most.",
         (pseudonym("open", "json", "decision id -> arm and times", erasure=Erasure.EXPIRE), plain("offsets", "json")),
     ),
+    Layout("released_groups", ("document",), "Up to which day groups were released.", (plain("until_day", "utf8"),)),
     Layout(
         "ad_engagement", ("document",), "Up to where the streams were read to count it.", (plain("offsets", "json"),)
     ),

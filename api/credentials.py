@@ -25,7 +25,7 @@ from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_tab
 SCOPES = frozenset(
     {
         *("posts:write", "profiles:read", "decisions:write", "events:write", "health:read"),
-        *("gazetteer:read", "gazetteer:write", "consents:read", "consents:write", "privacy:officer"),
+        *("gazetteer:read", "gazetteer:write", "consents:read", "consents:write", "analytics:read", "privacy:officer"),
     }
 )
 ISSUER, AUDIENCE, ALGORITHM = "alphaads", "alphaads-api", "HS256"

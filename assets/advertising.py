@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
-from dagster import AssetCheckResult, MaterializeResult, MetadataValue, ResourceParam, asset
+from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
 from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.people_tables import AD_ENGAGEMENT
@@ -88,13 +88,20 @@ def bandit_policy(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[N
 
 
 @asset(name=AD_ENGAGEMENT.name, description=AD_ENGAGEMENT.doc, group_name=GROUP, kinds={"sql"})
-def ad_engagement(wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
+def ad_engagement(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
     """Count what decisions and events say of the people who saw the ads, exactly once."""
     from alphaads_pipelines.pipeline.engagement import update_engagement
 
     settings = wiring.settings
     topics = {"decisions_topic": settings.decisions_topic, "events_topic": settings.events_topic}
-    done = update_engagement(wiring.stream, wiring.engine, **topics, now=datetime.now(UTC))
+
+    def note(subjects: Collection[str]) -> None:
+        resource, actor = AD_ENGAGEMENT.name, f"run:{context.run.run_id}"
+        wiring.audit.record(
+            action="engagement.count", purpose="operation", actor=actor, resource=resource, subjects=subjects
+        )
+
+    done = update_engagement(wiring.stream, wiring.engine, **topics, now=datetime.now(UTC), note=note)
     return MaterializeResult(
         metadata={
             "decisions": done.decisions,

@@ -13,7 +13,7 @@ from dagster import (
     op,
 )
 
-from alphaads_pipelines.people_tables import AD_ENGAGEMENT
+from alphaads_pipelines.people_tables import AD_ENGAGEMENT, RELEASED_GROUPS
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
 from alphaads_pipelines.wiring import Wiring
 from assets import names
@@ -66,6 +66,14 @@ segments = define_asset_job(
     names.SEGMENTS,
     selection=AssetSelection.assets(BEHAVIOURAL_SEGMENTS),
     description="Behavioural segments fitted anew.",
+    tags=names.LONGEST_RUN,
+)
+
+
+aggregates = define_asset_job(
+    names.AGGREGATES,
+    selection=AssetSelection.assets(RELEASED_GROUPS.name),
+    description="Groups of people released for aggregates, once a day.",
     tags=names.LONGEST_RUN,
 )
 

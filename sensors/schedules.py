@@ -25,6 +25,7 @@ _CRONS = {
     names.MODEL_WATCH: "10 * * * *",
     names.MAINTENANCE: "20 * * * *",
     names.PRUNE: "*/15 * * * *",
+    names.AGGREGATES: "50 * * * *",
     names.SEGMENTS: "40 3 * * *",
 }
 

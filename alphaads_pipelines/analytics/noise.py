@@ -111,11 +111,8 @@ def bounded_sums(activity: Activity, question: Question, keys: Sequence[Mapping[
     asked = _each_person(activity, question)
     names = list(keys[0])
     sums = pl.col("people", *_FELT, "sentiment_milli").sum()
-    if not names:
-        found = {(): asked.select(sums).row(0)}
-    else:
-        rows = asked.drop_nulls(names).group_by(names).agg(sums).iter_rows()
-        found = {row[: len(names)]: row[len(names) :] for row in rows}
+    rows = asked.drop_nulls(names).group_by(names).agg(sums).rows() if names else asked.select(sums).rows()
+    found = {row[: len(names)]: row[len(names) :] for row in rows}
     nobody = (0,) * (len(_FELT) + 2)
     told = [(dict(key), found.get(tuple(key.values()), nobody)) for key in keys]
     return [Sums(key, row[0], list(row[1:-1]), row[-1]) for key, row in told]

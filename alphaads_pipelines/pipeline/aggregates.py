@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,9 +14,8 @@ from alphaads_pipelines.analytics.aggregates import groups_frame
 from alphaads_pipelines.analytics.release import make_release
 from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.ingest.publish import publish_document_in, read_document
+from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.privacy.purposes import is_forbidden
-from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
-from alphaads_pipelines.profiles.segments import Segmentation, from_document
 from alphaads_pipelines.stores.permissions import not_to_be_used_in
 from alphaads_pipelines.stores.relational import reading, select_in, transaction
 from alphaads_pipelines.stores.released_groups import (
@@ -60,7 +60,7 @@ class Released:
     is_new: bool
 
 
-def release_groups(engine: Engine, *, least: int, now: datetime) -> Released:
+def release_groups(engine: Engine, *, least: int, now: datetime, note: Callable[[Collection[str]], None]) -> Released:
     """Make and publish the groups of what happened since the last release; once a day, else it does nothing.
 
     Reads every live profile. Whoever is restricted, has objected, or whose network forbids analytics is left out, and
@@ -69,6 +69,7 @@ def release_groups(engine: Engine, *, least: int, now: datetime) -> Released:
     Parameters
     ----------
     least: the least number of people of a group.
+    note: is told whose profiles were read, before anything is made of them; what it raises ends the release.
 
     Raises
     ------
@@ -78,7 +79,9 @@ def release_groups(engine: Engine, *, least: int, now: datetime) -> Released:
     until_day = last_settled_day(now)
     if held.get("until_day", "") >= until_day.isoformat():
         return Released(seen, until_day, 0, 0, is_new=False)
-    made = make_release(read_activity(engine, until_day, unreleased_only=True), least)
+    activity = read_activity(engine, until_day, unreleased_only=True)
+    note(activity.subjects)
+    made = make_release(activity, least)
     with transaction(engine) as connection:
         version = publish_document_in(connection, RELEASES, {"until_day": until_day.isoformat()}, now)
         if version != seen + 1:
@@ -95,7 +98,7 @@ def read_activity(engine: Engine, until_day: date, *, unreleased_only: bool = Fa
     ------
     StoreUnavailable.
     """
-    segmentation = current_segmentation(engine)
+    segmentation = read_segments(engine)
     with reading(engine) as connection:
         since = released_until(connection) if unreleased_only else {}
         return lay_out(
@@ -105,11 +108,6 @@ def read_activity(engine: Engine, until_day: date, *, unreleased_only: bool = Fa
             since_days={subject: _number(day) for subject, day in since.items()},
             until_day=_number(until_day),
         )
-
-
-def current_segmentation(engine: Engine) -> Segmentation:
-    """The segments as they were last published. Raises StoreUnavailable."""
-    return from_document(read_document(engine, SEGMENTS)[1])
 
 
 def _number(day: date) -> int:

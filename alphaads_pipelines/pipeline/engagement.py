@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -53,12 +53,22 @@ class Engaged:
 
 
 def update_engagement(
-    stream: Stream, engine: Engine, *, decisions_topic: str, events_topic: str, now: datetime
+    stream: Stream,
+    engine: Engine,
+    *,
+    decisions_topic: str,
+    events_topic: str,
+    now: datetime,
+    note: Callable[[Collection[str]], None],
 ) -> Engaged:
     """Count what the streams say since the last update.
 
     Exactly once: the counts, the ads that still wait for their other half, and the offsets move in one transaction,
     and only if nobody else moved them since they were read. Who is no subject (any more) is passed over.
+
+    Parameters
+    ----------
+    note: is told whose counts change, before they do; what it raises ends the update.
 
     Raises
     ------
@@ -74,7 +84,7 @@ def update_engagement(
         if version != seen + 1:
             raise WriteConflict("another run counted the engagement meanwhile; this one changed nothing")
         ours = _of_subjects(connection, decisions.records)
-        hours = _count(connection, ours, events.records, version, now)
+        hours = _count(connection, ours, events.records, version, now, note)
         closed = forget_open_ads(connection, now - WINDOW)
     left_out = decisions.left_out + events.left_out + len(decisions.records) - len(ours)
     return Engaged(version, len(ours), len(events.records), left_out, hours, closed, until)
@@ -91,12 +101,14 @@ def _count(
     events: Sequence[Mapping[str, Any]],
     version: int,
     now: datetime,
+    note: Callable[[Collection[str]], None],
 ) -> int:
     """Fold the records into the store; the number of hours that changed."""
     rows = read_open_ads(connection, {record["decision_id"] for record in (*decisions, *events)})
     held = {row.decision_id: OpenAd(row.subject_id, row.decided_s, row.heard) for row in rows}
     since = {row.decision_id: row.seen_at for row in rows}
     folded = fold_engagement(held, decisions, events)
+    note({subject for subject, _ in folded.changes})
     add_engagement(connection, folded.changes, version)
     write_open_ads(
         connection,

@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from alphaads_pipelines.analytics.aggregates import Question
 from alphaads_pipelines.analytics.noise import add_noise, bounded_sums, keys_of_rows
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.pipeline.aggregates import current_segmentation, last_settled_day, read_activity
+from alphaads_pipelines.pipeline.aggregates import last_settled_day, read_activity
+from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.stores.privacy_budget import read_budget, released_answer, spend
 
 _MILLI = 1000
@@ -68,12 +69,11 @@ def noisy_answer(engine: Engine, question: Question, epsilon: float, terms: Term
     read_budget(engine, terms.tenant, terms.budget_milli, now).check(cost)
     sums = bounded_sums(read_activity(engine, until_day), question, keys)
     answer = msgspec.to_builtins(add_noise(sums, cost / _MILLI, terms.least)) | {"until_day": until_day.isoformat()}
-    paid = {"cost_milli": cost, "whole_milli": terms.budget_milli, "now": now}
-    return spend(engine, terms.tenant, digest, answer, **paid)
+    return spend(engine, terms.tenant, digest, answer, cost_milli=cost, whole_milli=terms.budget_milli, now=now)
 
 
 def _segments(engine: Engine) -> dict[str, list[str]]:
-    names = [each.segment_id for each in current_segmentation(engine).segments]
+    names = [each.segment_id for each in read_segments(engine).segments]
     return {"segment": names} if names else {}
 
 

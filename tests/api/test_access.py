@@ -69,6 +69,7 @@ CALLS = [
     ("DELETE", f"/api/v1/people/{'0' * 32}/restriction", "privacy:officer"),
     ("PUT", f"/api/v1/people/{'0' * 32}/rectifications/mood", "privacy:officer"),
     ("DELETE", f"/api/v1/people/{'0' * 32}/rectifications/mood", "privacy:officer"),
+    ("GET", "/api/v1/aggregates", "analytics:read"),
     ("GET", "/api/v1/health/detailed", "health:read"),
     ("GET", f"/api/v1/rights/export/{'0' * 32}", "privacy:officer"),
 ]

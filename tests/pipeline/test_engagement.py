@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Ads:
 
     def __init__(self, stream: Stream, engine: Engine) -> None:
         self.stream, self.engine, self.spread = stream, engine, 0
+        self.noted: list[Collection[str]] = []
         with transaction(engine) as connection:
             rows = [
                 {"identity_mac": subject.encode(), "subject_id": subject, "platform": "x", "shard": 0}
@@ -66,7 +67,7 @@ class Ads:
 
     def count(self, now: datetime = NOON) -> Engaged:
         topics = {"decisions_topic": DECISIONS, "events_topic": EVENTS}
-        return update_engagement(self.stream, self.engine, **topics, now=now)
+        return update_engagement(self.stream, self.engine, **topics, now=now, note=self.noted.append)
 
     def waiting(self) -> set[str]:
         with reading(self.engine) as connection:
@@ -90,6 +91,7 @@ def test_what_happened_is_counted_for_whom_it_happened_to(ads: Ads) -> None:
     assert (done.decisions, done.events, done.left_out, done.hours) == (3, 4, 0, 3)
     assert read_engagement(ads.engine, ADA) == {HOUR: [2, 0, 0], HOUR + 1: [0, 1, 0]}
     assert read_engagement(ads.engine, BO) == {HOUR: [1, 0, 0]}
+    assert ads.noted == [{ADA, BO}]
 
 
 def test_counting_again_changes_nothing(ads: Ads) -> None:

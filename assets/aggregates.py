@@ -1,0 +1,41 @@
+"""Aggregates: the groups of people that every exact figure is computed from, released once a day."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, asset
+
+from alphaads_pipelines.people_tables import RELEASED_GROUPS
+from alphaads_pipelines.tables import CUSTOMER_PROFILES, LIVE_PROFILES
+from alphaads_pipelines.wiring import Wiring
+
+GROUP = "analytics"
+
+
+@asset(
+    name=RELEASED_GROUPS.name,
+    description=RELEASED_GROUPS.doc,
+    group_name=GROUP,
+    kinds={"sqlalchemy", "polars"},
+    deps=[CUSTOMER_PROFILES.name],
+)
+def released_groups(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
+    """Release what happened up to the last settled day; a second run of a day does nothing."""
+    from alphaads_pipelines.pipeline.aggregates import release_groups
+
+    def note(subjects: Collection[str]) -> None:
+        resource, actor = LIVE_PROFILES.name, f"run:{context.run.run_id}"
+        wiring.audit.record(
+            action="profiles.aggregate", purpose="analytics", actor=actor, resource=resource, subjects=subjects
+        )
+
+    done = release_groups(wiring.engine, least=wiring.settings.min_group_size, now=datetime.now(UTC), note=note)
+    return MaterializeResult(
+        metadata={
+            "release": done.version,
+            "until_day": done.until_day.isoformat(),
+            "new_groups": done.groups,
+            "posts": done.posts,
+            "least_group": wiring.settings.min_group_size,
+        }
+    )

@@ -8,11 +8,12 @@ twice; a step whose predecessor was left out reads the lake instead.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
+from alphaads_pipelines.pipeline.accesses import Accesses
 from alphaads_pipelines.pipeline.reports import (
     CORRELATION_IDS_SHOWN,
     LINKED_BY,
@@ -67,6 +68,7 @@ class MicroBatch:
         self._tallies: dict[str, dict[str, int]] = {}
         self._profiles: pl.DataFrame | None = None
         self._versions: dict[str, int] = {}
+        self._accesses = Accesses(tools.audit, batch)
 
     def run(self, stage: Stage) -> StepReport:
         """Run one step. Raises Fenced, OffsetsLost, StreamUnavailable, StoreUnavailable, WriteConflict."""
@@ -87,7 +89,7 @@ class MicroBatch:
             "rejected": counts.rejected,
             "duplicates": counts.duplicates,
         }
-        return self._write({RAW_POSTS: accepted.raw, REJECTED_POSTS: accepted.rejected}), figures
+        return self._write(Stage.ACCEPT, {RAW_POSTS: accepted.raw, REJECTED_POSTS: accepted.rejected}), figures
 
     def _score(self) -> tuple[dict[str, Written], dict[str, int]]:
         posts: Sequence[Post | None]
@@ -103,7 +105,7 @@ class MicroBatch:
         figures = {"posts": scores.height, "posts_without_sentiment": scores["sentiment"].null_count()}
         figures |= {f"{emotion}_posts": counted.get(emotion, 0) for emotion in EMOTIONS}
         figures |= {"entities": entities.height, "linked_entities": sum(self._tallies[LINKED_BY].values())}
-        return self._write({POST_SCORES: scores, POST_ENTITIES: entities}), figures
+        return self._write(Stage.SCORE, {POST_SCORES: scores, POST_ENTITIES: entities}), figures
 
     def _scored(self, raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Rows of `post_scores` and `post_entities`, made a part at a time: scores are large before they are rows."""
@@ -134,13 +136,15 @@ class MicroBatch:
             rows = select_in(connection, LIVE_PROFILES.name, "subject_id", subjects, ["subject_id", "state"])
         prior = {row.subject_id: row.state for row in rows}
         self._profiles, journeys = fold_profiles(prior, scores, self.batch.seq, entities)
-        written = self._write({CUSTOMER_PROFILES: self._profiles, EMOTIONAL_JOURNEYS: journeys})
+        written = self._write(Stage.FOLD, {CUSTOMER_PROFILES: self._profiles, EMOTIONAL_JOURNEYS: journeys})
         return written, {"subjects": len(subjects), "new_subjects": len(subjects) - len(prior)}
 
     def _refold(self) -> tuple[dict[str, Written], dict[str, int]]:
         from alphaads_pipelines.pipeline.refold import refold
 
-        refolded = refold(self._tools.lake, self.batch, self._current_scores(), self._still_to_come, self._check)
+        scores = self._current_scores()
+        self._record(Stage.FOLD, {CUSTOMER_PROFILES: scores, EMOTIONAL_JOURNEYS: scores})
+        refolded = refold(self._tools.lake, self.batch, scores, self._still_to_come, self._check)
         self._profiles = refolded.current
         self._versions |= {name: written.version for name, written in refolded.tables.items() if written.version}
         return refolded.tables, {"subjects": refolded.subjects, "mended_batches": refolded.mended}
@@ -151,6 +155,7 @@ class MicroBatch:
         if self._profiles is None:
             self._profiles = self._tools.lake.read_slice(CUSTOMER_PROFILES, self.batch.slice).clear()
         counts = self._counts()
+        self._record(Stage.PUBLISH, {LIVE_PROFILES: self._profiles})
         publish(
             self._tools.engine,
             self._tools.ledger,
@@ -189,16 +194,22 @@ class MicroBatch:
         assert self.batch.counts is not None, "a replay that leaves acceptance out replays a committed batch"
         return self.batch.counts
 
-    def _write(self, frames: dict[Table, pl.DataFrame]) -> dict[str, Written]:
-        """Write all of the frames, or none if any breaks its contract."""
+    def _record(self, stage: Stage, frames: Mapping[Table, pl.DataFrame]) -> None:
+        ids = self._correlation_ids()
+        of_one_intake = ids[0] if len(ids) == 1 else ""
+        self._accesses.record(stage.value, {table.name: frame for table, frame in frames.items()}, of_one_intake)
+
+    def _write(self, stage: Stage, frames: dict[Table, pl.DataFrame]) -> dict[str, Written]:
+        """Write all of the frames, or none if any breaks its contract; recorded in the audit log before."""
         from alphaads_pipelines.ingest.checks import schema_problems
 
         problems = {table: tuple(schema_problems(table, frame)) for table, frame in frames.items()}
+        if any(problems.values()):
+            return {table.name: Written(frame.height, None, problems[table]) for table, frame in frames.items()}
+        self._record(stage, frames)
         written = {}
         for table, frame in frames.items():
-            version = None
-            if not any(problems.values()):
-                version = self._tools.lake.replace_slice(table, frame, self.batch.slice, self._check)
-                self._versions[table.name] = version
-            written[table.name] = Written(frame.height, version, problems[table])
+            version = self._tools.lake.replace_slice(table, frame, self.batch.slice, self._check)
+            self._versions[table.name] = version
+            written[table.name] = Written(frame.height, version)
         return written

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.base import Scorer
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+    from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.stores.base import Lake
 
 CORRELATION_IDS_SHOWN = 20
@@ -49,6 +50,10 @@ class Tools(Protocol):
     @property
     def gazetteer(self) -> CurrentGazetteer:
         """The tracked names."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """Where every access to people's data is recorded."""
 
     @property
     def pseudonyms(self) -> Pseudonyms:

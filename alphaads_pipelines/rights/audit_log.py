@@ -18,7 +18,7 @@ from pathlib import Path
 from alphaads_pipelines.errors import StoreUnavailable, TransientError
 from alphaads_pipelines.rights.audit_chain import ChainFile
 from alphaads_pipelines.rights.audit_checkpoints import Checkpoints, Head
-from alphaads_pipelines.rights.audit_entries import NOTHING_BEFORE, AuditKeys, Entry, people
+from alphaads_pipelines.rights.audit_entries import NOTHING_BEFORE, AuditKeys, Entry, People, people
 from alphaads_pipelines.telemetry import AUDIT_ENTRIES, AUDIT_FAILURES, get_logger
 
 _log = get_logger(__name__)
@@ -54,7 +54,7 @@ class AuditLog:
         purpose: str,
         actor: str,
         resource: str,
-        subjects: Iterable[str] = (),
+        subjects: Iterable[str] | People = (),
         correlation_id: str = "",
     ) -> None:
         """Write one entry, before the data it is about is handed out or changed.
@@ -65,13 +65,13 @@ class AuditLog:
         purpose: one of `people_tables.PURPOSES`, or `intake`, `rights`, `operation`.
         actor: who does it: `api:NAME`, `cli:USER`, `run:ID`.
         resource: the route, command or table; it never names a person.
-        subjects: subject ids; only their keyed hashes are written.
+        subjects: subject ids, or what `people` made of them; only their keyed hashes are written.
 
         Raises
         ------
         StoreUnavailable: it could not be written, so the caller may go no further.
         """
-        about = people(self._keys, subjects)
+        about = subjects if isinstance(subjects, People) else self.people(subjects)
         try:
             with self._lock:
                 now = self._clock()
@@ -97,6 +97,10 @@ class AuditLog:
             AUDIT_FAILURES.inc()
             raise
         AUDIT_ENTRIES.labels(action).inc()
+
+    def people(self, subject_ids: Iterable[str]) -> People:
+        """What stands for these people in an entry; made once for several entries."""
+        return people(self._keys, subject_ids)
 
     def close(self) -> None:
         """End the chain with a signed checkpoint; an outage puts only that off, until the next checkpoint."""

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,6 +38,7 @@ from alphaads_pipelines.privacy.sealer import SealedBody, Sealer
 MOST_BYTES = 64 * 1024 * 1024
 _DEEPEST = 5
 _LEAST_BYTES = 6
+_CHUNK_BYTES = 4096
 _SQLITE, _PARQUET = b"SQLite format 3\x00", b"PAR1"
 _SEPARATOR = b"\x00\n"
 _SEALED = ("schema_version", "platform", "shard", "subject_id", "key_id", "nonce", "sealed_body")
@@ -68,6 +70,7 @@ class Scanner:
 
     def __init__(self, words: Iterable[str], keys: Sealer | None = None) -> None:
         self._needles = {word: (_folded(word), _exact(word)) for word in words}
+        self._common = _common(self._needles)
         self._keys = keys
 
     def scan(self, folder: Path) -> set[Finding]:
@@ -83,11 +86,9 @@ class Scanner:
     def words_in(self, data: bytes) -> set[str]:
         """The words that stand in one layer."""
         low = _BACKSLASHES.sub(rb"\\", data.lower())  # JSON inside JSON doubles them
-        return {
-            word
-            for word, (folded, exact) in self._needles.items()
-            if any(needle in low for needle in folded) or any(needle in data for needle in exact)
-        }
+        if self._common is not None and not _stand_in(low, data, *self._common):
+            return set()
+        return {word for word, (folded, exact) in self._needles.items() if _stand_in(low, data, folded, exact)}
 
     def _layers(self, path: Path) -> Iterator[tuple[str, bytes]]:
         data = path.read_bytes()
@@ -119,6 +120,16 @@ class Scanner:
                 except EnvelopeError:
                     continue
         yield from (body for body in self._keys.unseal(sealed) if isinstance(body, bytes))
+
+
+def _common(words: Iterable[str]) -> tuple[set[bytes], set[bytes]] | None:
+    """Spellings of what many words begin with: where it is not, none of them is, and one look tells."""
+    begin = commonprefix(list(words))  # noqa: RUF071 - of texts, not of paths
+    return (_folded(begin), _exact(begin)) if len(begin) >= _LEAST_BYTES else None
+
+
+def _stand_in(low: bytes, data: bytes, folded: set[bytes], exact: set[bytes]) -> bool:
+    return any(needle in low for needle in folded) or any(needle in data for needle in exact)
 
 
 def _folded(word: str) -> set[bytes]:
@@ -178,7 +189,28 @@ def _opened_with(open_: Callable[[Any], bytes], pieces: Iterable[bytes | memoryv
 
 
 def _from_zlib(data: bytes) -> bytes:
-    return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(data, MOST_BYTES)
+    """All that comes before the first damage: a checksum that is cut off hides nothing."""
+    opener, opened = zlib.decompressobj(zlib.MAX_WBITS | 32), bytearray()
+    for start in range(0, len(data), _CHUNK_BYTES):
+        before, chunk = opener.copy(), data[start : start + _CHUNK_BYTES]
+        try:
+            opened += opener.decompress(chunk, MOST_BYTES)
+        except zlib.error:
+            opened += _until_damaged(before, chunk)
+            break
+        if opener.eof or len(opened) > MOST_BYTES:
+            break
+    return bytes(opened)
+
+
+def _until_damaged(opener: Any, data: bytes) -> bytes:
+    opened = bytearray()
+    for place in range(len(data)):
+        try:
+            opened += opener.decompress(data[place : place + 1])
+        except zlib.error:
+            break
+    return bytes(opened)
 
 
 def _from_bz2(data: bytes) -> bytes:
@@ -227,7 +259,8 @@ def _from_snappy_frames(data: bytes) -> bytes:
 
 def _from_base64(text: bytes) -> bytes:
     plain = text.translate(bytes.maketrans(b"-_", b"+/"))
-    return base64.b64decode(plain[: len(plain) - len(plain) % 4])
+    whole = plain[:-1] if len(plain) % 4 == 1 else plain
+    return base64.b64decode(whole + b"=" * (-len(whole) % 4))
 
 
 def _from_hex(text: bytes) -> bytes:

@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +30,7 @@ from alphaads_pipelines.decisions.spool import forward
 from alphaads_pipelines.nlp.base import Score
 from alphaads_pipelines.runtime.once import in_process, run_until_idle
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.stores.consents import record_consent
 from alphaads_pipelines.stores.readers import read_polars
 from alphaads_pipelines.tables import LAKE_TABLES
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
@@ -124,7 +126,10 @@ def _decide(wiring: Wiring) -> None:
     with TestClient(app) as client:
         client.headers["Authorization"] = f"Bearer {token}"
         app.state.reader.refresh()
-        subject = wiring.subject_keys.find(wiring.pseudonyms.identity("instagram", f"authorid-{NAMES[0]}"))
+        subject = str(wiring.subject_keys.find(wiring.pseudonyms.identity("instagram", f"authorid-{NAMES[0]}")))
+        now = datetime.now(UTC)
+        said = {"granted": True, "source": "api", "evidence": "form-1", "now": now}
+        record_consent(wiring.engine, subject, "personalised_ads", **said)
         decision = client.post("/api/v1/decisions", json={"subject_id": subject}).json()
         assert decision["personalised"]
         event = {"event_id": "e" * 12, "decision_id": decision["decision_id"], "kind": "click"}
@@ -286,6 +291,15 @@ SPELLINGS: dict[str, Callable[[str], bytes]] = {
 def test_the_scanner_knows_names_in_any_script(tmp_path: Path, name: str, spelled: str) -> None:
     (tmp_path / "log").write_bytes(b"who: " + SPELLINGS[spelled](name))
     assert {each.word for each in Scanner(NAMES).scan(tmp_path)} == {name}
+
+
+def test_words_with_one_beginning_are_told_apart_in_every_spelling(tmp_path: Path) -> None:
+    words = [f"Wexoblim{each}" for each in ("ara", "beo", "cui")]
+    for spelled, encode in BYTES.items():
+        (tmp_path / spelled).write_bytes(encode(f"... and so {words[1]} wrote ...".encode() * 3))
+    found = Scanner(words).scan(tmp_path)
+    assert {each.word for each in found} == {words[1]}
+    assert {str(each.path) for each in found} == BYTES.keys()
 
 
 def test_the_scanner_reads_rows_that_only_the_write_ahead_log_holds(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.runtime.once import Summary
 
 SAMPLES = Path(__file__).resolve().parents[1] / "ingest" / "samples"
+_MOST_ASKED = 100
 Inputs = Annotated[
     list[Path] | None,
     typer.Option("--input", "-i", metavar="FILE...", help="JSON lines, gzip accepted; one or more."),
@@ -61,9 +63,23 @@ def _run_batches(wiring: Wiring, display: Progress) -> Summary:
     return summary
 
 
-def _decide(wiring: Wiring) -> dict[str, Any]:
-    """One decision for the subject with the most posts, by the API's own code, in this process."""
-    answer = asyncio.run(_ask(wiring, _busiest_subject(wiring)))
+def _consent(wiring: Wiring, subject_id: str) -> None:
+    """Record the consent of an account that we invented; nobody's consent but theirs is ever made up."""
+    from alphaads_pipelines.cli.acting import record
+    from alphaads_pipelines.decisions.permissions import PURPOSE
+    from alphaads_pipelines.stores.consents import record_consent
+
+    record(wiring, "demo", action="consent.write", purpose="rights", subjects=[subject_id])
+    now = datetime.now(UTC)
+    record_consent(
+        wiring.engine, subject_id, PURPOSE, granted=True, source="cli", evidence="synthetic-account", now=now
+    )
+    err.print("consent to personalised ads is granted for one SYNTHETIC account: without consent none are", style="dim")
+
+
+def _decide(wiring: Wiring, subject_id: str | None) -> dict[str, Any]:
+    """One decision, by the API's own code, in this process."""
+    answer = asyncio.run(_ask(wiring, subject_id))
     if not answer.is_success:
         raise StoreUnavailable(f"no decision was made: {answer.json()['error']['message']}")
     decision: dict[str, Any] = answer.json()
@@ -85,13 +101,21 @@ async def _ask(wiring: Wiring, subject_id: str | None) -> httpx.Response:
 
 
 def _busiest_subject(wiring: Wiring) -> str | None:
+    """Who wrote the most, of those whose network allows personalised ads."""
     import polars as pl
 
+    from alphaads_pipelines.decisions.permissions import PURPOSE
+    from alphaads_pipelines.privacy.purposes import is_forbidden
+    from alphaads_pipelines.stores.relational import reading
+    from alphaads_pipelines.stores.subjects import platforms_of
     from alphaads_pipelines.tables import CUSTOMER_PROFILES
 
     profiles = wiring.lake.scan(CUSTOMER_PROFILES).filter(pl.col("mood").is_not_null())
-    busiest = profiles.sort("posts", descending=True).select("subject_id").head(1).collect()
-    return None if busiest.is_empty() else str(busiest.item())
+    busy = profiles.sort("posts", "subject_id", descending=[True, False]).select("subject_id").head(_MOST_ASKED)
+    subjects = busy.collect()["subject_id"].to_list()
+    with reading(wiring.engine) as connection:
+        platforms = platforms_of(connection, subjects)
+    return next((each for each in subjects if not is_forbidden([platforms[each]], PURPOSE)), None)
 
 
 def _row_counts(wiring: Wiring) -> dict[str, int]:
@@ -118,6 +142,10 @@ def _show(answer: dict[str, Any], wiring: Wiring) -> None:
             title_align="left",
         )
     )
+    if decision["personalisation"] == "no_consent":
+        out.print(
+            "A person's consent is recorded by [bold]alphaads consent grant SUBJECT --purpose personalised_ads[/]"
+        )
     out.print("Next:  [bold]alphaads up[/] runs everything live (API, metrics, Dagster UI)")
     out.print("       [bold]alphaads batches[/] shows what was planned, and what became of it")
     out.print("       [bold]alphaads doctor[/] checks this installation")
@@ -149,6 +177,9 @@ def run(
             summary = _run_batches(wiring, display)
         if summary.waiting:  # told now: it may be why no decision can be made
             err.print(f"[red]batches wait for a person:[/] {', '.join(summary.waiting)}; see `alphaads batches`")
+        subject_id = _busiest_subject(wiring)
+        if subject_id is not None and not inputs:
+            _consent(wiring, subject_id)
         answer = {
             "read": read,
             "produced": produced,
@@ -158,7 +189,7 @@ def run(
             "batches": summary.batches,
             "waiting": summary.waiting,
             "rows": _row_counts(wiring),
-            "decision": _decide(wiring),
+            "decision": _decide(wiring, subject_id),
         }
         emit(answer) if as_json else _show(answer, wiring)
         if summary.waiting:

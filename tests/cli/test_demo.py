@@ -7,10 +7,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+import sqlalchemy as sa
 
 from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.ingest.accept import Acceptor
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.wiring import wired
 from tests.cli.conftest import Command
 from tests.equality import fingerprint
@@ -29,6 +31,7 @@ def test_two_files_go_in_and_the_answer_adds_up(command: Command, posts_file: Po
     assert answer["waiting"] == []
     assert 0 < answer["decision"]["propensity"] <= 1
     assert answer["decision"]["reason"]
+    assert answer["decision"]["personalisation"] == "no_consent", "nobody's consent is made up"
 
     with wired(settings) as wiring:
         before = fingerprint(wiring)
@@ -49,13 +52,22 @@ def test_it_ends_with_what_came_of_it_a_decision_and_where_to_look_next(command:
         assert step in shown[places[-1] :]
 
 
-def test_without_input_the_posts_are_called_synthetic(command: Command) -> None:
+def test_without_input_the_posts_are_called_synthetic_and_so_is_the_one_consent(
+    command: Command, settings: Settings
+) -> None:
     done = command("demo", "--json")
     assert done.exit_code == 0
-    assert "SYNTHETIC" in done.stderr
+    assert "SYNTHETIC sample posts" in done.stderr
+    assert "consent to personalised ads is granted for one SYNTHETIC account" in done.stderr
     answer = orjson.loads(done.stdout)
     outcomes = answer["accepted"] + answer["rejected"] + answer["duplicates"]
     assert answer["produced"] == outcomes >= answer["read"] > 0, "a quoted author's post is a post of its own"
+    assert answer["decision"]["personalisation"] in ("mood", "no_emotion"), "moods of long ago have faded"
+    with wired(settings) as wiring, reading(wiring.engine) as connection:
+        said = connection.execute(sa.select(sql_table("consent_events"))).all()
+    assert [(each.subject_id, each.evidence) for each in said] == [
+        (answer["decision"]["subject_id"], "synthetic-account")
+    ]
 
 
 def test_a_missing_second_file_is_told_before_the_first_is_taken_in(

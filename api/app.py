@@ -20,7 +20,19 @@ from api import documentation, errors
 from api.credentials import Authenticator
 from api.middleware import EveryRequest
 from api.routes import home
-from api.routes.v1 import aggregates, consents, decisions, events, exports, gazetteer, health, people, posts, profiles
+from api.routes.v1 import (
+    aggregates,
+    consents,
+    decisions,
+    events,
+    exports,
+    gazetteer,
+    health,
+    journeys,
+    people,
+    posts,
+    profiles,
+)
 
 
 def create_app(wiring: Wiring | None = None) -> FastAPI:
@@ -41,7 +53,19 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
     errors.install(app)
     _add_middleware(app, settings)
     app.include_router(home.router)
-    for routes in (posts, profiles, aggregates, consents, decisions, events, exports, gazetteer, people, health):
+    for routes in (
+        posts,
+        profiles,
+        aggregates,
+        journeys,
+        consents,
+        decisions,
+        events,
+        exports,
+        gazetteer,
+        people,
+        health,
+    ):
         app.include_router(routes.router, prefix="/api/v1")
     if settings.api_docs:
         documentation.install(app)

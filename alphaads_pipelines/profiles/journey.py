@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from alphaads_pipelines.profiles.change_points import change_points
+from alphaads_pipelines.profiles.mood import HORIZON_HOURS, leading_emotion
 from alphaads_pipelines.profiles.state import (
     FIRST_EMOTION,
     MENTIONS,
@@ -30,7 +31,7 @@ from alphaads_pipelines.profiles.state import (
 )
 from alphaads_pipelines.tables import EMOTIONS
 
-MOST_HOURS = 2_000
+MOST_HOURS = 1_000
 """A journey is made of so many hours with posts, the latest; it bounds what an answer costs."""
 SILENCE_HOURS = 72
 """An hour goes on from one that is no further back: after a longer silence it is not the same mood going on."""
@@ -58,15 +59,14 @@ class Hour(msgspec.Struct, frozen=True):
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """A run of hours with one leading emotion.
+    """A run of hours with one mood: the emotion that the profile would have shown in each of them (mood.py).
 
-    An hour's leading emotion is that of most of its posts; of a tie the one that led before goes on leading, else the
-    first of the alphabet leads. Hours without an emotion end nothing until there were more than `SILENCE_HOURS`.
+    Hours without an emotion end nothing until there were more than `SILENCE_HOURS`.
 
     Attributes
     ----------
     start_at, end_at: start of the first hour, end of the last.
-    posts: in the hours that it led. share: the emotion's among those of its posts that have one.
+    posts: in the run's hours with an emotion. share: the emotion's among those of its posts that have one.
     """
 
     emotion: str
@@ -114,6 +114,9 @@ class Change(msgspec.Struct, frozen=True):
 class Transitions(msgspec.Struct, frozen=True):
     """What led in the next hour with an emotion, after hours that `emotion` led; at most `SILENCE_HOURS` later.
 
+    An hour's leading emotion is that of most of its own posts; of a tie the one that led before goes on leading, else
+    the first of the alphabet leads.
+
     Attributes
     ----------
     hours: how many such hours there were.
@@ -151,11 +154,12 @@ class Journey(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Led:
-    """An hour with an emotion: number, counts, which emotion led, and whether it went on from the one before."""
+    """An hour with an emotion: number, counts, what led in it, the mood then, whether the one before is near."""
 
     hour: int
     counts: list[int]
     emotion: str
+    mood: str
     goes_on: bool
 
 
@@ -201,11 +205,12 @@ def _hours(state: ProfileState, until: int) -> list[tuple[int, list[int]]]:
 
 def _led(hours: Sequence[tuple[int, list[int]]]) -> Iterator[_Led]:
     leading, last = "", None
-    for hour, counts in hours:
+    for place, (hour, counts) in enumerate(hours):
         if any(counts[FIRST_EMOTION:]):
             goes_on = last is not None and hour - last <= SILENCE_HOURS
             leading = _leading(counts, leading if goes_on else "")
-            yield _Led(hour, counts, leading, goes_on)
+            mood = leading_emotion(dict(hours[max(0, place - HORIZON_HOURS) : place + 1]), hour)
+            yield _Led(hour, counts, leading, mood or leading, goes_on)
             last = hour
 
 
@@ -217,7 +222,7 @@ def _leading(counts: Sequence[int], before: str) -> str:
 def _runs(led: Sequence[_Led]) -> Iterator[list[_Led]]:
     run: list[_Led] = []
     for each in led:
-        if run and not (each.goes_on and each.emotion == run[-1].emotion):
+        if run and not (each.goes_on and each.mood == run[-1].mood):
             yield run
             run = []
         run.append(each)
@@ -227,9 +232,9 @@ def _runs(led: Sequence[_Led]) -> Iterator[list[_Led]]:
 
 def _episode(run: Sequence[_Led]) -> Episode:
     summed = _sum(run)
-    of_emotion = summed[FIRST_EMOTION + EMOTIONS.index(run[0].emotion)]
+    of_emotion = summed[FIRST_EMOTION + EMOTIONS.index(run[0].mood)]
     return Episode(
-        emotion=run[0].emotion,
+        emotion=run[0].mood,
         start_at=hour_at(run[0].hour),
         end_at=hour_at(run[-1].hour + 1),
         posts=summed[POSTS],

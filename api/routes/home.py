@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.access import public
 from api.deps import SettingsDep, SnapshotDep
+from api.templates import page
 
 router = APIRouter(tags=["service"])
-_PAGES = Path(__file__).resolve().parents[1] / "pages"
-
-
-@lru_cache
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("home.html")
 
 
 def _age(complete_until: datetime | None) -> str:
@@ -36,7 +25,8 @@ def _age(complete_until: datetime | None) -> str:
 @public
 def home(request: Request, snapshot: SnapshotDep, settings: SettingsDep) -> HTMLResponse:
     """A page that says what runs here and how fresh it is."""
-    page = _template().render(
+    return page(
+        "home.html",
         version=request.app.version,
         snapshot=snapshot.version,
         age=_age(snapshot.complete_until),
@@ -45,7 +35,6 @@ def home(request: Request, snapshot: SnapshotDep, settings: SettingsDep) -> HTML
         environment=settings.environment,
         docs=settings.api_docs,
     )
-    return HTMLResponse(page)
 
 
 @router.get("/health", summary="Is the process alive?")

@@ -22,7 +22,18 @@ from alphaads_pipelines.profiles.journey import (
     journey_of,
     volatility_of,
 )
-from alphaads_pipelines.profiles.state import FORMAT, POSTS, ProfileState, add_hour, combine, decode, empty, encode
+from alphaads_pipelines.profiles.state import (
+    FIRST_EMOTION,
+    FORMAT,
+    POSTS,
+    ProfileState,
+    add_hour,
+    combine,
+    decode,
+    empty,
+    encode,
+)
+from alphaads_pipelines.profiles.view import mood_of
 from alphaads_pipelines.tables import EMOTIONS
 from tests.profiles.states import NOON_HOUR, counts, lived_states, state_of
 
@@ -100,25 +111,31 @@ def test_nobody_has_an_empty_journey(as_of: datetime) -> None:
     assert journey_of(empty(), as_of) == Journey(as_of, 0, None, None, [], [], [], [])
 
 
+@examples(max_examples=60)
+@given(lived_states())
+def test_the_last_episode_is_the_mood_that_the_profile_shows(state: ProfileState) -> None:
+    journey = journey_of(state, FOREVER)
+    last = max((hour for hour, counted in state.hours.items() if any(counted[FIRST_EMOTION:])), default=None)
+    if last is None:
+        assert journey.episodes == []
+    else:
+        assert journey.episodes[-1].emotion == mood_of(state, last)
+
+
 def test_episodes_by_hand() -> None:
     state = state_of(
         {
-            0: counts(joy=2, anger=1),
-            1: counts(joy=1, fear=1),
+            0: counts(joy=3, anger=1),
+            1: counts(anger=1, fear=1),
             2: counts(posts=3),
-            5: counts(anger=1),
-            6: counts(anger=1, joy=1),
-            7: counts(joy=1, anger=2),
+            26: counts(anger=3, joy=1),
+            27: counts(anger=1),
         }
     )
     journey = journey_of(state, FOREVER)
-    assert _runs(journey) == [("joy", _at(0), _at(2), 5), ("anger", _at(5), _at(8), 6)]
-    assert [each.share for each in journey.episodes] == [3 / 5, 4 / 6]
-    assert _runs(journey_of(state, _at(5))) == [("joy", _at(0), _at(2), 5), ("anger", _at(5), _at(6), 1)]
-
-
-def test_a_tie_without_anybody_before_goes_to_the_alphabet() -> None:
-    assert _runs(journey_of(state_of({0: counts(joy=1, anger=1)}), FOREVER)) == [("anger", _at(0), _at(1), 2)]
+    assert _runs(journey) == [("joy", _at(0), _at(2), 6), ("anger", _at(26), _at(28), 5)]
+    assert [each.share for each in journey.episodes] == [3 / 6, 4 / 5]
+    assert _runs(journey_of(state, _at(26))) == [("joy", _at(0), _at(2), 6), ("anger", _at(26), _at(27), 4)]
 
 
 @pytest.mark.parametrize(("gap", "episodes", "transitions"), [(SILENCE_HOURS, 1, 1), (SILENCE_HOURS + 1, 2, 0)])
@@ -132,11 +149,18 @@ def test_transitions_by_hand() -> None:
     emotions = ("joy", "joy", "anger", "joy")
     journey = journey_of(state_of({hour: counts(**{name: 1}) for hour, name in enumerate(emotions)}), FOREVER)
     rows = {row.emotion: row for row in journey.transitions}
+    assert set(rows) == {"joy", "anger"}
     assert rows["joy"].counts == {"anger": 1, "joy": 1}
     assert rows["anger"].counts == {"joy": 1}
     assert rows["joy"].probabilities["anger"] == pytest.approx((1 + 1 / 7) / 3)
     assert rows["anger"].probabilities["fear"] == pytest.approx((1 / 7) / 2)
     assert journey.switching == pytest.approx(2 / 3)
+
+
+def test_of_a_tie_what_led_before_goes_on_else_the_alphabet_leads() -> None:
+    tied = {0: counts(anger=1, joy=1), 1: counts(joy=1), 2: counts(anger=1, joy=1)}
+    rows = {row.emotion: row.counts for row in journey_of(state_of(tied), FOREVER).transitions}
+    assert rows == {"anger": {"joy": 1}, "joy": {"joy": 1}}
 
 
 def test_volatility_by_hand() -> None:

@@ -1,0 +1,87 @@
+"""`GET /api/v1/profiles/{subject_id}/journey`: how a person felt over time; `.../journey/page` shows it to people."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+from pydantic import AwareDatetime, BaseModel
+
+from alphaads_pipelines.nlp.plots import EMOTION_COLOURS
+from alphaads_pipelines.nlp.tracked_names import read_names
+from alphaads_pipelines.profiles.journey import Journey, journey_of
+from alphaads_pipelines.profiles.journey_plot import journey_plot_png
+from alphaads_pipelines.tables import EMOTIONS
+from api.access import scope
+from api.audit import Recorder, recorded
+from api.credentials import Caller
+from api.deps import SnapshotDep, WiringDep
+from api.shown import SegmentOut, SubjectId, show
+from api.templates import page
+
+router = APIRouter(tags=["profiles"])
+AsOf = Annotated[AwareDatetime | None, Query(description="RFC 3339 time with its offset; the present if left out.")]
+Reader = Annotated[Caller, scope("profiles:read")]
+Record = Annotated[Recorder, recorded("journey.read", "personalised_ads")]
+_EPISODES_SHOWN = 15
+
+
+class JourneyOut(BaseModel):
+    """The journey as of a time, the segment that the person is in now, and version and age of the data."""
+
+    subject_id: str
+    subjects: list[str]
+    journey: dict[str, Any]
+    segment: SegmentOut | None
+    version: str
+    data_age_s: float
+
+
+@router.get("/profiles/{subject_id}/journey", summary="An emotional journey")
+def get_journey(
+    subject_id: SubjectId, wiring: WiringDep, snapshot: SnapshotDep, caller: Reader, audit: Record, as_of: AsOf = None
+) -> JourneyOut:
+    """Episodes, changes and what came before them, transitions and volatility, as of any time: what was posted in later
+    hours is not looked at. 409 while restricted, 410 once erased."""
+    shown = show(wiring, snapshot, audit, subject_id)
+    return JourneyOut(
+        subject_id=subject_id,
+        subjects=list(shown.subjects),
+        journey=msgspec.to_builtins(journey_of(shown.state, as_of or shown.now)),
+        segment=shown.segment,
+        version=shown.version,
+        data_age_s=shown.data_age_s,
+    )
+
+
+@router.get(
+    "/profiles/{subject_id}/journey/page", summary="An emotional journey to look at", response_class=HTMLResponse
+)
+def get_journey_page(
+    subject_id: SubjectId, wiring: WiringDep, snapshot: SnapshotDep, caller: Reader, audit: Record, as_of: AsOf = None
+) -> HTMLResponse:
+    """The same as a page with a picture."""
+    shown = show(wiring, snapshot, audit, subject_id)
+    journey = journey_of(shown.state, as_of or shown.now)
+    _, tracked = read_names(wiring.engine, caller.tenant)
+    return page(
+        "journey.html",
+        subject_id=subject_id,
+        journey=journey,
+        episodes=journey.episodes[: -_EPISODES_SHOWN - 1 : -1],
+        picture=base64.b64encode(journey_plot_png(journey)).decode(),
+        names={each.tracked_id: each.name for each in tracked},
+        segment=shown.segment,
+        emotions=_seen(journey),
+        colours=EMOTION_COLOURS,
+        version=shown.version,
+        data_age_s=shown.data_age_s,
+    )
+
+
+def _seen(journey: Journey) -> list[str]:
+    """The emotions that any hour shows, for a table no wider than it must be."""
+    return [name for name in EMOTIONS if any(name in hour.emotions for hour in journey.hours)]

@@ -1,0 +1,103 @@
+"""What may be shown of a person, for every route that shows something of one: permission first, then the record, then
+the published state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import BaseModel
+
+from alphaads_pipelines.decisions.snapshot import Snapshot
+from alphaads_pipelines.errors import NotFound, Restricted
+from alphaads_pipelines.pipeline.segments import read_segments
+from alphaads_pipelines.profiles.segments import segment_of, traits_of
+from alphaads_pipelines.profiles.state import ProfileState
+from alphaads_pipelines.stores.permissions import Permission, profile_permission_of
+from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
+from alphaads_pipelines.wiring import Wiring
+from api.audit import Recorder
+
+SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
+
+
+class TraitOut(BaseModel):
+    """A feature that sets a segment apart, and by how many standard deviations."""
+
+    feature: str
+    deviations: float
+
+
+class SegmentOut(BaseModel):
+    """A behavioural segment."""
+
+    segment_id: str
+    traits: list[TraitOut]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A published profile that may be shown.
+
+    Parameters
+    ----------
+    subjects: who is shown as one, the asked one first; linked with consent.
+    rectified: what the person says of themselves, above what was inferred.
+    segment: None where there are no segments yet, or too few posts.
+    """
+
+    now: datetime
+    subjects: tuple[str, ...]
+    state: ProfileState
+    rectified: Mapping[str, Any]
+    segment: SegmentOut | None
+    version: str
+    data_age_s: float
+
+
+def show(wiring: Wiring, snapshot: Snapshot, audit: Recorder, subject_id: str) -> Shown:
+    """The published profile of a subject, recorded in the audit log before it is read.
+
+    Raises
+    ------
+    Restricted: the person's data is kept and not used. Erased. NotFound: nobody has this id, or nothing is published.
+    StaleData: what is published is too old. StoreUnavailable: it could not be asked or recorded.
+    """
+    now = datetime.now(UTC)
+    permission = _permission(wiring, subject_id)
+    audit.record(*permission.subjects)
+    age = snapshot.check_age(now, wiring.settings.max_data_age_s)
+    state = snapshot.state_together(permission.subjects)
+    if state is None:
+        raise NotFound("there is no published profile of this subject")
+    return Shown(
+        now=now,
+        subjects=permission.subjects,
+        state=state,
+        rectified=permission.rectified,
+        segment=_segment(wiring, state),
+        version=snapshot.version,
+        data_age_s=round(age, 3),
+    )
+
+
+def _permission(wiring: Wiring, subject_id: str) -> Permission:
+    permission = profile_permission_of(wiring.engine, subject_id)
+    if permission.refusal == "restricted":
+        raise Restricted("the data of this person is restricted: it is kept and not used")
+    if permission.refusal is not None:
+        resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)  # raises: erased, or never known
+    return permission
+
+
+def _segment(wiring: Wiring, state: ProfileState) -> SegmentOut | None:
+    segmentation = read_segments(wiring.engine)
+    segment_id = segment_of(state, segmentation)
+    for segment in segmentation.segments:
+        if segment.segment_id == segment_id:
+            traits = [TraitOut(feature=name, deviations=off) for name, off in traits_of(segment, segmentation)]
+            return SegmentOut(segment_id=segment_id, traits=traits)
+    return None

@@ -7,7 +7,7 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from alphaads_pipelines.wiring import Wiring
-from assets import advertising, aggregates, jobs, models, names, posts, profiles, publishing, segments, training
+from assets import advertising, aggregates, audit, jobs, models, names, posts, profiles, publishing, segments, training
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 from sensors.posts import failed_batches_sensor, posts_sensor
@@ -39,7 +39,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             training.nlp_model,
             training.served_nlp_model,
         ],
-        asset_checks=[publishing.ledger_checks, models.drift, models.calibration],
+        asset_checks=[publishing.ledger_checks, audit.audit_chain, models.drift, models.calibration],
         jobs=[
             jobs.micro_batch,
             jobs.advertising,

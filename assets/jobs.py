@@ -17,6 +17,7 @@ from alphaads_pipelines.people_tables import AD_ENGAGEMENT, RELEASED_GROUPS
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
 from alphaads_pipelines.wiring import Wiring
 from assets import names
+from assets.audit import AUDIT_CHAIN
 from assets.models import MODEL_CHECKS
 from assets.publishing import LEDGER_CHECKS, UPSTREAM
 from assets.reporting import markdown_table
@@ -24,12 +25,14 @@ from assets.segments import BEHAVIOURAL_SEGMENTS
 from assets.training import NLP_MODEL, SERVED_NLP_MODEL
 
 _ledger_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(PUBLISHED.name), name) for name in LEDGER_CHECKS))
+_audit_checks = AssetSelection.checks(AssetCheckKey(AssetKey(PUBLISHED.name), AUDIT_CHAIN))
 _model_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(POST_SCORES.name), name) for name in MODEL_CHECKS))
 
 micro_batch = define_asset_job(
     names.MICRO_BATCH,
     selection=AssetSelection.assets(PUBLISHED.name, *(table.name for table in UPSTREAM))
     - _ledger_checks
+    - _audit_checks
     - _model_checks,
     description="One micro-batch from the stream to the published pointer; with partitions and no batch, a replay.",
 )
@@ -43,8 +46,8 @@ advertising = define_asset_job(
 
 integrity = define_asset_job(
     names.INTEGRITY,
-    selection=_ledger_checks,
-    description="Gaps, duplicates and freshness of everything published.",
+    selection=_ledger_checks | _audit_checks,
+    description="Gaps, duplicates and freshness of everything published; the audit log of who touched it.",
     tags=names.LONGEST_RUN,
 )
 
@@ -107,12 +110,22 @@ def destroy_expired_keys(context: OpExecutionContext, wiring: ResourceParam[Wiri
     context.add_output_metadata({"destroyed_keys": wiring.subject_keys.destroy_expired(datetime.now(UTC))})
 
 
-@job(name=names.MAINTENANCE, description="Upkeep of lake, stream and keys.", tags=names.LONGEST_RUN)
+@op
+def sign_audit_log(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
+    """Sign the heads of the audit log's chains and remove those that are too old; a broken one is not signed."""
+    done = wiring.audit_upkeep.checkpoint(datetime.now(UTC))
+    context.add_output_metadata(
+        {"signed_chains": done.signed, "removed_chains": done.expired, "problems": len(done.problems)}
+    )
+
+
+@job(name=names.MAINTENANCE, description="Upkeep of lake, stream, keys and audit log.", tags=names.LONGEST_RUN)
 def maintenance() -> None:
-    """Three steps, none of which needs another."""
+    """Four steps, none of which needs another."""
     maintain_lake()
     trim_streams()
     destroy_expired_keys()
+    sign_audit_log()
 
 
 @op

@@ -100,11 +100,12 @@ def test_scores_are_watched_for_drift_and_calibration(repository: RepositoryDefi
     assert checks == {"schema", "drift", "calibration"}
 
 
-def test_the_published_pointer_is_checked_for_gaps_duplicates_and_freshness(repository: RepositoryDefinition) -> None:
+def test_the_published_pointer_is_checked_for_gaps_duplicates_freshness_and_the_audit_log(repository: RepositoryDefinition) -> None:
     assert {key.name for key in repository.asset_graph.get(AssetKey("published")).check_keys} == {
         "gaps",
         "duplicates",
         "freshness",
+        "audit_chain",
     }
 
 

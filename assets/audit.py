@@ -1,0 +1,31 @@
+"""The audit log: is it as it was written? On a schedule, for it is no matter of a single batch."""
+
+from dagster import AssetCheckResult, ResourceParam, asset_check
+
+from alphaads_pipelines.tables import PUBLISHED
+from alphaads_pipelines.wiring import Wiring
+from assets.reporting import markdown_table
+
+AUDIT_CHAIN = "audit_chain"
+
+
+@asset_check(
+    name=AUDIT_CHAIN,
+    asset=PUBLISHED.name,
+    description="What was recorded of accesses to personal data since the last checkpoint is as it was written, and so "
+    "are all checkpoints; `alphaads audit verify` reads everything.",
+)
+def audit_chain(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
+    """Judge the chains that went on, and the checkpoints."""
+    verdict = wiring.audit_verifier.verify(only_new=True)
+    rows = [(each.kind, each.where, each.place) for each in verdict.problems]
+    return AssetCheckResult(
+        passed=not verdict.problems,
+        metadata={
+            "problems": markdown_table(("what", "where", "place"), rows),
+            "chains_read": verdict.chains,
+            "entries_read": verdict.entries,
+            "checkpoints": verdict.checkpoints,
+            "entries_without_checkpoint": verdict.uncovered,
+        },
+    )

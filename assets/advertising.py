@@ -1,7 +1,5 @@
 """Advertising: the creatives that may be served, and the policy that chooses among them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 

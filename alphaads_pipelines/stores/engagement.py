@@ -14,13 +14,17 @@ from sqlalchemy import Connection, Engine, Row
 from alphaads_pipelines.stores.relational import reading, select_in, sql_table, upsert
 
 _COUNTS = ("impressions", "clicks", "conversions")
+_NOTHING = (0, 0, 0)
 
 
-def read_engagement(engine: Engine, subject_id: str) -> dict[int, list[int]]:
-    """Hour since the epoch -> [impressions, clicks, conversions]. Raises StoreUnavailable."""
+def read_engagement(engine: Engine, *subject_ids: str) -> dict[int, list[int]]:
+    """Hour since the epoch -> [impressions, clicks, conversions], of all together. Raises StoreUnavailable."""
     with reading(engine) as connection:
-        rows = select_in(connection, "ad_engagement", "subject_id", [subject_id])
-    return {row.hour: _counts(row) for row in rows}
+        rows = select_in(connection, "ad_engagement", "subject_id", subject_ids)
+    hours: dict[int, list[int]] = {}
+    for row in rows:
+        hours[row.hour] = _sum(hours.get(row.hour, _NOTHING), _counts(row))
+    return hours
 
 
 def add_engagement(connection: Connection, changes: Mapping[tuple[str, int], Sequence[int]], change_seq: int) -> None:
@@ -28,9 +32,7 @@ def add_engagement(connection: Connection, changes: Mapping[tuple[str, int], Seq
     subjects = {subject for subject, _ in changes}
     rows = select_in(connection, "ad_engagement", "subject_id", subjects)
     held = {(row.subject_id, row.hour): _counts(row) for row in rows}
-    summed = {
-        key: [a + b for a, b in zip(held.get(key, [0, 0, 0]), counts, strict=True)] for key, counts in changes.items()
-    }
+    summed = {key: _sum(held.get(key, _NOTHING), counts) for key, counts in changes.items()}
     upsert(connection, "ad_engagement", [_hour(*key, change_seq, each) for key, each in summed.items() if any(each)])
     table = sql_table("ad_engagement")
     for subject, hour in (key for key, each in summed.items() if not any(each) and key in held):
@@ -39,6 +41,10 @@ def add_engagement(connection: Connection, changes: Mapping[tuple[str, int], Seq
 
 def _counts(row: Row[Any]) -> list[int]:
     return [row.impressions, row.clicks, row.conversions]
+
+
+def _sum(one: Sequence[int], other: Sequence[int]) -> list[int]:
+    return [a + b for a, b in zip(one, other, strict=True)]
 
 
 def _hour(subject_id: str, hour: int, change_seq: int, counts: Sequence[int]) -> dict[str, Any]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 from dagster import AssetCheckKey, AssetKey, ExecuteInProcessResult
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from alphaads_pipelines.ingest.publish import read_document
+from alphaads_pipelines.people_tables import AD_ENGAGEMENT, RELEASED_GROUPS
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
-from alphaads_pipelines.stores.relational import sql_table, transaction
+from alphaads_pipelines.stores.engagement import read_engagement
+from alphaads_pipelines.stores.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES
 from assets import names
@@ -90,6 +93,39 @@ def test_advertising_writes_creatives_and_a_policy_and_tells_of_them(jobs: InPro
     learned = _metadata(jobs, BANDIT_POLICY.name)
     assert (learned["decisions"], learned["events"], learned["malformed"]) == (0, 0, 0)
     assert read_document(jobs.wiring.engine, "policy")[0] == learned["published_version"] == 1
+
+
+def test_groups_are_released_for_aggregates_once_a_day_and_the_reading_is_recorded(jobs: InProcess) -> None:
+    take_in(jobs.wiring)
+    run_until_idle(jobs.wiring)
+    assert _execute(jobs, names.AGGREGATES).success
+    shown = _metadata(jobs, RELEASED_GROUPS.name)
+    assert (shown["release"], shown["least_group"]) == (1, jobs.wiring.settings.min_group_size)
+    version, groups = jobs.wiring.released_groups.read()
+    assert (version, groups.height, groups["posts"].sum()) == (1, shown["new_groups"], shown["posts"])
+    assert groups.height > 0
+    assert _execute(jobs, names.AGGREGATES).success
+    assert jobs.wiring.released_groups.read()[0] == 1
+    chains = [path.read_bytes() for path in jobs.wiring.settings.audit_path.rglob("*") if path.is_file()]
+    assert b"".join(chains).count(b"profiles.aggregate") == 1
+
+
+def test_engagement_is_counted_with_the_advertising(jobs: InProcess) -> None:
+    take_in(jobs.wiring)
+    run_until_idle(jobs.wiring)
+    with reading(jobs.wiring.engine) as connection:
+        subject = connection.execute(sa.select(sql_table("subjects").c.subject_id)).scalars().first()
+    now = datetime.now(UTC).isoformat()
+    decision = {"decision_id": "d" * 32, "subject_id": subject, "arm_id": "a", "decided_at": now}
+    click = {"decision_id": "d" * 32, "kind": "click", "occurred_at": now}
+    settings = jobs.wiring.settings
+    jobs.wiring.stream.produce(settings.decisions_topic, [Record(0, orjson.dumps(decision))])
+    jobs.wiring.stream.produce(settings.events_topic, [Record(0, orjson.dumps(click))])
+    assert _execute(jobs, names.ADVERTISING).success
+    shown = _metadata(jobs, AD_ENGAGEMENT.name)
+    assert (shown["decisions"], shown["events"], shown["changed_hours"]) == (1, 1, 1)
+    [counts] = read_engagement(jobs.wiring.engine, str(subject)).values()
+    assert counts == [1, 1, 0]
 
 
 def test_a_record_that_is_no_decision_is_counted_and_stops_nothing(jobs: InProcess) -> None:

@@ -91,6 +91,7 @@ def test_what_happened_is_counted_for_whom_it_happened_to(ads: Ads) -> None:
     assert (done.decisions, done.events, done.left_out, done.hours) == (3, 4, 0, 3)
     assert read_engagement(ads.engine, ADA) == {HOUR: [2, 0, 0], HOUR + 1: [0, 1, 0]}
     assert read_engagement(ads.engine, BO) == {HOUR: [1, 0, 0]}
+    assert read_engagement(ads.engine, ADA, BO) == {HOUR: [3, 0, 0], HOUR + 1: [0, 1, 0]}
     assert ads.noted == [{ADA, BO}]
 
 

@@ -100,7 +100,7 @@ def test_scores_are_watched_for_drift_and_calibration(repository: RepositoryDefi
     assert checks == {"schema", "drift", "calibration"}
 
 
-def test_the_published_pointer_is_checked_for_gaps_duplicates_freshness_and_the_audit_log(repository: RepositoryDefinition) -> None:
+def test_what_is_checked_of_the_published_pointer(repository: RepositoryDefinition) -> None:
     assert {key.name for key in repository.asset_graph.get(AssetKey("published")).check_keys} == {
         "gaps",
         "duplicates",

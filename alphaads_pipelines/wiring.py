@@ -125,6 +125,7 @@ class Wiring:
             engine=self.engine,
             lake=self.lake,
             stream=self.stream,
+            key_backups=self.key_backups,
             posts_topic=settings.posts_topic,
             decisions_topic=settings.decisions_topic,
             events_topic=settings.events_topic,

@@ -12,6 +12,7 @@ from alphaads_pipelines.cli import (
     consent,
     demo,
     doctor,
+    erase,
     evaluate,
     export,
     gazetteer,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export):
+for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export, erase):
     app.command(command.__name__.rpartition(".")[2])(command.run)
 app.add_typer(audit.app, name="audit")
 app.add_typer(consent.app, name="consent")

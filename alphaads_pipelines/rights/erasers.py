@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Engine
 
 from alphaads_pipelines.registry import Registry
+from alphaads_pipelines.rights.key_backups import KeyBackups
 from alphaads_pipelines.stores.base import Lake
 from alphaads_pipelines.streams.base import Stream
 
@@ -37,6 +38,7 @@ class ErasedStores:
     engine: Engine
     lake: Lake
     stream: Stream
+    key_backups: KeyBackups
     posts_topic: str
     decisions_topic: str
     events_topic: str
@@ -112,6 +114,7 @@ class Eraser(ABC):
 ERASERS: Registry[Eraser] = Registry(
     "eraser",
     {
+        "key_backups": "alphaads_pipelines.rights.erase_key_backups:KeyBackupsEraser",
         "decisions": "alphaads_pipelines.rights.erase_decisions:DecisionsEraser",
         "posts": "alphaads_pipelines.rights.erase_posts:PostsEraser",
         "relational": "alphaads_pipelines.rights.erase_relational:RelationalEraser",
@@ -120,7 +123,7 @@ ERASERS: Registry[Eraser] = Registry(
     },
 )
 
-ORDER = ("decisions", "posts", "relational", "lake", "files")
+ORDER = ("key_backups", "decisions", "posts", "relational", "lake", "files")
 """Keys of posts are found in the lake, so the relational store comes before it."""
 
 

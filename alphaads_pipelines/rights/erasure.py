@@ -11,10 +11,10 @@ done only when the checks find nothing; else it stays open, and the next run tri
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -42,22 +42,6 @@ Report = Callable[[str, int, int, str], None]
 """Told a step's name, its number and how many there are, and where in it the work is."""
 
 
-class Recorder(Protocol):
-    """The audit log, as far as it is needed here."""
-
-    def record(
-        self,
-        *,
-        action: str,
-        purpose: str,
-        actor: str,
-        resource: str,
-        subjects: Iterable[str] = (),
-        correlation_id: str = "",
-    ) -> None:
-        """Raises StoreUnavailable."""
-
-
 @dataclass(frozen=True, slots=True)
 class ErasureTools:
     """The domain objects that an erasure needs."""
@@ -71,7 +55,6 @@ class ErasureTools:
     requests: RightsRequests
     sealed: SealedSubjects
     signer: Signer
-    audit: Recorder
     stores: ErasedStores
 
 
@@ -97,8 +80,10 @@ class Erasure:
         self._erasers = all_erasers(tools.stores)
         self.steps = (*(each.name for each in self._erasers), BATCHES, SWEEP)
 
-    def begin(self, subject_id: str, *, actor: str, resource: str, correlation_id: str) -> RightsRequest:
+    def begin(self, subject_id: str, correlation_id: str) -> RightsRequest:
         """Destroy the subject's keys and identity, suppress them, delete their live rows; the request that goes on.
+
+        The caller records it in the audit log before.
 
         Raises
         ------
@@ -106,14 +91,6 @@ class Erasure:
         """
         tools = self._tools
         identities = self._identities(subject_id)
-        tools.audit.record(
-            action="subject.erase",
-            purpose="rights",
-            actor=actor,
-            resource=resource,
-            subjects=[subject_id],
-            correlation_id=correlation_id,
-        )
         now = _now()
         tools.journal.remember(identities, subject_id, now)
         with transaction(tools.engine) as connection:

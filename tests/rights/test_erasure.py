@@ -15,12 +15,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alphaads_pipelines.errors import Fenced, KeyDestroyed, NotFound, WriteConflict
+from alphaads_pipelines.errors import Fenced, KeyDestroyed, NotFound, StoreUnavailable, WriteConflict
 from alphaads_pipelines.ingest.heartbeat import Heartbeat
 from alphaads_pipelines.pipeline.microbatch import MicroBatch
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
 from alphaads_pipelines.privacy.sealer import SealedBody
 from alphaads_pipelines.rights import erasure as erasing_module
+from alphaads_pipelines.rights.erasers import ERASERS
 from alphaads_pipelines.rights.erasure import BATCHES, KEYS, SWEEP
 from alphaads_pipelines.rights.requests import RightsRequest
 from alphaads_pipelines.schema import Erasure as Path_
@@ -57,7 +58,7 @@ def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(wiring: Wiring, subject: str) -> RightsRequest:
-    return wiring.erasure.begin(subject, actor="test", resource="test", correlation_id="c" * 32)
+    return wiring.erasure.begin(subject, "c" * 32)
 
 
 def erase(wiring: Wiring, subject: str) -> RightsRequest:
@@ -128,7 +129,7 @@ def test_a_receipt_tells_what_was_checked_and_names_nobody(wiring: Wiring) -> No
     wiring.receipt_signer.verify(receipt)
     assert gone not in str(receipt)
     assert receipt["subject"] == wiring.pseudonyms.suppressed_subject(gone).hex()
-    assert set(receipt["checked"]) == {"decisions", "posts", "relational", "lake", "files"}
+    assert set(receipt["checked"]) == set(ERASERS)
     assert {each["found"] for each in receipt["checked"].values()} == {0}
     looked_at = {name: each["looked_at"] for name, each in receipt["checked"].items()}
     assert looked_at["relational"]["pages"] > 0
@@ -178,7 +179,7 @@ with wired(settings_of(folder)) as wiring:
     if where == "after the transaction":
         wiring.rights_requests.get = die
     if not wiring.erasure.pending():
-        wiring.erasure.begin(subject, actor="test", resource="test", correlation_id="c" * 32)
+        wiring.erasure.begin(subject, "c" * 32)
     for request in wiring.erasure.pending():
         print(wiring.erasure.carry_on(request.request_id, report).state)
 """
@@ -335,17 +336,27 @@ def test_two_processes_do_not_work_on_one_erasure(wiring: Wiring) -> None:
     assert wiring.erasure.carry_on(request.request_id).state == "done"
 
 
-def test_nothing_is_destroyed_that_cannot_be_audited(wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backups_of_keys_forget_the_erased(wiring: Wiring) -> None:
+    gone, other = subjects_of(wiring)[:2]
+    backup = wiring.key_backups.create(wiring.engine, datetime.now(UTC))
+    assert gone.encode() in backup.read_bytes()
+    done = erase(wiring, gone)
+    assert gone.encode() not in backup.read_bytes()
+    assert other.encode() in backup.read_bytes()
+    assert done.progress["key_backups"] == {"keys_removed": 1}
+
+
+def test_nobody_is_erased_who_could_come_back_by_a_restore(wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = subjects_of(wiring)[0]
 
-    def full(**_: Any) -> None:
-        raise OSError("disk full")
+    def full(*_: Any) -> None:
+        raise StoreUnavailable("the disk is full")
 
-    monkeypatch.setattr(wiring.audit, "record", full)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(wiring.erasure_journal, "remember", full)
+    with pytest.raises(StoreUnavailable):
         begin(wiring, gone)
-    assert wiring.subject_keys.find is not None
     assert resolve_subject(wiring.engine, wiring.pseudonyms, gone) == gone
+    assert wiring.erasure.pending() == []
 
 
 KEPT = {Path_.KEEP_HASH, Path_.BY_COMMAND, Path_.EXPIRE}

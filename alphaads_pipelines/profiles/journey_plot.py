@@ -44,8 +44,8 @@ def journey_plot_png(journey: Journey) -> bytes:
         _draw_posts(bars, binned, width)
         _draw_sentiment(line, binned, width)
         _draw_changes([strip, bars, line], journey)
+        line.set_xlim(_days(binned[0].hour_at - width / 2), _days(binned[-1].hour_at + 1.5 * width))
         _date_axis(line)
-        line.set_xlim(binned[0].hour_at - width / 2, binned[-1].hour_at + 1.5 * width)
         return as_png(figure)
 
 
@@ -97,7 +97,7 @@ def _merged(start: datetime, hours: Sequence[Hour]) -> Hour:
 
 def _draw_episodes(axes: Axes, journey: Journey) -> None:
     for each in journey.episodes:
-        axes.axvspan(each.start_at, each.end_at, color=EMOTION_COLOURS[each.emotion], linewidth=0)
+        axes.axvspan(_days(each.start_at), _days(each.end_at), color=EMOTION_COLOURS[each.emotion], linewidth=0)
     axes.set_yticks([])
     axes.tick_params(bottom=False)
     axes.set_ylabel("mood", rotation=0, ha="right", va="center", fontsize=8)
@@ -106,22 +106,24 @@ def _draw_episodes(axes: Axes, journey: Journey) -> None:
 
 
 def _draw_posts(axes: Axes, bars: Sequence[Hour], width: timedelta) -> None:
-    places = [each.hour_at + width / 2 for each in bars]
-    bottom = [0] * len(bars)
+    from matplotlib.ticker import MaxNLocator
+
+    places = [_days(each.hour_at + width / 2) for each in bars]
+    days, bottom = 0.86 * width / timedelta(days=1), [0] * len(bars)
     without = [each.posts - sum(each.emotions.values()) for each in bars]
     series = [(name, EMOTION_COLOURS[name], [each.emotions[name] for each in bars]) for name in EMOTIONS]
     for name, colour, values in (*series, ("no cue", _PALE, without)):
         if any(values):
-            axes.bar(places, values, width=width * 0.86, bottom=bottom, color=colour, label=name)  # type: ignore[arg-type]
+            axes.bar(places, values, width=days, bottom=bottom, color=colour, label=name)
             bottom = [below + value for below, value in zip(bottom, values, strict=True)]
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("posts")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), fontsize=8, frameon=False, handlelength=1.0)
     without_box(axes)
 
 
 def _draw_sentiment(axes: Axes, bars: Sequence[Hour], width: timedelta) -> None:
-    told = [(each.hour_at + width / 2, each.sentiment_mean) for each in bars if each.sentiment_mean is not None]
+    told = [(_days(each.hour_at + width / 2), each.sentiment_mean) for each in bars if each.sentiment_mean is not None]
     axes.axhline(0, color=_PALE, linewidth=1)
     if told:
         places, means = zip(*told, strict=True)
@@ -134,20 +136,19 @@ def _draw_sentiment(axes: Axes, bars: Sequence[Hour], width: timedelta) -> None:
 def _draw_changes(panels: Sequence[Axes], journey: Journey) -> None:
     for change in journey.changes:
         for axes in panels:
-            axes.axvline(change.changed_at, color=_INK, linewidth=1, linestyle=":")  # type: ignore[arg-type]
+            axes.axvline(_days(change.changed_at), color=_INK, linewidth=1, linestyle=":")
     for change in journey.changes[-_MOST_LABELS:]:
         text = f"{change.before} → {change.after}" if change.before != change.after else f"still {change.after}"
-        place = (change.changed_at, 1.1)
-        panels[0].annotate(text, place, xycoords=("data", "axes fraction"), fontsize=7.5, color=_INK, rotation=18)  # type: ignore[arg-type]
+        place = (_days(change.changed_at), 1.1)
+        panels[0].annotate(text, place, xycoords=("data", "axes fraction"), fontsize=7.5, color=_INK, rotation=18)
 
 
 def _draw_segment(axes: Axes, segment: str, counts: pl.DataFrame) -> None:
     totals = counts.select(pl.sum_horizontal(EMOTIONS)).to_series().clip(lower_bound=1)
-    days, bottom = counts["bucket_at"].to_list(), [0.0] * counts.height
+    days, bottom = [_days(each) for each in counts["bucket_at"]], [0.0] * counts.height
     for name in EMOTIONS:
         shares = (counts[name] / totals).to_list()
-        width = timedelta(hours=22)
-        axes.bar(days, shares, width=width, bottom=bottom, color=EMOTION_COLOURS[name], label=name, align="edge")  # type: ignore[arg-type]
+        axes.bar(days, shares, width=0.92, bottom=bottom, color=EMOTION_COLOURS[name], label=name, align="edge")
         bottom = [below + share for below, share in zip(bottom, shares, strict=True)]
     axes.set_title(segment, loc="left", fontsize=9, fontweight="bold")
     axes.set(ylim=(0, 1), yticks=(0, 0.5, 1))
@@ -158,7 +159,12 @@ def _draw_segment(axes: Axes, segment: str, counts: pl.DataFrame) -> None:
 def _date_axis(axes: Axes) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(tz="UTC", minticks=3)
+    locator = AutoDateLocator(tz="UTC", minticks=3)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))  # type: ignore[no-untyped-call]
     axes.xaxis.get_offset_text().set_fontsize(8)
+
+
+def _days(at: datetime) -> float:
+    """matplotlib's time: days since 1970, UTC."""
+    return at.timestamp() / 86_400

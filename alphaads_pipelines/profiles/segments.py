@@ -85,7 +85,8 @@ class Segmentation(msgspec.Struct, frozen=True):
 
     def scaled(self, features: Floats) -> Floats:
         """Features in standard deviations from the mean; what is unknown lies at the mean."""
-        return np.nan_to_num((features - np.array(self.mean)) / np.array(self.scale))
+        scaled: Floats = np.nan_to_num((features - np.array(self.mean)) / np.array(self.scale))
+        return scaled
 
     @property
     def centroids(self) -> Floats:

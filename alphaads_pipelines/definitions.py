@@ -7,7 +7,7 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from alphaads_pipelines.wiring import Wiring
-from assets import advertising, aggregates, audit, jobs, models, names, posts, profiles, publishing, segments, training
+from assets import advertising, aggregates, audit, jobs, models, names, posts, profiles, publishing, rights, segments, training
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 from sensors.posts import failed_batches_sensor, posts_sensor
@@ -36,6 +36,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             advertising.bandit_policy,
             advertising.ad_engagement,
             aggregates.released_groups,
+            rights.rights_requests,
             training.nlp_model,
             training.served_nlp_model,
         ],
@@ -44,6 +45,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             jobs.micro_batch,
             jobs.advertising,
             jobs.aggregates,
+            jobs.erasures,
             jobs.integrity,
             jobs.model_watch,
             jobs.training,

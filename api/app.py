@@ -32,6 +32,7 @@ from api.routes.v1 import (
     people,
     posts,
     profiles,
+    rights,
 )
 
 
@@ -64,6 +65,7 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
         exports,
         gazetteer,
         people,
+        rights,
         health,
     ):
         app.include_router(routes.router, prefix="/api/v1")

@@ -13,7 +13,7 @@ from dagster import (
     op,
 )
 
-from alphaads_pipelines.people_tables import AD_ENGAGEMENT, RELEASED_GROUPS
+from alphaads_pipelines.people_tables import AD_ENGAGEMENT, RELEASED_GROUPS, RIGHTS_REQUESTS
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
 from alphaads_pipelines.wiring import Wiring
 from assets import names
@@ -69,6 +69,14 @@ segments = define_asset_job(
     names.SEGMENTS,
     selection=AssetSelection.assets(BEHAVIOURAL_SEGMENTS),
     description="Behavioural segments fitted anew.",
+    tags=names.LONGEST_RUN,
+)
+
+
+erasures = define_asset_job(
+    names.ERASURES,
+    selection=AssetSelection.assets(RIGHTS_REQUESTS.name),
+    description="Erasures that were begun are finished; requests that are open, and their deadlines.",
     tags=names.LONGEST_RUN,
 )
 

@@ -26,6 +26,7 @@ _CRONS = {
     names.MAINTENANCE: "20 * * * *",
     names.PRUNE: "*/15 * * * *",
     names.AGGREGATES: "50 * * * *",
+    names.ERASURES: "*/3 * * * *",
     names.SEGMENTS: "40 3 * * *",
 }
 

@@ -46,5 +46,5 @@ def test_creatives_and_policy_are_made_each_hour_and_history_is_pruned_more_ofte
     assert crons[names.ADVERTISING] == "0 * * * *"
     assert crons[names.PRUNE] == "*/15 * * * *"
     assert set(crons) == {names.ADVERTISING, names.INTEGRITY, names.MODEL_WATCH, names.MAINTENANCE, names.PRUNE} | {
-        *(names.SEGMENTS, names.AGGREGATES)
+        *(names.SEGMENTS, names.AGGREGATES, names.ERASURES)
     }

@@ -1,0 +1,94 @@
+"""`/api/v1/rights`: erasures, and the requests of people with their deadlines and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from alphaads_pipelines.rights.requests import RightsRequest
+from alphaads_pipelines.stores.links import members_in
+from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.subjects import resolve_subject
+from api.access import scope
+from api.audit import Recorder, about_nobody, recorded
+from api.credentials import Caller
+from api.deps import CorrelationId, WiringDep
+
+router = APIRouter(tags=["rights"])
+Officer = Annotated[Caller, scope("privacy:officer")]
+RequestId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+
+
+class ErasureIn(BaseModel):
+    """Whom to erase."""
+
+    model_config = ConfigDict(extra="forbid")
+    subject: str = Field(min_length=1, max_length=512, description="A subject id, or platform:author_id.")
+    all_linked: bool = Field(False, description="Erase every subject that is linked to this one, too.")
+
+
+class RequestOut(BaseModel):
+    """A request. `receipt` is there once an erasure is complete."""
+
+    request_id: str
+    kind: str
+    state: Literal["open", "running", "done", "refused"]
+    step: str | None
+    opened_at: datetime
+    due_at: datetime
+    completed_at: datetime | None
+    progress: Mapping[str, Any]
+    receipt: Mapping[str, Any] | None
+
+
+class ErasuresOut(BaseModel):
+    """The erasures that began, and how many other subjects are linked to this one and stay."""
+
+    requests: list[RequestOut]
+    linked_left: int
+
+
+@router.post("/rights/erasures", status_code=202, summary="Erase a person")
+def erase(
+    body: ErasureIn,
+    wiring: WiringDep,
+    correlation_id: CorrelationId,
+    caller: Officer,
+    audit: Annotated[Recorder, recorded("subject.erase", "rights")],
+) -> ErasuresOut:
+    """When this answers, the keys are destroyed and nothing of the person can be opened; what they sealed is deleted by
+    the job `erasures` within minutes. 404: nobody is known by this; 410: this person was erased before."""
+    subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, body.subject)
+    with reading(wiring.engine) as connection:
+        others = [each for each in members_in(connection, subject_id) if each != subject_id]
+    subjects = [subject_id, *(others if body.all_linked else [])]
+    audit.record(*subjects)
+    begun = [wiring.erasure.begin(each, correlation_id) for each in subjects]
+    return ErasuresOut(requests=[_shown(each) for each in begun], linked_left=1 + len(others) - len(subjects))
+
+
+@router.get("/rights/requests", summary="Requests of people, those that are due first in front")
+@about_nobody
+def list_requests(
+    wiring: WiringDep,
+    caller: Officer,
+    only_open: Annotated[bool, Query(description="Leave out those that are answered.")] = True,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[RequestOut]:
+    """What was asked for, how far each came, and until when it must be answered; nobody is named."""
+    return [_shown(each) for each in wiring.rights_requests.list(only_open=only_open, limit=limit)]
+
+
+@router.get("/rights/requests/{request_id}", summary="One request, with its receipt")
+@about_nobody
+def read_request(request_id: RequestId, wiring: WiringDep, caller: Officer) -> RequestOut:
+    """404: there is no such request."""
+    return _shown(wiring.rights_requests.get(request_id))
+
+
+def _shown(request: RightsRequest) -> RequestOut:
+    return RequestOut(**{name: getattr(request, name) for name in RequestOut.model_fields})

@@ -1,7 +1,12 @@
-"""Who touched whose data: entries of the audit log as rows for people and exports."""
+"""Who touched whose data: entries of the audit log as rows for people and exports.
+
+A run over many people leaves one root for all of them, from which nobody can be read. Such an entry is shown to a
+person as one that may be about them: if it is of a batch that holds their posts, or if it is of a run over everybody.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -12,7 +17,7 @@ from alphaads_pipelines.ingest.batches import batch_id
 from alphaads_pipelines.rights.audit_entries import AuditKeys, Line
 from alphaads_pipelines.rights.audit_verify import Verifier
 from alphaads_pipelines.stores.base import Lake
-from alphaads_pipelines.tables import RAW_POSTS
+from alphaads_pipelines.tables import RAW_POSTS, REJECTED_POSTS
 
 
 def row_of(line: Line) -> dict[str, Any]:
@@ -31,6 +36,9 @@ def row_of(line: Line) -> dict[str, Any]:
     }
 
 
+_OF_BATCH = re.compile(r"/(b[0-9]{9,})$")
+
+
 class AccessLog:
     """The audit log as people ask for it."""
 
@@ -42,13 +50,14 @@ class AccessLog:
         return _in_time(row_of(line) for line in self._verifier.entries(since))
 
     def about(self, subject_id: str, since: datetime | None = None) -> list[dict[str, Any]]:
-        """The entries about one person, runs that had their posts included, oldest first. Raises StoreUnavailable."""
+        """The entries about one person, and those that may be, oldest first. Raises StoreUnavailable."""
         lines = self._verifier.entries(since)
         return _in_time(entries_about(lines, self._keys, subject_id, self._batches_of(subject_id)))
 
     def _batches_of(self, subject_id: str) -> frozenset[str]:
-        mine = self._lake.scan(RAW_POSTS).filter(pl.col("subject_id") == subject_id)
-        return frozenset(map(batch_id, mine.select(pl.col("batch_seq").unique()).collect()["batch_seq"]))
+        tables = [self._lake.scan(table).select("subject_id", "batch_seq") for table in (RAW_POSTS, REJECTED_POSTS)]
+        mine = pl.concat(tables).filter(pl.col("subject_id") == subject_id).select(pl.col("batch_seq").unique())
+        return frozenset(map(batch_id, mine.collect()["batch_seq"]))
 
 
 def _in_time(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -58,15 +67,19 @@ def _in_time(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def entries_about(
     lines: Iterable[Line], keys: AuditKeys, subject_id: str, batches: Collection[str] = ()
 ) -> Iterator[dict[str, Any]]:
-    """The entries about one person, in the order of `lines`.
+    """The entries about one person, in the order of `lines`; `certain` is whether the entry names them.
 
     Parameters
     ----------
-    batches: ids of the micro-batches that hold a row of this person. Their entries carry one root for everybody in the
-        batch, from which nobody can be read; without this they are left out.
+    batches: ids of the micro-batches that hold a post of this person.
     """
     mine = keys.hash_of(subject_id)
     for line in lines:
-        people = line.entry.people
-        if mine in people.listed or (people.root and line.entry.resource.rpartition("/")[2] in batches):
-            yield row_of(line)
+        is_named = mine in line.entry.people.listed
+        if is_named or (line.entry.people.root and _may_hold(line.entry.resource, batches)):
+            yield {**row_of(line), "certain": is_named}
+
+
+def _may_hold(resource: str, batches: Collection[str]) -> bool:
+    of_batch = _OF_BATCH.search(resource)
+    return of_batch is None or of_batch.group(1) in batches

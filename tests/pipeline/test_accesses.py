@@ -49,7 +49,13 @@ def test_people_of_a_batch_find_it_by_where_their_posts_are(wiring: Wiring) -> N
     [subject, *_] = wiring.lake.scan(RAW_POSTS).collect()["subject_id"]
     found = [row["resource"].partition("/")[0] for row in wiring.access_log.about(subject)]
     assert found == [table for tables in STEPS.values() for table in tables if table != "rejected_posts"]
-    assert wiring.access_log.about("0" * 32) == []
+    assert wiring.access_log.about("0" * 32) == [], "nobody of the batch"
+    everybody = [f"{each:032x}" for each in range(MOST_LISTED + 1)]
+    wiring.audit.record(action="a.b", purpose="analytics", actor="run:1", resource="live_profiles", subjects=everybody)
+    [row] = wiring.access_log.about("0" * 31 + "f")
+    assert (row["people"], row["certain"]) == (MOST_LISTED + 1, False), "nothing tells, so it is shown as perhaps"
+    wiring.audit.record(action="a.b", purpose="rights", actor="cli:x", resource="r", subjects=everybody[:1])
+    assert [row["certain"] for row in wiring.access_log.about("0" * 32)] == [False, True]
 
 
 def test_a_batch_that_cannot_be_recorded_writes_nothing(wiring: Wiring) -> None:

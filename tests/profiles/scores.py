@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 from hypothesis import strategies as st
 
 from alphaads_pipelines.stores.base import polars_schema
-from alphaads_pipelines.tables import EMOTIONS, POST_SCORES
+from alphaads_pipelines.tables import EMOTIONS, POST_ENTITIES, POST_SCORES
 
+TOKEN = "n_4q7xk2m5r6t3v2za"
+"""Of a name that nobody tracks; other topics in these tests are ids of tracked names."""
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One scored post; `sentiment` None stands for a text that no sentiment could be told of."""
+    """One scored post; `sentiment` None stands for a text that no sentiment could be told of; `topics` it names."""
 
     subject_id: str = "ada"
     created_at: datetime = NOON
@@ -29,13 +31,32 @@ class Scored:
     platform: str = "x"
     version: int = 0
     shard: int = 3
+    topics: tuple[str, ...] = ()
 
 
 def frame(posts: Iterable[Scored]) -> pl.DataFrame:
     """The posts as rows of `post_scores`, with the columns that a fold reads."""
     declared = polars_schema(POST_SCORES)
-    schema = {name: declared[name] for name in Scored.__dataclass_fields__}
-    return pl.DataFrame([astuple(post) for post in posts], schema=schema, orient="row")
+    names = [name for name in Scored.__dataclass_fields__ if name != "topics"]
+    schema = {name: declared[name] for name in ("post_key", *names)}
+    rows = [(_key(number), *(getattr(post, name) for name in names)) for number, post in enumerate(posts)]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def entities(posts: Iterable[Scored]) -> pl.DataFrame:
+    """What the posts name as rows of `post_entities`, with the columns that a fold reads; fits `frame(posts)`."""
+    declared = polars_schema(POST_ENTITIES)
+    schema = {name: declared[name] for name in ("post_key", "tracked_id", "name_token")}
+    rows = [
+        (_key(number), None if topic == TOKEN else topic, TOKEN)
+        for number, post in enumerate(posts)
+        for topic in post.topics
+    ]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
 
 
 @st.composite
@@ -55,4 +76,5 @@ def scored_posts(draw: st.DrawFn) -> Scored:
         language=draw(st.sampled_from((None, "en", "es", "de"))),
         platform=draw(st.sampled_from(("x", "generic", "facebook"))),
         shard=subject,
+        topics=tuple(draw(st.lists(st.sampled_from(("lumora", "pelmo", TOKEN)), max_size=3))),
     )

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphaads_pipelines.ingest.checks import schema_problems
 from alphaads_pipelines.profiles.fold import fold_profiles
-from alphaads_pipelines.profiles.state import combine, decode, encode
+from alphaads_pipelines.profiles.state import FORMAT, ProfileState, combine, decode, encode
+from alphaads_pipelines.profiles.view import mood_of
 from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS
-from tests.profiles.scores import NOON, Scored, frame, scored_posts
+from tests.profiles.scores import NOON, TOKEN, Scored, entities, frame, scored_posts
 
 Rows = dict[Any, tuple[Any, ...]]
 
@@ -31,11 +34,26 @@ def _fold(batches: Sequence[Sequence[Scored]]) -> tuple[Rows, Rows]:
     states: dict[str, bytes] = {}
     profiles, journeys = [], []
     for seq, batch in enumerate(batches, start=1):
-        folded, hours = fold_profiles(states, frame(batch), seq)
+        folded, hours = fold_profiles(states, frame(batch), seq, entities(batch))
         states |= dict(zip(folded["subject_id"], folded["state"], strict=True))
         profiles.append(folded)
         journeys.append(hours)
     return _current(pl.concat(profiles), ["subject_id"]), _current(pl.concat(journeys), ["subject_id", "hour_at"])
+
+
+def _states(posts: Sequence[Scored]) -> dict[str, bytes]:
+    """Subject -> state after folding the posts at once."""
+    folded, _ = fold_profiles({}, frame(posts), 1, entities(posts))
+    return dict(zip(folded["subject_id"], folded["state"], strict=True))
+
+
+def _changed(states: dict[str, bytes], posts: Sequence[Scored], sign: int) -> dict[str, bytes]:
+    """The states with posts added or taken out; whoever has none left is left out."""
+    nobody = encode(ProfileState(FORMAT, {}, {}, {}))
+    changed = dict(states)
+    for subject, state in _states(posts).items():
+        changed[subject] = encode(combine(decode(changed.get(subject, nobody)), decode(state), sign))
+    return {subject: state for subject, state in changed.items() if state != nobody}
 
 
 def _split(posts: Sequence[Scored], cuts: Sequence[int]) -> list[Sequence[Scored]]:
@@ -43,7 +61,7 @@ def _split(posts: Sequence[Scored], cuts: Sequence[int]) -> list[Sequence[Scored
     return [posts[start:end] for start, end in pairwise(places)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(scored_posts(), min_size=1, max_size=30),
     st.lists(st.integers(0, 1_000), max_size=4),
@@ -55,17 +73,65 @@ def test_any_split_in_any_order_gives_the_same(posts: list[Scored], cuts: list[i
     assert _fold(_split(shuffled, cuts)) == at_once
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(scored_posts(), min_size=1, max_size=12), st.lists(scored_posts(), min_size=1, max_size=12))
+@settings(max_examples=20, deadline=None)
+@given(st.lists(scored_posts(), max_size=12), st.lists(scored_posts(), min_size=1, max_size=12))
 def test_posts_can_be_taken_out_again(kept: list[Scored], erased: list[Scored]) -> None:
-    both, _ = fold_profiles({}, frame(kept + erased), 1)
-    gone, _ = fold_profiles({}, frame(erased), 1)
-    alone, _ = fold_profiles({}, frame(kept), 1)
-    left = dict(zip(both["subject_id"], both["state"], strict=True))
-    for subject, state in zip(gone["subject_id"], gone["state"], strict=True):
-        left[subject] = encode(combine(decode(left[subject]), decode(state), sign=-1))
-    expected = dict(zip(alone["subject_id"], alone["state"], strict=True))
-    assert {subject: state for subject, state in left.items() if decode(state).hours} == expected
+    assert _changed(_states(kept + erased), erased, sign=-1) == _states(kept)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(scored_posts(), max_size=12), scored_posts(), scored_posts())
+def test_a_post_that_is_scored_again_counts_as_if_its_old_score_had_never_been(
+    rest: list[Scored], old: Scored, new: Scored
+) -> None:
+    rescored = replace(new, subject_id=old.subject_id, shard=old.shard, created_at=old.created_at)
+    without = _changed(_states([*rest, old]), [old], sign=-1)
+    assert _changed(without, [rescored], sign=1) == _states([*rest, rescored])
+
+
+def test_a_topic_counts_once_in_a_post_with_the_sentiment_of_the_post() -> None:
+    posts = [
+        Scored(topics=("lumora", "lumora", TOKEN)),
+        Scored(topics=("lumora",), sentiment=None, sentiment_positive=None, sentiment_negative=None),
+        Scored(topics=("lumora",), created_at=NOON + timedelta(hours=1), sentiment_positive=0.0),
+        Scored(topics=("pelmo",), version=1),
+    ]
+    noon = (NOON - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(hours=1)
+    assert decode(_states(posts)["ada"]).topics == {
+        "lumora": {noon: [2, 500], noon + 1: [1, -250]},
+        TOKEN: {noon: [1, 500]},
+    }
+
+
+def test_entities_of_posts_that_are_not_in_the_batch_do_not_count() -> None:
+    posts = [Scored(), Scored(topics=("lumora",))]
+    [state] = fold_profiles({}, frame(posts)[:1], 1, entities(posts))[0]["state"]
+    assert decode(state).topics == {}
+
+
+def test_a_state_of_the_older_format_is_folded_on() -> None:
+    [state] = _states([Scored()]).values()
+    held = decode(state)
+    older = msgspec.msgpack.encode([1, held.hours, held.languages, held.platforms])
+    posts = [Scored(topics=("lumora",))]
+    assert _fold_on({"ada": older}, posts) == _fold_on({"ada": state}, posts)
+
+
+def _fold_on(prior: dict[str, bytes], posts: Sequence[Scored]) -> list[bytes]:
+    return fold_profiles(prior, frame(posts), 2, entities(posts))[0]["state"].to_list()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(-3_000, 3_000), scored_posts()), min_size=1, max_size=15), st.integers(1, 14))
+def test_what_is_folded_in_pages_is_what_the_whole_state_says(late: list[tuple[int, Scored]], cut: int) -> None:
+    posts = [replace(post, subject_id="ada", shard=3, created_at=NOON + timedelta(hours=hour)) for hour, post in late]
+    [profile] = _fold([posts[:cut], posts[cut:]])[0].values()
+    row = dict(zip(CUSTOMER_PROFILES.column_names[3:], profile[1:], strict=True))
+    held = decode(row["state"])
+    assert encode(held) == row["state"]
+    last = max(held.hours)
+    assert (row["posts"], row["mood"]) == (len(posts), mood_of(held, last + 1))
+    assert row["last_post_at"] == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=last)
 
 
 def test_rows_keep_their_contracts() -> None:

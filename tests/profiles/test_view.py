@@ -47,6 +47,14 @@ def test_what_comes_later_does_not_change_the_mood_of_now() -> None:
     assert _mood_at(posts, NOON - timedelta(hours=1)) is None
 
 
+def test_an_old_mood_fades_below_a_sixteenth_of_a_post() -> None:
+    assert _mood_at(_many(1, "joy", NOON), NOON + timedelta(days=4)) == "joy"
+    assert _mood_at(_many(1, "joy", NOON), NOON + timedelta(days=4, hours=1)) is None
+    assert _mood_at(_many(2, "joy", NOON), NOON + timedelta(days=5)) == "joy"
+    assert _mood_at(_many(1_000, "joy", NOON), NOON + timedelta(days=6, hours=23)) == "joy"
+    assert _mood_at(_many(1_000, "joy", NOON), NOON + timedelta(days=7)) is None
+
+
 def test_who_shows_no_emotion_has_no_mood() -> None:
     assert _mood_at([Scored(emotion=None)], NOON) is None
 
@@ -68,12 +76,23 @@ def test_fields_by_hand() -> None:
     assert (shown.language, shown.languages) == ("en", {"en": 2, "es": 1})
     assert shown.platforms == {"facebook": 1, "x": 3}
     assert {hour: count for hour, count in enumerate(shown.active_hours) if count} == {6: 1, 12: 3}
+    assert shown.active_weekdays == [1, 3, 0, 0, 0, 0, 0], "NOON is a Tuesday"
+    assert shown.engagement is None
     assert (shown.first_post_at, shown.last_post_at) == (NOON - timedelta(hours=30), NOON)
     assert [(hour.hour_at, hour.posts, hour.emotions) for hour in shown.journey] == [
         (NOON - timedelta(hours=30), 1, {"sadness": 1}),
         (NOON, 3, {"joy": 2}),
     ]
     assert shown.journey[1].sentiment_mean == 0.5
+
+
+def test_the_trend_forgets_what_was_weeks_ago() -> None:
+    last_year = [Scored(created_at=NOON - timedelta(days=365), sentiment_positive=0.0, sentiment_negative=1.0)] * 50
+    last_week = [Scored(created_at=NOON - timedelta(days=7), sentiment_positive=0.9, sentiment_negative=0.0)]
+    today = [Scored(sentiment_positive=0.5, sentiment_negative=0.0)]
+    assert _view([*last_year, *last_week, *today]).mood_trend == "falling"
+    assert _view([*last_year, *today]).mood_trend is None, "there is nothing recent to compare with"
+    assert _view([*last_week, *today], NOON - timedelta(hours=1)).mood_trend is None, "today has not come yet"
 
 
 @pytest.mark.parametrize(("lately", "trend"), [(0.9, "rising"), (0.1, "falling"), (0.52, "steady"), (None, None)])
@@ -89,8 +108,16 @@ def test_a_journey_shows_the_latest_hours_in_order() -> None:
     assert hours == [NOON - timedelta(hours=hour) for hour in range(47, -1, -1)]
 
 
+def test_engagement_is_shown_to_who_brings_the_hours() -> None:
+    hour = (NOON - EPOCH) // timedelta(hours=1)
+    shown = view(encode(empty()), NOON, ad_hours={hour: [4, 1, 0]})
+    assert shown.engagement is not None
+    assert (shown.engagement.impressions, shown.engagement.ctr_ratio) == (4, 0.25)
+
+
 def test_nobody_yet_is_shown_as_nothing() -> None:
     shown = view(encode(empty()), NOON)
     assert (shown.posts, shown.mood, shown.mood_trend, shown.sentiment_mean) == (0, None, None, None)
     assert (shown.emotions, shown.language, shown.first_post_at, shown.journey) == ({}, None, None, [])
-    assert shown.active_hours == [0] * 24
+    assert (shown.brands, shown.interests) == ([], [])
+    assert (shown.active_hours, shown.active_weekdays) == ([0] * 24, [0] * 7)

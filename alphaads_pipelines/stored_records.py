@@ -6,7 +6,7 @@ installation and fails on a part that is not declared here. Nothing here imports
 
 from __future__ import annotations
 
-from alphaads_pipelines.schema import Erasure, Layout, derived, plain, pseudonym, sealed
+from alphaads_pipelines.schema import Column, Erasure, Layout, Privacy, derived, plain, pseudonym, sealed
 from alphaads_pipelines.tables import AD_CREATIVES
 
 _REMOVED = Erasure.REMOVE_RECORD
@@ -102,6 +102,19 @@ DOCUMENTS = (
         "ad_engagement", ("document",), "Up to where the streams were read to count it.", (plain("offsets", "json"),)
     ),
     Layout(
+        "behavioural_segments",
+        ("document",),
+        "The segmentation: centres of groups, nobody in it (profiles/segments.py).",
+        (
+            plain("format", "int32"),
+            plain("features", "json"),
+            plain("mean", "json"),
+            plain("scale", "json"),
+            plain("segments", "json"),
+            plain("next_number", "int64"),
+        ),
+    ),
+    Layout(
         "drift",
         ("document",),
         "What the check of the labels found last: figures over all posts.",
@@ -131,6 +144,21 @@ AUDIT_LOG = Layout(
     ),
 )
 
+
+def _tables_of(*names: str) -> tuple[Column, ...]:
+    """The tables of another program's database, each looked at: what we hand it says nothing about any person."""
+    return tuple(plain(name, "binary") for name in names)
+
+
+_DAGSTER = (
+    *("asset_check_executions", "asset_daemon_asset_evaluations", "asset_event_tags", "asset_keys"),
+    *("backfill_tags", "bulk_actions", "concurrency_limits", "concurrency_slots"),
+    *("daemon_heartbeats", "dynamic_partitions", "event_logs", "instance_info"),
+    *("instigators", "job_ticks", "jobs", "kvs"),
+    *("pending_steps", "run_tags", "runs", "secondary_indexes"),
+    *("snapshots",),
+)
+_CELERY = ("celery_taskmeta", "celery_tasksetmeta")
 _NOTHING_PERSONAL = "Run ids, batch ids, counts, figures; messages of errors that may quote a post are withheld."
 FILES = (
     AUDIT_LOG,
@@ -142,14 +170,38 @@ FILES = (
     Layout("metrics", ("file",), "Counters by stage, platform and policy.", (plain("samples", "binary"),)),
     Layout("models", ("file",), "Models trained on public data, with their cards.", (plain("files", "binary"),)),
     Layout("training", ("file",), "Trainings that are not finished.", (plain("files", "binary"),)),
-    Layout("dagster", ("file", "foreign"), _NOTHING_PERSONAL, (plain("storage", "binary"),)),
-    Layout("broker.db", ("file", "foreign"), "Requests of runs: run ids.", (plain("messages", "binary"),)),
-    Layout("broker-results.db", ("file", "foreign"), "Results of runs: run ids.", (plain("results", "binary"),)),
+    Layout("dagster", ("file", "foreign"), _NOTHING_PERSONAL, _tables_of(*_DAGSTER)),
+    Layout("broker.db", ("file", "foreign"), "Requests of runs: run ids.", _tables_of("kombu_message", "kombu_queue")),
+    Layout("broker-results.db", ("file", "foreign"), "Results of runs: run ids.", _tables_of(*_CELERY)),
 )
-"""Everything that lies directly under ALPHAADS_HOME, by name."""
+"""Everything that lies directly under ALPHAADS_HOME, by name; of databases of other programs their tables."""
+
+BESIDE = (
+    Layout(
+        "key", ("file",), "The key file.", (plain("keys", "json", "lead to everybody; none of them is one person's"),)
+    ),
+    Layout(
+        "key.erasures",
+        ("file",),
+        "Who was erased (rights/erasure_journal.py).",
+        (
+            pseudonym("mac", doc="as in suppressions", erasure=Erasure.KEEP_HASH),
+            plain("kind", "utf8"),
+            plain("erased_at", "timestamp"),
+        ),
+    ),
+    Layout("checkpoints", ("file",), "Signed heads of the audit log's chains.", (plain("heads", "json"),)),
+    Layout(
+        "key-backups",
+        ("file",),
+        "Wrapped data keys, for some days.",
+        (Column("keys", "binary", Privacy.SEALED, Erasure.DELETE_ROW),),
+    ),
+)
+"""What lies beside ALPHAADS_HOME, by the ending of its name."""
 
 RECORDS = (POST_RECORD, DECISION_RECORD, EVENT_RECORD)
-LAYOUTS: tuple[Layout, ...] = (*RECORDS, PROFILE_STATE, *DOCUMENTS, CREATIVE, *FILES)
+LAYOUTS: tuple[Layout, ...] = (*RECORDS, PROFILE_STATE, *DOCUMENTS, CREATIVE, *FILES, *BESIDE)
 
 
 def document_layout(name: str) -> Layout:

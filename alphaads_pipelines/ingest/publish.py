@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.ledger import Ledger
+from alphaads_pipelines.stored_records import document_layout
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subject_keys import holding_keys
 
@@ -76,7 +77,8 @@ def publish_document(engine: Engine, name: str, document: Mapping[str, Any], now
 
 
 def publish_document_in(connection: Connection, name: str, document: Mapping[str, Any], now: datetime) -> int:
-    """The same inside the caller's transaction."""
+    """The same inside the caller's transaction. Raises KeyError for a document that no layout declares."""
+    document_layout(name)
     documents = sql_table("published_documents")
     # The database counts, under the row's lock: of two that publish at once each gets a version of its own.
     insert_ignore(connection, documents.name, [{"name": name, "version": 0, "document": {}, "published_at": now}])

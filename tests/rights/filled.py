@@ -92,9 +92,8 @@ def _decide(wiring: Wiring, subjects: list[str]) -> None:
     for decision in decisions[shipped:]:
         spool.append(orjson.dumps(decision))
     spool.close()
-    events = [{"event_id": f"event-{each['decision_id']}", **each, "kind": "click"} for each in decisions[::2]]
-    for event in events:
-        del event["subject_id"], event["mood"]
+    clicked = [each["decision_id"] for each in decisions[::2]]
+    events = [{"event_id": f"event-{each}", "decision_id": each, "kind": "click"} for each in clicked]
     wiring.stream.produce(settings.events_topic, [Record(0, orjson.dumps(event)) for event in events])
     opened = {decisions[0]["decision_id"]: ["a", NOON.isoformat(), {}]}
     publish_document(wiring.engine, "policy_learner", {"open": opened, "offsets": {}}, NOON)

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from alphaads_pipelines.privacy.keys import MasterKeys
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.privacy.secrets_file import MasterKeys
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.profiles.interests import MOST_SHOWN, interests_of
 from alphaads_pipelines.profiles.view import ProfileView, view

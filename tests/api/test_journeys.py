@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import numpy as np
+import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -16,12 +16,13 @@ from fastapi.testclient import TestClient
 from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.nlp.gazetteer import TrackedName
 from alphaads_pipelines.nlp.tracked_names import save_names
-from alphaads_pipelines.profiles.segments import DOCUMENT, FEATURES, features_of, fit_segments, no_segments, to_document
-from alphaads_pipelines.profiles.state import ProfileState, encode
+from alphaads_pipelines.profiles.segments import DOCUMENT, FEATURES, Segment, no_segments, segment_of, to_document
+from alphaads_pipelines.profiles.state import encode
+from alphaads_pipelines.stores.rectifications import rectify
 from alphaads_pipelines.stores.relational import insert_ignore, sql_table, transaction
 from alphaads_pipelines.wiring import Wiring
 from tests.api.conftest import Headers
-from tests.profiles.states import NOON_HOUR, counts, person, state_of
+from tests.profiles.states import NOON_HOUR, counts, state_of
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 NOON = datetime.fromtimestamp(NOON_HOUR * 3600, UTC)
@@ -62,12 +63,6 @@ def _journey(client: TestClient, headers: Headers, subject: str, **query: str) -
     assert answer.status_code == 200
     journey: dict[str, Any] = answer.json()["journey"]
     return journey
-
-
-def _publish_segments(wiring: Wiring, group: list[ProfileState]) -> None:
-    features = [features_of(state) for state in group]
-    fit = fit_segments([each for each in features if each is not None], no_segments())
-    publish_document(wiring.engine, DOCUMENT, to_document(fit.segmentation), NOW)
 
 
 def test_the_journey_is_answered(client: TestClient, headers: Headers, subject: str) -> None:
@@ -137,13 +132,24 @@ def test_another_tenants_names_are_not_shown(
 def test_profile_journey_and_page_tell_the_segment(
     client: TestClient, headers: Headers, subject: str, wiring: Wiring
 ) -> None:
-    dice = np.random.default_rng(1)
-    _publish_segments(wiring, [person(dice, range(6), "joy") for _ in range(15)])
+    segments = [Segment("s1", [2.0] * len(FEATURES)), Segment("s2", [0.1 * place for place in range(len(FEATURES))])]
+    fitted = msgspec.structs.replace(no_segments(), segments=segments)
+    publish_document(wiring.engine, DOCUMENT, to_document(fitted), NOW)
     segment = _get(client, headers, subject).json()["segment"]
-    assert segment["segment_id"] == "s1"
-    assert {each["feature"] for each in segment["traits"]} <= set(FEATURES)
+    assert segment["segment_id"] == segment_of(TURNED, fitted) == "s2"
+    assert [each["feature"] for each in segment["traits"]] == list(FEATURES[:-4:-1])
     assert client.get(f"/api/v1/profiles/{subject}", headers=headers()).json()["segment"] == segment
-    assert re.search(r"<dt>Segment</dt><dd>s1</dd>", _get(client, headers, subject, "/page").text)
+    assert re.search(r"<dt>Segment</dt><dd>s2</dd>", _get(client, headers, subject, "/page").text)
+
+
+@pytest.mark.parametrize(("said", "shown"), [("fear", "fear"), (None, "–")])
+def test_what_the_person_says_stands_above_what_was_inferred(
+    client: TestClient, headers: Headers, subject: str, wiring: Wiring, said: str | None, shown: str
+) -> None:
+    rectify(wiring.engine, subject, "mood", said, NOW)
+    assert _get(client, headers, subject).json()["rectified"] == {"mood": said}
+    [told] = re.findall(r"<dt>Mood, as they say</dt><dd>(.*?)</dd>", _get(client, headers, subject, "/page").text)
+    assert told.endswith(shown)
 
 
 @pytest.mark.parametrize("path", ["", "/page"])

@@ -30,11 +30,15 @@ _EPISODES_SHOWN = 15
 
 
 class JourneyOut(BaseModel):
-    """The journey as of a time, the segment that the person is in now, and version and age of the data."""
+    """The journey as of a time, the segment that the person is in now, and version and age of the data.
+
+    `rectified` is what the person says of themselves; it stands above the journey, which is inferred.
+    """
 
     subject_id: str
     subjects: list[str]
     journey: dict[str, Any]
+    rectified: dict[str, Any]
     segment: SegmentOut | None
     version: str
     data_age_s: float
@@ -51,6 +55,7 @@ def get_journey(
         subject_id=subject_id,
         subjects=list(shown.subjects),
         journey=msgspec.to_builtins(journey_of(shown.state, as_of or shown.now)),
+        rectified=dict(shown.rectified),
         segment=shown.segment,
         version=shown.version,
         data_age_s=shown.data_age_s,
@@ -67,10 +72,13 @@ def get_journey_page(
     shown = show(wiring, snapshot, audit, subject_id)
     journey = journey_of(shown.state, as_of or shown.now)
     _, tracked = read_names(wiring.engine, caller.tenant)
+    inferred = journey.episodes[-1].emotion if journey.episodes else None
     return page(
         "journey.html",
         subject_id=subject_id,
         journey=journey,
+        mood=shown.rectified.get("mood", inferred),
+        is_rectified="mood" in shown.rectified,
         episodes=journey.episodes[: -_EPISODES_SHOWN - 1 : -1],
         picture=base64.b64encode(journey_plot_png(journey)).decode(),
         names={each.tracked_id: each.name for each in tracked},

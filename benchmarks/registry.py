@@ -9,6 +9,8 @@ from typing import Any, cast
 from alphaads_pipelines.errors import InvalidRequest
 
 BENCHMARKS: dict[str, str] = {
+    "audit": "benchmarks.audit",
+    "erasure": "benchmarks.erasure",
     "ingest": "benchmarks.ingest",
     "lake": "benchmarks.lake",
     "latency": "benchmarks.latency",
@@ -17,6 +19,7 @@ BENCHMARKS: dict[str, str] = {
     "sealing": "benchmarks.sealing",
 }
 FULL: dict[str, dict[str, float]] = {
+    "erasure": {"posts": 5_000_000},
     "ingest": {"posts": 1_000_000, "authors": 100_000},
     "lake": {"posts": 5_000_000, "profiles": 1_000_000, "runs": 9},
     "latency": {"seconds": 300.0},

@@ -46,7 +46,14 @@ class AuditKeys:
 
     def hash_of(self, subject_id: str) -> str:
         """What stands for a person in an entry, 64 hexadecimal digits; nobody without the key can make it."""
-        return hmac.digest(self.subject, subject_id.encode(), "sha256").hex()
+        return self._digest(subject_id).hex()
+
+    def digests(self, subject_ids: Iterable[str]) -> list[bytes]:
+        """The same of many as bytes, each once, sorted."""
+        return sorted({self._digest(subject_id) for subject_id in subject_ids})
+
+    def _digest(self, subject_id: str) -> bytes:
+        return hmac.digest(self.subject, subject_id.encode(), "sha256")
 
 
 class People(msgspec.Struct, frozen=True):
@@ -88,15 +95,15 @@ _decoder = msgspec.json.Decoder(Entry)
 
 def people(keys: AuditKeys, subject_ids: Iterable[str]) -> People:
     """The people of an entry; who is named twice counts once."""
-    hashes = sorted({keys.hash_of(subject_id) for subject_id in subject_ids})
+    hashes = keys.digests(subject_ids)
     if len(hashes) <= MOST_LISTED:
-        return People(len(hashes), tuple(hashes))
+        return People(len(hashes), tuple(each.hex() for each in hashes))
     return People(len(hashes), root=merkle_root(hashes))
 
 
-def merkle_root(hashes: Sequence[str]) -> str:
+def merkle_root(hashes: Sequence[bytes]) -> str:
     """Root over the hashes in their order, as hexadecimal digits; leaves and nodes are hashed apart (RFC 6962)."""
-    level = [hashlib.sha256(b"\x00" + bytes.fromhex(each)).digest() for each in hashes]
+    level = [hashlib.sha256(b"\x00" + each).digest() for each in hashes]
     if not level:
         return hashlib.sha256().hexdigest()
     while len(level) > 1:

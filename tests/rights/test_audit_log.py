@@ -92,7 +92,7 @@ def test_the_root_is_that_of_rfc_6962() -> None:
         return sha256(b"\x01" + left + right).digest()
 
     def root(count: int) -> str:
-        return merkle_root([leaf.hex() for leaf in leaves[:count]])
+        return merkle_root(leaves[:count])
 
     assert root(0) == sha256().hexdigest()
     assert root(1) == a.hex()

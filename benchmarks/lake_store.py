@@ -86,7 +86,7 @@ class Batches:
         if kind == "utf8" and name.endswith("_id"):
             blob = self._random.bytes(16 * posts)
             return (blob[start : start + 16].hex() for start in range(0, len(blob), 16))
-        if kind == "utf8":
+        if kind in ("utf8", "json"):
             return iter(["joy"] * posts)
         if kind == "float64":
             return iter(self._random.random(posts).tolist())

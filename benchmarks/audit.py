@@ -21,7 +21,7 @@ def run(entries: int = 20_000, people: int = 10_000, rounds: int = 5) -> dict[st
     """Medians of `rounds` rounds; `people` stand in one entry, as for a table of a batch."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         home = Path(folder) / "home"
-        with wired(Settings(_env_file=None, environment="test", alphaads_home=home)) as wiring:  # type: ignore[call-arg]
+        with wired(Settings(_env_file=None, environment="test", alphaads_home=home)) as wiring:
             _record(wiring, ["0" * 32])
             [chain] = wiring.settings.audit_path.glob("*.jsonl")
             line = chain.read_bytes()

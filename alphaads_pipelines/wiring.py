@@ -159,7 +159,6 @@ class Wiring:
                 requests=self.rights_requests,
                 sealed=SealedSubjects(self.master_keys.suppression),
                 signer=self.receipt_signer,
-                audit=self.audit,
                 stores=self.erased_stores,
             )
         )

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from alphaads_pipelines.rights.audit_read import AccessLog
     from alphaads_pipelines.rights.audit_upkeep import AuditUpkeep
     from alphaads_pipelines.rights.audit_verify import Verifier
+    from alphaads_pipelines.rights.erasers import ErasedStores
+    from alphaads_pipelines.rights.erasure import Erasure
     from alphaads_pipelines.rights.erasure_journal import ErasureJournal
     from alphaads_pipelines.rights.holdings import Sources
     from alphaads_pipelines.rights.key_backups import KeyBackups
-    from alphaads_pipelines.rights.erasers import ErasedStores
-    from alphaads_pipelines.rights.erasure import Erasure
     from alphaads_pipelines.rights.receipts import Signer
     from alphaads_pipelines.rights.requests import RightsRequests
     from alphaads_pipelines.stores.base import Lake
@@ -65,7 +65,15 @@ class Wiring:
 
         self.settings.alphaads_home.mkdir(parents=True, exist_ok=True)
         migrate(self.settings.relational_url)
-        return connect(self.settings.relational_url)
+        engine = connect(self.settings.relational_url)
+        self.admit(engine)
+        return engine
+
+    def admit(self, engine: Engine) -> None:
+        """Raises ConfigurationError if the store may not be used now."""
+        from alphaads_pipelines.stores.restore_mark import refuse_unfinished
+
+        refuse_unfinished(engine)
 
     @cached_property
     def master_keys(self) -> MasterKeys:

@@ -127,12 +127,22 @@ def sign_audit_log(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -
     )
 
 
+@op
+def prune_key_backups(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
+    """Delete key backups that are over; keep the erasure journal of this host up with erasures made on others."""
+    now = datetime.now(UTC)
+    caught_up = wiring.erasure_journal.catch_up(wiring.engine, now)
+    deleted = len(wiring.key_backups.prune(now))
+    context.add_output_metadata({"deleted_key_backups": deleted, "journalled_erasures": caught_up})
+
+
 @job(name=names.MAINTENANCE, description="Upkeep of lake, stream, keys and audit log.", tags=names.LONGEST_RUN)
 def maintenance() -> None:
-    """Four steps, none of which needs another."""
+    """Five steps, none of which needs another."""
     maintain_lake()
     trim_streams()
     destroy_expired_keys()
+    prune_key_backups()
     sign_audit_log()
 
 

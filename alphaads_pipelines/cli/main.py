@@ -7,6 +7,7 @@ import typer
 from alphaads_pipelines.cli import (
     audit,
     backfill,
+    backup,
     batches,
     bench,
     consent,
@@ -44,6 +45,7 @@ app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
 app.add_typer(keys.app, name="keys")
+app.add_typer(backup.app, name="backup")
 
 
 def main() -> None:

@@ -183,8 +183,11 @@ class KeyFile:
             with self.path.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
                 raw = file.read()
-            is_first = msgspec.json.decode(raw, type=_Numbered).version == 1
-            content = msgspec.json.decode(raw, type=_Version1 if is_first else KeyFileContent)
+            content: KeyFileContent | _Version1
+            if msgspec.json.decode(raw, type=_Numbered).version == 1:
+                content = msgspec.json.decode(raw, type=_Version1)
+            else:
+                content = msgspec.json.decode(raw, type=KeyFileContent)
         except (OSError, ValueError) as error:
             message = f"ALPHAADS_KEY_FILE: {self.path} cannot be read ({type(error).__name__})"
             raise ConfigurationError(message) from None

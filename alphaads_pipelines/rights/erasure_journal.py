@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.stores.suppressions import IDENTITY, SUBJECT
 
 _MAC_BYTES = 32
@@ -86,6 +89,19 @@ class ErasureJournal:
                 os.fsync(file)
         except OSError as error:
             raise StoreUnavailable(f"the erasure journal cannot be written ({type(error).__name__})") from error
+
+    def catch_up(self, engine: Engine, now: datetime) -> int:
+        """Write whatever erasure the store knows and this file does not, such as one made on another host; how many.
+
+        Makes the file if there is none: a restore asks for it. Raises what `entries` and `remember` do.
+        """
+        known = {bytes.fromhex(each.mac) for each in self.entries()}
+        table = sql_table("suppressions")
+        with reading(engine) as connection:
+            rows = connection.execute(sa.select(table.c.mac, table.c.kind)).all()
+        missing = {bytes(row.mac): row.kind for row in rows if bytes(row.mac) not in known}
+        self.remember_macs(missing, now)
+        return len(missing)
 
     def entries(self) -> list[ErasedMac]:
         """Everything remembered so far, oldest first, no mac twice.

@@ -14,7 +14,7 @@ import fcntl
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, event
 
 from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
+from alphaads_pipelines.sqlite import scrub
 from alphaads_pipelines.stores.relational import reading, sql_table, transaction
 
 _NAME = re.compile(r"keys-(\d{8}T\d{6}Z)-[0-9a-f]{8}\.db")
@@ -89,12 +90,7 @@ class KeyBackups:
         """
         wanted = list(subject_ids)
         with self.opened() as copies:
-            removed = 0
-            for copy in copies:
-                with transaction(copy) as connection:
-                    gone = _KEYS.delete().where(_KEYS.c.subject_id == sa.bindparam("gone"))
-                    removed += connection.execute(gone, [{"gone": each} for each in wanted]).rowcount if wanted else 0
-        return removed
+            return sum(_forget(copy, wanted) for copy in copies) if wanted else 0
 
     @contextmanager
     def opened(self) -> Iterator[list[Engine]]:
@@ -133,6 +129,19 @@ def key_rows(path: Path) -> Iterator[list[dict[str, Any]]]:
             yield from _chunks(copy)
     except (sa.exc.DatabaseError, StoreUnavailable):
         raise InvalidRequest(f"{path.name}: the key backup is damaged") from None
+
+
+def _forget(copy: Engine, subject_ids: Sequence[str]) -> int:
+    with transaction(copy) as connection:
+        gone = _KEYS.delete().where(_KEYS.c.subject_id == sa.bindparam("gone"))
+        removed = connection.execute(gone, [{"gone": each} for each in subject_ids]).rowcount
+    held = copy.raw_connection()
+    try:
+        driver: Any = held.driver_connection
+        scrub(driver, Path(str(copy.url.database)), [each.encode() for each in subject_ids])
+    finally:
+        held.close()
+    return removed
 
 
 def _copy_keys(engine: Engine, copy: Engine) -> None:

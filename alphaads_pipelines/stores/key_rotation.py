@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -75,10 +76,11 @@ def forget_on_disk(engine: Engine) -> None:
     """Cut SQLite's write-ahead log, where what was wrapped before still lies. Raises StoreUnavailable."""
     if engine.dialect.name == "sqlite":
         with reading(engine) as connection:
-            cut_wal(connection.connection.driver_connection)
+            driver: Any = connection.connection.driver_connection
+            cut_wal(driver)
 
 
-def _others(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[tuple[object, ...]]]]:
+def _others(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[Any]]]:
     """Chunks of rows that another key-encryption key wraps, in the order of their ids."""
     last = ""
     while True:
@@ -91,7 +93,7 @@ def _others(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[tuple[object, .
         last = chunk[-1].key_id
 
 
-def _rewrapped(ring: KeyRing, row: sa.Row[tuple[object, ...]], kek_id: str) -> dict[str, object]:
+def _rewrapped(ring: KeyRing, row: sa.Row[Any], kek_id: str) -> dict[str, object]:
     data_key = ring.unwrap(row.kek_id, row.wrapped_key, row.key_id, row.subject_id)
     wrapped = ring.wrap(kek_id, data_key, row.key_id, row.subject_id)
     return {"held_id": row.key_id, "held_kek": row.kek_id, "rewrapped": wrapped}

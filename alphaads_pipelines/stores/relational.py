@@ -269,7 +269,8 @@ def _head(folder: Path) -> str:
     return max(path.stem.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
 
 
-def _revision(engine: Engine) -> str | None:
+def revision(engine: Engine) -> str | None:
+    """The revision of the schema; None if there is none yet. Raises StoreUnavailable."""
     with _translated(), engine.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
@@ -277,8 +278,12 @@ def _revision(engine: Engine) -> str | None:
         return None if found is None else str(found)
 
 
-def migrate(url: str) -> None:
+def migrate(url: str, to: str | None = None) -> None:
     """Bring the database to the newest schema; cheap when it is there, safe when several processes start at once.
+
+    Parameters
+    ----------
+    to: an older revision, for rows that are of it; a database that is newer already stays so.
 
     Raises
     ------
@@ -286,15 +291,16 @@ def migrate(url: str) -> None:
     StoreUnavailable: the database does not answer.
     """
     folder = _migrations()
+    wanted = to or _head(folder)
     engine = connect(url)
     try:
-        if _revision(engine) != _head(folder):
-            _upgrade(engine, folder)
+        if revision(engine) != wanted:
+            _upgrade(engine, folder, wanted)
     finally:
         engine.dispose()
 
 
-def _upgrade(engine: Engine, folder: Path) -> None:
+def _upgrade(engine: Engine, folder: Path, to: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -306,6 +312,6 @@ def _upgrade(engine: Engine, folder: Path) -> None:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305417)")
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError as error:
             raise ConfigurationError(f"the database has a schema that this version does not know: {error}") from error

@@ -32,6 +32,7 @@ from alphaads_pipelines.telemetry import get_logger
 DAILY_KEY_LIFETIME = timedelta(days=30)
 _LOOK_S = 0.5
 _KEY_BYTES = 32
+_MISSING_CHUNK = 5_000
 _GENERATION_ROW = ACTIVE_ROW = 1
 
 T = TypeVar("T")
@@ -150,6 +151,26 @@ class RelationalSubjectKeys(SubjectKeyStore):
         if destroyed:
             self._forget_on_disk()
         return destroyed
+
+    def make_missing(self) -> int:
+        """Make a key for every subject that has none; how many. What the lost key sealed stays sealed.
+
+        For a store whose keys were lost: for a subject without a key nothing could be sealed.
+        """
+        keys, subjects = sql_table("subject_keys"), sql_table("subjects")
+        has_key = sa.exists().where(keys.c.subject_id == subjects.c.subject_id)
+        without = sa.select(subjects.c.subject_id).where(~has_key).distinct().limit(_MISSING_CHUNK)
+        made = 0
+        while True:
+            with transaction(self._engine) as connection:
+                ring, kek_id = self._ready_ring(connection)
+                found = connection.execute(without).scalars().all()
+                rows = [_new_key(ring, kek_id, subject_id, uuid.uuid4().hex, None) for subject_id in found]
+                insert_ignore(connection, "subject_keys", rows)
+                self._move_generation(connection)
+            made += len(found)
+            if not found:
+                return made
 
     def generation(self) -> int:
         """How often keys were destroyed, as seen at most half a second ago."""

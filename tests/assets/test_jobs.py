@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 import sqlalchemy as sa
-from dagster import AssetCheckKey, AssetKey, ExecuteInProcessResult
+from dagster import AssetCheckKey, AssetKey, ExecuteInProcessResult, build_op_context
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from alphaads_pipelines.ingest.publish import read_document
@@ -18,7 +18,9 @@ from alphaads_pipelines.stores.engagement import read_engagement
 from alphaads_pipelines.stores.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES
+from alphaads_pipelines.wiring import Wiring
 from assets import names
+from assets.jobs import maintenance, prune_key_backups
 from tests.equality import fingerprint
 from tests.planning import POSTS, take_in
 
@@ -163,6 +165,15 @@ def test_maintenance_trims_the_stream_and_destroys_expired_keys(jobs: InProcess)
     with transaction(wiring.engine) as connection:
         assert connection.execute(keys.select().where(keys.c.expires_at.is_not(None))).all() == []
         assert connection.execute(sa.select(sa.func.count()).select_from(keys)).scalar_one() > 0
+
+
+def test_maintenance_deletes_key_backups_that_are_over(wiring: Wiring) -> None:
+    now = datetime.now(UTC)
+    kept, _over = (wiring.key_backups.create(wiring.engine, now - timedelta(days=days)) for days in (6, 8))
+    assert "prune_key_backups" in maintenance.graph.node_dict
+    prune_key_backups(build_op_context(resources={"wiring": wiring}))
+    assert wiring.key_backups.files() == [kept]
+    assert wiring.settings.erasure_journal_path.exists()
 
 
 def test_a_young_record_stays_in_the_stream(jobs: InProcess) -> None:

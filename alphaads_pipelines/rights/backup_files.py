@@ -1,0 +1,168 @@
+"""What a backup of the data is on disk: files, and a signed manifest of their digests.
+
+`manifest.json` lists every file with its size and SHA-256; `manifest.sig` is its Ed25519 signature (RFC 8032) under
+the installation's signing key, after a fixed prefix. So a file that was changed or cut off is found by its name, and a
+manifest that was changed is refused as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from alphaads_pipelines.errors import InvalidRequest
+
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+_PREFIX = b"alphaads backup manifest 1\0"
+_CHUNK_BYTES = 1 << 20
+
+
+class BackupFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file: its path in the backup, its size, its SHA-256 in hexadecimal."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a backup holds, and of which moment.
+
+    Attributes
+    ----------
+    made_at: ISO 8601, UTC. code: version of the package that made it.
+    dialect, revision, tables, counters: of the relational store; see `stores.dump.Dump`.
+    stream: embedded, or the kind that is not in the backup.
+    lake: table -> the version that was copied.
+    """
+
+    format: Literal[1] = 1
+    backup_id: str
+    made_at: str
+    code: str
+    dialect: str
+    revision: str
+    tables: dict[str, list[str]]
+    counters: dict[str, tuple[str, int]]
+    stream: str
+    lake: dict[str, int]
+    files: list[BackupFile]
+
+    @property
+    def total_bytes(self) -> int:
+        """Of all files."""
+        return sum(each.bytes for each in self.files)
+
+
+class Copier:
+    """Copies files into a folder and remembers what each of them is.
+
+    Parameters
+    ----------
+    target: the folder. progress: told of bytes that were written.
+    """
+
+    def __init__(self, target: Path, progress: Callable[[int], None]) -> None:
+        self._target, self._progress = target, progress
+        self.files: list[BackupFile] = []
+
+    def copy(self, source: Path, to: str) -> None:
+        """Copy one file, as long as it is now. Raises FileNotFoundError: it went away."""
+        path = self._target / to
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.files.append(_copied(source, path, to, self._progress))
+
+    def add(self, to: str) -> None:
+        """A file that was written into the folder by others."""
+        self.files.append(_copied(self._target / to, None, to, self._progress))
+
+
+def write_manifest(folder: Path, manifest: Manifest, signing: bytes) -> None:
+    """Sign and write it, once every other file is on the disk.
+
+    Parameters
+    ----------
+    signing: Ed25519 seed, 32 bytes (`MasterKeys.signing`).
+    """
+    os.sync()
+    raw = msgspec.json.format(msgspec.json.encode(manifest))
+    (folder / MANIFEST).write_bytes(raw)
+    signature = Ed25519PrivateKey.from_private_bytes(signing).sign(_PREFIX + raw)
+    (folder / SIGNATURE).write_text(signature.hex() + "\n", encoding="ascii")
+    os.sync()
+
+
+def read_manifest(folder: Path, signing: bytes) -> Manifest:
+    """The manifest of a backup. Raises InvalidRequest: there is none, it was changed, or another key file signed it."""
+    try:
+        raw, signature = (folder / MANIFEST).read_bytes(), (folder / SIGNATURE).read_bytes()
+    except FileNotFoundError:
+        raise InvalidRequest(f"{folder} is no backup, or one that was not finished: it has no {MANIFEST}") from None
+    try:
+        public = Ed25519PrivateKey.from_private_bytes(signing).public_key()
+        public.verify(bytes.fromhex(signature.decode("ascii").strip()), _PREFIX + raw)
+        return msgspec.json.decode(raw, type=Manifest)
+    except (InvalidSignature, ValueError):
+        message = f"{MANIFEST} was changed, or belongs to another installation than ALPHAADS_KEY_FILE"
+        raise InvalidRequest(message) from None
+
+
+def copy_out(folder: Path, files: Sequence[BackupFile], target: Path, progress: Callable[[int], None]) -> None:
+    """Copy files of a backup to where they belong, each checked while it is read.
+
+    Raises
+    ------
+    InvalidRequest: a file is missing, cut off or changed; the message names it.
+    """
+    for each in files:
+        path = target / each.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _check(folder, each, path, progress)
+
+
+def verify(folder: Path, manifest: Manifest, progress: Callable[[int], None]) -> None:
+    """Read every file of a backup. Raises InvalidRequest: a file is missing, cut off or changed."""
+    for each in manifest.files:
+        _check(folder, each, None, progress)
+
+
+def count_by_folder(manifest: Manifest) -> Mapping[str, int]:
+    """Bytes by the first part of the path, for people."""
+    found: dict[str, int] = {}
+    for each in manifest.files:
+        top = each.path.split("/", 1)[0]
+        found[top] = found.get(top, 0) + each.bytes
+    return found
+
+
+def _check(folder: Path, expected: BackupFile, target: Path | None, progress: Callable[[int], None]) -> None:
+    try:
+        found = _copied(folder / expected.path, target, expected.path, progress)
+    except (FileNotFoundError, IsADirectoryError):
+        raise InvalidRequest(f"the backup is not whole: {expected.path} is missing") from None
+    if found.bytes != expected.bytes:
+        raise InvalidRequest(
+            f"the backup is not whole: {expected.path} has {found.bytes:,} bytes instead of {expected.bytes:,}"
+        )
+    if found.sha256 != expected.sha256:
+        raise InvalidRequest(f"the backup was changed: {expected.path} is not what was written")
+
+
+def _copied(source: Path, target: Path | None, name: str, progress: Callable[[int], None]) -> BackupFile:
+    """Read a file and, where there is a target, write it there; what it is."""
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as read, (target or Path(os.devnull)).open("wb") as write:
+        left = os.fstat(read.fileno()).st_size  # what is appended meanwhile is of a later moment
+        while left and (chunk := read.read(min(left, _CHUNK_BYTES))):
+            digest.update(chunk)
+            write.write(chunk)
+            size, left = size + len(chunk), left - len(chunk)
+            progress(len(chunk))
+    return BackupFile(name, size, digest.hexdigest())

@@ -1,0 +1,175 @@
+"""Backups and restores of this installation: which of its parts they are made of, and what may replace what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, make_url
+
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.rights.backup import BackedUp
+from alphaads_pipelines.rights.backup_files import Manifest, read_manifest
+from alphaads_pipelines.rights.restore import Mending, Restored, finish_restore, is_restored, missing_in, restore_files
+from alphaads_pipelines.stores.delta import DeltaLake
+from alphaads_pipelines.stores.dump import is_empty
+from alphaads_pipelines.stores.relational import connect, migrate, revision
+from alphaads_pipelines.stores.restore_mark import marked
+from alphaads_pipelines.wiring import Wiring, wired
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.settings import Settings
+
+Progress = Callable[[str, int], None]
+"""Told what is done, and how much of it was done since it was last told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What whoever restores has decided.
+
+    Attributes
+    ----------
+    keys: the key backup to use; None: the newest that is not over.
+    without_keys: go on though there is none: what was sealed stays sealed.
+    without_journal: go on though the erasure journal is lost: who was erased since the backup may be back.
+    replace: put aside the home that is there, and empty the database.
+    """
+
+    keys: Path | None = None
+    without_keys: bool = False
+    without_journal: bool = False
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished restore; `replaced`: where the home that was there lies now."""
+
+    backup_id: str
+    restored: Restored
+    replaced: Path | None
+
+
+class RestoringWiring(Wiring):
+    """A wiring that admits a database whose restore is not finished, in order to finish it."""
+
+    def admit(self, engine: Engine) -> None:
+        """Every database."""
+
+
+def backed_up(wiring: Wiring) -> BackedUp:
+    """What a backup of this installation is made of."""
+    settings = wiring.settings
+    return BackedUp(
+        engine=wiring.engine,
+        lake=DeltaLake(settings.lake_path),
+        lake_path=settings.lake_path,
+        stream=settings.stream_path if settings.stream_kind == "embedded" else None,
+        spool=settings.spool_path,
+        audit=settings.audit_path,
+        models=settings.models_path,
+        signing=wiring.master_keys.signing,
+    )
+
+
+def restore(settings: Settings, folder: Path, wishes: Wishes, progress: Progress) -> Done:
+    """Bring a backup back, whatever was done of it before, and make it fit to be used.
+
+    Raises
+    ------
+    InvalidRequest: the backup, the key backup or the journal does not do, or something is there that would be
+        replaced; what is there is as it was, or marked as not to be used.
+    ConfigurationError: there is no key file, or the code is older than the backup.
+    StoreUnavailable, StreamUnavailable, WriteConflict: call it again.
+    """
+    now = datetime.now(UTC)
+    if not settings.key_file.exists():
+        raise InvalidRequest(f"ALPHAADS_KEY_FILE: {settings.key_file} is missing; only the key file of the backup does")
+    with wired(settings, RestoringWiring) as wiring:
+        manifest = read_manifest(folder, wiring.master_keys.signing)
+        keys = _key_backup(wiring, wishes, now)
+        if not settings.erasure_journal_path.exists() and not wishes.without_journal:
+            raise InvalidRequest(
+                f"{settings.erasure_journal_path} is missing: it says who was erased since the backup was made. Copy "
+                "the newest one from beside the key file; if it is lost for good, say --without-journal"
+            )
+        replaced = None
+        if not _is_back(settings, manifest):
+            _make_way(wiring, wishes, now)
+            url, home = settings.relational_url, settings.alphaads_home
+            replaced = restore_files(folder, manifest, home, url, now, lambda count: progress("bytes", count))
+    with wired(settings, RestoringWiring) as wiring:
+        return Done(manifest.backup_id, _finish(wiring, keys, wishes, now, progress), replaced)
+
+
+def _finish(wiring: Wiring, keys: Path | None, wishes: Wishes, now: datetime, progress: Progress) -> Restored:
+    journal = wiring.erasure_journal
+    if wishes.without_journal:
+        journal.catch_up(wiring.engine, now)
+    elif unknown := missing_in(journal, wiring.engine):
+        raise InvalidRequest(
+            f"the erasure journal lacks {unknown} erasures that the backup knows: it is not the newest. Copy the "
+            f"newest one to {wiring.settings.erasure_journal_path} and run the same command again"
+        )
+    mending = Mending(wiring.engine, wiring.key_ring.current, wiring.pseudonyms, wiring.subject_keys, wiring.erasure)
+    return finish_restore(mending, journal.entries(), keys, wiring.settings.alphaads_home, now, progress)
+
+
+def _key_backup(wiring: Wiring, wishes: Wishes, now: datetime) -> Path | None:
+    if wishes.without_keys:
+        return None
+    found = wishes.keys or wiring.key_backups.newest(now)
+    if found is None:
+        raise InvalidRequest(
+            f"no key backup in {wiring.settings.key_backups_path} is younger than KEY_BACKUP_DAYS; without one what is "
+            "sealed stays sealed for ever. Name one with --keys, or say --without-keys"
+        )
+    if wiring.key_backups.expires_at(found) <= now:
+        raise InvalidRequest(f"{found.name} is older than KEY_BACKUP_DAYS: it may not be used any more")
+    return found
+
+
+def _is_back(settings: Settings, manifest: Manifest) -> bool:
+    engine = _existing_store(settings)
+    if engine is None:
+        return False
+    try:
+        return is_restored(engine, settings.alphaads_home, manifest)
+    finally:
+        engine.dispose()
+
+
+def _make_way(wiring: Wiring, wishes: Wishes, now: datetime) -> None:
+    """Refuse to replace anything that is in use; keep what a store that is replaced knows of erasures."""
+    settings = wiring.settings
+    engine = _existing_store(settings)
+    try:
+        is_unfinished = engine is not None and marked(engine) is not None
+        if engine is not None and not is_unfinished and not is_empty(engine):
+            if not wishes.replace:
+                raise InvalidRequest("the database is not empty; --force replaces what is in it")
+            wiring.erasure_journal.catch_up(engine, now)
+    finally:
+        if engine is not None:
+            engine.dispose()
+    home = settings.alphaads_home
+    if not wishes.replace and not is_unfinished and home.exists() and any(home.iterdir()):
+        raise InvalidRequest(f"{home} is not empty; --force puts it aside and restores in its place")
+
+
+def _existing_store(settings: Settings) -> Engine | None:
+    """The store as it is, in the newest schema; None if there is none yet."""
+    url = settings.relational_url
+    database = make_url(url)
+    if database.get_backend_name() == "sqlite" and not Path(str(database.database)).exists():
+        return None
+    engine = connect(url)
+    if revision(engine) is None:
+        engine.dispose()
+        return None
+    migrate(url)
+    return engine

@@ -70,11 +70,13 @@ def test_every_route_with_a_recorder_uses_it_and_only_for_those_whom_the_scope_l
     for route in routes_of(app):
         if rule_of(route) in (None, NOBODY):
             continue
-        assert len(re.findall(r"\baudit\b", inspect.getsource(route.endpoint))) > 1, f"{route.path}: never used"
         calls = [dependency.call for dependency in route.dependant.dependencies]
         scopes = [place for place, call in enumerate(calls) if hasattr(call, access.RULE)]
         recorders = [place for place, call in enumerate(calls) if hasattr(call, RULE)]
         assert scopes[0] < recorders[0], f"{route.path}: the recorder stands before the scope"
+        name = route.dependant.dependencies[recorders[0]].name
+        uses = re.findall(rf"\b{name}\b", inspect.getsource(route.endpoint))
+        assert len(uses) > 1, f"{route.path}: its recorder is declared and never used"
 
 
 def test_a_call_is_one_entry(known: str, published: Wiring, client: TestClient, headers: Headers) -> None:

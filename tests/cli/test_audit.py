@@ -76,6 +76,8 @@ def test_a_person_sees_who_touched_their_data(command: Command, posts_file: Call
     assert actions[-1] == "audit.read"
     assert rows[-1]["actor"].startswith("cli:")
     assert "batch.accept" in actions, "runs that had their posts are found by the batch"
+    everything = [orjson.loads(line) for line in command("audit", "list", "--json").stdout.splitlines()]
+    assert {"posts.take_in", "batch.publish", "decision.make"} <= {row["action"] for row in everything}
     nobody = command("audit", "list", "--subject", "generic:nobody-here", "--json")
     assert nobody.exit_code == 1
     assert "nobody-here" not in nobody.output

@@ -12,6 +12,7 @@ import pytest
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import wired
 from tests.cli.conftest import Command
+from tests.publishing import publish_batches
 from tests.rights.audits import change_lines, subject, write
 
 
@@ -66,9 +67,13 @@ def test_a_broken_chain_gets_no_checkpoint(command: Command, settings: Settings)
         assert _json(command, "checkpoint", exit_code=1)["signed"] == 0
 
 
-def test_a_person_sees_who_touched_their_data(command: Command, posts_file: Callable[..., Path]) -> None:
-    done = command("demo", "--input", posts_file("posts.jsonl", 60), "--json")
+def test_a_person_sees_who_touched_their_data(
+    command: Command, posts_file: Callable[..., Path], settings: Settings
+) -> None:
+    done = command("ingest", posts_file("posts.jsonl", 60), "--platform", "generic", "--json")
     assert done.exit_code == 0, done.output
+    with wired(settings) as wiring:
+        publish_batches(wiring)
     looked = command("audit", "list", "--subject", "generic:a0", "--json")
     assert looked.exit_code == 0, looked.output
     rows = [orjson.loads(line) for line in looked.stdout.splitlines()]
@@ -77,7 +82,7 @@ def test_a_person_sees_who_touched_their_data(command: Command, posts_file: Call
     assert rows[-1]["actor"].startswith("cli:")
     assert "batch.accept" in actions, "runs that had their posts are found by the batch"
     everything = [orjson.loads(line) for line in command("audit", "list", "--json").stdout.splitlines()]
-    assert {"posts.take_in", "batch.publish", "decision.make"} <= {row["action"] for row in everything}
+    assert {"posts.take_in", "batch.publish", "audit.read"} <= {row["action"] for row in everything}
     nobody = command("audit", "list", "--subject", "generic:nobody-here", "--json")
     assert nobody.exit_code == 1
     assert "nobody-here" not in nobody.output

@@ -13,7 +13,7 @@ from alphaads_pipelines.nlp.base import Model, Options, Score, Scorer
 from alphaads_pipelines.nlp.lexicon import LexiconScorer
 from alphaads_pipelines.nlp.neural import NeuralScorer
 
-SURE = 0.8
+SURE = 0.75
 """Probability of its label from which the lexicon's word counts; chosen on TweetEval's validation set as the lowest, in
 steps of 0.05, whose macro recall is within 0.3 points of the neural tier's (training/thresholds.py gives the curve)."""
 

@@ -66,7 +66,7 @@ def model_card(manifest: Manifest, figures: Sequence[Figure]) -> str:
     """The card as Markdown."""
     from alphaads_pipelines.nlp.pieces import WINDOW
 
-    layers = str(manifest.recipe["layers"]).count(",") + 1
+    layers = int(manifest.recipe["shipped_layers"])
     counted = f"{layers} layers" if layers > 1 else "1 layer"
     return _TEXT.format(
         name=manifest.name,

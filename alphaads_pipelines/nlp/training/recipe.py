@@ -296,7 +296,7 @@ def _uncalibrated(output: Path, examples: Sequence[Example], recipe: Recipe) -> 
             **{f"refinement_{name}": value for name, value in msgspec.to_builtins(recipe.refinement).items()},
             **{f"distillation_{name}": value for name, value in msgspec.to_builtins(recipe.distillation).items()},
             "layers": ",".join(map(str, recipe.layers)),
-            "shipped_layers": recipe.shipped_layers,
+            "shipped_layers": min(recipe.shipped_layers, len(recipe.layers)),
             "examples": recipe.examples,
             "threads": recipe.threads,
             "data": digest_of(examples),

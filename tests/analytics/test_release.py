@@ -252,6 +252,14 @@ def test_a_busy_day_is_a_period_of_its_own_and_quiet_days_share_one() -> None:
     assert {(each["until_day"] - each["from_day"]).days for each in quiet} <= {6, 7}
 
 
+def test_days_share_a_period_for_as_long_as_it_takes_to_be_enough_people() -> None:
+    made = Crowd()
+    for number in range(LEAST):
+        made.post(f"s{number}", FIRST_DAY + 10 * number, 1, "joy", "x", "en")
+    [group] = make_release(made.activity(FIRST_DAY + 50), LEAST).groups
+    assert (group["people"], group["from_day"], group["until_day"]) == (LEAST, _day(FIRST_DAY), _day(FIRST_DAY + 41))
+
+
 def test_groups_are_as_fine_as_their_size_allows() -> None:
     made = _uniform(people=30, days=1)
     for number in range(3):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import orjson
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from alphaads_pipelines.pipeline.engagement import update_engagement
 from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring import Wiring
 from benchmarks.posts import synthetic_posts
 from tests.api.conftest import Headers
@@ -61,6 +66,18 @@ def test_profile_carries_version_and_age(published: Wiring, client: TestClient, 
     assert body["profile"]["posts"] >= 1
     assert body["version"].startswith("p")
     assert 0 <= body["data_age_s"] < 60
+
+
+def test_a_profile_shows_how_its_person_answers_to_ads(published: Wiring, client: TestClient, headers: Headers) -> None:
+    subject, now = _some_subject(published), datetime.now(UTC)
+    decision = {"decision_id": "d" * 32, "subject_id": subject, "decided_at": now.isoformat()}
+    published.stream.produce(published.settings.decisions_topic, [Record(0, orjson.dumps(decision))])
+    event = {"event_id": "e" * 12, "decision_id": "d" * 32, "kind": "click"}
+    assert client.post("/api/v1/events", json={"events": [event]}, headers=headers()).status_code == 202
+    topics = {"decisions_topic": "ads.decisions", "events_topic": "ads.events"}
+    update_engagement(published.stream, published.engine, **topics, now=now, note=lambda _: None)
+    shown = client.get(f"/api/v1/profiles/{subject}", headers=headers()).json()["engagement"]
+    assert (shown["impressions"], shown["clicks"], shown["conversions"], shown["ctr_ratio"]) == (1, 1, 0, 1.0)
 
 
 def test_unknown_profile_is_404(published: Wiring, client: TestClient, headers: Headers) -> None:

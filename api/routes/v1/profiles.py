@@ -8,8 +8,10 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from alphaads_pipelines.profiles.engagement import view_engagement
 from alphaads_pipelines.profiles.state import encode
 from alphaads_pipelines.profiles.view import view
+from alphaads_pipelines.stores.engagement import read_engagement
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
@@ -17,6 +19,16 @@ from api.deps import SnapshotDep, WiringDep
 from api.shown import SegmentOut, SubjectId, show
 
 router = APIRouter(tags=["profiles"])
+
+
+class EngagementOut(BaseModel):
+    """Answers to ads, over all time; `decayed` lets a week ago count half. See `profiles.engagement.Engagement`."""
+
+    impressions: int
+    clicks: int
+    conversions: int
+    ctr_ratio: float | None
+    decayed: dict[str, float | None]
 
 
 class ProfileOut(BaseModel):
@@ -30,6 +42,7 @@ class ProfileOut(BaseModel):
     profile: dict[str, Any]
     rectified: list[str]
     segment: SegmentOut | None
+    engagement: EngagementOut
     version: str
     data_age_s: float
 
@@ -44,12 +57,14 @@ def get_profile(
 ) -> ProfileOut:
     """Mood, trend, rhythm and emotional journey, as last published; 409 while restricted, 410 once erased."""
     shown = show(wiring, snapshot, audit, subject_id)
+    hours = read_engagement(wiring.engine, *shown.subjects)
     return ProfileOut(
         subject_id=subject_id,
         subjects=list(shown.subjects),
         profile={**msgspec.to_builtins(view(encode(shown.state), shown.now)), **shown.rectified},
         rectified=sorted(shown.rectified),
         segment=shown.segment,
+        engagement=EngagementOut(**msgspec.to_builtins(view_engagement(hours, shown.now))),
         version=shown.version,
         data_age_s=shown.data_age_s,
     )

@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-e
 	--python-version 3.11 --custom-compile-command "make lock"
 BENCH ?= latency ingest lake load nlp
 
-.PHONY: help install install-models demo test check up lint format services bench sweep lock clean
+.PHONY: help install install-models demo test check up lint format services bench canary sweep lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ services: install ## Start Kafka, PostgreSQL and Redis on loopback until Ctrl-C.
 
 bench: install-models ## Run the benchmarks; each prints one JSON object.
 	@for name in $(BENCH); do $(BIN)/alphaads bench $$name || exit 1; done
+
+canary: install ## Fifty invented people go through every store and half are erased; prints what is found where.
+	$(BIN)/python -m pytest tests/rights/test_canary.py -s
 
 sweep: install ## The long sweeps: 25 seeded kills under load, the full-size benchmarks.
 	$(BIN)/python -m pytest tests/load -m sweep --timeout 3600

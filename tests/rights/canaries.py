@@ -1,0 +1,88 @@
+"""People who exist to be found: each has a name, an e-mail address, a handle and a text that nobody else has.
+
+A payload of every registered platform plants all four; a new platform adds its own here, or the canary test fails.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alphaads_pipelines.platforms.base import Payload
+
+MARK = "Zqvexo"
+"""Every planted word begins with it, so that one look at a file tells whether any of them is there."""
+_SYLLABLES = ("ba", "cu", "do", "fi", "ga", "hu", "jo", "ki", "la", "mu", "no", "pi", "ra", "su", "to", "vi")
+AT = "2026-11-24T10:00:00Z"
+
+
+@dataclass(frozen=True)
+class Canary:
+    """One person."""
+
+    number: int
+    platform: str
+    name: str
+    mail: str
+    handle: str
+    word: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What must be found of them, or not."""
+        return (self.name, self.mail, self.handle, self.word)
+
+    @property
+    def author_id(self) -> str:
+        """As the networks number them."""
+        return str(9_470_000 + self.number)
+
+    def payload(self, post_id: str, text: str | None) -> Payload:
+        """A post of theirs as their network gives it; without a text it is rejected."""
+        return PAYLOADS[self.platform](self, f"{post_id}-{self.number}", text)
+
+    @property
+    def text(self) -> str:
+        """What they write: it shows joy, and holds word and address."""
+        return f"I love my {self.word} so much, it is wonderful! mail {self.mail} 😀"
+
+
+def canaries(count: int, seed: int = 11) -> list[Canary]:
+    """`count` people, the same ones each time, as many on each platform."""
+    rng = random.Random(seed)
+    words = {MARK + "".join(rng.choices(_SYLLABLES, k=6)) for _ in range(count * 5)}
+    assert len(words) >= count * 4, "two people share a word"
+    chosen = sorted(words)
+    rng.shuffle(chosen)
+    people, platforms = [], sorted(PAYLOADS)
+    for number in range(count):
+        name, mail, handle, word = chosen[number * 4 : number * 4 + 4]
+        platform = platforms[number % len(platforms)]
+        people.append(Canary(number, platform, name, f"{mail}@mail.example", handle, word))
+    return people
+
+
+def _generic(canary: Canary, post_id: str, text: str | None) -> Payload:
+    return {
+        "id": post_id,
+        "author_id": canary.author_id,
+        "author_name": canary.name,
+        "author_handle": canary.handle,
+        "text": text,
+        "created_at": AT,
+    }
+
+
+def _x(canary: Canary, post_id: str, text: str | None) -> Payload:
+    return {
+        "id_str": post_id,
+        "created_at": "Tue Nov 24 10:00:00 +0000 2026",
+        "text": text,
+        "user": {"id_str": canary.author_id, "screen_name": canary.handle, "name": canary.name},
+        "lang": "en",
+    }
+
+
+PAYLOADS: dict[str, Callable[[Canary, str, str | None], Payload]] = {"generic": _generic, "x": _x}
+"""Platform -> author, post id, text (None: a post that is rejected) -> what that network gives."""

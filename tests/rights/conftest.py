@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from alphaads_pipelines.rights import erasure
 from alphaads_pipelines.rights.holdings import Sources
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.wiring import Wiring, wired
+from tests.rights.backing_up import moved_to
+from tests.rights.erasing import fill, settings_of
 
 
 def sources_of(wiring: Wiring) -> Sources:
@@ -12,3 +23,32 @@ def sources_of(wiring: Wiring) -> Sources:
     topics = settings.posts_topic, settings.decisions_topic, settings.events_topic
     stores = wiring.engine, wiring.lake, wiring.stream, wiring.sealer, wiring.pseudonyms
     return Sources(*stores, *topics, settings.spool_path, lambda subject: ())
+
+
+@pytest.fixture(scope="session")
+def filled_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an installation where every store holds something of everybody; copy it."""
+    folder = tmp_path_factory.mktemp("filled")
+    fill(settings_of(folder))
+    return folder
+
+
+@pytest.fixture
+def one(filled_installation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wiring]:
+    """A filled installation; no other process holds anything of it, so an erasure settles at once."""
+    monkeypatch.setattr(erasure, "_SETTLE", timedelta(0))
+    shutil.copytree(filled_installation, tmp_path / "one")
+    with wired(settings_of(tmp_path / "one")) as wiring:
+        yield wiring
+
+
+@pytest.fixture
+def elsewhere(one: Wiring, tmp_path: Path) -> Callable[..., Settings]:
+    """A new machine with the key file, the erasure journal and the key backups of the installation `one`."""
+
+    def prepare(name: str = "two") -> Settings:
+        new = settings_of(tmp_path / name)
+        moved_to(one.settings, new)
+        return new
+
+    return prepare

@@ -14,13 +14,13 @@ from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
 from alphaads_pipelines.rights import erasure as erasing
 from alphaads_pipelines.rights import restore
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import METADATA, reading, sql_table
+from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring, wired
 from deploy.servers import Postgres
 from tests.equality import fingerprint
 from tests.publishing import publish_batches
+from tests.rights.backing_up import Killed, back_up, erase, held, moved_to, restore_to, rows_of
 from tests.rights.erasing import settings_of, subjects_of, take_posts
-from tests.rights.test_backup import Killed, back_up, held, moved_to, restore_to
 
 pytestmark = pytest.mark.integration
 
@@ -46,33 +46,24 @@ def new(wiring: Wiring, tmp_path: Path, postgres_server: Postgres) -> Settings:
     return settings_of(tmp_path / "two", database_url=postgres_server.fresh_database())
 
 
-def _tables(wiring: Wiring) -> dict[str, list[Any]]:
-    with reading(wiring.engine) as connection:
-        return {
-            table.name: sorted(map(repr, connection.execute(sa.select(table)).all()))
-            for table in METADATA.sorted_tables
-            if table.name not in ("key_generation", "active_kek", "audit_heads")
-        }
-
-
 def test_what_is_restored_is_equal_counts_on_and_has_none_of_the_erased(
     wiring: Wiring, new: Settings, tmp_path: Path
 ) -> None:
-    rows, was = _tables(wiring), fingerprint(wiring)
+    rows, was = rows_of(wiring), fingerprint(wiring)
     manifest = back_up(wiring, tmp_path / "backup")
     assert manifest.dialect == "postgresql"
     assert not any("subject_keys" in each.path for each in manifest.files)
     moved_to(wiring.settings, new)
     assert restore_to(tmp_path / "backup", new).restored.erased == 0
     with wired(new) as restored:
-        assert _tables(restored) == rows
+        assert rows_of(restored) == rows
         assert fingerprint(restored) == was
         for each in (wiring, restored):
             take_posts(each, "later", posts=30)
             publish_batches(each)
         assert fingerprint(restored) == fingerprint(wiring), "sequences go on where they were"
         gone = subjects_of(restored)[0]
-        restored.erasure.carry_on(restored.erasure.begin(gone, "e" * 32).request_id)
+        erase(restored, [gone])
     with pytest.raises(InvalidRequest, match="--force"):
         restore_to(tmp_path / "backup", new)
     done = restore_to(tmp_path / "backup", new, replace=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from alphaads_pipelines.cli.console import FAILED, emit, err, exit_codes, load_settings, out, progress
+from alphaads_pipelines.cli.demo_posts import recent_samples
 from alphaads_pipelines.cli.ingest import ingest_file
 from alphaads_pipelines.cli.options import JsonOutput, LogJson
 from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
@@ -25,7 +28,6 @@ from alphaads_pipelines.wiring import Wiring, wired
 if TYPE_CHECKING:
     from alphaads_pipelines.runtime.once import Summary
 
-SAMPLES = Path(__file__).resolve().parents[1] / "ingest" / "samples"
 _MOST_ASKED = 100
 Inputs = Annotated[
     list[Path] | None,
@@ -152,14 +154,17 @@ def _show(answer: dict[str, Any], wiring: Wiring) -> None:
     out.print(f"       the Delta tables lie in {wiring.settings.lake_path}", soft_wrap=True)
 
 
-def _files(inputs: list[Path] | None, more: list[Path] | None) -> list[Path]:
+@contextmanager
+def _files(inputs: list[Path] | None, more: list[Path] | None) -> Iterator[list[Path]]:
     """Which files to take in. Raises InvalidRequest if some are given without --input."""
     if inputs:
-        return [*inputs, *(more or [])]
-    if more:
+        yield [*inputs, *(more or [])]
+    elif more:
         raise InvalidRequest("files are given after --input")
-    err.print("no --input: using the SYNTHETIC sample posts that come with this project", style="dim")
-    return sorted(SAMPLES.glob("*.jsonl*"))
+    else:
+        err.print("no --input: using the SYNTHETIC sample posts that come with this project", style="dim")
+        with tempfile.TemporaryDirectory(prefix="alphaads-demo-") as folder:
+            yield recent_samples(Path(folder), datetime.now(UTC).date())
 
 
 def run(
@@ -171,8 +176,7 @@ def run(
 ) -> None:
     """Take posts in (synthetic ones that we wrote, or --input FILES), run every asset, serve one decision."""
     with exit_codes(), wired(load_settings(log_json=log_json, quiet=True)) as wiring:
-        files = _files(inputs, more)
-        with progress() as display:
+        with _files(inputs, more) as files, progress() as display:
             read, produced = _take_in(wiring, files, platform, display)
             summary = _run_batches(wiring, display)
         if summary.waiting:  # told now: it may be why no decision can be made

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import orjson
 import pytest
 import sqlalchemy as sa
 
+from alphaads_pipelines.cli.demo_posts import SAMPLES, recent_samples
 from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.ingest.accept import Acceptor
 from alphaads_pipelines.settings import Settings
@@ -18,6 +21,7 @@ from tests.cli.conftest import Command
 from tests.equality import fingerprint
 
 Posts = Callable[..., Path]
+_DAY = re.compile(r"20(?:26-10|26-11|26-12|27-\d\d)-\d\d(?=T)")
 
 
 def test_two_files_go_in_and_the_answer_adds_up(command: Command, posts_file: Posts, settings: Settings) -> None:
@@ -62,12 +66,25 @@ def test_without_input_the_posts_are_called_synthetic_and_so_is_the_one_consent(
     answer = orjson.loads(done.stdout)
     outcomes = answer["accepted"] + answer["rejected"] + answer["duplicates"]
     assert answer["produced"] == outcomes >= answer["read"] > 0, "a quoted author's post is a post of its own"
-    assert answer["decision"]["personalisation"] in ("mood", "no_emotion"), "moods of long ago have faded"
+    assert answer["decision"]["personalisation"] == "mood", "the posts are moved to these days"
     with wired(settings) as wiring, reading(wiring.engine) as connection:
         said = connection.execute(sa.select(sql_table("consent_events"))).all()
     assert [(each.subject_id, each.evidence) for each in said] == [
         (answer["decision"]["subject_id"], "synthetic-account")
     ]
+
+
+def test_sample_posts_are_moved_by_whole_days_and_nothing_else_of_them_changes(tmp_path: Path) -> None:
+    [copy] = recent_samples(tmp_path, date(2027, 3, 1))
+    [sample] = SAMPLES.glob("*.jsonl")
+    lines = list(zip(sample.read_text().splitlines(), copy.read_text().splitlines(), strict=True))
+    days = [(_DAY.findall(old), _DAY.findall(new)) for old, new in lines]
+    moved = {
+        (date.fromisoformat(b) - date.fromisoformat(a)).days for old, new in days for a, b in zip(old, new, strict=True)
+    }
+    assert moved == {(date(2027, 2, 28) - date(2026, 10, 18)).days}
+    assert max(each for _, new in days for each in new) == "2027-02-28"
+    assert [_DAY.sub("", old) for old, _ in lines] == [_DAY.sub("", new) for _, new in lines]
 
 
 def test_a_missing_second_file_is_told_before_the_first_is_taken_in(

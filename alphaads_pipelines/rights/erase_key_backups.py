@@ -12,7 +12,7 @@ class KeyBackupsEraser(Eraser):
     """The folder of key backups."""
 
     name = "key_backups"
-    covers = frozenset()
+    covers = frozenset({"key-backups"})
 
     def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
         """Remove the subject's keys from each."""

@@ -196,9 +196,12 @@ class _Work:
 
     def _await_batches(self) -> Mapping[str, Any]:
         """Wait until the attempts that run now have ended: they may have read the subject before the stores lost it."""
+        while _now() < self._erasure.settle_until(self.held):  # a process may open records with a key it still keeps
+            time.sleep(_POLL_S)
+            self._tick("settling")
         deadline = time.monotonic() + _PATIENCE_S
         running = waited_for = self._running()
-        while running or _now() < self._erasure.settle_until(self.held):
+        while running:
             if time.monotonic() > deadline:
                 raise WriteConflict("a batch that may hold the subject is still running; the erasure goes on later")
             time.sleep(_POLL_S)

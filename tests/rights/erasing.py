@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from alphaads_pipelines.decisions.spool import Spool
+from alphaads_pipelines.rights import erasure
+from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.streams.base import OffsetRange, Record
@@ -123,3 +127,34 @@ def rows_of_others(wiring: Wiring, subject: str) -> dict[str, Any]:
         records = [each for chunk in wiring.stream.read(ranges) for each in chunk]
         held[topic] = [(each.partition, each.offset) for each in records if subject.encode() not in each.value]
     return held
+
+
+def go_on_until(folder: Path, subject: str, where: str, skip: int) -> None:
+    """Begin an erasure, or go on with it, in a process of its own that dies (kill -9) at a named place.
+
+    Parameters
+    ----------
+    where: a step; or in or after the transaction of the first one. skip: how often the step may tell of itself first.
+    """
+    erasure._SETTLE = timedelta(0)
+    told = 0
+
+    def die(*_: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def report(step: str, _number: int, _steps: int, _at: str) -> None:
+        nonlocal told
+        told += step == where
+        if told > skip:
+            die()
+
+    with wired(settings_of(folder)) as wiring:
+        wiring.rights_requests = RightsRequests(wiring.engine, lease=timedelta(0))  # of who was killed: over at once
+        if where == "in the transaction":
+            erasure.delete_subject = die  # type: ignore[assignment]
+        if where == "after the transaction":
+            wiring.rights_requests.get = die  # type: ignore[method-assign]
+        if not wiring.erasure.pending():
+            wiring.erasure.begin(subject, "c" * 32)
+        for request in wiring.erasure.pending():
+            assert wiring.erasure.carry_on(request.request_id, report).state == "done"

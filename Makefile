@@ -66,7 +66,7 @@ sweep: install ## The long sweeps: 25 seeded kills under load, the full-size ben
 
 lock: install ## Pin the dependencies again.
 	$(COMPILE) --extra dev --extra kafka-python --output-file requirements.lock
-	$(COMPILE) --extra transformers --extra spacy --extra training --constraint requirements.lock \
+	$(COMPILE) --extra transformers --extra spacy --extra training --extra language-models --extra peers --constraint requirements.lock \
 		--output-file requirements-models.lock
 
 clean: ## Remove the environment and all local state.

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
 from alphaads_pipelines.rights import restore
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.tables import RAW_POSTS
 from alphaads_pipelines.wiring import Wiring, wired
+from api.app import create_app
 from tests.equality import fingerprint
 from tests.publishing import publish_batches
 from tests.rights.backing_up import Killed, back_up, erase, held, restore_to, rows_of
@@ -152,8 +154,10 @@ def test_killed_in_the_middle_nothing_serves_until_the_same_command_was_run_agai
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(restore if place.startswith("_") else restore.restore_mark, place, killed)
         restore_to(tmp_path / "backup", new)
-    with wired(new) as refused, pytest.raises(ConfigurationError, match="backup restore"):
-        assert refused.engine
+    with wired(new) as refused:
+        for start in (lambda: refused.engine, lambda: TestClient(create_app(refused)).__enter__()):
+            with pytest.raises(ConfigurationError, match="backup restore"):
+                start()
     restore_to(tmp_path / "backup", new)
     with wired(new) as restored:
         assert held(restored, gone) == 0

@@ -1,6 +1,6 @@
 """Requests of people as an asset: erasures that were begun are finished, and whatever is overdue fails a check."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     MaterializeResult,
+    RawMetadataValue,
     ResourceParam,
     asset,
 )
@@ -45,7 +46,7 @@ def rights_requests(
     erased = [_carried_on(context, wiring, request) for request in wiring.erasure.pending()]
     now, waiting = datetime.now(UTC), wiring.rights_requests.list()
     overdue = [each for each in waiting if each.is_overdue(now)]
-    metadata = {
+    metadata: Mapping[str, RawMetadataValue] = {
         "erased": sum(erased),
         "open": len(waiting),
         "overdue": len(overdue),

@@ -22,6 +22,7 @@ import polars as pl
 
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import Slice
+from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.relational import insert_ignore, transaction
 from alphaads_pipelines.stores.subject_keys import shard_of
 from alphaads_pipelines.streams.base import Record
@@ -93,8 +94,8 @@ def _fill(wiring: Wiring, subject_id: str, posts: int) -> None:
         for chunk in _chunks(rows_of):
             with transaction(wiring.engine) as connection:
                 insert_ignore(connection, name, chunk)
-    for chunk in _chunks(iter(range(posts))):
-        records = [Record(number % PARTITIONS, os.urandom(_RECORD_BYTES)) for number in chunk]
+    for numbers in _chunks(iter(range(posts))):
+        records = [Record(number % PARTITIONS, os.urandom(_RECORD_BYTES)) for number in numbers]
         wiring.stream.produce(wiring.settings.posts_topic, records)
 
 
@@ -138,6 +139,11 @@ def _begin(wiring: Wiring, subject_id: str, record: bytes) -> tuple[str, float, 
     return request.request_id, took, float(last) - began
 
 
+def _files(wiring: Wiring) -> int:
+    assert isinstance(wiring.lake, DeltaLake)
+    return sum(len(wiring.lake.files(table)) for table in LAKE_TABLES)
+
+
 def run(posts: int = 200_000) -> dict[str, Any]:
     """Fill a lake, a stream and a store with `posts`; erase one person."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
@@ -159,7 +165,7 @@ def run(posts: int = 200_000) -> dict[str, Any]:
             report("", 0, 0, "")
             physical_s = time.perf_counter() - started
             lake = done.progress["lake"]
-            all_files = sum(len(wiring.lake.files(table)) for table in LAKE_TABLES)  # type: ignore[attr-defined]
+            all_files = _files(wiring)
     return {
         "bench": "erasure",
         "posts": posts,

@@ -16,9 +16,9 @@ from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested
 from alphaads_pipelines.pipeline.requests import next_requests
 from alphaads_pipelines.pipeline.stages import STAGES
 from alphaads_pipelines.platforms.base import Payload
-from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import new_correlation_id
 from alphaads_pipelines.wiring import Wiring, wired
+from benchmarks.live import live_settings
 from benchmarks.posts import synthetic_posts
 from benchmarks.unsealed import OpenWiring
 
@@ -50,22 +50,18 @@ def run(posts: int = 40_000, authors: int = 4_000, rounds: int = 5, tier: str = 
 
 def _round(kind: type[Wiring], payloads: list[Payload], tier: str) -> float:
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
-        settings = Settings(
-            _env_file=None,
-            environment="test",
-            alphaads_home=Path(folder) / "home",
-            scorer_tier=tier,  # type: ignore[call-arg]
-        )
+        settings = live_settings(Path(folder) / "home", scorer_tier=tier)
         with wired(settings, kind) as wiring:
             _ = wiring.engine, wiring.stream, wiring.scorer
             started = time.perf_counter()
             for start in range(0, len(payloads), _IN_ONE_CALL):
                 wiring.intake.take("generic", payloads[start : start + _IN_ONE_CALL], new_correlation_id())
-            _publish_all(wiring)
+            publish_all(wiring)
             return time.perf_counter() - started
 
 
-def _publish_all(wiring: Wiring) -> None:
+def publish_all(wiring: Wiring) -> None:
+    """Run every batch that is due until all that was taken in is published."""
     topic = wiring.settings.posts_topic
     while wiring.ledger.backlog(wiring.stream.end_offsets(topic)):
         for batch in next_requests(wiring.stream, wiring.ledger, topic, wait_s=0, is_pending=lambda _: False):

@@ -1,0 +1,32 @@
+"""`bench sealing`: what it is measured against seals nothing, and is otherwise the same path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alphaads_pipelines.tables import RAW_POSTS
+from alphaads_pipelines.wiring import wired
+from benchmarks import sealing
+from benchmarks.live import live_settings
+from benchmarks.posts import synthetic_posts
+from benchmarks.sealing import publish_all
+from benchmarks.unsealed import OpenWiring
+
+
+def test_an_open_installation_publishes_posts_in_the_clear(tmp_path: Path) -> None:
+    payloads = list(synthetic_posts(30, seed=3, authors=5))
+    with wired(live_settings(tmp_path / "home", scorer_tier="lexicon"), OpenWiring) as wiring:
+        wiring.intake.take("generic", payloads, "c")
+        publish_all(wiring)
+        bodies = wiring.lake.scan(RAW_POSTS).collect()["sealed_body"].to_list()
+    assert len(bodies) == 30
+    texts = [str(each["text"]).split("@")[0] for each in payloads]
+    assert all(any(text[:20].encode() in body for body in bodies) for text in texts if text.isascii())
+
+
+def test_both_kinds_are_timed_over_the_same_posts() -> None:
+    report = sealing.run(posts=40, authors=8, rounds=1)
+    assert report["sealed_posts_per_second"] > 0
+    assert report["unsealed_posts_per_second"] > 0
+    lost = 1 - report["sealed_posts_per_second"] / report["unsealed_posts_per_second"]
+    assert abs(report["sealing_cost_ratio"] - lost) < 0.05

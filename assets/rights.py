@@ -10,7 +10,6 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     MaterializeResult,
-    RawMetadataValue,
     ResourceParam,
     asset,
 )
@@ -21,6 +20,8 @@ from alphaads_pipelines.wiring import Wiring
 from assets.reporting import markdown_table
 
 if TYPE_CHECKING:
+    from dagster import RawMetadataValue
+
     from alphaads_pipelines.rights.requests import RightsRequest
 
 NOTHING_OVERDUE = "nothing_overdue"
@@ -46,7 +47,7 @@ def rights_requests(
     erased = [_carried_on(context, wiring, request) for request in wiring.erasure.pending()]
     now, waiting = datetime.now(UTC), wiring.rights_requests.list()
     overdue = [each for each in waiting if each.is_overdue(now)]
-    metadata: Mapping[str, RawMetadataValue] = {
+    metadata: Mapping[str, "RawMetadataValue"] = {
         "erased": sum(erased),
         "open": len(waiting),
         "overdue": len(overdue),

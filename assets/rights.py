@@ -47,7 +47,7 @@ def rights_requests(
     erased = [_carried_on(context, wiring, request) for request in wiring.erasure.pending()]
     now, waiting = datetime.now(UTC), wiring.rights_requests.list()
     overdue = [each for each in waiting if each.is_overdue(now)]
-    metadata: Mapping[str, "RawMetadataValue"] = {
+    metadata: Mapping[str, RawMetadataValue] = {
         "erased": sum(erased),
         "open": len(waiting),
         "overdue": len(overdue),

@@ -87,15 +87,20 @@ def test_a_large_group_is_told_closely() -> None:
     assert min(row.emotion_posts.values()) >= 0
 
 
-def test_the_noise_is_as_wide_as_epsilon_says() -> None:
+@pytest.mark.parametrize("epsilon", [0.4, 4.0])
+def test_the_noise_is_as_wide_as_epsilon_says(epsilon: float) -> None:
     """Of 4,000 draws the mean distance lies within a third of what the discrete Laplace has, but once in a billion."""
-    for epsilon in (0.4, 4.0):
-        rows = add_noise([_row(10_000, EMOTIONS[0])] * 4_000, epsilon, 10).rows
-        assert len(rows) == 4_000
-        ratio = exp(-epsilon / 4)
-        expected = 2 * ratio / (1 - ratio**2)
-        distance = sum(abs(row.people - 10_000) for row in rows) / len(rows)
-        assert expected / 1.34 < distance < expected * 1.34
+    rows = add_noise([_row(300, EMOTIONS[0])] * 4_000, epsilon, 10).rows
+    assert len(rows) == 4_000
+    distances = {
+        "people": ([row.people - 300 for row in rows], epsilon / 4),
+        "posts": ([row.emotion_posts[EMOTIONS[0]] - 600 for row in rows], epsilon / 2 / MOST_POSTS),
+        "sentiment": ([(row.sentiment_mean - 0.1) * row.people * 1_000 for row in rows], epsilon / 4 / 1_000),
+    }
+    for figure, (found, rate) in distances.items():
+        expected = 2 * exp(-rate) / (1 - exp(-2 * rate))
+        distance = sum(map(abs, found)) / len(found)
+        assert expected / 1.4 < distance < expected * 1.4, figure
 
 
 def test_small_groups_are_withheld_and_named() -> None:

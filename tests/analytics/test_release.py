@@ -97,7 +97,7 @@ def _contributors(activity: Activity, made: Release) -> list[dict[str, Counter[A
 
 
 @given(crowds)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_every_figure_of_a_group_is_about_enough_people(crowd: Crowd) -> None:
     activity = crowd.activity(FIRST_DAY + 40)
     made = make_release(activity, LEAST)
@@ -119,7 +119,7 @@ def test_every_figure_of_a_group_is_about_enough_people(crowd: Crowd) -> None:
 
 
 @given(crowds)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_groups_are_sums_over_whole_people_and_days_and_over_nobody_twice(crowd: Crowd) -> None:
     activity = crowd.activity(FIRST_DAY + 40)
     made = make_release(activity, LEAST)
@@ -133,7 +133,7 @@ def test_groups_are_sums_over_whole_people_and_days_and_over_nobody_twice(crowd:
 
 
 @given(crowds, questions, questions, st.integers(0, 10_000).map(random.Random))
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_no_two_answers_differ_by_a_small_group(crowd: Crowd, one: Question, two: Question, rng: random.Random) -> None:
     """Whatever happens between the two: new posts, late posts, new people, somebody erased, somebody linked."""
     counting = Counting(crowd)
@@ -166,15 +166,16 @@ def _live_on(crowd: Crowd, counting: Counting, rng: random.Random) -> None:
 
 
 @given(crowds, questions)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_every_row_of_an_answer_is_about_enough_people(crowd: Crowd, question: Question) -> None:
     counting = Counting(crowd)
     counting.release(FIRST_DAY + 40)
     said = counting.ask(question)
     if said is None:
         return
+    everybody = len({crowd.persons.get(subject, subject) for subject in crowd.states})
     for row in (said.total, *said.rows):
-        assert row.people_at_least >= LEAST
+        assert LEAST <= row.people_at_least <= everybody
         assert row.people_at_least % LEAST == 0
         assert sum(row.hours) + row.hours_untold == sum(row.weekdays) + row.weekdays_untold == row.posts
     if question.by:
@@ -182,7 +183,7 @@ def test_every_row_of_an_answer_is_about_enough_people(crowd: Crowd, question: Q
 
 
 @given(crowds)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_nothing_is_counted_in_two_releases(crowd: Crowd) -> None:
     counting = Counting(crowd)
     for until in (10, 11, 12, 40):

@@ -1,7 +1,7 @@
 """Fifty people go through the whole system: without the keys nothing of them is found, with the keys all of them is.
 
-Half of them are erased; with every key that is left exactly the other half is found, and those still work. Restoring the
-backup from before brings nobody back. `make canary` prints what was found in which store.
+Half of them are erased; with every key that is left exactly the other half is found, and those still work. Restoring
+the backup from before brings nobody back. `make canary` prints what was found in which store.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 COMMANDS = (
     *("demo", "up", "doctor", "ingest", "parse", "score"),
     *("train", "evaluate", "backfill", "replay", "batches", "gazetteer", "bench", "token"),
+    *("consent", "link", "export", "erase", "audit", "keys", "backup"),
 )
 WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token")
 

@@ -6,9 +6,11 @@ import pytest
 
 from alphaads_pipelines.rights.holdings import NOT_OF_A_SUBJECT, Holdings, reached
 from alphaads_pipelines.schema import Table, derived, plain, pseudonym
+from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.tables import LAKE_TABLES, RELATIONAL_TABLES, TABLES
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring import Wiring, wired
 from tests.rights.conftest import sources_of
+from tests.rights.filled import fill
 
 PEOPLE_OF_A_CITY = Table(
     "people_of_a_city", "relational", "Nobody said how to find one of them.", (derived("mood", "utf8"),), ("mood",)
@@ -41,3 +43,14 @@ def test_there_is_a_section_for_every_table_and_stores_come_together(wiring: Wir
 def test_nothing_is_held_on_a_stranger(wiring: Wiring) -> None:
     for section in Holdings(sources_of(wiring), "0" * 32, 0).sections():
         assert list(section.rows) == [], section.name
+
+
+def test_both_databases_are_walked_alike(settings: Settings, database_url: str) -> None:
+    url = {"database_url": database_url, "scorer_tier": "lexicon", "shards": 4}
+    with wired(settings.model_copy(update=url)) as wiring:
+        [subject, *_] = fill(wiring, posts=40, authors=10)
+        sections = Holdings(sources_of(wiring), subject, None).sections()
+        held = {(each.store, each.name): list(each.rows) for each in sections}
+    assert len(held["relational", "post_keys"]) >= len(held["lake", "raw_posts"]) > 0
+    assert [each["subject_id"] for each in held["relational", "live_profiles"]] == [subject]
+    assert all("wrapped_key" not in row for row in held["relational", "subject_keys"])

@@ -7,17 +7,15 @@ state is opened once, and only where the batch touches it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from alphaads_pipelines.profiles.mood import HORIZON_HOURS, strongest_emotion
+from alphaads_pipelines.profiles.mood import HORIZON_HOURS, leading_emotions
 from alphaads_pipelines.profiles.pages import OpenState
-from alphaads_pipelines.profiles.state import POSTS, SCORED, SENTIMENT_SUM_MILLI, WIDTH
+from alphaads_pipelines.profiles.state import FIRST_EMOTION, HOUR_STRIDE, POSTS, SCORED, SENTIMENT_SUM_MILLI, WIDTH
 from alphaads_pipelines.stores.base import conform, polars_schema
 from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, EMOTIONS
 
@@ -44,78 +42,93 @@ def fold_profiles(
     Rows of `customer_profiles`, one per person in `scores`; rows of `emotional_journeys`, one per person and touched
     hour, with the counts as they are after this batch; both in order of subject id.
     """
-    posts = _first_versions(scores)
+    people, posts = _people_and_posts(scores)
     hours = _by_hour(posts)
-    names, topics = _named(posts), _topics(posts, entities)
+    hour_rows, names, topics = _Rows(_hour_rows(hours)), _Rows(_by_name(posts)), _Rows(_by_topic(posts, entities))
     after: list[int] = []
+    recent = _Recent()
     profiles: list[_Profile] = []
-    for subject, rows in groupby(_hour_rows(hours), key=itemgetter(0)):
+    for person, subject in enumerate(people["subject_id"].to_list()):
         state = OpenState.of(prior.get(subject))
-        for _, hour, counts in rows:
-            after.extend(state.add_hour(hour, counts))
-        for held, name, count in names.get(subject, ()):
-            counted = getattr(state, held)
-            counted[name] = counted.get(name, 0) + count
-        for topic, hour, *counts in topics.get(subject, ()):
-            state.add_topic(topic, hour, counts)
+        for _, hour, counts in hour_rows.of(person):
+            after += state.add_hour(hour, counts)
+        for _, is_language, name, count in names.of(person):
+            (state.add_language if is_language else state.add_platform)(name, count)
+        for _, hour, *named in topics.of(person):
+            state.add_topics(hour, list(zip(*named, strict=True)))
+        recent.add(state)
         profiles.append(_profile(subject, state))
-    return _profile_frame(profiles, hours, batch_seq), _journey_frame(hours, after, batch_seq)
+    return _profile_frame(profiles, recent.moods(), people, batch_seq), _journey_frame(people, hours, after, batch_seq)
 
 
-def _first_versions(scores: pl.DataFrame) -> pl.DataFrame:
+class _Rows:
+    """Rows in order of the person that stands first in each, handed out one person after the other."""
+
+    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+        self._rows, self._next = rows, 0
+
+    def of(self, person: int) -> list[tuple[Any, ...]]:
+        """The rows of a person; persons are asked for in order."""
+        rows, start = self._rows, self._next
+        end = start
+        while end < len(rows) and rows[end][0] == person:
+            end += 1
+        self._next = end
+        return rows[start:end]
+
+
+def _people_and_posts(scores: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(subject_id, shard, person) in order of subject id; first versions, with the number of their person."""
     sentiment = ((pl.col("sentiment_positive") - pl.col("sentiment_negative")) * _MILLI).round().cast(pl.Int64)
-    return scores.filter(pl.col("version") == 0).with_columns(
-        hour=pl.col("created_at").dt.timestamp("us") // _HOUR_US, milli=sentiment
+    posts = scores.filter(pl.col("version") == 0).select(
+        *("subject_id", "shard", "post_key", "language", "platform", "sentiment", "emotion"),
+        hour=pl.col("created_at").dt.timestamp("us") // _HOUR_US,
+        milli=sentiment,
     )
+    people = posts.group_by("subject_id").agg(pl.col("shard").first()).sort("subject_id").with_row_index("person")
+    return people, posts.join(people.select("subject_id", "person"), on="subject_id")
 
 
 def _by_hour(posts: pl.DataFrame) -> pl.DataFrame:
-    """subject_id, hour, shard, then counts in the order of the state; in order of subject and hour."""
+    """person, hour, then counts in the order of the state; in order of person and hour."""
     emotions = [(pl.col("emotion") == name).sum().cast(pl.Int64).alias(name) for name in EMOTIONS]
+    scored = pl.col("sentiment").count().cast(pl.Int64).alias("scored")
     return (
-        posts.group_by("subject_id", "hour")
-        .agg(
-            pl.col("shard").first(),
-            pl.len().cast(pl.Int64).alias("posts"),
-            pl.col("sentiment").count().cast(pl.Int64).alias("scored"),
-            pl.col("milli").sum(),
-            *emotions,
-        )
-        .sort("subject_id", "hour")
+        posts.group_by("person", "hour")
+        .agg(pl.len().cast(pl.Int64).alias("posts"), scored, pl.col("milli").sum(), *emotions)
+        .sort("person", "hour")
     )
 
 
-def _hour_rows(hours: pl.DataFrame) -> Iterator[tuple[str, int, list[int]]]:
+def _hour_rows(hours: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """(person, hour, counts)."""
     counts = hours.select(_COUNTS).to_numpy().tolist()
-    return zip(hours["subject_id"].to_list(), hours["hour"].to_list(), counts, strict=True)
+    return list(zip(hours["person"].to_list(), hours["hour"].to_list(), counts, strict=True))
 
 
-def _named(posts: pl.DataFrame) -> dict[str, list[tuple[Any, ...]]]:
-    """Subject -> (attribute of the state, name, posts)."""
+def _by_name(posts: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """(person, whether it is a language or else a platform, name, posts)."""
     counted = [
-        posts.drop_nulls(column).group_by("subject_id", pl.lit(held).alias("held"), pl.col(column).alias("name")).len()
-        for column, held in (("language", "languages"), ("platform", "platforms"))
+        posts.group_by("person", pl.lit(column == "language").alias("is_language"), pl.col(column).alias("name")).len()
+        for column in ("language", "platform")
     ]
-    return _of_subjects(pl.concat(counted))
+    return pl.concat(counted).drop_nulls("name").sort("person").rows()
 
 
-def _topics(posts: pl.DataFrame, entities: pl.DataFrame | None) -> dict[str, list[tuple[Any, ...]]]:
-    """Subject -> (topic, hour, posts that name it, their sentiment in thousandths)."""
+def _by_topic(posts: pl.DataFrame, entities: pl.DataFrame | None) -> list[tuple[Any, ...]]:
+    """(person, hour, topics in order, posts that name each, their sentiment in thousandths)."""
     if entities is None:
-        return {}
+        return []
     named = entities.select("post_key", topic=pl.coalesce("tracked_id", "name_token")).unique()
-    return _of_subjects(
-        named.join(posts.select("post_key", "subject_id", "hour", "milli"), on="post_key")
-        .group_by("subject_id", "topic", "hour")
+    return (
+        named.join(posts.select("post_key", "person", "hour", "milli"), on="post_key")
+        .group_by("person", "hour", "topic")
         .agg(pl.len().alias("mentions"), pl.col("milli").sum())
+        .sort("person", "hour", "topic")
+        .group_by("person", "hour", maintain_order=True)
+        .agg("topic", "mentions", "milli")
+        .rows()
     )
-
-
-def _of_subjects(rows: pl.DataFrame) -> dict[str, list[tuple[Any, ...]]]:
-    found: dict[str, list[tuple[Any, ...]]] = {}
-    for subject, *row in rows.iter_rows():
-        found.setdefault(subject, []).append(tuple(row))
-    return found
 
 
 class _Profile(NamedTuple):
@@ -123,7 +136,6 @@ class _Profile(NamedTuple):
 
     subject_id: str
     posts: int
-    mood: str | None
     sentiment_mean: float | None
     language: str | None
     first_post_at: int
@@ -134,37 +146,56 @@ class _Profile(NamedTuple):
 def _profile(subject: str, state: OpenState) -> _Profile:
     first, last = state.span
     scored, milli = state.totals[SCORED], state.totals[SENTIMENT_SUM_MILLI]
-    now_hour = last + 1
     return _Profile(
         subject,
         state.totals[POSTS],
-        strongest_emotion(*state.emotions(now_hour - HORIZON_HOURS + 1, last), now_hour),
         milli / scored / _MILLI if scored else None,
-        _most_used(state.languages),
+        max(state.languages, key=state.languages.__getitem__, default=None),
         first * _HOUR_US,
         last * _HOUR_US,
         state.seal(),
     )
 
 
-def _most_used(counts: Mapping[str, int]) -> str | None:
-    """Ties go to the alphabet."""
-    return min(counts, key=lambda name: (-counts[name], name), default=None)
+class _Recent:
+    """The hours from which the moods of a batch's people follow, as of the hour after their last post."""
+
+    def __init__(self) -> None:
+        self._lengths: list[int] = []
+        self._ages: list[int] = []
+        self._rows: list[int] = []
+
+    def add(self, state: OpenState) -> None:
+        """Add a person."""
+        now_hour = state.span[1] + 1
+        hours, rows = state.hours_from(now_hour - HORIZON_HOURS + 1)
+        self._lengths.append(len(hours))
+        self._ages += [now_hour - hour for hour in hours]
+        self._rows += rows
+
+    def moods(self) -> list[str | None]:
+        """Of each person, in the order in which they were added."""
+        rows = np.array(self._rows, np.int64).reshape(-1, HOUR_STRIDE)
+        return leading_emotions(self._lengths, np.array(self._ages, np.int64), rows[:, 1 + FIRST_EMOTION :])
 
 
-def _profile_frame(profiles: list[_Profile], hours: pl.DataFrame, batch_seq: int) -> pl.DataFrame:
+def _profile_frame(
+    profiles: list[_Profile], moods: list[str | None], people: pl.DataFrame, batch_seq: int
+) -> pl.DataFrame:
     schema = polars_schema(CUSTOMER_PROFILES)
     columns = zip(*profiles, strict=True) if profiles else [()] * len(_Profile._fields)
     frame = pl.DataFrame(
         [pl.Series(name, values, schema[name]) for name, values in zip(_Profile._fields, columns, strict=True)]
     )
-    shards = hours.unique("subject_id", maintain_order=True)["shard"]
-    return conform(CUSTOMER_PROFILES, frame.with_columns(shards, batch_seq=pl.lit(batch_seq, pl.Int64)))
+    return conform(
+        CUSTOMER_PROFILES,
+        frame.with_columns(people["shard"], pl.Series("mood", moods, pl.String), batch_seq=pl.lit(batch_seq, pl.Int64)),
+    )
 
 
-def _journey_frame(hours: pl.DataFrame, after: list[int], batch_seq: int) -> pl.DataFrame:
+def _journey_frame(people: pl.DataFrame, hours: pl.DataFrame, after: list[int], batch_seq: int) -> pl.DataFrame:
     counts = pl.DataFrame(np.array(after, np.int64).reshape(-1, WIDTH), schema=_COUNTS)
-    places = hours.select(
+    places = hours.join(people, on="person", maintain_order="left").select(
         "shard",
         "subject_id",
         batch_seq=pl.lit(batch_seq, pl.Int64),

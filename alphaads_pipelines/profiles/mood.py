@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import mul
 
+import numpy as np
+import numpy.typing as npt
+
 from alphaads_pipelines.profiles.state import FIRST_EMOTION
 from alphaads_pipelines.tables import EMOTIONS
 
@@ -32,19 +35,25 @@ def leading_emotion(hours: Mapping[int, Sequence[int]], now_hour: int) -> str | 
     None where no post showed an emotion, or every emotion has faded.
     """
     recent = sorted(hour for hour in hours if now_hour - HORIZON_HOURS < hour <= now_hour)
-    emotions = list(zip(*(hours[hour][FIRST_EMOTION:] for hour in recent), strict=True))
-    return strongest_emotion(recent, emotions, now_hour) if recent else None
+    decays = [_DECAYS[now_hour - hour] for hour in recent]
+    emotions = zip(*(hours[hour][FIRST_EMOTION:] for hour in recent), strict=True)
+    weights = [sum(map(mul, decays, counts)) for counts in emotions]
+    strongest = max(weights, default=0.0)
+    return EMOTIONS[weights.index(strongest)] if strongest >= FADED else None
 
 
-def strongest_emotion(hours: Sequence[int], emotions: Sequence[Sequence[int]], now_hour: int) -> str | None:
-    """The same from columns.
+def leading_emotions(
+    lengths: Sequence[int], ages: npt.NDArray[np.int64], emotions: npt.NDArray[np.int64]
+) -> list[str | None]:
+    """The leading emotions of many people at once, the same as of each alone.
 
     Parameters
     ----------
-    hours: hours since the epoch, in order of time, each less than HORIZON_HOURS before `now_hour`.
-    emotions: in the order of `tables.EMOTIONS`, the posts that showed it in each of these hours.
+    lengths: how many of the hours are each person's.
+    ages: of the hours, person after person and in order of time: how long ago, 0 to HORIZON_HOURS - 1. Shape (hours,).
+    emotions: posts of each emotion in these hours, in the order of `tables.EMOTIONS`. Shape (hours, emotions).
     """
-    decays = [_DECAYS[now_hour - hour] for hour in hours]
-    weights = [sum(map(mul, decays, counts)) if any(counts) else 0.0 for counts in emotions]
-    strongest = max(weights)
-    return EMOTIONS[weights.index(strongest)] if strongest >= FADED else None
+    person, decays = np.repeat(np.arange(len(lengths)), lengths), np.array(_DECAYS)[ages]
+    weights = np.column_stack([np.bincount(person, decays * counts, len(lengths)) for counts in emotions.T])
+    leading, has_faded = weights.argmax(axis=1), weights.max(axis=1) < FADED
+    return [None if gone else EMOTIONS[place] for place, gone in zip(leading, has_faded, strict=True)]

@@ -5,12 +5,14 @@ again gives the state of never having had it. The encoding is canonical: equal s
 
 Stored, the hours lie in pages of about three weeks beside their total, so that a batch opens the pages that it touches
 (pages.py) and a person with years behind them costs it little more than a new one. A page holds its hours one after the
-other in one list of integers, for a list apiece is most of what reading a state costs.
+other in one list of integers, for a list apiece is most of what reading a state costs, and what was named in an hour
+closed up once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -24,11 +26,15 @@ WIDTH = FIRST_EMOTION + len(EMOTIONS)
 MENTIONS, TOPIC_SENTIMENT_SUM_MILLI = 0, 1
 """Places in a topic's counts of an hour."""
 PAGE_HOURS = 512
-HOUR_STRIDE, TOPIC_STRIDE = 1 + WIDTH, 3
-"""Integers in a page for an hour, and for a topic's hour: first the hour within the page, then the counts."""
+HOUR_STRIDE = 1 + WIDTH
+"""Integers in a page for an hour: the hour within the page, then its counts."""
+TOPIC_STRIDE = 3
+"""What stands in an hour for a topic: its name, then its counts."""
 
 Hours = dict[int, list[int]]
 """Hour since the epoch (UTC) -> counts."""
+Named = list[str | int]
+"""Of one hour: TOPIC_STRIDE values for each topic, in order of topics."""
 
 
 class ProfileState(msgspec.Struct):
@@ -57,11 +63,11 @@ class Page(msgspec.Struct, array_like=True):
     Attributes
     ----------
     hours: HOUR_STRIDE integers for each hour.
-    topics: topic -> TOPIC_STRIDE integers for each hour.
+    topics: hour within the page -> the bytes of Named, for hours in which something was named.
     """
 
     hours: list[int]
-    topics: dict[str, list[int]]
+    topics: dict[int, msgspec.Raw]
 
 
 class Stored(msgspec.Struct, array_like=True, tag=FORMAT):
@@ -92,6 +98,7 @@ class _Format1(msgspec.Struct, array_like=True, tag=1):
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Stored | _Format1)
 _page_decoder = msgspec.msgpack.Decoder(Page)
+_named_decoder = msgspec.msgpack.Decoder(Named)
 
 
 def empty() -> ProfileState:
@@ -111,15 +118,12 @@ def decode(state: bytes) -> ProfileState:
     topics: dict[str, Hours] = {}
     for number, raw in stored.pages.items():
         page, first = open_page(raw), number * PAGE_HOURS
-        hours.update(_read_rows(page.hours, HOUR_STRIDE, first))
-        for topic, rows in page.topics.items():
-            topics.setdefault(topic, {}).update(_read_rows(rows, TOPIC_STRIDE, first))
+        for at in range(0, len(page.hours), HOUR_STRIDE):
+            hours[first + page.hours[at]] = page.hours[at + 1 : at + HOUR_STRIDE]
+        for hour, closed in page.topics.items():
+            for topic, counts in open_named(closed).items():
+                topics.setdefault(topic, {})[first + hour] = counts
     return ProfileState(FORMAT, hours, stored.languages, stored.platforms, topics)
-
-
-def _read_rows(rows: list[int], stride: int, first: int) -> Iterator[tuple[int, list[int]]]:
-    for at in range(0, len(rows), stride):
-        yield first + rows[at], rows[at + 1 : at + stride]
 
 
 def seal(stored: Stored) -> bytes:
@@ -146,6 +150,20 @@ def open_page(raw: msgspec.Raw) -> Page:
         raise SchemaMismatch("a page of a profile state cannot be read") from error
 
 
+def open_named(raw: msgspec.Raw) -> dict[str, list[int]]:
+    """Topic -> counts, in order of topics. Raises SchemaMismatch."""
+    try:
+        named: list[Any] = _named_decoder.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise SchemaMismatch("an hour of a profile state cannot be read") from error
+    return {named[at]: named[at + 1 : at + TOPIC_STRIDE] for at in range(0, len(named), TOPIC_STRIDE)}
+
+
+def close_named(named: Named) -> msgspec.Raw:
+    """The bytes of what was named in an hour, which is in order already."""
+    return msgspec.Raw(_encoder.encode(named))
+
+
 def close_page(page: Page) -> msgspec.Raw:
     """The bytes of a page whose hours and topics are in order already."""
     return msgspec.Raw(_encoder.encode(page))
@@ -156,9 +174,8 @@ def _stored(state: ProfileState) -> Stored:
     hours = _in_order(state.hours)
     for hour, counts in hours.items():
         _page_of(pages, hour).hours.extend((hour % PAGE_HOURS, *counts))
-    for topic, counted in sorted(state.topics.items()):
-        for hour, counts in _in_order(counted).items():
-            _page_of(pages, hour).topics.setdefault(topic, []).extend((hour % PAGE_HOURS, *counts))
+    for hour, named in sorted(_by_hour(state.topics).items()):
+        _page_of(pages, hour).topics[hour % PAGE_HOURS] = close_named(named)
     return Stored(
         [sum(column) for column in zip(*hours.values(), strict=True)],
         [min(hours), max(hours)] if hours else [],
@@ -166,6 +183,15 @@ def _stored(state: ProfileState) -> Stored:
         {name: count for name, count in sorted(state.platforms.items()) if count},
         {number: close_page(page) for number, page in sorted(pages.items())},
     )
+
+
+def _by_hour(topics: Mapping[str, Hours]) -> dict[int, Named]:
+    named: dict[int, Named] = {}
+    for topic, hours in sorted(topics.items()):
+        for hour, counts in hours.items():
+            if any(counts):
+                named.setdefault(hour, []).extend((topic, *counts))
+    return named
 
 
 def _page_of(pages: dict[int, Page], hour: int) -> Page:

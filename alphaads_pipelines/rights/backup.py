@@ -77,7 +77,7 @@ def create_backup(what: BackedUp, folder: Path, now: datetime, progress: Callabl
     try:
         for attempt in range(1, _ATTEMPTS + 1):
             shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir(parents=True)
+            draft.mkdir(mode=0o700, parents=True)
             try:
                 manifest = _collect(what, draft, now, progress)
                 break

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -85,13 +86,12 @@ class Copier:
 
 
 def write_manifest(folder: Path, manifest: Manifest, signing: bytes) -> None:
-    """Sign and write it, once every other file is on the disk.
+    """Sign and write it; when this returns every file of the backup is on the disk.
 
     Parameters
     ----------
     signing: Ed25519 seed, 32 bytes (`MasterKeys.signing`).
     """
-    os.sync()
     raw = msgspec.json.format(msgspec.json.encode(manifest))
     (folder / MANIFEST).write_bytes(raw)
     signature = Ed25519PrivateKey.from_private_bytes(signing).sign(_PREFIX + raw)
@@ -133,15 +133,6 @@ def verify(folder: Path, manifest: Manifest, progress: Callable[[int], None]) ->
         _check(folder, each, None, progress)
 
 
-def count_by_folder(manifest: Manifest) -> Mapping[str, int]:
-    """Bytes by the first part of the path, for people."""
-    found: dict[str, int] = {}
-    for each in manifest.files:
-        top = each.path.split("/", 1)[0]
-        found[top] = found.get(top, 0) + each.bytes
-    return found
-
-
 def _check(folder: Path, expected: BackupFile, target: Path | None, progress: Callable[[int], None]) -> None:
     try:
         found = _copied(folder / expected.path, target, expected.path, progress)
@@ -165,4 +156,6 @@ def _copied(source: Path, target: Path | None, name: str, progress: Callable[[in
             write.write(chunk)
             size, left = size + len(chunk), left - len(chunk)
             progress(len(chunk))
+    if target is not None:
+        shutil.copymode(source, target)
     return BackupFile(name, size, digest.hexdigest())

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from alphaads_pipelines.rights import erasure
+from alphaads_pipelines.rights.erasure import Erasure
 from alphaads_pipelines.rights.holdings import Sources
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import Wiring, wired
@@ -36,7 +35,7 @@ def filled_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def one(filled_installation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wiring]:
     """A filled installation; no other process holds anything of it, so an erasure settles at once."""
-    monkeypatch.setattr(erasure, "_SETTLE", timedelta(0))
+    monkeypatch.setattr(Erasure, "settle_until", lambda _, request: request.opened_at)
     shutil.copytree(filled_installation, tmp_path / "one")
     with wired(settings_of(tmp_path / "one")) as wiring:
         yield wiring

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -205,6 +206,7 @@ def test_a_backup_gets_a_folder_of_its_own_and_appears_when_it_is_complete(
 ) -> None:
     (tmp_path / "backup").mkdir()
     back_up(one, tmp_path / "backup")
+    assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
     with pytest.raises(InvalidRequest, match="not empty"):
         back_up(one, tmp_path / "backup")
     seen = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
-from alphaads_pipelines.rights import erasure as erasing
 from alphaads_pipelines.rights import restore
+from alphaads_pipelines.rights.erasure import Erasure
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring, wired
@@ -25,15 +24,10 @@ from tests.rights.erasing import settings_of, subjects_of, take_posts
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(autouse=True)
-def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No other process holds anything in these tests."""
-    monkeypatch.setattr(erasing, "_SETTLE", timedelta(0))
-
-
 @pytest.fixture
-def wiring(tmp_path: Path, postgres_server: Postgres) -> Iterator[Wiring]:
-    """A filled installation."""
+def wiring(tmp_path: Path, postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wiring]:
+    """A filled installation; no other process holds anything of it, so an erasure settles at once."""
+    monkeypatch.setattr(Erasure, "settle_until", lambda _, request: request.opened_at)
     with wired(settings_of(tmp_path / "one", database_url=postgres_server.fresh_database())) as built:
         take_posts(built, "first", posts=30)
         publish_batches(built)

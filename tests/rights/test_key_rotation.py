@@ -159,7 +159,7 @@ def test_no_read_and_no_sealing_fails_while_keys_are_rotated(
     monkeypatch.setattr(rows_rotation, "_CHUNK_KEYS", 20)
     first = str(_content(path)["kek"])
     with _load(path, engine, monkeypatch) as counts:
-        for _ in range(3):
+        for _ in range(2):
             so_far = dict(counts)
             done = rotate()
             assert _kek_ids(engine) == {done.kek_id}
@@ -298,7 +298,7 @@ def test_killed_at_any_step_a_rotation_goes_on_where_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rows_rotation, "_CHUNK_KEYS", 4)
-    authors = range(10)
+    authors = range(6)
     sealed = _seal(_sealer(path, engine), authors)
     backups.create(engine, NOON)
     step = 0

@@ -56,7 +56,7 @@ def wiring(filled: Path, tmp_path: Path) -> Iterator[Wiring]:
 @pytest.fixture(autouse=True)
 def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other process holds anything in these tests."""
-    monkeypatch.setattr(erasing_module, "_SETTLE", timedelta(0))
+    monkeypatch.setattr(erasing_module.Erasure, "settle_until", lambda _, request: request.opened_at)
 
 
 def begin(wiring: Wiring, subject: str) -> RightsRequest:

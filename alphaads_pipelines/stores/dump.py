@@ -29,6 +29,7 @@ KEY_TABLES = frozenset({"subject_keys", "active_kek"})
 """What a dump never holds: the wrapped data keys, and which key wraps new ones."""
 
 SQLITE_FILE, POSTGRES_FOLDER = "relational.db", "relational"
+_COUNTERS = "sqlite_sequence"
 _DUMPED = tuple(table for table in RELATIONAL_TABLES if table.name not in KEY_TABLES)
 
 
@@ -127,10 +128,14 @@ def _dump_sqlite(source: Path, target: Path) -> list[dict[str, int]]:
             tables = [(name, sql) for kind, name, sql in made if kind == "table" and not name.startswith("sqlite_")]
             for _, sql in tables:
                 copy.execute(sql)
-            counters = [("sqlite_sequence", "")] if any(name == "sqlite_sequence" for _, name, _ in made) else []
-            for name, _ in [*tables, *counters]:
+            for name, _ in tables:
                 if name not in KEY_TABLES:
                     copy.execute(f'INSERT INTO main."{name}" SELECT * FROM live."{name}"')  # noqa: S608 - our own names
+            if any(
+                name == _COUNTERS for _, name, _ in made
+            ):  # of rows that were deleted, too, so that none comes twice
+                copy.execute(f"DELETE FROM main.{_COUNTERS}")  # noqa: S608
+                copy.execute(f"INSERT INTO main.{_COUNTERS} SELECT * FROM live.{_COUNTERS}")  # noqa: S608
             for kind, _, sql in made:
                 if kind == "index":
                     copy.execute(sql)

@@ -89,3 +89,15 @@ def test_one_that_cannot_be_written_stops_the_erasure(journal: ErasureJournal, w
         journal.remember([], "subject", NOON)
     with pytest.raises(StoreUnavailable, match="journal"):
         journal.entries()
+
+
+def test_it_catches_up_with_erasures_that_the_store_knows_of(journal: ErasureJournal, wiring: Wiring) -> None:
+    assert journal.catch_up(wiring.engine, NOON) == 0
+    assert wiring.settings.erasure_journal_path.exists(), "a restore asks for it"
+    journal.remember([], "known", NOON)
+    with wiring.engine.begin() as connection:
+        for subject in ("known", "erased on another host"):
+            wiring.suppressions.suppress(connection, [], subject, NOON)
+    assert journal.catch_up(wiring.engine, NOON) == 1
+    assert journal.catch_up(wiring.engine, NOON) == 0
+    assert len(journal.entries()) == 2

@@ -305,3 +305,19 @@ def test_a_store_says_whether_it_holds_what_needs_its_key_file(keys: RelationalS
     assert not holds_anything(engine)
     keys.daily_key(DAY)
     assert holds_anything(engine)
+
+
+def test_subjects_whose_key_was_lost_get_a_new_one_and_stay_who_they_are(
+    keys: RelationalSubjectKeys, elsewhere: RelationalSubjectKeys, engine: Engine, looking_always: None
+) -> None:
+    made = keys.ensure(_identities(5))
+    table = sql_table("subject_keys")
+    with transaction(engine) as connection:
+        connection.execute(table.delete().where(table.c.key_id.in_([each.key_id for each in made[:3]])))
+    assert keys.make_missing() == 3
+    assert keys.make_missing() == 0
+    found = elsewhere.ensure(_identities(5))
+    assert [each.subject_id for each in found] == [each.subject_id for each in made]
+    assert found[3:] == made[3:]
+    assert not {each.key for each in found[:3]} & {each.key for each in made}
+    assert keys.ensure(_identities(5)) == found, "nobody goes on with a key that was lost"

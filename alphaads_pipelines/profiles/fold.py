@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from alphaads_pipelines.profiles.counts import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI, WIDTH
 from alphaads_pipelines.profiles.mood import HORIZON_HOURS, leading_emotions
-from alphaads_pipelines.profiles.pages import OpenState
-from alphaads_pipelines.profiles.state import FIRST_EMOTION, HOUR_STRIDE, POSTS, SCORED, SENTIMENT_SUM_MILLI, WIDTH
+from alphaads_pipelines.profiles.open_state import OpenState
+from alphaads_pipelines.profiles.pages import ROW
 from alphaads_pipelines.stores.base import conform, polars_schema
 from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, EMOTIONS
 
@@ -161,22 +163,27 @@ class _Recent:
     """The hours from which the moods of a batch's people follow, as of the hour after their last post."""
 
     def __init__(self) -> None:
-        self._lengths: list[int] = []
-        self._ages: list[int] = []
-        self._rows: list[int] = []
+        self._people = 0
+        self._parts: list[npt.NDArray[np.integer]] = [np.empty(0, np.int32)]
+        self._person: list[int] = [0]
+        self._age: list[int] = [0]
 
     def add(self, state: OpenState) -> None:
         """Add a person."""
         now_hour = state.span[1] + 1
-        hours, rows = state.hours_from(now_hour - HORIZON_HOURS + 1)
-        self._lengths.append(len(hours))
-        self._ages += [now_hour - hour for hour in hours]
-        self._rows += rows
+        for first, rows in state.rows_from(now_hour - HORIZON_HOURS + 1):
+            self._parts.append(np.frombuffer(rows, rows.typecode))
+            self._person.append(self._people)
+            self._age.append(now_hour - first)
+        self._people += 1
 
     def moods(self) -> list[str | None]:
         """Of each person, in the order in which they were added."""
-        rows = np.array(self._rows, np.int64).reshape(-1, HOUR_STRIDE)
-        return leading_emotions(self._lengths, np.array(self._ages, np.int64), rows[:, 1 + FIRST_EMOTION :])
+        rows = np.concatenate(self._parts).reshape(-1, ROW)
+        lengths = [len(part) // ROW for part in self._parts]
+        ages = np.repeat(self._age, lengths) - rows[:, 0]
+        emotions = rows[:, 1 + FIRST_EMOTION : 1 + WIDTH]
+        return leading_emotions(self._people, np.repeat(self._person, lengths), ages, emotions)
 
 
 def _profile_frame(

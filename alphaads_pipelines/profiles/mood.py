@@ -12,7 +12,7 @@ from operator import mul
 import numpy as np
 import numpy.typing as npt
 
-from alphaads_pipelines.profiles.state import FIRST_EMOTION
+from alphaads_pipelines.profiles.counts import FIRST_EMOTION
 from alphaads_pipelines.tables import EMOTIONS
 
 HALF_LIFE_HOURS = 24.0
@@ -43,17 +43,18 @@ def leading_emotion(hours: Mapping[int, Sequence[int]], now_hour: int) -> str | 
 
 
 def leading_emotions(
-    lengths: Sequence[int], ages: npt.NDArray[np.int64], emotions: npt.NDArray[np.int64]
+    people: int, person: npt.NDArray[np.integer], ages: npt.NDArray[np.integer], emotions: npt.NDArray[np.integer]
 ) -> list[str | None]:
     """The leading emotions of many people at once, the same as of each alone.
 
     Parameters
     ----------
-    lengths: how many of the hours are each person's.
-    ages: of the hours, person after person and in order of time: how long ago, 0 to HORIZON_HOURS - 1. Shape (hours,).
+    people: how many there are.
+    person: whose each hour is, 0 to people - 1. Shape (hours,); each person's hours are in order of time.
+    ages: how long ago the hours are, 0 to HORIZON_HOURS - 1. Shape (hours,).
     emotions: posts of each emotion in these hours, in the order of `tables.EMOTIONS`. Shape (hours, emotions).
     """
-    person, decays = np.repeat(np.arange(len(lengths)), lengths), np.array(_DECAYS)[ages]
-    weights = np.column_stack([np.bincount(person, decays * counts, len(lengths)) for counts in emotions.T])
+    decays = np.array(_DECAYS)[ages]
+    weights = np.column_stack([np.bincount(person, decays * counts, people) for counts in emotions.T])
     leading, has_faded = weights.argmax(axis=1), weights.max(axis=1) < FADED
     return [None if gone else EMOTIONS[place] for place, gone in zip(leading, has_faded, strict=True)]

@@ -1,124 +1,147 @@
-"""A state that a batch adds to: only the pages that it touches are opened, the rest is copied as bytes.
+"""A page of a state: what was counted within PAGE_HOURS hours, as bytes that are read and grown at little cost.
 
-So the cost of a person in a batch depends on some weeks of their life, not on all of it.
+An hour is a row of ROW integers: the hour within the page, its counts, and how many bytes its topics take. Rows lie one
+after the other in order of time, in two bytes to the integer, or in four in a page where any needs them. The topics of
+the hours follow in the same order, each hour's as a MessagePack list of topic, mentions, sentiment, in order of topics.
+The latest hour is at the end of both, and there posts usually arrive. Equal counts have equal bytes.
 """
 
 from __future__ import annotations
 
+import sys
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import add
-from typing import TypeVar
 
-from alphaads_pipelines.profiles import state as states
-from alphaads_pipelines.profiles.state import HOUR_STRIDE, PAGE_HOURS, WIDTH, Named, Page, Stored
+import msgspec
 
-_Key = TypeVar("_Key", int, str)
-_Value = TypeVar("_Value")
+from alphaads_pipelines.errors import SchemaMismatch
+from alphaads_pipelines.profiles.counts import WIDTH
+
+PAGE_HOURS = 512
+ROW = 1 + WIDTH + 1
+Topic = tuple[str, int, int]
+"""A topic's name, the posts that name it, their sentiment in thousandths."""
+
+_NARROW, _WIDE = "h", "i"
+_LEAST, _MOST = -(2**15), 2**15 - 1
+_TOPIC = 3
+_TOPICS_BYTES = ROW - 1
+"""Place in a row."""
 
 
-class OpenState:
-    """One person's state while posts are added to it.
+class Closed(msgspec.Struct, array_like=True):
+    """A page as it is stored."""
+
+    is_wide: bool
+    rows: bytes
+    topics: bytes
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Closed)
+_topics_decoder = msgspec.msgpack.Decoder(list[str | int])
+
+
+class Page:
+    """An open page.
 
     Attributes
     ----------
-    totals: counts over all hours, in the order of an hour's counts.
-    span: first and last hour with posts, once there are any.
-    languages, platforms: posts by each, in order of names.
+    rows: ROW integers for each hour, in order of time; read by those who look at many at once.
     """
 
-    __slots__ = ("_closed", "_opened", "languages", "platforms", "span", "totals")
+    __slots__ = ("_topics", "rows")
 
-    def __init__(self, stored: Stored) -> None:
-        self.totals = stored.totals or [0] * WIDTH
-        self.span = stored.span
-        self.languages, self.platforms = stored.languages, stored.platforms
-        self._closed = stored.pages
-        self._opened: dict[int, Page] = {}
+    def __init__(self) -> None:
+        self.rows: array[int] = array(_NARROW)
+        self._topics = b""
 
     @classmethod
-    def of(cls, state: bytes | None) -> OpenState:
-        """From stored bytes, or of somebody new. Raises SchemaMismatch."""
-        return cls(Stored([], [], {}, {}, {}) if state is None else states.unseal(state))
-
-    def add_hour(self, hour: int, counts: list[int]) -> list[int]:
-        """Add an hour's counts; what the hour counts now."""
-        self.totals = list(map(add, self.totals, counts))
-        self.span = [min(self.span[0], hour), max(self.span[1], hour)] if self.span else [hour, hour]
-        return _add_row(self._page(hour // PAGE_HOURS).hours, hour % PAGE_HOURS, counts)
-
-    def add_language(self, name: str, posts: int) -> None:
-        """Add posts in a language."""
-        _put(self.languages, name, self.languages.get(name, 0) + posts)
-
-    def add_platform(self, name: str, posts: int) -> None:
-        """Add posts on a network."""
-        _put(self.platforms, name, self.platforms.get(name, 0) + posts)
-
-    def add_topics(self, hour: int, rows: Sequence[tuple[str, int, int]]) -> None:
-        """Add what was said of topics within an hour: each topic once with its counts, in order of topics."""
-        topics, place = self._page(hour // PAGE_HOURS).topics, hour % PAGE_HOURS
-        if (held := topics.get(place)) is not None:
-            rows = _summed(states.open_named(held), rows)
-        named: Named = []
-        for topic, mentions, milli in rows:
-            named += (topic, mentions, milli)
-        _put(topics, place, states.close_named(named))
-
-    def hours_from(self, first: int) -> tuple[list[int], list[int]]:
-        """The hours with posts from `first` on, in order of time; for each, HOUR_STRIDE integers as in a page."""
-        hours: list[int] = []
-        found: list[int] = []
-        for number in range(first // PAGE_HOURS, self.span[1] // PAGE_HOURS + 1):
-            if number in self._opened or number in self._closed:
-                rows, base = self._page(number).hours, number * PAGE_HOURS
-                offsets = rows[::HOUR_STRIDE]
-                start = bisect_left(offsets, first - base)
-                hours += [base + offset for offset in offsets[start:]]
-                found += rows[start * HOUR_STRIDE :]
-        return hours, found
-
-    def seal(self) -> bytes:
-        """Canonical bytes, the same as `encode` gives for the whole state."""
-        for number, page in self._opened.items():
-            _put(self._closed, number, states.close_page(page))
-        return states.seal(Stored(self.totals, self.span, self.languages, self.platforms, self._closed))
-
-    def _page(self, number: int) -> Page:
-        page = self._opened.get(number)
-        if page is None:
-            raw = self._closed.get(number)
-            page = self._opened[number] = Page([], {}) if raw is None else states.open_page(raw)
+    def open(cls, raw: msgspec.Raw) -> Page:
+        """Read a stored page. Raises SchemaMismatch."""
+        page = cls()
+        try:
+            closed = _decoder.decode(raw)
+            page.rows = _in_stored_order(array(_WIDE if closed.is_wide else _NARROW, closed.rows))
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise SchemaMismatch("a page of a profile state cannot be read") from error
+        page._topics = closed.topics
         return page
 
+    def close(self) -> msgspec.Raw:
+        """The page as it is stored."""
+        rows = self.rows
+        if rows.typecode == _WIDE and min(rows) >= _LEAST and max(rows) <= _MOST:
+            rows = array(_NARROW, rows)
+        stored = _in_stored_order(rows).tobytes()
+        return msgspec.Raw(_encoder.encode(Closed(rows.typecode == _WIDE, stored, self._topics)))
 
-def _add_row(rows: list[int], hour: int, counts: list[int]) -> list[int]:
-    """Add counts to the hour's row, in its place in time; the row's counts now."""
-    if not rows or rows[-HOUR_STRIDE] < hour:
-        rows.append(hour)
-        rows += counts
-        return counts
-    at = bisect_left(rows[::HOUR_STRIDE], hour) * HOUR_STRIDE
-    if rows[at] != hour:
-        rows[at:at] = (hour, *counts)
-        return counts
-    after = list(map(add, rows[at + 1 : at + HOUR_STRIDE], counts))
-    rows[at + 1 : at + HOUR_STRIDE] = after
-    return after
+    def add_hour(self, hour: int, counts: list[int]) -> list[int]:
+        """Add the counts of an hour within the page; what the hour counts now."""
+        at = self._row_of(hour)
+        after = list(map(add, self.rows[at + 1 : at + 1 + WIDTH], counts))
+        self._set(at + 1, after)
+        return after
+
+    def add_topics(self, hour: int, topics: Sequence[Topic]) -> None:
+        """Add what was said of topics in an hour within the page: each topic once, in order of topics."""
+        at = self._row_of(hour)
+        is_last = at + ROW == len(self.rows)
+        taken = self.rows[at + _TOPICS_BYTES]
+        start = len(self._topics) - taken if is_last else sum(self.rows[_TOPICS_BYTES:at:ROW])
+        if taken:
+            topics = _summed(_read(self._topics[start : start + taken]), topics)
+        flat: list[str | int] = []
+        for topic in topics:
+            flat += topic
+        written = _encoder.encode(flat)
+        self._topics = self._topics[:start] + written + self._topics[start + taken :]
+        self._set(at + _TOPICS_BYTES, [len(written)])
+
+    def hours(self) -> Iterator[tuple[int, list[int], list[Topic]]]:
+        """Each hour within the page in order of time, its counts, its topics. Raises SchemaMismatch."""
+        start = 0
+        for at in range(0, len(self.rows), ROW):
+            hour, *counts, taken = self.rows[at : at + ROW]
+            yield hour, counts, _read(self._topics[start : start + taken]) if taken else []
+            start += taken
+
+    def _row_of(self, hour: int) -> int:
+        """Where the row of an hour begins; a new one counts nothing yet."""
+        rows = self.rows
+        at = len(rows) if rows and rows[-ROW] < hour else bisect_left(rows[::ROW], hour) * ROW
+        if at == len(rows) or rows[at] != hour:
+            rows[at:at] = array(rows.typecode, (hour, *[0] * (ROW - 1)))
+        return at
+
+    def _set(self, at: int, values: list[int]) -> None:
+        try:
+            self.rows[at : at + len(values)] = array(self.rows.typecode, values)
+        except OverflowError:
+            self.rows = array(_WIDE, self.rows)
+            self.rows[at : at + len(values)] = array(_WIDE, values)
 
 
-def _summed(held: dict[str, list[int]], rows: Sequence[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    for topic, mentions, milli in rows:
-        held_mentions, held_milli = held.get(topic, (0, 0))
-        held[topic] = [held_mentions + mentions, held_milli + milli]
-    return [(topic, mentions, milli) for topic, (mentions, milli) in sorted(held.items())]
+def _in_stored_order(rows: array[int]) -> array[int]:
+    if sys.byteorder == "big":
+        rows = array(rows.typecode, rows)
+        rows.byteswap()
+    return rows
 
 
-def _put(held: dict[_Key, _Value], key: _Key, value: _Value) -> None:
-    """Set a value, and keep the keys in order."""
-    is_late = bool(held) and key not in held and key < next(reversed(held))
-    held[key] = value
-    if is_late:
-        in_order = sorted(held.items())
-        held.clear()
-        held.update(in_order)
+def _read(topics: bytes) -> list[Topic]:
+    try:
+        flat = _topics_decoder.decode(topics)
+    except msgspec.MsgspecError as error:
+        raise SchemaMismatch("the topics of a profile state cannot be read") from error
+    return list(zip(flat[::_TOPIC], flat[1::_TOPIC], flat[2::_TOPIC], strict=True))  # type: ignore[arg-type]
+
+
+def _summed(held: Sequence[Topic], added: Sequence[Topic]) -> list[Topic]:
+    sums = {topic: (mentions, milli) for topic, mentions, milli in held}
+    for topic, mentions, milli in added:
+        held_mentions, held_milli = sums.get(topic, (0, 0))
+        sums[topic] = held_mentions + mentions, held_milli + milli
+    return [(topic, *counts) for topic, counts in sorted(sums.items())]

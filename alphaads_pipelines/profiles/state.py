@@ -3,38 +3,30 @@
 Sums of integers do not care about order, so shuffled, late and split input gives the same state, and taking a post out
 again gives the state of never having had it. The encoding is canonical: equal states have equal bytes.
 
-Stored, the hours lie in pages of about three weeks beside their total, so that a batch opens the pages that it touches
-(pages.py) and a person with years behind them costs it little more than a new one. A page holds its hours one after the
-other in one list of integers, for a list apiece is most of what reading a state costs, and what was named in an hour
-closed up once more.
+Stored, the hours lie in pages of about three weeks (pages.py) beside their totals, so that a batch opens the pages that
+it touches (open_state.py), and a person with years behind them costs it little more than a new one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.profiles.counts import FIRST_EMOTION as FIRST_EMOTION
+from alphaads_pipelines.profiles.counts import MENTIONS as MENTIONS
+from alphaads_pipelines.profiles.counts import POSTS as POSTS
+from alphaads_pipelines.profiles.counts import SCORED as SCORED
+from alphaads_pipelines.profiles.counts import SENTIMENT_SUM_MILLI as SENTIMENT_SUM_MILLI
+from alphaads_pipelines.profiles.counts import TOPIC_SENTIMENT_SUM_MILLI as TOPIC_SENTIMENT_SUM_MILLI
+from alphaads_pipelines.profiles.counts import WIDTH as WIDTH
+from alphaads_pipelines.profiles.pages import PAGE_HOURS, Page, Topic
 
 FORMAT = 2
-POSTS, SCORED, SENTIMENT_SUM_MILLI, FIRST_EMOTION = 0, 1, 2, 3
-"""Places in an hour's counts; the emotions follow in the order of `tables.EMOTIONS`."""
-WIDTH = FIRST_EMOTION + len(EMOTIONS)
-MENTIONS, TOPIC_SENTIMENT_SUM_MILLI = 0, 1
-"""Places in a topic's counts of an hour."""
-PAGE_HOURS = 512
-HOUR_STRIDE = 1 + WIDTH
-"""Integers in a page for an hour: the hour within the page, then its counts."""
-TOPIC_STRIDE = 3
-"""What stands in an hour for a topic: its name, then its counts."""
 
 Hours = dict[int, list[int]]
 """Hour since the epoch (UTC) -> counts."""
-Named = list[str | int]
-"""Of one hour: TOPIC_STRIDE values for each topic, in order of topics."""
 
 
 class ProfileState(msgspec.Struct):
@@ -57,19 +49,6 @@ class ProfileState(msgspec.Struct):
     topics: dict[str, Hours] = {}
 
 
-class Page(msgspec.Struct, array_like=True):
-    """What lies within PAGE_HOURS hours, in order of time.
-
-    Attributes
-    ----------
-    hours: HOUR_STRIDE integers for each hour.
-    topics: hour within the page -> the bytes of Named, for hours in which something was named.
-    """
-
-    hours: list[int]
-    topics: dict[int, msgspec.Raw]
-
-
 class Stored(msgspec.Struct, array_like=True, tag=FORMAT):
     """A state as it is stored: everything in order, each page closed until somebody asks for it.
 
@@ -77,7 +56,7 @@ class Stored(msgspec.Struct, array_like=True, tag=FORMAT):
     ----------
     totals: sum of the counts of all hours; empty if there are none.
     span: the first and the last hour; empty likewise.
-    pages: hour // PAGE_HOURS -> the bytes of a Page.
+    pages: hour // PAGE_HOURS -> the bytes of a page.
     """
 
     totals: list[int]
@@ -97,8 +76,6 @@ class _Format1(msgspec.Struct, array_like=True, tag=1):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Stored | _Format1)
-_page_decoder = msgspec.msgpack.Decoder(Page)
-_named_decoder = msgspec.msgpack.Decoder(Named)
 
 
 def empty() -> ProfileState:
@@ -117,12 +94,12 @@ def decode(state: bytes) -> ProfileState:
     hours: Hours = {}
     topics: dict[str, Hours] = {}
     for number, raw in stored.pages.items():
-        page, first = open_page(raw), number * PAGE_HOURS
-        for at in range(0, len(page.hours), HOUR_STRIDE):
-            hours[first + page.hours[at]] = page.hours[at + 1 : at + HOUR_STRIDE]
-        for hour, closed in page.topics.items():
-            for topic, counts in open_named(closed).items():
-                topics.setdefault(topic, {})[first + hour] = counts
+        first = number * PAGE_HOURS
+        for hour, counts, named in Page.open(raw).hours():
+            if any(counts):
+                hours[first + hour] = counts
+            for topic, mentions, milli in named:
+                topics.setdefault(topic, {})[first + hour] = [mentions, milli]
     return ProfileState(FORMAT, hours, stored.languages, stored.platforms, topics)
 
 
@@ -142,60 +119,34 @@ def unseal(state: bytes) -> Stored:
     return held
 
 
-def open_page(raw: msgspec.Raw) -> Page:
-    """Read a page. Raises SchemaMismatch."""
-    try:
-        return _page_decoder.decode(raw)
-    except msgspec.MsgspecError as error:
-        raise SchemaMismatch("a page of a profile state cannot be read") from error
-
-
-def open_named(raw: msgspec.Raw) -> dict[str, list[int]]:
-    """Topic -> counts, in order of topics. Raises SchemaMismatch."""
-    try:
-        named: list[Any] = _named_decoder.decode(raw)
-    except msgspec.MsgspecError as error:
-        raise SchemaMismatch("an hour of a profile state cannot be read") from error
-    return {named[at]: named[at + 1 : at + TOPIC_STRIDE] for at in range(0, len(named), TOPIC_STRIDE)}
-
-
-def close_named(named: Named) -> msgspec.Raw:
-    """The bytes of what was named in an hour, which is in order already."""
-    return msgspec.Raw(_encoder.encode(named))
-
-
-def close_page(page: Page) -> msgspec.Raw:
-    """The bytes of a page whose hours and topics are in order already."""
-    return msgspec.Raw(_encoder.encode(page))
-
-
 def _stored(state: ProfileState) -> Stored:
     pages: dict[int, Page] = {}
     hours = _in_order(state.hours)
     for hour, counts in hours.items():
-        _page_of(pages, hour).hours.extend((hour % PAGE_HOURS, *counts))
+        _page_of(pages, hour).add_hour(hour % PAGE_HOURS, counts)
     for hour, named in sorted(_by_hour(state.topics).items()):
-        _page_of(pages, hour).topics[hour % PAGE_HOURS] = close_named(named)
+        _page_of(pages, hour).add_topics(hour % PAGE_HOURS, named)
     return Stored(
         [sum(column) for column in zip(*hours.values(), strict=True)],
         [min(hours), max(hours)] if hours else [],
         {name: count for name, count in sorted(state.languages.items()) if count},
         {name: count for name, count in sorted(state.platforms.items()) if count},
-        {number: close_page(page) for number, page in sorted(pages.items())},
+        {number: page.close() for number, page in sorted(pages.items())},
     )
 
 
-def _by_hour(topics: Mapping[str, Hours]) -> dict[int, Named]:
-    named: dict[int, Named] = {}
+def _by_hour(topics: Mapping[str, Hours]) -> dict[int, list[Topic]]:
+    named: dict[int, list[Topic]] = {}
     for topic, hours in sorted(topics.items()):
-        for hour, counts in hours.items():
-            if any(counts):
-                named.setdefault(hour, []).extend((topic, *counts))
+        for hour, (mentions, milli) in hours.items():
+            if mentions or milli:
+                named.setdefault(hour, []).append((topic, mentions, milli))
     return named
 
 
 def _page_of(pages: dict[int, Page], hour: int) -> Page:
-    return pages.setdefault(hour // PAGE_HOURS, Page([], {}))
+    number = hour // PAGE_HOURS
+    return pages[number] if number in pages else pages.setdefault(number, Page())
 
 
 def _in_order(hours: Hours) -> Hours:

@@ -1,0 +1,92 @@
+"""A state that a batch adds to: only the pages that it touches are opened, the rest is copied as bytes.
+
+So the cost of a person in a batch depends on some weeks of their life, not on all of it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from operator import add
+from typing import TypeVar
+
+from alphaads_pipelines.profiles.counts import WIDTH
+from alphaads_pipelines.profiles.pages import PAGE_HOURS, ROW, Page, Topic
+from alphaads_pipelines.profiles.state import Stored, seal, unseal
+
+_Key = TypeVar("_Key", int, str)
+_Value = TypeVar("_Value")
+
+
+class OpenState:
+    """One person's state while posts are added to it.
+
+    Attributes
+    ----------
+    totals: counts over all hours, in the order of an hour's counts.
+    span: first and last hour with posts, once there are any.
+    languages, platforms: posts by each, in order of names.
+    """
+
+    __slots__ = ("_closed", "_opened", "languages", "platforms", "span", "totals")
+
+    def __init__(self, stored: Stored) -> None:
+        self.totals = stored.totals or [0] * WIDTH
+        self.span = stored.span
+        self.languages, self.platforms = stored.languages, stored.platforms
+        self._closed = stored.pages
+        self._opened: dict[int, Page] = {}
+
+    @classmethod
+    def of(cls, state: bytes | None) -> OpenState:
+        """From stored bytes, or of somebody new. Raises SchemaMismatch."""
+        return cls(Stored([], [], {}, {}, {}) if state is None else unseal(state))
+
+    def add_hour(self, hour: int, counts: list[int]) -> list[int]:
+        """Add an hour's counts; what the hour counts now."""
+        self.totals = list(map(add, self.totals, counts))
+        self.span = [min(self.span[0], hour), max(self.span[1], hour)] if self.span else [hour, hour]
+        return self._page(hour // PAGE_HOURS).add_hour(hour % PAGE_HOURS, counts)
+
+    def add_topics(self, hour: int, topics: Sequence[Topic]) -> None:
+        """Add what was said of topics within an hour: each topic once, in order of topics."""
+        self._page(hour // PAGE_HOURS).add_topics(hour % PAGE_HOURS, topics)
+
+    def add_language(self, name: str, posts: int) -> None:
+        """Add posts in a language."""
+        _put(self.languages, name, self.languages.get(name, 0) + posts)
+
+    def add_platform(self, name: str, posts: int) -> None:
+        """Add posts on a network."""
+        _put(self.platforms, name, self.platforms.get(name, 0) + posts)
+
+    def rows_from(self, hour: int) -> Iterator[tuple[int, array[int]]]:
+        """The hours from `hour` on, page after page: where the page begins, and its rows."""
+        for number in range(hour // PAGE_HOURS, self.span[1] // PAGE_HOURS + 1):
+            if number in self._opened or number in self._closed:
+                rows, first = self._page(number).rows, number * PAGE_HOURS
+                yield first, rows[bisect_left(rows[::ROW], hour - first) * ROW :]
+
+    def seal(self) -> bytes:
+        """Canonical bytes, the same as `encode` gives for the whole state."""
+        for number, page in self._opened.items():
+            _put(self._closed, number, page.close())
+        return seal(Stored(self.totals, self.span, self.languages, self.platforms, self._closed))
+
+    def _page(self, number: int) -> Page:
+        page = self._opened.get(number)
+        if page is None:
+            raw = self._closed.get(number)
+            page = self._opened[number] = Page() if raw is None else Page.open(raw)
+        return page
+
+
+def _put(held: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Set a value, and keep the keys in order."""
+    is_late = bool(held) and key not in held and key < next(reversed(held))
+    held[key] = value
+    if is_late:
+        in_order = sorted(held.items())
+        held.clear()
+        held.update(in_order)

@@ -154,7 +154,7 @@ CUSTOMER_PROFILES = Table(
         derived("language", "utf8", "most used, ISO 639-1", nullable=True),
         derived("first_post_at", "timestamp", "start of the hour"),
         derived("last_post_at", "timestamp", "start of the hour"),
-        derived("state", "binary", "integer hourly buckets, MessagePack (profiles/fold.py)"),
+        derived("state", "binary", "integer hourly buckets, MessagePack (profiles/state.py)"),
     ),
     key=("subject_id", "batch_seq"),
     partition_by=("shard",),

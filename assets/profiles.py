@@ -6,7 +6,7 @@ from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, 
 
 from alphaads_pipelines.pipeline.batch_run import BatchRun
 from alphaads_pipelines.pipeline.stages import Stage
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES
+from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_ENTITIES, POST_SCORES
 from assets.partitions import HOURS, ONE_RUN, hours_of
 from assets.reporting import asset_spec, materialised, schema_checks
 
@@ -15,7 +15,7 @@ GROUP = "profiles"
 
 @multi_asset(
     specs=[
-        asset_spec(CUSTOMER_PROFILES, GROUP, deps=[POST_SCORES.name]),
+        asset_spec(CUSTOMER_PROFILES, GROUP, deps=[POST_SCORES.name, POST_ENTITIES.name]),
         asset_spec(EMOTIONAL_JOURNEYS, GROUP, deps=[POST_SCORES.name]),
     ],
     check_specs=schema_checks(CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS),
@@ -25,6 +25,6 @@ GROUP = "profiles"
 def folded_profiles(
     context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Fold the batch's scores into the live profiles; a replay folds everyone it touches again, from nothing."""
+    """Fold scores and entities into the live profiles; a replay folds everyone it touches again, from nothing."""
     report = batch_run.step(Stage.FOLD, hours_of(context))
     yield from materialised(report, [CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS])

@@ -75,7 +75,7 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "rejected_posts": set(),
         "post_scores": {"raw_posts"},
         "post_entities": {"raw_posts"},
-        "customer_profiles": {"post_scores"},
+        "customer_profiles": {"post_scores", "post_entities"},
         "emotional_journeys": {"post_scores"},
         "published": MICRO_BATCH - {"published"},
         "ad_creatives": set(),

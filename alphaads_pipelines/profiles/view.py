@@ -1,4 +1,4 @@
-"""What may be said of a person now, derived from their state: mood and its trend, interests, rhythm, engagement, hours.
+"""What may be said of a person now, derived from their state: mood and its trend, interests, rhythm, hours.
 
 The trend compares the mean sentiment of the last day with that of the time before, in which a post counts half as much
 a week later; where either weighs less than a sixteenth of a post (mood.FADED), there is nothing to compare.
@@ -6,13 +6,12 @@ a week later; where either weighs less than a sixteenth of a post (mood.FADED), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from alphaads_pipelines.profiles.engagement import Engagement, view_engagement
 from alphaads_pipelines.profiles.interests import Interest, interests_of
 from alphaads_pipelines.profiles.mood import FADED, leading_emotion
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS as HALF_LIFE_HOURS
@@ -56,7 +55,6 @@ class ProfileView(msgspec.Struct, frozen=True):
     language: the most used; languages, platforms: posts by each.
     brands: tracked names that they speak of, and how; interests: other names, by their tokens. The weightiest first.
     active_hours: posts by hour of the day (UTC), 24 numbers. active_weekdays: from Monday on, 7 numbers.
-    engagement: how they answer to ads, or None where nobody asked for it.
     first_post_at, last_post_at: start of the hour.
     journey: the latest hours with posts, oldest first.
     """
@@ -73,7 +71,6 @@ class ProfileView(msgspec.Struct, frozen=True):
     interests: list[Interest]
     active_hours: list[int]
     active_weekdays: list[int]
-    engagement: Engagement | None
     first_post_at: datetime | None
     last_post_at: datetime | None
     journey: list[JourneyHour]
@@ -84,20 +81,8 @@ def mood_of(state: ProfileState, now_hour: int) -> str | None:
     return leading_emotion(state.hours, now_hour)
 
 
-def view(
-    state: bytes, now: datetime, journey_hours: int = 48, ad_hours: Mapping[int, Sequence[int]] | None = None
-) -> ProfileView:
-    """The profile that `state` holds, as of `now` (UTC).
-
-    Parameters
-    ----------
-    journey_hours: the latest hours with posts that are shown.
-    ad_hours: hour since the epoch -> counts as in engagement.KINDS; None leaves engagement out.
-
-    Raises
-    ------
-    SchemaMismatch: the state cannot be read.
-    """
+def view(state: bytes, now: datetime, journey_hours: int = 48) -> ProfileView:
+    """The profile that `state` holds, as of `now` (UTC). Raises SchemaMismatch."""
     held = decode(state)
     now_hour = (now - _EPOCH) // timedelta(hours=1)
     hours = sorted(held.hours.items())
@@ -119,7 +104,6 @@ def view(
         interests=interests,
         active_hours=_rhythm(hours, 24, lambda hour: hour),
         active_weekdays=_rhythm(hours, 7, lambda hour: hour // 24 + _EPOCH_WEEKDAY),
-        engagement=None if ad_hours is None else view_engagement(ad_hours, now),
         first_post_at=_hour_at(hours[0][0]) if hours else None,
         last_post_at=_hour_at(hours[-1][0]) if hours else None,
         journey=[_journey_hour(hour, counts) for hour, counts in hours[-journey_hours:]],

@@ -77,7 +77,6 @@ def test_fields_by_hand() -> None:
     assert shown.platforms == {"facebook": 1, "x": 3}
     assert {hour: count for hour, count in enumerate(shown.active_hours) if count} == {6: 1, 12: 3}
     assert shown.active_weekdays == [1, 3, 0, 0, 0, 0, 0], "NOON is a Tuesday"
-    assert shown.engagement is None
     assert (shown.first_post_at, shown.last_post_at) == (NOON - timedelta(hours=30), NOON)
     assert [(hour.hour_at, hour.posts, hour.emotions) for hour in shown.journey] == [
         (NOON - timedelta(hours=30), 1, {"sadness": 1}),
@@ -106,13 +105,6 @@ def test_a_journey_shows_the_latest_hours_in_order() -> None:
     posts = [Scored(created_at=NOON - timedelta(hours=hour)) for hour in range(60)]
     hours = [each.hour_at for each in _view(posts).journey]
     assert hours == [NOON - timedelta(hours=hour) for hour in range(47, -1, -1)]
-
-
-def test_engagement_is_shown_to_who_brings_the_hours() -> None:
-    hour = (NOON - EPOCH) // timedelta(hours=1)
-    shown = view(encode(empty()), NOON, ad_hours={hour: [4, 1, 0]})
-    assert shown.engagement is not None
-    assert (shown.engagement.impressions, shown.engagement.ctr_ratio) == (4, 0.25)
 
 
 def test_nobody_yet_is_shown_as_nothing() -> None:

@@ -54,6 +54,18 @@ OFFSETS_LOST = Gauge("alphaads_offsets_lost", "Offsets lost to retention, given 
 REQUESTS = Counter("alphaads_api_requests_total", "Answers of the API", ["route", "status"], registry=REGISTRY)
 REQUEST_SECONDS = Histogram("alphaads_api_request_seconds", "Duration of an answer", ["route"], registry=REGISTRY)
 DECISIONS = Counter("alphaads_decisions_total", "Decisions by policy", ["policy"], registry=REGISTRY)
+LANGUAGE_MODEL_CALLS = Counter(
+    "alphaads_language_model_calls_total",
+    "Calls of a language model by outcome",
+    ["provider", "outcome"],
+    registry=REGISTRY,
+)
+LANGUAGE_MODEL_USD = Counter(
+    "alphaads_language_model_usd_total",
+    "What calls of a language model cost, or may have cost where nobody told us",
+    ["provider"],
+    registry=REGISTRY,
+)
 AUDIT_ENTRIES = Counter("alphaads_audit_entries_total", "Entries of the audit log", ["action"], registry=REGISTRY)
 AUDIT_FAILURES = Counter(
     "alphaads_audit_failures_total", "Entries that could not be written, so that nothing was done", registry=REGISTRY

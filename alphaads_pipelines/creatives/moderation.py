@@ -1,76 +1,119 @@
-"""Moderation of the final rendered text, after Unicode normalisation; it fails closed and keeps its reasons."""
+"""Moderation of the final rendered text, after Unicode normalisation; it fails closed and keeps its reasons.
+
+Rules first; then whoever else judges: our offensive model, a provider's moderation (judges.py, openai_moderation.py).
+A judge that raises, answers nonsense or takes too long refuses the text.
+"""
 
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from alphaads_pipelines.creatives.base import Creative
-from alphaads_pipelines.creatives.templates import BODY_WIDTH, HEADLINE_WIDTH, TONES, width
+from alphaads_pipelines.creatives.limits import LIMITS
+from alphaads_pipelines.creatives.reading import as_read, has_hidden_characters, mixes_scripts, normalised
+from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules, broken_rules
+from alphaads_pipelines.creatives.time_limit import within
+from alphaads_pipelines.creatives.tone import CALM_TONES, TONES, in_distress, names_a_feeling, presses, suits
+from alphaads_pipelines.telemetry import get_logger
+
+UNAVAILABLE = "moderation_unavailable"
 
 _CLAIMS = re.compile(
     r"\b(guaranteed?|risk[- ]free|miracle|cures?|100 ?%|free money|get rich|no side effects|clinically proven)"
 )
-_URGENCY = re.compile(
-    r"\b(hurry|now or never|last chance|only today|act now|limited time|don't miss|before it's too late)\b"
-)
-_FEELINGS = re.compile(r"\b(sad|lonely|afraid|scared|angry|depressed|anxious|hopeless|grief|worried)\b")
 _LINKS = re.compile(r"https?:|www\.|@|\b[\w-]+\.[a-z]{2,}\b")
-_CALM_TONES = frozenset({"calm", "reassuring", "gentle"})
 
-_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
-"""Characters that are seen as nothing, though their category is that of letters, marks or symbols."""
+_log = get_logger(__name__)
 
-_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
-"""Scripts whose letters are drawn alike; no word of any language mixes them."""
 
-_ALIKE = str.maketrans(
-    "авсԁегһіјӏкмոорԛѕтսѵԝхуıɑɡłøαβεικνορτυχ‐‑‒–—−’‘ʼ′❗❕",
-    "abcderhijlkmnopqstuvwxyiagloabeiknoptux------''''!!",
-)
-"""Look-alikes from Unicode's confusables (UTS 39) -> what the rules are written in."""
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a judge says of a text: stable codes. Reasons refuse it; doubts ask for a person."""
+
+    reasons: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+class Judge(Protocol):
+    """Whoever judges a text beside the rules."""
+
+    def __call__(self, text: str) -> Opinion:
+        """An opinion of a normalised text; an exception counts as a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a creative may be served, and if not, why: stable codes."""
+    """What moderation found: stable codes.
+
+    Attributes
+    ----------
+    approved: it may be served: there is neither a reason nor a doubt.
+    reasons: why it may not be. doubts: why a person must look at it first. warnings: what hinders nothing.
+    """
 
     approved: bool
     reasons: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def moderate(creative: Creative) -> Verdict:
-    """Judge a rendered creative; any reason refuses it."""
+def moderate(
+    creative: Creative,
+    rules: CampaignRules = NO_RULES,
+    judges: Sequence[Judge] = (),
+    time_limit_s: float = 10.0,
+) -> Verdict:
+    """Judge a rendered creative; any reason refuses it.
+
+    Parameters
+    ----------
+    rules: of its campaign.
+    judges: asked only about what the rules let pass: what is refused anyway is shown to nobody else.
+    time_limit_s: of each judge.
+    """
     text = " ".join((creative.headline, creative.body, creative.call_to_action))
-    reasons = [*_unreadable(creative, text), *_forbidden(creative, _as_read(text))]
-    return Verdict(not reasons, tuple(reasons))
+    reasons = [*_unreadable(creative, text), *_forbidden(creative, as_read(text)), *broken_rules(text, rules)]
+    warnings = ("over_soft_limit",) if _is_cut_off(creative) else ()
+    if reasons:
+        return Verdict(False, tuple(reasons), warnings=warnings)
+    opinions = [_opinion(judge, normalised(text), time_limit_s) for judge in judges]
+    refused = tuple(dict.fromkeys(reason for each in opinions for reason in each.reasons))
+    doubts = tuple(dict.fromkeys(doubt for each in opinions for doubt in each.doubts))
+    return Verdict(not refused and not doubts, refused, doubts, warnings)
 
 
-def _as_read(text: str) -> str:
-    """The text as an eye takes it: compatibility forms, accents, case, look-alikes and spaces made one."""
-    bare = "".join(
-        each for each in unicodedata.normalize("NFKD", text) if not unicodedata.category(each).startswith("M")
-    )
-    return " ".join(unicodedata.normalize("NFKC", bare).casefold().translate(_ALIKE).split())
+def _opinion(judge: Judge, text: str, time_limit_s: float) -> Opinion:
+    try:
+        opinion = within(time_limit_s, partial(judge, text))
+    except Exception as error:  # noqa: BLE001 - whatever a judge fails of, the text is not served
+        _log.warning("moderation.unavailable", judge=type(judge).__name__, error=type(error).__name__)
+        return Opinion((UNAVAILABLE,))
+    return opinion if isinstance(opinion, Opinion) else Opinion((UNAVAILABLE,))
 
 
 def _unreadable(creative: Creative, text: str) -> list[str]:
     found = []
     if not creative.headline.strip() or not creative.body.strip():
         found.append("empty")
-    if width(creative.headline) > HEADLINE_WIDTH or width(creative.body) > BODY_WIDTH:
+    limit = LIMITS.get(creative.placement)
+    if limit is None:
+        found.append("unknown_placement")
+    elif limit.is_hard and limit.exceeded(creative.headline, creative.body):
         found.append("too_long")
-    if any(each in _BLANK_LETTERS or unicodedata.category(each) in _HIDDEN_CATEGORIES for each in text):
+    if has_hidden_characters(text):
         found.append("hidden_characters")
-    if any(len(_scripts_of(word)) > 1 for word in unicodedata.normalize("NFKC", text).split()):
+    if mixes_scripts(text):
         found.append("mixed_scripts")
     return found
 
 
-def _scripts_of(word: str) -> set[str]:
-    return {unicodedata.name(each, "").split(" ")[0] for each in word if each.isalpha()} & _SCRIPTS
+def _is_cut_off(creative: Creative) -> bool:
+    limit = LIMITS.get(creative.placement)
+    return limit is not None and not limit.is_hard and limit.exceeded(creative.headline, creative.body)
 
 
 def _forbidden(creative: Creative, text: str) -> list[str]:
@@ -81,9 +124,17 @@ def _forbidden(creative: Creative, text: str) -> list[str]:
         found.append("unlisted_link")
     if creative.emotion not in TONES:
         found.append("unknown_emotion")
-    calm = TONES.get(creative.emotion) in _CALM_TONES
-    if calm and (creative.tone not in _CALM_TONES or _URGENCY.search(text) or "!" in text):
+    elif creative.tone not in TONES.values():
+        found.append("unknown_tone")
+    elif _presses_distressed(creative, text):
         found.append("urgency_in_distress")
-    if _FEELINGS.search(text):
+    if names_a_feeling(text):
         found.append("names_a_feeling")
     return found
+
+
+def _presses_distressed(creative: Creative, text: str) -> bool:
+    """A calm tone was chosen for people in distress, whatever their emotion: their mood falls, or swings."""
+    if not suits(creative.tone, creative.emotion):
+        return True
+    return (creative.tone in CALM_TONES or in_distress(creative.emotion)) and presses(text)

@@ -6,6 +6,8 @@ from alphaads_pipelines.registry import Registry
 GENERATORS: Registry[Generator] = Registry(
     "generator",
     {
+        "anthropic": "alphaads_pipelines.creatives.anthropic:AnthropicGenerator",
+        "openai": "alphaads_pipelines.creatives.openai:OpenAIGenerator",
         "templates": "alphaads_pipelines.creatives.templates:TemplateGenerator",
     },
 )

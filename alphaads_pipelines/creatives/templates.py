@@ -1,30 +1,14 @@
-"""The template generator: texts we wrote, filled in by Jinja2's sandbox, within the ad platforms' limits.
-
-Tone follows the audience's emotion and never exploits distress: sad, fearful, angry or disgusted people are spoken to
-calmly, with nothing urgent, and nothing about how they feel.
-"""
+"""The template generator: texts we wrote, filled in by Jinja2's sandbox, within limits, tone and campaign rules."""
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
-from alphaads_pipelines.creatives.base import Brief, Creative, Generator
-
-HEADLINE_WIDTH, BODY_WIDTH = 30, 90
-"""Longest headline and description of a Google responsive search ad; a double-width character counts two."""
-
-TONES = {
-    "anger": "calm",
-    "disgust": "calm",
-    "fear": "reassuring",
-    "joy": "upbeat",
-    "neutral": "plain",
-    "sadness": "gentle",
-    "surprise": "curious",
-}
+from alphaads_pipelines.creatives.base import Brief, Creative, Generator, render
+from alphaads_pipelines.creatives.limits import LIMITS
+from alphaads_pipelines.creatives.rules import broken_rules
+from alphaads_pipelines.creatives.tone import CALM_TONES, tone_for
 
 # tone -> (headline, body), best first; the first that fits is used.
 _TEXTS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -55,11 +39,6 @@ _TEXTS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def width(text: str) -> int:
-    """Width of a text as ad platforms count it: full-width characters are two wide."""
-    return sum(2 if unicodedata.east_asian_width(character) in "FW" else 1 for character in text)
-
-
 def _sentence(text: str) -> str:
     """The text as a sentence begins; Jinja's `capitalize` would also make USB-C "usb-c"."""
     return text[:1].upper() + text[1:]
@@ -68,7 +47,10 @@ def _sentence(text: str) -> str:
 class TemplateGenerator(Generator):
     """One creative per brief, the same for the same brief."""
 
-    name: ClassVar[str] = "templates-1"
+    @property
+    def name(self) -> str:
+        """Changes with the wordings."""
+        return "templates-1"
 
     @cached_property
     def _environment(self) -> Any:
@@ -80,18 +62,21 @@ class TemplateGenerator(Generator):
         return environment
 
     def generate(self, brief: Brief) -> list[Creative]:
-        """The first wording that fits the limits; none if even the shortest is too long."""
-        tone = TONES.get(brief.emotion, "plain")
-        for headline_template, body_template in _TEXTS[tone]:
-            headline, body = self._render(headline_template, brief), self._render(body_template, brief)
-            if width(headline) <= HEADLINE_WIDTH and width(body) <= BODY_WIDTH:
-                return [self._creative(brief, tone, headline, body)]
+        """The first wording that fits the limits and the campaign's rules; none if even the plainest does not."""
+        tone = tone_for(brief.emotion, brief.journey)
+        plainest = "calm" if tone in CALM_TONES else "plain"
+        for each in dict.fromkeys((tone, plainest)):
+            for headline_template, body_template in _TEXTS[each]:
+                words = self._fill(headline_template, brief), self._fill(body_template, brief)
+                creative = render(brief, each, *words, self.name)
+                if _is_allowed(creative, brief):
+                    return [creative]
         return []
 
-    def _render(self, template: str, brief: Brief) -> str:
+    def _fill(self, template: str, brief: Brief) -> str:
         return str(self._environment.from_string(template).render(product=brief.product, benefit=brief.benefit))
 
-    def _creative(self, brief: Brief, tone: str, headline: str, body: str) -> Creative:
-        parts = (brief.campaign_id, brief.emotion, tone, headline, body, brief.call_to_action)
-        creative_id = "c" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:15]
-        return Creative(creative_id, *parts[:5], brief.call_to_action, self.name)
+
+def _is_allowed(creative: Creative, brief: Brief) -> bool:
+    fits = not LIMITS[creative.placement].exceeded(creative.headline, creative.body)
+    return fits and not broken_rules(f"{creative.headline} {creative.body} {creative.call_to_action}", brief.rules)

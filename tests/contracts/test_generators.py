@@ -1,30 +1,55 @@
-"""What every generator of ad texts promises, checked against all of them."""
+"""What every generator of ad texts promises, checked against all of them; those that ask a model ask a local server."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from alphaads_pipelines.creatives.base import Brief, Generator
+from alphaads_pipelines.creatives.base import Brief, Generator, Options
 from alphaads_pipelines.creatives.campaigns import sample_briefs
+from alphaads_pipelines.creatives.limits import LIMITS, META_FEED
 from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.creatives.registry import GENERATORS
-from alphaads_pipelines.creatives.templates import BODY_WIDTH, HEADLINE_WIDTH, width
+from alphaads_pipelines.creatives.rules import CampaignRules, Voice
+from alphaads_pipelines.creatives.spending import Price
+from alphaads_pipelines.creatives.templates import TemplateGenerator
+from alphaads_pipelines.creatives.tone import CALM_TONES, FALLING, JourneySummary
 from alphaads_pipelines.tables import EMOTIONS
+from tests.creatives.llm_server import KEY, LanguageModelServer, language_model_server
+from tests.nlp.packages import needs
 
 BRIEF = Brief("kettle", "Brasswick kettle", "tea at the right heat", "joy", "Have a look")
+PACKAGES = {"templates": "jinja2"}
+ALL = [pytest.param(name, marks=needs(PACKAGES.get(name, name))) for name in GENERATORS]
 
 
-@pytest.fixture(params=list(GENERATORS))
-def generator(request: pytest.FixtureRequest) -> Generator:
-    return GENERATORS.load(request.param)()
+@pytest.fixture(scope="module")
+def server() -> Iterator[LanguageModelServer]:
+    with language_model_server() as running:
+        yield running
+
+
+@pytest.fixture(params=ALL)
+def options(request: pytest.FixtureRequest, server: LanguageModelServer, tmp_path: Path) -> tuple[str, Options]:
+    name = request.param
+    return name, Options(
+        api_key=KEY, model="some-model", base_url=server.base_url(name), price=Price(1, 5), cache=tmp_path
+    )
+
+
+@pytest.fixture
+def generator(options: tuple[str, Options]) -> Generator:
+    return GENERATORS.load(options[0])(options[1])
 
 
 def test_the_same_brief_gives_the_same_creatives(generator: Generator) -> None:
     first = generator.generate(BRIEF)
     assert first
-    assert type(generator)().generate(BRIEF) == first
+    assert generator.generate(BRIEF) == first
+    assert type(generator)(generator.options).generate(BRIEF) == first, "also tomorrow"
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
@@ -35,11 +60,19 @@ def test_every_emotion_gets_creatives_that_may_be_served(generator: Generator, e
         for creative in creatives:
             assert moderate(creative).reasons == ()
             assert (creative.campaign_id, creative.emotion) == (brief.campaign_id, emotion)
-            assert creative.call_to_action == brief.call_to_action
+            assert (creative.call_to_action, creative.placement) == (brief.call_to_action, brief.placement)
             assert creative.generator == generator.name
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
+def test_whoever_falls_or_swings_is_spoken_to_calmly(generator: Generator, emotion: str) -> None:
+    for journey in (JourneySummary(FALLING), JourneySummary(volatility=1.2)):
+        [creative] = generator.generate(dataclasses.replace(BRIEF, emotion=emotion, journey=journey))
+        assert creative.tone in CALM_TONES
+        assert "!" not in creative.headline + creative.body
+
+
+@pytest.mark.parametrize("placement", LIMITS)
 @pytest.mark.parametrize(
     ("product", "benefit"),
     [
@@ -51,20 +84,39 @@ def test_every_emotion_gets_creatives_that_may_be_served(generator: Generator, e
     ],
 )
 def test_whatever_is_written_keeps_to_the_limits(
-    generator: Generator, emotion: str, product: str, benefit: str
+    generator: Generator, placement: str, product: str, benefit: str
 ) -> None:
-    for creative in generator.generate(dataclasses.replace(BRIEF, emotion=emotion, product=product, benefit=benefit)):
-        assert width(creative.headline) <= HEADLINE_WIDTH
-        assert width(creative.body) <= BODY_WIDTH
+    limit = LIMITS[placement]
+    for emotion in EMOTIONS:
+        brief = dataclasses.replace(BRIEF, emotion=emotion, product=product, benefit=benefit, placement=placement)
+        for creative in generator.generate(brief):
+            assert limit.length(creative.headline) <= limit.headline or not limit.is_hard
+            assert limit.length(creative.body) <= limit.body or not limit.is_hard
+
+
+def test_a_campaigns_rules_are_kept(generator: Generator) -> None:
+    rules = CampaignRules(("best tea",), ("Ad.", "18+ only."), Voice(avoid=("cheap",), exclamations=False, emoji=False))
+    for emotion in EMOTIONS:
+        [creative] = generator.generate(dataclasses.replace(BRIEF, emotion=emotion, rules=rules))
+        assert moderate(creative, rules).reasons == ()
+        assert creative.body.endswith(" Ad. 18+ only.")
+
+
+def test_a_claim_that_the_campaign_bans_is_not_made_even_if_the_brief_makes_it(generator: Generator) -> None:
+    rules = CampaignRules(banned_claims=("tea at the right heat",))
+    assert generator.generate(dataclasses.replace(BRIEF, rules=rules)) == []
 
 
 def test_a_creative_is_named_by_its_content(generator: Generator) -> None:
     ids = {creative.creative_id: creative for brief in sample_briefs() for creative in generator.generate(brief)}
     assert len(ids) == sum(len(generator.generate(brief)) for brief in sample_briefs())
-    changed = dataclasses.replace(BRIEF, benefit="tea at any heat")
-    assert {each.creative_id for each in generator.generate(changed)}.isdisjoint(
-        each.creative_id for each in generator.generate(BRIEF)
-    )
+    for changed in (
+        dataclasses.replace(BRIEF, benefit="tea at any heat"),
+        dataclasses.replace(BRIEF, placement=META_FEED),
+    ):
+        assert {each.creative_id for each in generator.generate(changed)}.isdisjoint(
+            each.creative_id for each in generator.generate(BRIEF)
+        )
 
 
 def test_a_brief_is_text_and_never_a_program(generator: Generator) -> None:
@@ -72,3 +124,11 @@ def test_a_brief_is_text_and_never_a_program(generator: Generator) -> None:
     for creative in generator.generate(sly):
         assert "49" not in creative.headline
         assert "class 'str'" not in creative.body
+
+
+def test_who_wrote_it_is_the_generator_or_the_template(generator: Generator, server: LanguageModelServer) -> None:
+    long_name = dataclasses.replace(BRIEF, placement=META_FEED, product="A guaranteed kettle", benefit="heat")
+    for brief in (BRIEF, long_name):
+        names = {each.generator for each in generator.generate(brief)}
+        assert names <= {generator.name, TemplateGenerator().name}
+    assert server.complaints == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import unicodedata
 
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphaads_pipelines.creatives.base import Creative
-from alphaads_pipelines.creatives.moderation import moderate
-from alphaads_pipelines.creatives.templates import BODY_WIDTH, HEADLINE_WIDTH
+from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH, LIMITS, META_FEED
+from alphaads_pipelines.creatives.moderation import Opinion, moderate
+from alphaads_pipelines.creatives.rules import CampaignRules
 
+LIMIT = LIMITS[GOOGLE_SEARCH]
 FINE = Creative("c1", "kettle", "joy", "upbeat", "Say hi to the kettle", "Tea at the right heat.", "Have a look", "t")
 
 
@@ -40,8 +43,8 @@ def test_a_plain_text_is_approved() -> None:
         ("Write to tea@kettles", "unlisted_link"),
         ("For those who feel lonely", "names_a_feeling"),
         ("   ", "empty"),
-        ("x" * (BODY_WIDTH + 1), "too_long"),
-        ("茶" * (BODY_WIDTH // 2 + 1), "too_long"),
+        ("x" * (LIMIT.body + 1), "too_long"),
+        ("茶" * (LIMIT.body // 2 + 1), "too_long"),
     ],
 )
 def test_what_is_not_allowed_is_refused_with_its_reason(body: str, reason: str) -> None:
@@ -51,7 +54,7 @@ def test_what_is_not_allowed_is_refused_with_its_reason(body: str, reason: str) 
 @pytest.mark.parametrize("part", ["headline", "call_to_action"])
 def test_every_part_is_judged(part: str) -> None:
     assert _reasons(**{part: "Miracle kettle"}) == ("banned_claim",)
-    assert "too_long" in _reasons(headline="x" * (HEADLINE_WIDTH + 1))
+    assert "too_long" in _reasons(headline="x" * (LIMIT.headline + 1))
     assert _reasons("free tea, no side", call_to_action="effects") == ("banned_claim",), "nor may parts make a phrase"
 
 
@@ -97,7 +100,9 @@ def test_look_alikes_are_read_as_what_they_look_like(body: str, reason: str) -> 
 
 
 @pytest.mark.parametrize("emotion", ["anger", "disgust", "fear", "sadness"])
-@pytest.mark.parametrize("body", ["Hurry, tea is hot", "Don’t miss our tea", "Tea！", "Tea❗", "Last  chance for tea"])
+@pytest.mark.parametrize(
+    "body", ["Hurry, tea is hot", "Don’t miss our tea", "Tea！", "Tea❗", "Tea‼", "Only 3 left", "Last  chance for tea"]
+)
 def test_people_in_distress_are_not_pressed(emotion: str, body: str) -> None:
     assert _reasons(body, emotion=emotion, tone="calm") == ("urgency_in_distress",)
     assert _reasons(body) == (), "others may be"
@@ -120,3 +125,83 @@ def test_any_text_gets_a_verdict_and_spelling_it_otherwise_frees_nobody(noise: s
     body = f"A miracle: {noise}"
     assert "banned_claim" in _reasons(body)
     assert "banned_claim" in _reasons(unicodedata.normalize(form, body))  # type: ignore[arg-type]
+
+
+def test_a_tone_or_a_placement_nobody_knows_is_refused() -> None:
+    assert _reasons(tone="pushy") == ("unknown_tone",)
+    assert _reasons(placement="billboard") == ("unknown_placement",)
+
+
+def test_a_calm_tone_binds_whatever_the_emotion_is() -> None:
+    """It was chosen because the mood falls or swings, which the creative does not say."""
+    assert _reasons("Tea!", tone="gentle") == ("urgency_in_distress",)
+
+
+def test_a_soft_limit_warns_and_a_hard_one_refuses() -> None:
+    long = dataclasses.replace(FINE, headline="x" * 41, placement=META_FEED)
+    assert (moderate(long).approved, moderate(long).warnings) == (True, ("over_soft_limit",))
+    assert moderate(dataclasses.replace(long, headline="x" * 40)).warnings == ()
+    verdict = moderate(dataclasses.replace(long, placement=GOOGLE_SEARCH))
+    assert (verdict.reasons, verdict.warnings) == (("too_long",), ())
+
+
+def test_the_campaigns_rules_are_checked_in_the_rendered_text() -> None:
+    rules = CampaignRules(banned_claims=("right heat",), disclosures=("Ad.",))
+    assert moderate(FINE, rules).reasons == ("campaign_claim", "missing_disclosure")
+
+
+def test_every_judge_is_heard_and_every_reason_kept() -> None:
+    judges = [
+        lambda _: Opinion(("offensive",)),
+        lambda _: Opinion(doubts=("maybe",)),
+        lambda _: Opinion(("flagged", "offensive")),
+    ]
+    verdict = moderate(FINE, judges=judges)
+    assert (verdict.approved, verdict.reasons, verdict.doubts) == (False, ("offensive", "flagged"), ("maybe",))
+
+
+def test_a_doubt_alone_approves_nothing() -> None:
+    verdict = moderate(FINE, judges=[lambda _: Opinion(doubts=("maybe",))])
+    assert (verdict.approved, verdict.reasons) == (False, ())
+
+
+def test_a_judge_sees_the_normalised_text_and_only_what_the_rules_let_pass() -> None:
+    seen: list[str] = []
+
+    def judge(text: str) -> Opinion:
+        seen.append(text)
+        return Opinion()
+
+    assert moderate(dataclasses.replace(FINE, body="Ｔｅａ  for\u00a0you, caffè."), judges=[judge]).approved
+    assert seen == ["Say hi to the kettle Tea for you, caffè. Have a look"]
+    assert not moderate(dataclasses.replace(FINE, body="A miracle."), judges=[judge]).approved
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("answer", [None, True, (), "fine"])
+def test_a_judge_that_answers_nonsense_refuses(answer: object) -> None:
+    verdict = moderate(FINE, judges=[lambda _: answer])  # type: ignore[list-item, return-value]
+    assert (verdict.approved, verdict.reasons) == (False, ("moderation_unavailable",))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), TimeoutError(), KeyError("x"), SystemExit(1)])
+def test_a_judge_that_fails_refuses(error: BaseException) -> None:
+    def judge(_: str) -> Opinion:
+        raise error
+
+    if isinstance(error, Exception):
+        assert moderate(FINE, judges=[judge]).reasons == ("moderation_unavailable",)
+    else:
+        with pytest.raises(SystemExit):
+            moderate(FINE, judges=[judge])
+
+
+def test_a_judge_that_never_answers_refuses() -> None:
+    never = threading.Event()
+
+    def judge(_: str) -> Opinion:
+        never.wait(30)
+        return Opinion()
+
+    assert moderate(FINE, judges=[judge], time_limit_s=0.05).reasons == ("moderation_unavailable",)
+    never.set()

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-import pytest
-
 from alphaads_pipelines.creatives.base import Brief
-from alphaads_pipelines.creatives.templates import TONES, TemplateGenerator, width
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.creatives.limits import META_FEED
+from alphaads_pipelines.creatives.rules import CampaignRules, Voice
+from alphaads_pipelines.creatives.templates import TemplateGenerator
 
 BRIEF = Brief("hub", "Ovanta hub", "USB-C and HDMI on one cable", "neutral", "See the hub")
-
-
-def test_every_emotion_has_a_tone() -> None:
-    assert set(TONES) == set(EMOTIONS)
 
 
 def test_a_sentence_begins_with_a_capital_and_keeps_the_others() -> None:
@@ -34,6 +29,19 @@ def test_nothing_is_written_when_even_the_shortest_is_too_long() -> None:
     assert TemplateGenerator().generate(dataclasses.replace(BRIEF, product="x" * 31)) == []
 
 
-@pytest.mark.parametrize(("text", "wide"), [("tea", 3), ("お茶", 4), ("ｔｅａ", 6), ("café", 4), ("", 0)])
-def test_double_width_characters_count_two(text: str, wide: int) -> None:
-    assert width(text) == wide
+def test_a_soft_limit_bounds_the_template_as_a_hard_one_does() -> None:
+    [creative] = TemplateGenerator().generate(dataclasses.replace(BRIEF, product="x" * 36, placement=META_FEED))
+    assert creative.headline == f"The {'x' * 36}"
+    assert TemplateGenerator().generate(dataclasses.replace(BRIEF, product="x" * 41, placement=META_FEED)) == []
+
+
+def test_a_brand_that_never_exclaims_gets_the_plain_wording() -> None:
+    quiet = CampaignRules(voice=Voice(exclamations=False))
+    [creative] = TemplateGenerator().generate(dataclasses.replace(BRIEF, emotion="joy", rules=quiet))
+    assert (creative.tone, creative.headline) == ("plain", "The Ovanta hub")
+
+
+def test_room_for_a_disclosure_is_made_by_a_shorter_wording() -> None:
+    told = CampaignRules(disclosures=("Advertisement by Ovanta.",))
+    [creative] = TemplateGenerator().generate(dataclasses.replace(BRIEF, rules=told))
+    assert creative.body == "USB-C and HDMI on one cable. Advertisement by Ovanta."

@@ -1,0 +1,115 @@
+"""Calls of a provider through its official client: its exceptions translated, retried with back-off, within a time.
+
+The clients' own retries are switched off: they would sleep as long as a provider asks them to, outside of our limits.
+No message of a provider goes on in an error of ours: it may quote a key or a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import ModuleType
+from typing import Any, TypeVar
+
+from alphaads_pipelines.creatives.time_limit import within
+from alphaads_pipelines.errors import ConfigurationError, MissingArtifact, TransientError
+
+T = TypeVar("T")
+
+_BUSY = frozenset({408, 409, 429})
+
+
+class NoAnswer(TransientError):
+    """A provider gave no usable answer.
+
+    Parameters
+    ----------
+    reason: stable code. retry_after_s: how long the provider asks us to wait.
+    may_be_billed: the provider may have worked for us, and we do not know how much.
+    """
+
+    code = "no_answer"
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None, may_be_billed: bool = False) -> None:
+        super().__init__(f"the provider gave no answer: {reason}")
+        self.reason, self.retry_after_s, self.may_be_billed = reason, retry_after_s, may_be_billed
+
+
+def load_client(package: str) -> ModuleType:
+    """Import an official client.
+
+    Raises
+    ------
+    MissingArtifact: it is not installed.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        raise MissingArtifact(f"this needs the package {package!r}; install the extra language-models") from error
+
+
+def ask(client: ModuleType, action: Callable[[], T], limit_s: float) -> T:
+    """The answer to one call.
+
+    Parameters
+    ----------
+    client: the official client's module; both providers' have the same exceptions.
+    limit_s: for the whole answer: the client's own limit is only between two bytes of it.
+
+    Raises
+    ------
+    NoAnswer: it may come at another time.
+    ConfigurationError: the provider refuses the key, the model, or how we ask.
+    """
+    try:
+        return within(limit_s, action)
+    except TimeoutError:
+        failure: Exception = NoAnswer("timeout", may_be_billed=True)
+    except client.APIStatusError as error:
+        failure = _of_status(error)
+    except client.APITimeoutError:
+        failure = NoAnswer("timeout", may_be_billed=True)
+    except client.APIConnectionError:
+        failure = NoAnswer("connection", may_be_billed=True)
+    except Exception:  # noqa: BLE001 - the clients check no answer: a strange one fails in the parser, or when it is read
+        failure = NoAnswer("malformed", may_be_billed=True)
+    raise failure
+
+
+def _of_status(error: Any) -> NoAnswer | ConfigurationError:
+    if error.status_code in _BUSY or error.status_code >= 500:
+        return NoAnswer(f"http_{error.status_code}", retry_after_s=retry_after_s(error.response.headers))
+    return ConfigurationError(
+        f"the provider refuses the key, the model or the request: HTTP {error.status_code} "
+        f"({type(error).__name__}); see its API key and model in the settings"
+    )
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that a provider asks us to wait; None if it does not, or says it in a way nobody can read."""
+    if said := headers.get("retry-after-ms"):
+        return _seconds(said, 1000)
+    said = headers.get("retry-after")
+    if not said:
+        return None
+    seconds = _seconds(said, 1)
+    return seconds if seconds is not None else _until(said, now or datetime.now(UTC))
+
+
+def _seconds(said: str, per_second: int) -> float | None:
+    try:
+        seconds = float(said) / per_second
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _until(said: str, now: datetime) -> float | None:
+    try:
+        then = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return max(0.0, ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds())

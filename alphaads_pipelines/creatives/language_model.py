@@ -1,0 +1,188 @@
+"""What generators that ask a language model share; a provider's file adds how its client is called.
+
+An answer is judged by the same rules that judge it before it is served. What breaks them is sent back with its reasons
+until it is right or the calls for it are used up; then, and whenever the provider is out of reach or the budget is
+spent, the template is used. A provider that failed for good is not asked again in the same run.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from types import ModuleType
+from typing import ClassVar, Literal
+
+import msgspec
+
+from alphaads_pipelines.creatives.answers import Answers, Kept
+from alphaads_pipelines.creatives.base import Brief, Creative, Generator, Options, render
+from alphaads_pipelines.creatives.calls import NoAnswer, ask, load_client
+from alphaads_pipelines.creatives.moderation import moderate
+from alphaads_pipelines.creatives.prompt import SCHEMA, Ad, Attempt, Prompt, facts
+from alphaads_pipelines.creatives.spending import Spending
+from alphaads_pipelines.creatives.templates import TemplateGenerator
+from alphaads_pipelines.creatives.tone import tone_for
+from alphaads_pipelines.errors import ConfigurationError
+from alphaads_pipelines.telemetry import LANGUAGE_MODEL_CALLS, LANGUAGE_MODEL_USD, get_logger
+
+_HIDDEN_PROMPT = " " * 1_000
+"""Tokens that a provider may add to what we send."""
+
+_NOT_AGAIN = frozenset({"budget", "time"})
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered, and what it used for it."""
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+    outcome: Literal["done", "refused", "cut_short"]
+
+
+class LanguageModelGenerator(Generator):
+    """Asks a language model for each brief, once. One object is one run: budget and time limit are those of its life.
+
+    Attributes
+    ----------
+    spending: the account of this run.
+    """
+
+    provider: ClassVar[str]
+    key_setting: ClassVar[str]
+
+    def __init__(self, options: Options | None = None) -> None:
+        """Build the client; nothing is called.
+
+        Raises
+        ------
+        ConfigurationError: key, model or price is missing. MissingArtifact: the official client is.
+        """
+        super().__init__(options)
+        options = self.options
+        if not options.api_key:
+            raise ConfigurationError(f"the generator {self.provider!r} needs {self.key_setting}")
+        if not options.model or options.price is None:
+            raise ConfigurationError(
+                f"the generator {self.provider!r} needs a model and its price, so that its budget can be kept"
+            )
+        self.spending = Spending(options.price, options.budget_usd)
+        self._package = load_client(self.provider)
+        self._prompt, self._answers, self._templates = Prompt(), Answers(options.cache), TemplateGenerator()
+        self._stopped, self._ends_at = False, float("inf")
+        self._connect(self._package, options.api_key)
+
+    @property
+    def name(self) -> str:
+        """Provider, model and version of the prompt."""
+        return f"{self.provider}:{self.options.model}:{self._prompt.version}"
+
+    @abstractmethod
+    def _connect(self, package: ModuleType, api_key: str) -> None:
+        """Build the client, with no retries of its own."""
+
+    @abstractmethod
+    def _send(self, instructions: str, question: str, limit_s: float) -> Answer:
+        """One call. It may raise whatever the client raises, or anything on an answer of an unknown form."""
+
+    def generate(self, brief: Brief) -> list[Creative]:
+        """The model's text, or the template's.
+
+        Raises
+        ------
+        ConfigurationError: the provider refuses the key, the model, or how we ask.
+        """
+        key = Answers.key(self.name, facts(brief))
+        kept = self._answers.read(key)
+        if kept is None and (kept := self._write(brief)) is not None:
+            self._answers.write(key, kept)
+        creative, problems = self._judged(brief, kept.ad if kept else None)
+        return [creative] if creative and not problems else self._templates.generate(brief)
+
+    def _write(self, brief: Brief) -> Kept | None:
+        """The first valid answer; none if the model could not; None if nobody answered, so that nothing is known."""
+        last: Attempt | None = None
+        for _ in range(self.options.calls_per_creative):
+            answer = self._ask(facts(brief, last))
+            if answer is None:
+                return None
+            if answer.outcome == "refused":
+                break
+            ad = _parse(answer)
+            _, problems = self._judged(brief, ad)
+            if not problems:
+                return Kept(ad)
+            last = Attempt(ad, problems)
+        return Kept(None)
+
+    def _judged(self, brief: Brief, ad: Ad | None) -> tuple[Creative | None, tuple[str, ...]]:
+        if ad is None:
+            return None, ("not_of_the_form",)
+        tone = tone_for(brief.emotion, brief.journey)
+        creative = render(brief, tone, ad.headline.strip(), ad.body.strip(), self.name)
+        return creative, moderate(creative, brief.rules).reasons
+
+    def _ask(self, question: str) -> Answer | None:
+        """An answer, after as many attempts as it takes; None if there will be none in this run."""
+        import stamina
+
+        if self._stopped:
+            return None
+        self._ends_at = min(self._ends_at, monotonic() + self.options.run_limit_s)
+        waits = {"wait_initial": self.options.first_wait_s, "wait_jitter": self.options.first_wait_s, "wait_max": 30.0}
+        try:
+            for attempt in stamina.retry_context(self._wait, self.options.attempts, timeout=None, **waits):
+                with attempt:
+                    return self._attempt(question)
+        except NoAnswer as error:
+            self._stopped = True
+            _log.warning("generator.stopped", provider=self.provider, reason=error.reason)
+        return None
+
+    def _wait(self, error: Exception) -> bool | float:
+        """Whether another attempt is worth its wait, and how long that is, if the provider says so."""
+        if not isinstance(error, NoAnswer) or error.reason in _NOT_AGAIN:
+            return False
+        wait_s = error.retry_after_s
+        if monotonic() + (wait_s or 0.0) >= self._ends_at:
+            return False
+        return True if wait_s is None else wait_s
+
+    def _attempt(self, question: str) -> Answer:
+        """One call, booked. Raises NoAnswer, also if budget or time is used up."""
+        limit_s = min(self.options.call_limit_s, self._ends_at - monotonic())
+        if limit_s <= 0:
+            raise NoAnswer("time")
+        said = self._prompt.text + question + str(SCHEMA) + _HIDDEN_PROMPT
+        dearest = self.spending.dearest(said, self.options.output_tokens)
+        if not self.spending.affords(dearest):
+            raise NoAnswer("budget")
+        return self._booked(dearest, lambda: self._send(self._prompt.text, question, limit_s), limit_s)
+
+    def _booked(self, dearest: float, send: Callable[[], Answer], limit_s: float) -> Answer:
+        try:
+            answer = ask(self._package, send, limit_s)
+        except NoAnswer as error:
+            LANGUAGE_MODEL_CALLS.labels(self.provider, error.reason).inc()
+            if error.may_be_billed:
+                self.spending.add_unknown(dearest)
+                LANGUAGE_MODEL_USD.labels(self.provider).inc(dearest)
+            raise
+        cost = self.spending.add(answer.input_tokens, answer.output_tokens)
+        LANGUAGE_MODEL_CALLS.labels(self.provider, answer.outcome).inc()
+        LANGUAGE_MODEL_USD.labels(self.provider).inc(cost)
+        return answer
+
+
+def _parse(answer: Answer) -> Ad | None:
+    if answer.outcome != "done":
+        return None
+    try:
+        return msgspec.json.decode(answer.text, type=Ad)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,53 @@
+"""OpenAI's moderation as a judge of ad texts, through its official client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alphaads_pipelines.creatives.calls import NoAnswer, ask, load_client
+from alphaads_pipelines.creatives.moderation import Opinion
+from alphaads_pipelines.creatives.openai import PUBLIC_URL
+from alphaads_pipelines.errors import ConfigurationError
+
+
+class OpenAIModeration:
+    """Refuses what the provider flags; whatever is not a clear "not flagged" is an error, and so a refusal.
+
+    Parameters
+    ----------
+    api_key, model, base_url: of the provider. limit_s: for an answer.
+
+    Raises
+    ------
+    ConfigurationError: there is no key. MissingArtifact: the official client is not installed.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None,
+        *,
+        model: str = "omni-moderation-latest",
+        base_url: str | None = None,
+        limit_s: float = 8.0,
+    ) -> None:
+        if not api_key:
+            raise ConfigurationError("moderation by OpenAI needs OPENAI_API_KEY")
+        self._model, self._limit_s = model, limit_s
+        self._package = load_client("openai")
+        client = self._package.OpenAI(api_key=api_key, base_url=base_url or PUBLIC_URL, max_retries=1)
+        self._moderations: Any = client.moderations  # imported now: no call pays for it with its time
+
+    def __call__(self, text: str) -> Opinion:
+        """An opinion; raises NoAnswer or ConfigurationError, which refuse the text."""
+        return ask(self._package, lambda: self._judge(text), self._limit_s)
+
+    def _judge(self, text: str) -> Opinion:
+        response = self._moderations.create(input=text, model=self._model, timeout=self._limit_s)
+        [result] = response.results
+        if result.flagged is False:
+            return Opinion()
+        if result.flagged is not True:
+            raise NoAnswer("malformed")
+        named = result.categories.to_dict(use_api_names=True) if result.categories else {}
+        flagged = sorted(name for name, is_flagged in named.items() if is_flagged is True)
+        return Opinion(("provider_flagged", *(f"provider_{name}" for name in flagged)))

@@ -1,0 +1,102 @@
+"""How people are spoken to: the tone follows their emotion and its journey, and distress is never exploited.
+
+People are in distress when they are angry, disgusted, afraid or sad, when their mood falls, or when it swings widely.
+To them only calm tones are used: nothing urgent, nothing scarce, no exclamation. Nobody is told how they feel.
+The words are English; what other languages say is left to the models and to people (moderation.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from alphaads_pipelines.errors import InvalidRequest
+
+RISING, STEADY_TREND, FALLING = TRENDS = ("rising", "steady", "falling")
+
+HIGH_VOLATILITY = 0.5
+"""A quarter of the scale: as if the mood of each hour crossed from mildly good to mildly bad, or back."""
+
+TONES = {
+    "anger": "calm",
+    "disgust": "calm",
+    "fear": "reassuring",
+    "joy": "upbeat",
+    "neutral": "plain",
+    "sadness": "gentle",
+    "surprise": "curious",
+}
+CALM_TONES = frozenset({"calm", "reassuring", "gentle"})
+
+_DISTRESS = frozenset({"anger", "disgust", "fear", "sadness"})
+_URGENCY = re.compile(
+    r"\b(hurry|now or never|last chance|only today|today only|act (now|fast)|(order|buy) now|limited time|urgent"
+    r"|(don't|do not) (miss|wait)|before (it's|it is) too late|(offer|sale) (ends|expires)|ends (today|tonight|soon)"
+    r"|final (hours?|days?)|countdown|deadline|immediately|right now)\b"
+)
+_SCARCITY = re.compile(
+    r"\b((only|just) (\d+|a few|one|two|three) (left|remain(ing)?)|few left|while (stocks?|supplies) lasts?"
+    r"|selling (out )?(fast|quickly)|going fast|(almost|nearly) (gone|sold out)|running out"
+    r"|limited (stock|supply|supplies|edition|availability|offer)|last (few|ones?|pieces?)"
+    r"|before (it's|it is|they're|they are) gone)\b"
+)
+_FEELINGS = re.compile(
+    r"\b(sad|sadness|lonely|loneliness|afraid|fears?|fearful|scared|frightened|angry|anger|furious|depress(ed|ion)"
+    r"|anxious|anxiety|hopeless|despair|grief|grieving|worried|worries|unhappy|miserable|heartbroken|stressed|upset)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JourneySummary:
+    """Where an audience's mood is going.
+
+    Parameters
+    ----------
+    trend: one of TRENDS.
+    volatility: as of profiles.journey, 0 to 2; None where nobody can say.
+
+    Raises
+    ------
+    InvalidRequest: one of them is out of its range.
+    """
+
+    trend: str = STEADY_TREND
+    volatility: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.trend not in TRENDS:
+            raise InvalidRequest("trend is none of " + ", ".join(TRENDS))
+        if self.volatility is not None and not 0 <= self.volatility <= 2:
+            raise InvalidRequest("volatility is not between 0 and 2")
+
+
+STEADY = JourneySummary()
+
+
+def in_distress(emotion: str, journey: JourneySummary = STEADY) -> bool:
+    """Whether people of this mood are to be left in peace; an emotion nobody knows counts as distress."""
+    swings = journey.volatility is not None and journey.volatility >= HIGH_VOLATILITY
+    return emotion in _DISTRESS or emotion not in TONES or journey.trend == FALLING or swings
+
+
+def tone_for(emotion: str, journey: JourneySummary = STEADY) -> str:
+    """The tone in which people of this mood are spoken to."""
+    own = TONES.get(emotion, "calm")
+    if in_distress(emotion, journey) and own not in CALM_TONES:
+        return "gentle" if journey.trend == FALLING else "calm"
+    return own
+
+
+def suits(tone: str, emotion: str, journey: JourneySummary = STEADY) -> bool:
+    """Whether people of this mood may be spoken to in this tone."""
+    return tone in CALM_TONES or (tone in TONES.values() and not in_distress(emotion, journey))
+
+
+def presses(text: str) -> bool:
+    """Whether a text, as `reading.as_read` gives it, hurries its reader, makes a thing scarce, or exclaims."""
+    return "!" in text or bool(_URGENCY.search(text) or _SCARCITY.search(text))
+
+
+def names_a_feeling(text: str) -> bool:
+    """Whether a text, as `reading.as_read` gives it, tells people how they feel."""
+    return bool(_FEELINGS.search(text))

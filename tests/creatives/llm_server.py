@@ -1,0 +1,292 @@
+"""A local server that speaks OpenAI's and Anthropic's wire protocols well enough for their official clients.
+
+It writes an ad from the facts it is given; `will` queues what it does instead, faults included. It keeps what it got.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
+from typing import Any
+
+KEY = "test-key-that-is-no-secret"
+INPUT_TOKENS, OUTPUT_TOKENS = 400, 30
+_PATHS = {"/v1/responses": "openai", "/v1/messages": "anthropic", "/v1/moderations": "moderation"}
+_CATEGORIES = ("harassment", "hate", "self-harm", "sexual", "violence")
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it came over the wire."""
+
+    protocol: str
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+    raw: str
+    at: float
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """The facts that the model was given."""
+        said = self.body["input"] if self.protocol == "openai" else self.body["messages"][0]["content"]
+        return json.loads(said)
+
+    @property
+    def instructions(self) -> str:
+        return self.body["instructions" if self.protocol == "openai" else "system"]
+
+
+Reply = Callable[["_Handler", Received], None]
+
+
+def says(headline: str, body: str) -> Reply:
+    """An answer of the asked form."""
+    return answers(json.dumps({"headline": headline, "body": body}))
+
+
+def answers(text: str) -> Reply:
+    """Any answer, of the asked form or not."""
+    return lambda handler, received: handler.send_json(200, _completion(received.protocol, text))
+
+
+def refuses() -> Reply:
+    """The model declines, in the protocol's way."""
+    return lambda handler, received: handler.send_json(200, _completion(received.protocol, None))
+
+
+def is_cut_short(by: str = "length") -> Reply:
+    """The answer ends in its middle: out of tokens, or stopped by a filter."""
+    return lambda handler, received: handler.send_json(200, _cut_short(received.protocol, by))
+
+
+def fails(status: int, **headers: str) -> Reply:
+    """An HTTP error in the provider's form, which quotes the key, as they do."""
+    error = {"type": "error", "error": {"type": "some_error", "message": f"no: {KEY}", "code": None, "param": None}}
+    return lambda handler, _: handler.send_json(status, error, headers)
+
+
+def sends(body: bytes, *, promised: int | None = None) -> Reply:
+    """Bytes that are no answer; fewer than promised if the connection breaks in the middle."""
+    return lambda handler, _: handler.send_bytes(200, body, promised=promised)
+
+
+def resets(handler: _Handler, _: Received) -> None:
+    """The connection is gone before a byte of an answer."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    os.close(handler.connection.detach())
+
+
+def hangs(handler: _Handler, _: Received) -> None:
+    """No answer until the server is closed."""
+    handler.server.closing.wait(30)
+
+
+def drips(handler: _Handler, _: Received) -> None:
+    """A byte now and then: each in time, the whole never."""
+    handler.send_bytes(200, b"", promised=10_000)
+    while not handler.server.closing.wait(0.05):
+        try:
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+        except OSError:
+            return
+
+
+def flags(*categories: str) -> Reply:
+    """Moderation finds something."""
+    return lambda handler, _: handler.send_json(200, _moderation(True, categories))
+
+
+def _writes(handler: _Handler, received: Received) -> None:
+    """What a well-behaved model does."""
+    if received.protocol == "moderation":
+        handler.send_json(200, _moderation(False, ()))
+        return
+    facts = received.question
+    headline = facts["product"][:14] if facts["wide_characters_count_two"] else facts["product"]
+    said = {"headline": headline, "body": f"{facts['benefit'][:40]}. See for yourself."}
+    handler.send_json(200, _completion(received.protocol, json.dumps(said)))
+
+
+def _completion(protocol: str, text: str | None) -> dict[str, Any]:
+    if protocol == "openai":
+        part = (
+            {"type": "refusal", "refusal": "I cannot help with that."}
+            if text is None
+            else {"type": "output_text", "text": text, "annotations": []}
+        )
+        return _response("completed", part)
+    if text is None:
+        return _message("refusal", "")
+    return _message("end_turn", text)
+
+
+def _cut_short(protocol: str, by: str) -> dict[str, Any]:
+    half = '{"headline": "Half a'
+    if protocol == "openai":
+        reason = "max_output_tokens" if by == "length" else "content_filter"
+        part = {"type": "output_text", "text": half, "annotations": []}
+        return _response("incomplete", part) | {"incomplete_details": {"reason": reason}}
+    return _message("max_tokens" if by == "length" else "refusal", half)
+
+
+def _response(status: str, part: dict[str, Any]) -> dict[str, Any]:
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "status": status, "content": [part]}
+    thought = {"id": "rs_1", "type": "reasoning", "summary": []}
+    usage = {
+        "input_tokens": INPUT_TOKENS,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": OUTPUT_TOKENS,
+        "output_tokens_details": {"reasoning_tokens": 8},
+        "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS,
+    }
+    head = {"id": "resp_1", "object": "response", "created_at": 1_790_000_000, "model": "m", "error": None}
+    rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "incomplete_details": None}
+    return {**head, **rest, "status": status, "output": [thought, message], "usage": usage}
+
+
+def _message(stop_reason: str, text: str) -> dict[str, Any]:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [{"type": "text", "text": text}] if text else [],
+        "stop_reason": stop_reason,
+        "stop_sequence": None,
+        "usage": {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS},
+    }
+
+
+def _moderation(is_flagged: bool, categories: tuple[str, ...]) -> dict[str, Any]:
+    result = {
+        "flagged": is_flagged,
+        "categories": {each: each in categories for each in _CATEGORIES},
+        "category_scores": {each: 0.9 if each in categories else 0.01 for each in _CATEGORIES},
+        "category_applied_input_types": {each: ["text"] for each in _CATEGORIES},
+    }
+    return {"id": "modr-1", "model": "omni-moderation-latest", "results": [result]}
+
+
+def _complaint(received: Received) -> str | None:
+    """What the real provider would refuse a request for."""
+    body, protocol = received.body, received.protocol
+    if protocol == "moderation":
+        return None if body.get("input") else "input is missing"
+    if protocol == "anthropic":
+        if "anthropic-version" not in received.headers:
+            return "anthropic-version is missing"
+        if not isinstance(body.get("max_tokens"), int):
+            return "max_tokens is missing"
+        form = body.get("output_config", {}).get("format", {})
+    else:
+        form = body.get("text", {}).get("format", {})
+        if not form.get("strict") or not form.get("name"):
+            return "the form has no name, or is not strict"
+    schema = form.get("schema", {})
+    closed = schema.get("additionalProperties") is False and schema.get("required") == list(schema["properties"])
+    return None if form.get("type") == "json_schema" and closed else "the schema is not one that is enforced"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: LanguageModelServer
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        received = Received(_PATHS[self.path], headers, json.loads(raw), raw, monotonic())
+        key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        self.server.received.append(received)
+        if key != KEY:
+            fails(401)(self, received)
+        elif complaint := _complaint(received):
+            self.server.complaints.append(complaint)
+            fails(400)(self, received)
+        else:
+            self.server.next_reply()(self, received)
+
+    def send_json(self, status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
+        self.send_bytes(status, json.dumps(body).encode(), headers)
+
+    def send_bytes(
+        self, status: int, body: bytes, headers: Mapping[str, str] | None = None, promised: int | None = None
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body) if promised is None else promised))
+        for name, value in (headers or {}).items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+        self.close_connection = promised is not None
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class _Script:
+    replies: deque[Reply] = field(default_factory=deque)
+    always: Reply = _writes
+
+
+class LanguageModelServer(ThreadingHTTPServer):
+    """The server. `received` is in the order of arrival; `complaints` is what a real provider would not have taken."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[Received] = []
+        self.complaints: list[str] = []
+        self.closing = threading.Event()
+        self._script = _Script()
+
+    def will(self, *replies: Reply) -> None:
+        """Do this next, in this order; then write ads again."""
+        self._script.replies.extend(replies)
+
+    def always_will(self, reply: Reply) -> None:
+        """Do this whenever nothing is queued."""
+        self._script.always = reply
+
+    def forget(self) -> None:
+        """Drop what is queued and what was received; write ads again."""
+        self._script = _Script()
+        self.received.clear()
+
+    def next_reply(self) -> Reply:
+        return self._script.replies.popleft() if self._script.replies else self._script.always
+
+    def base_url(self, provider: str) -> str:
+        """What the provider's client is told."""
+        return f"http://127.0.0.1:{self.server_port}" + ("/v1" if provider == "openai" else "")
+
+    def handle_error(self, *_: object) -> None:
+        """A client that went away is what some tests are about."""
+
+
+@contextmanager
+def language_model_server() -> Iterator[LanguageModelServer]:
+    """A running server on a free port."""
+    server = LanguageModelServer()
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,111 @@
+"""Tone follows the emotion and its journey; people in distress are left in peace."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alphaads_pipelines.creatives.base import Brief
+from alphaads_pipelines.creatives.moderation import moderate
+from alphaads_pipelines.creatives.reading import as_read
+from alphaads_pipelines.creatives.templates import TemplateGenerator
+from alphaads_pipelines.creatives.tone import (
+    CALM_TONES,
+    FALLING,
+    HIGH_VOLATILITY,
+    RISING,
+    TONES,
+    TRENDS,
+    JourneySummary,
+    in_distress,
+    names_a_feeling,
+    presses,
+    suits,
+    tone_for,
+)
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.tables import EMOTIONS
+
+JOURNEYS = st.builds(JourneySummary, st.sampled_from(TRENDS), st.none() | st.floats(0, 2))
+DISTRESSED = {"anger", "disgust", "fear", "sadness"}
+
+
+def test_every_emotion_has_a_tone() -> None:
+    assert set(TONES) == set(EMOTIONS)
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(EMOTIONS), JOURNEYS)
+def test_distress_gets_only_calm_tones_and_a_text_that_presses_nobody(emotion: str, journey: JourneySummary) -> None:
+    volatility = journey.volatility or 0.0
+    distressed = emotion in DISTRESSED or journey.trend == FALLING or volatility >= HIGH_VOLATILITY
+    assert in_distress(emotion, journey) == distressed
+    assert suits(tone_for(emotion, journey), emotion, journey)
+    [creative] = TemplateGenerator().generate(
+        Brief("hub", "Ovanta hub", "one cable for all", emotion, "See the hub", journey)
+    )
+    text = as_read(f"{creative.headline} {creative.body} {creative.call_to_action}")
+    assert not names_a_feeling(text)
+    assert moderate(creative).approved
+    if distressed:
+        assert creative.tone in CALM_TONES
+        assert not presses(text)
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(EMOTIONS), JOURNEYS, st.sampled_from(sorted(set(TONES.values()))))
+def test_nobody_in_distress_is_suited_by_a_lively_tone(emotion: str, journey: JourneySummary, tone: str) -> None:
+    assert suits(tone, emotion, journey) == (tone in CALM_TONES or not in_distress(emotion, journey))
+
+
+def test_getting_better_is_still_distress() -> None:
+    assert tone_for("sadness", JourneySummary(RISING, 0.0)) == "gentle"
+
+
+def test_a_fall_turns_even_joy_gentle_and_swings_turn_it_calm() -> None:
+    assert tone_for("joy") == "upbeat"
+    assert tone_for("joy", JourneySummary(FALLING)) == "gentle"
+    assert tone_for("joy", JourneySummary(volatility=HIGH_VOLATILITY)) == "calm"
+    assert tone_for("joy", JourneySummary(volatility=HIGH_VOLATILITY - 0.01)) == "upbeat"
+
+
+def test_an_emotion_nobody_knows_counts_as_distress() -> None:
+    assert in_distress("melancholy")
+    assert tone_for("melancholy") in CALM_TONES
+    assert not suits("pushy", "joy")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hurry", "Only 3 left", "Just a few left", "While stocks last", "Selling fast", "Almost gone", "Buy now",
+        "Limited edition", "Don’t wait", "Offer ends soon", "Ends tonight", "Before it’s gone", "Final hours", "Tea!",
+        "Tea ❗", "ＨＵＲＲＹ", "LAST  CHANCE",
+    ],
+)  # fmt: skip
+def test_urgency_scarcity_and_exclamation_press(text: str) -> None:
+    assert presses(as_read(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Take your time", "Left and right handed", "A lasting kettle", "Dry feet on the last mile", "No end in sight",
+        "Hot in a few minutes", "Unlimited refills", "The few, the many", "Now in green",
+    ],
+)  # fmt: skip
+def test_plain_words_do_not(text: str) -> None:
+    assert not presses(as_read(text))
+
+
+@pytest.mark.parametrize("text", ["Feeling sad?", "Your fears", "For the LONELY", "No more anxiety", "Are you ѕаԁ"])
+def test_feelings_are_found(text: str) -> None:
+    assert names_a_feeling(as_read(text))
+
+
+@pytest.mark.parametrize("wrong", [{"trend": "so sad today"}, {"volatility": -0.1}, {"volatility": float("nan")}])
+def test_a_journey_is_an_enum_and_a_score(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        JourneySummary(**wrong)  # type: ignore[arg-type]
+    assert "so sad" not in str(refused.value)

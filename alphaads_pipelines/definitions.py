@@ -7,7 +7,20 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from alphaads_pipelines.wiring import Wiring
-from assets import advertising, aggregates, audit, jobs, models, names, posts, profiles, publishing, rights, segments, training
+from assets import (
+    advertising,
+    aggregates,
+    audit,
+    jobs,
+    models,
+    names,
+    posts,
+    profiles,
+    publishing,
+    rights,
+    segments,
+    training,
+)
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 from sensors.posts import failed_batches_sensor, posts_sensor

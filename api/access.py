@@ -46,11 +46,11 @@ def scope(name: str) -> DependsParameter:
     return dependency
 
 
-def rule_of(route: Any) -> str | None:
-    """The declared rule of a route, or None: PUBLIC or the name of a scope."""
-    if declared := getattr(getattr(route, "endpoint", None), RULE, None):
+def rule_of(route: Any, attribute: str = RULE) -> str | None:
+    """The declared rule of a route, or None: PUBLIC or the name of a scope; another attribute names another rule."""
+    if declared := getattr(getattr(route, "endpoint", None), attribute, None):
         return str(declared)
     for dependency in getattr(getattr(route, "dependant", None), "dependencies", []):
-        if declared := getattr(dependency.call, RULE, None):
+        if declared := getattr(dependency.call, attribute, None):
             return str(declared)
     return None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from fastapi.params import Depends as DependsParameter
 
-from api.access import authenticate
+from api.access import authenticate, rule_of
 from api.credentials import Caller
 
 RULE = "__audit_rule__"
@@ -73,11 +73,6 @@ def recorded(action: str, purpose: str) -> DependsParameter:
     return dependency
 
 
-def rule_of(route: Any) -> str | None:
-    """The declared rule of a route: NOBODY, the action that it records, or None."""
-    if declared := getattr(getattr(route, "endpoint", None), RULE, None):
-        return str(declared)
-    for dependency in getattr(getattr(route, "dependant", None), "dependencies", []):
-        if declared := getattr(dependency.call, RULE, None):
-            return str(declared)
-    return None
+def record_of(route: Any) -> str | None:
+    """What a route declares of its entry: NOBODY, the action that it records, or None."""
+    return rule_of(route, RULE)

@@ -17,13 +17,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from alphaads_pipelines.schema import Table
-from alphaads_pipelines.stores.delta_merge import file_rows, live_files, write_file
-from alphaads_pipelines.stores.delta_tables import commit_hooks
+from alphaads_pipelines.stores.delta_merge import commit_rewritten, file_rows, live_files, write_file
 
 SUBJECT = "subject_id"
 _COMMIT_BYTES = 64 << 20
@@ -159,16 +158,7 @@ def _rewrite(table: Table, handle: DeltaTable, files: pl.DataFrame, subject_id: 
             actions.append(written)
         actions.append(RemoveAction(file["path"], True, now, file["size_bytes"], dict(partition)))
         counted.update(files_rewritten=1, rows_deleted=rows.height - kept.height)
-    handle.create_write_transaction(
-        actions,
-        "append",
-        handle.schema(),
-        list(table.partition_by),
-        commit_properties=CommitProperties(
-            app_transactions=[Transaction(app_id, handle.version()) for app_id in sorted(fence)]
-        ),
-        post_commithook_properties=commit_hooks(),
-    )
+    commit_rewritten(table, handle, actions, fence)
     figures.update(counted)
 
 

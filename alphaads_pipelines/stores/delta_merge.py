@@ -123,20 +123,32 @@ def _merge(table: Table, handle: DeltaTable, groups: Sequence[pl.DataFrame]) -> 
             for path, size in group.select("path", "size_bytes").iter_rows()
         )
     try:
-        handle.create_write_transaction(
-            actions,
-            "append",
-            handle.schema(),
-            list(table.partition_by),
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(app_id, handle.version()) for app_id in sorted(fence)]
-            ),
-            post_commithook_properties=commit_hooks(),
-        )
+        commit_rewritten(table, handle, actions, fence)
     except CommitFailedError:
         _discard(handle, [each.path for each in actions if isinstance(each, AddAction)])
         return 0
     return _count(groups)
+
+
+def commit_rewritten(
+    table: Table, handle: DeltaTable, actions: list[AddAction | RemoveAction], fence: Iterable[str]
+) -> None:
+    """Commit files that stand for others, after the handle's state; the fences make it conflict with another such one.
+
+    Raises
+    ------
+    CommitFailedError: another writer was first.
+    """
+    handle.create_write_transaction(
+        actions,
+        "append",
+        handle.schema(),
+        list(table.partition_by),
+        commit_properties=CommitProperties(
+            app_transactions=[Transaction(app_id, handle.version()) for app_id in sorted(fence)]
+        ),
+        post_commithook_properties=commit_hooks(),
+    )
 
 
 def _discard(handle: DeltaTable, paths: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from httpx import Response
 from alphaads_pipelines.rights.audit_entries import Entry
 from alphaads_pipelines.wiring import Wiring
 from api import access
-from api.audit import NOBODY, RULE, Recorder, recorded, rule_of
+from api.audit import NOBODY, RULE, Recorder, record_of, recorded
 from api.credentials import Caller, create_api_key
 from tests.api.conftest import SECRET, Headers
 from tests.api.test_access import routes_of
@@ -59,7 +59,7 @@ def known(published: Wiring) -> str:
 
 def test_every_route_that_is_not_public_declares_what_it_records(app: FastAPI) -> None:
     routes = [route for route in routes_of(app) if access.rule_of(route) != access.PUBLIC]
-    rules = {f"{sorted(route.methods)} {route.path}": rule_of(route) for route in routes}
+    rules = {f"{sorted(route.methods)} {route.path}": record_of(route) for route in routes}
     assert len(rules) >= 8
     assert None not in rules.values(), rules
     about_nobody = [path for path, rule in rules.items() if rule == NOBODY]
@@ -68,7 +68,7 @@ def test_every_route_that_is_not_public_declares_what_it_records(app: FastAPI) -
 
 def test_every_route_with_a_recorder_uses_it_and_only_for_those_whom_the_scope_lets_in(app: FastAPI) -> None:
     for route in routes_of(app):
-        if rule_of(route) in (None, NOBODY):
+        if record_of(route) in (None, NOBODY):
             continue
         calls = [dependency.call for dependency in route.dependant.dependencies]
         scopes = [place for place, call in enumerate(calls) if hasattr(call, access.RULE)]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, event
 
 from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.privacy.keys import Identity
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.privacy.secrets_file import MasterKeys
@@ -24,6 +25,7 @@ from alphaads_pipelines.stores.suppressions import Suppressions, suppressed_amon
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PSEUDONYMS = Pseudonyms(MasterKeys(*(bytes([place]) * 32 for place in range(len(fields(MasterKeys))))))
+RING = partial(KeyRing, "k", {"k": bytes(32)})
 ADA, BO, CY = (PSEUDONYMS.identity("x", name) for name in ("ada", "bo", "cy"))
 
 
@@ -38,7 +40,7 @@ def suppressions(engine: Engine, keys: RelationalSubjectKeys) -> Suppressions:
 
 
 def _keys(engine: Engine) -> RelationalSubjectKeys:
-    return RelationalSubjectKeys(engine, bytes(32), 16, suppressed=partial(suppressed_among, PSEUDONYMS))
+    return RelationalSubjectKeys(engine, RING, 16, suppressed=partial(suppressed_among, PSEUDONYMS))
 
 
 def _erase(engine: Engine, identity: Identity) -> str:

@@ -148,6 +148,7 @@ LIVE_PROFILES = Table(
     ),
     key=("subject_id",),
     indexes=(("shard", "publish_seq"),),
+    has_long_rows=True,
 )
 
 PUBLISHED = Table(

@@ -112,7 +112,8 @@ def named(name: str, type_: ColumnType, doc: str = "") -> Column:
 class Table:
     """One stored table.
 
-    `key` is unique within the table. `partition_by` holds for lake tables; `indexes` for relational ones.
+    `key` is unique within the table. `partition_by` holds for lake tables; `indexes` and `has_long_rows` (a row often
+    takes more than a quarter of a database page) for relational ones.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Table:
     partition_by: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = field(default=())
     autoincrement: bool = False
+    has_long_rows: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _rebuild_live_profiles(with_rowid=True)
     # Whatever was wrapped so far was wrapped by the one key of a key file of version 1 (secrets_file.FIRST_KEK).
     op.add_column("subject_keys", sa.Column("kek_id", sa.Text(), server_default="first", nullable=False))
     op.create_table(
@@ -36,7 +37,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "consent_events",
-        sa.Column("change_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "change_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("purpose", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("is_granted", sa.Boolean(), autoincrement=False, nullable=False),
@@ -109,7 +112,9 @@ def upgrade() -> None:
     op.create_index("ix_rights_requests_subject_id", "rights_requests", ["subject_id"], unique=False)
     op.create_table(
         "privacy_spendings",
-        sa.Column("spending_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "spending_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
         sa.Column("tenant", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("period", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("query_digest", sa.Text(), autoincrement=False, nullable=False),
@@ -194,6 +199,27 @@ def upgrade() -> None:
     )
 
 
+def _rebuild_live_profiles(*, with_rowid: bool) -> None:
+    """SQLite: a state in a clustered table takes a page of its own, beside the one of its key."""
+    if op.get_bind().dialect.name != "sqlite":
+        return
+    op.drop_index("ix_live_profiles_shard_publish_seq", "live_profiles")
+    op.rename_table("live_profiles", "old_live_profiles")
+    op.create_table(
+        "live_profiles",
+        sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("publish_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.LargeBinary(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("subject_id"),
+        sqlite_autoincrement=False,
+        sqlite_with_rowid=with_rowid,
+    )
+    op.execute("INSERT INTO live_profiles SELECT subject_id, shard, publish_seq, state FROM old_live_profiles")
+    op.drop_table("old_live_profiles")
+    op.create_index("ix_live_profiles_shard_publish_seq", "live_profiles", ["shard", "publish_seq"], unique=False)
+
+
 def downgrade() -> None:
     op.drop_table("released_until")
     op.drop_index("ix_released_groups_release_seq", "released_groups")
@@ -221,3 +247,4 @@ def downgrade() -> None:
     op.drop_table("active_kek")
     op.drop_table("unfinished_restore")
     op.drop_column("subject_keys", "kek_id")
+    _rebuild_live_profiles(with_rowid=False)

@@ -316,7 +316,21 @@ def test_migrations_lead_back_to_nothing_and_up_again(fresh_url: str) -> None:
     engine.dispose()
 
 
-def _downgrade(engine: Engine) -> None:
+def test_live_profiles_survive_the_rebuilding_of_their_table(fresh_url: str) -> None:
+    migrate(fresh_url)
+    engine = connect(fresh_url)
+    _downgrade(engine, "0003")
+    row = {"subject_id": "a" * 32, "shard": 3, "publish_seq": 7, "state": b"state"}
+    with transaction(engine) as connection:
+        insert_ignore(connection, "live_profiles", [row])
+    migrate(fresh_url)
+    with reading(engine) as connection:
+        [held] = select_in(connection, "live_profiles", "subject_id", ["a" * 32])
+    assert held._asdict() == row
+    engine.dispose()
+
+
+def _downgrade(engine: Engine, to: str = "base") -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -324,7 +338,7 @@ def _downgrade(engine: Engine) -> None:
     config.set_main_option("script_location", str(Path(__file__).resolve().parents[2] / "migrations"))
     with transaction(engine) as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        command.downgrade(config, to)
 
 
 def test_a_database_of_a_newer_version_is_refused(fresh_url: str) -> None:

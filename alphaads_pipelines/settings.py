@@ -80,6 +80,19 @@ class Settings(BaseSettings):
     entity_model: str | None = Field(None, description="spaCy pipeline that finds the entities; default: the tier")
     huggingface_api_token: SecretStr | None = Field(None, description="for private and gated models")
 
+    generator: str = Field("templates", description="who writes the ad texts: templates, openai or anthropic")
+    openai_api_key: SecretStr | None = Field(None, description="for ad texts by OpenAI's models")
+    openai_model: str = Field("gpt-5.4-mini", description="OpenAI's name of the model")
+    openai_base_url: str | None = Field(None, description="where it answers; default: the public address")
+    anthropic_api_key: SecretStr | None = Field(None, description="for ad texts by Anthropic's models")
+    anthropic_model: str = Field("claude-haiku-4-5", description="Anthropic's name of the model")
+    anthropic_base_url: str | None = Field(None, description="where it answers; default: the public address")
+    language_model_prices: str = Field(
+        "gpt-5.4-mini=0.75/4.5,claude-haiku-4-5=1/5",
+        description="USD per million tokens, model=input/output,...; prices change: look them up",
+    )
+    language_model_budget_usd: float = Field(1.0, ge=0, description="what one run may spend on ad texts")
+
     max_data_age_s: float = Field(900.0, gt=0, description="served data older than this is answered with 503")
     run_retention_hours: float = Field(24.0, gt=0, description="Dagster runs, logs, broker rows older than this go")
     lake_retention_hours: float = Field(168.0, ge=0, description="replaced lake files are kept so long")
@@ -184,6 +197,11 @@ class Settings(BaseSettings):
     def models_path(self) -> Path:
         """Folder of the models that this installation trained."""
         return self.alphaads_home / "models" / "posts"
+
+    @property
+    def ad_texts_path(self) -> Path:
+        """Folder of the answers that language models were paid for."""
+        return self.alphaads_home / "ad-texts"
 
     @property
     def training_path(self) -> Path:

@@ -25,10 +25,10 @@ _SHOWN = 10
 def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Write creatives for every campaign and emotion, moderate them, publish them for the API."""
     from alphaads_pipelines.creatives.campaigns import sample_briefs
-    from alphaads_pipelines.creatives.registry import GENERATORS
     from alphaads_pipelines.pipeline.advertising import refresh_creatives
+    from alphaads_pipelines.wiring_creatives import build_generator
 
-    generator = GENERATORS.load("templates")()
+    generator = build_generator(wiring.settings)
     try:
         done = refresh_creatives(wiring.lake, wiring.engine, generator, sample_briefs(), datetime.now(UTC))
     except SchemaMismatch as error:
@@ -41,6 +41,7 @@ def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[No
             "dagster/row_count": done.rows.height,
             "approved": done.rows.filter(done.rows["moderation"] == "approved").height,
             "published_version": done.version,
+            "generator": generator.name,
             "examples": markdown_table(("campaign", "emotion", "headline", "body"), shown),
         }
     )

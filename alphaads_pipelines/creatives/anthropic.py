@@ -18,9 +18,10 @@ class AnthropicGenerator(LanguageModelGenerator):
     provider: ClassVar[str] = "anthropic"
     key_setting: ClassVar[str] = "ANTHROPIC_API_KEY"
 
-    def _connect(self, package: ModuleType, api_key: str) -> None:
+    def _connect(self, package: ModuleType, api_key: str) -> Any:
         client = package.Anthropic(api_key=api_key, base_url=self.options.base_url or PUBLIC_URL, max_retries=0)
-        self._messages: Any = client.messages  # imported now: no call pays for it with its time
+        self._messages = client.messages  # imported now: no call pays for it with its time
+        return client
 
     def _send(self, instructions: str, question: str, limit_s: float) -> Answer:
         message = self._messages.create(

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from types import ModuleType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+from weakref import finalize
 
 import msgspec
 
@@ -75,7 +76,7 @@ class LanguageModelGenerator(Generator):
         self._package = load_client(self.provider)
         self._prompt, self._answers, self._templates = Prompt(), Answers(options.cache), TemplateGenerator()
         self._stopped, self._ends_at = False, float("inf")
-        self._connect(self._package, options.api_key)
+        finalize(self, self._connect(self._package, options.api_key).close)
 
     @property
     def name(self) -> str:
@@ -83,8 +84,8 @@ class LanguageModelGenerator(Generator):
         return f"{self.provider}:{self.options.model}:{self._prompt.version}"
 
     @abstractmethod
-    def _connect(self, package: ModuleType, api_key: str) -> None:
-        """Build the client, with no retries of its own."""
+    def _connect(self, package: ModuleType, api_key: str) -> Any:
+        """Build the client, with no retries of its own; it is closed when this object goes."""
 
     @abstractmethod
     def _send(self, instructions: str, question: str, limit_s: float) -> Answer:

@@ -18,9 +18,10 @@ class OpenAIGenerator(LanguageModelGenerator):
     provider: ClassVar[str] = "openai"
     key_setting: ClassVar[str] = "OPENAI_API_KEY"
 
-    def _connect(self, package: ModuleType, api_key: str) -> None:
+    def _connect(self, package: ModuleType, api_key: str) -> Any:
         client = package.OpenAI(api_key=api_key, base_url=self.options.base_url or PUBLIC_URL, max_retries=0)
-        self._responses: Any = client.responses  # imported now: no call pays for it with its time
+        self._responses = client.responses  # imported now: no call pays for it with its time
+        return client
 
     def _send(self, instructions: str, question: str, limit_s: float) -> Answer:
         response = self._responses.create(

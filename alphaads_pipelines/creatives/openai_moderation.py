@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import finalize
 
 from alphaads_pipelines.creatives.calls import NoAnswer, ask, load_client
 from alphaads_pipelines.creatives.moderation import Opinion
@@ -36,6 +37,7 @@ class OpenAIModeration:
         self._package = load_client("openai")
         client = self._package.OpenAI(api_key=api_key, base_url=base_url or PUBLIC_URL, max_retries=1)
         self._moderations: Any = client.moderations  # imported now: no call pays for it with its time
+        finalize(self, client.close)
 
     def __call__(self, text: str) -> Opinion:
         """An opinion; raises NoAnswer or ConfigurationError, which refuse the text."""

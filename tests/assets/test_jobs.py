@@ -89,6 +89,7 @@ def test_advertising_writes_creatives_and_a_policy_and_tells_of_them(jobs: InPro
     shown = _metadata(jobs, AD_CREATIVES.name)
     assert shown["dagster/row_count"] == creatives.height > 0
     assert shown["approved"] == creatives.filter(creatives["moderation"] == "approved").height > 0
+    assert shown["generator"] == "templates-1"
     assert sum(body in shown["examples"] for body in creatives["body"]) >= 10
     version, document = read_document(jobs.wiring.engine, "creatives")
     assert (version, len(document["creatives"])) == (shown["published_version"], creatives.height)
@@ -169,10 +170,10 @@ def test_maintenance_trims_the_stream_and_destroys_expired_keys(jobs: InProcess)
 
 def test_maintenance_deletes_key_backups_that_are_over(wiring: Wiring) -> None:
     now = datetime.now(UTC)
-    kept, _over = (wiring.key_backups.create(wiring.engine, now - timedelta(days=days)) for days in (6, 8))
+    kept, _over = (wiring.rights.key_backups.create(wiring.engine, now - timedelta(days=days)) for days in (6, 8))
     assert "prune_key_backups" in maintenance.graph.node_dict
     prune_key_backups(build_op_context(resources={"wiring": wiring}))
-    assert wiring.key_backups.files() == [kept]
+    assert wiring.rights.key_backups.files() == [kept]
     assert wiring.settings.erasure_journal_path.exists()
 
 

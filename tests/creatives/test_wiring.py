@@ -1,0 +1,53 @@
+"""From settings to whoever writes the ad texts."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from alphaads_pipelines.creatives.campaigns import sample_briefs
+from alphaads_pipelines.errors import ConfigurationError
+from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.wiring_creatives import build_generator, generator_options
+from tests.creatives.llm_server import KEY, language_model_server
+from tests.nlp.packages import needs
+
+
+def test_templates_write_unless_somebody_else_is_asked_for(settings: Settings) -> None:
+    assert build_generator(settings).name == "templates-1"
+
+
+@pytest.mark.parametrize("provider", [pytest.param(name, marks=needs(name)) for name in ("anthropic", "openai")])
+def test_a_provider_is_a_setting_and_a_key(settings: Settings, provider: str) -> None:
+    with language_model_server() as server:
+        told = {
+            "generator": provider,
+            f"{provider}_api_key": SecretStr(KEY),
+            f"{provider}_base_url": server.base_url(provider),
+        }
+        generator = build_generator(settings.model_copy(update=told))
+        [creative] = generator.generate(sample_briefs()[0])
+        assert creative.generator == generator.name
+        assert server.received[0].body["model"] in generator.name
+        assert [path.suffix for path in settings.ad_texts_path.iterdir()] == [".json"]
+
+
+def test_the_default_models_have_a_price(settings: Settings) -> None:
+    for provider in ("anthropic", "openai"):
+        assert generator_options(settings.model_copy(update={"generator": provider})).price is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"generator": "openai"}, "OPENAI_API_KEY"),
+        ({"generator": "anthropic"}, "ANTHROPIC_API_KEY"),
+        ({"generator": "openai", "openai_api_key": SecretStr(KEY), "openai_model": "unpriced"}, "price"),
+        ({"generator": "poet"}, "anthropic, openai, templates"),
+        ({"language_model_prices": "cheap"}, "model=input/output"),
+    ],
+)
+def test_what_is_missing_is_named(settings: Settings, changes: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named) as refused:
+        build_generator(settings.model_copy(update=changes))
+    assert KEY not in str(refused.value)

@@ -1,20 +1,36 @@
-"""What every policy offers: choose an arm with a true propensity, learn from rewards, serialise its state.
+"""What every policy offers: choose an arm with a true propensity, learn from rewards, forget, serialise its state.
 
-The base owns validation and the draw: a policy says how probable each arm is (`propensities`), the base draws from
-exactly that distribution, so the logged propensity is the one that was used and can be computed again.
+The base owns the draw: a policy says how probable each arm is (`distributions`), the base draws from exactly that
+distribution with randomness of its own, so the logged propensity is the one that was used. Whoever knows state,
+context, arms in their order and seed computes both again.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaads_pipelines.bandits.context import Floats, vector
 from alphaads_pipelines.errors import InvalidRequest
+
+EXPLORATION = 0.05
+"""Share of decisions that any eligible arm gets alike; it also keeps every propensity above 0."""
+HALF_LIFE_DAYS = 28.0
+"""What was learned so long ago weighs half as much, where a policy is made to forget."""
+FADED = 0.5
+"""An arm whose pulls weigh less than this is known no longer, so that retired arms do not pile up."""
+
+Context = Mapping[str, Any] | Floats
+"""Facts as in context.py, or a vector, shape (features,)."""
+
+_TIE = 1e-9
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -25,18 +41,89 @@ class Choice(msgspec.Struct, frozen=True):
     seed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Many draws.
+
+    Attributes
+    ----------
+    drawn: place of each drawn arm in the list of arms, shape (n,). propensities: of these arms, shape (n,).
+    seed: of all draws together.
+    """
+
+    drawn: NDArray[np.intp]
+    propensities: Floats
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What happened after decisions, one place each.
+
+    Attributes
+    ----------
+    arms: their names, n. contexts: as they were decided on, shape (n, features). rewards: 0 or more, shape (n,).
+    pulls: how often each was shown, shape (n,); None means once. A reward that comes later than its pull is a record
+        of its own, with 0 pulls.
+    """
+
+    arms: Sequence[str]
+    contexts: Floats
+    rewards: Floats
+    pulls: Floats | None = None
+
+    def weights(self) -> Floats:
+        """The pulls. Raises InvalidRequest where shapes differ, or anything is negative or not finite."""
+        pulls = np.ones(len(self.arms)) if self.pulls is None else self.pulls
+        if not len(self.arms) == len(self.contexts) == len(self.rewards) == len(pulls):
+            raise InvalidRequest("outcomes need as many contexts, rewards and pulls as arms")
+        for numbers in (pulls, self.rewards):
+            if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
+                raise InvalidRequest("pulls and rewards are finite and not negative")
+        return pulls
+
+
 class Policy(ABC):
-    """A bandit policy over arms named by strings."""
+    """A bandit policy over arms named by strings.
+
+    Attributes
+    ----------
+    name: as in the registry.
+    uses_context: whether decisions lean on the context.
+    is_sum: what is learned is a sum: order and grouping of outcomes do not matter, and an arm can be taken out.
+    features: length of a context vector.
+    """
 
     name: ClassVar[str]
+    uses_context: ClassVar[bool] = False
+    is_sum: ClassVar[bool] = True
+    features: int = 0
 
     @abstractmethod
-    def propensities(self, arms: Sequence[str], context: Mapping[str, Any], seed: int) -> NDArray[np.float64]:
-        """Probability of each arm, shape (len(arms),), all > 0, summing to 1; the same seed gives the same."""
+    def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
+        """Probability of each arm in each context, shape (n, len(arms)), all > 0, rows summing to 1.
+
+        Parameters
+        ----------
+        contexts: shape (n, features); a policy that uses none looks only at n.
+        seed: the same one gives the same probabilities.
+        """
+
+    @abstractmethod
+    def learn(self, outcomes: Outcomes) -> None:
+        """Learn from outcomes with their contexts. Raises InvalidRequest, and then has learned nothing."""
 
     @abstractmethod
     def update(self, rewards: Mapping[str, tuple[int, int]]) -> None:
-        """Learn from {arm: (pulls, rewards)}; order and grouping of updates do not matter."""
+        """Learn from {arm: (pulls, rewards)}, of contexts that nobody knows. Raises InvalidRequest likewise."""
+
+    @abstractmethod
+    def discount(self, factor: float) -> None:
+        """Let everything learned weigh `factor` as much, 0 < factor <= 1; what has FADED is forgotten."""
+
+    @abstractmethod
+    def retire(self, arms: Collection[str]) -> None:
+        """Forget these arms; if one comes back it is new."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -47,15 +134,83 @@ class Policy(ABC):
     def from_state(cls, state: Mapping[str, Any]) -> Policy:
         """The policy that `state` describes; an empty state is a new policy."""
 
-    def choose(self, arms: Sequence[str], context: Mapping[str, Any], seed: int) -> Choice:
+    def inform(self) -> None:  # noqa: B027 - not abstract: a policy may know nothing of new arms
+        """Expect of arms that nothing is known of what the known ones show, with the weight of a pull or two."""
+
+    def propensities(self, arms: Sequence[str], context: Context, seed: int) -> Floats:
+        """Probability of each arm, shape (len(arms),), all > 0, summing to 1; the same seed gives the same.
+
+        Raises
+        ------
+        InvalidRequest: the context is a vector of another length, or not finite.
+        """
+        probabilities: Floats = self.distributions(arms, self._row(context), seed)[0]
+        return probabilities
+
+    def choose(self, arms: Sequence[str], context: Context, seed: int) -> Choice:
         """Draw an arm from `propensities`.
 
         Raises
         ------
-        InvalidRequest: there is no arm to choose from.
+        InvalidRequest: there is no arm to choose from, or as for `propensities`.
         """
-        if not arms:
-            raise InvalidRequest("no eligible creative to choose from")
+        _check_arms(arms)
         probabilities = self.propensities(arms, context, seed)
-        drawn = int(np.random.default_rng((seed, 1)).choice(len(arms), p=probabilities))
+        cumulated = probabilities.cumsum()
+        drawn = int(cumulated.searchsorted(_die(seed) * cumulated[-1], side="right"))
         return Choice(arms[drawn], float(probabilities[drawn]), seed)
+
+    def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
+        """Draw an arm for each context, shape (n, features), all from the same arms. Raises InvalidRequest."""
+        _check_arms(arms)
+        probabilities = self.distributions(arms, self._checked(contexts), seed)
+        cumulated = probabilities.cumsum(axis=1)
+        at = np.random.default_rng((seed, 1)).random(len(contexts)) * cumulated[:, -1]
+        drawn = (cumulated <= at[:, None]).sum(axis=1)
+        return Choices(drawn, probabilities[np.arange(len(drawn)), drawn], seed)
+
+    def _row(self, context: Context) -> Floats:
+        if not self.uses_context:
+            return np.empty((1, 0))
+        return self._checked(vector(context) if isinstance(context, Mapping) else context).reshape(1, -1)
+
+    def _checked(self, contexts: Floats) -> Floats:
+        if self.uses_context and (contexts.shape[-1] != self.features or not np.isfinite(contexts).all()):
+            raise InvalidRequest(f"a context of this policy is {self.features} finite numbers")
+        return contexts
+
+
+def mixed(shares: Floats, exploration: float = EXPLORATION) -> Floats:
+    """Shares of arms, shape (n, arms), with the exploration share mixed in; rows sum to 1."""
+    probabilities: Floats = (1.0 - exploration) * shares + exploration / shares.shape[1]
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def greedy(scores: Floats, exploration: float = EXPLORATION) -> Floats:
+    """The best of each row, shape (n, arms), with exploration mixed in.
+
+    Arms that are equally good share alike: a new policy prefers nobody, and rounding decides nothing.
+    """
+    best = scores.max(axis=1, keepdims=True)
+    is_best = scores >= best - _TIE * (1.0 + np.abs(best))
+    each = (1.0 - exploration) / is_best.sum(axis=1, keepdims=True)
+    probabilities: Floats = is_best * each
+    probabilities += exploration / scores.shape[1]
+    return probabilities
+
+
+def discount_of(days: float) -> float:
+    """The factor of `Policy.discount` for so many days."""
+    return float(0.5 ** (days / HALF_LIFE_DAYS))
+
+
+def _check_arms(arms: Sequence[str]) -> None:
+    if not arms:
+        raise InvalidRequest("no eligible creative to choose from")
+
+
+def _die(seed: int) -> float:
+    """A number from 0 to below 1, with nothing in common with what default_rng makes of the seed: a policy that
+    estimates its probabilities takes (seed, 0) there. A hash is ten times as fast as a new generator."""
+    return int.from_bytes(blake2b(b"%d" % seed, digest_size=8, person=b"arm").digest()) / 2**64

@@ -2,14 +2,23 @@
 
 An impression is a pull, a click on a decision that was shown is a reward. Each counts once per decision, so an event
 delivered twice, or two clicks on one ad, change nothing. A decision is closed a day after it was made.
+
+A pull counts as soon as it is heard of, and its reward when that comes, so nothing waits: an ad that was shown and not
+clicked has had no reward all along. A decision that nothing was heard of says nothing of its creative, since nobody
+saw it, unless clicks are all that a placement reports (`lapse`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
+
+import numpy as np
+
+from alphaads_pipelines.bandits.base import Outcomes
+from alphaads_pipelines.bandits.context import FEATURES, vector
 
 ATTRIBUTION_WINDOW = timedelta(hours=24)
 """An event counts if it happened so long after its decision at most."""
@@ -19,12 +28,13 @@ _IMPRESSION, _CLICK = "impression", "click"
 
 @dataclass
 class _Open:
-    """What is known of one decision: its arm and time, and the first event of each kind; `arm` is None, and `at` the
-    time of an event, until the decision itself arrives."""
+    """What is known of one decision: its arm, its time and its facts (context.py), and the first event of each kind;
+    `arm` is None, and `at` the time of an event, until the decision itself arrives."""
 
     arm: str | None
     at: datetime
     heard: dict[str, datetime] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def counted(self) -> tuple[int, int]:
         """(pulls, rewards); a click without its impression proves the impression."""
@@ -32,6 +42,10 @@ class _Open:
             return 0, 0
         seen = {kind for kind, at in self.heard.items() if at - self.at <= ATTRIBUTION_WINDOW}
         return int(bool(seen)), int(_CLICK in seen)
+
+
+_News = tuple[_Open, int, int]
+"""A decision, and by how much its pulls and its rewards have grown."""
 
 
 class Learner:
@@ -50,22 +64,40 @@ class Learner:
         decisions: with decision_id, arm_id and decided_at (RFC 3339).
         events: with decision_id, kind and occurred_at; other kinds than impression and click are left alone.
         """
-        rewards: dict[str, tuple[int, int]] = {}
+        counts: dict[str, tuple[int, int]] = {}
+        for entry, pulls, rewards in self._news(decisions, events):
+            held = counts.get(str(entry.arm), (0, 0))
+            counts[str(entry.arm)] = (held[0] + pulls, held[1] + rewards)
+        return counts
+
+    def outcomes(self, decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> Outcomes:
+        """The same with contexts, for `Policy.learn`: decisions may hold their facts as `context`."""
+        return _outcomes(self._news(decisions, events))
+
+    def lapse(self, now: datetime) -> Outcomes:
+        """Close, and give decisions that nothing was heard of as pulls without a reward.
+
+        For placements that report clicks alone: only the clicked ads would be counted there, each with its click.
+        """
+        silent = [(entry, 1, 0) for entry in self._open.values() if entry.arm is not None and entry.counted() == (0, 0)]
+        self.close(now)
+        left = {id(entry) for entry in self._open.values()}
+        return _outcomes(each for each in silent if id(each[0]) not in left)
+
+    def _news(self, decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> Iterator[_News]:
         for decision in decisions:
             arm, at = str(decision["arm_id"]), datetime.fromisoformat(decision["decided_at"])
             entry = self._open.setdefault(str(decision["decision_id"]), _Open(None, at))
             if entry.arm is None:
-                entry.arm, entry.at = arm, at
-                _add(rewards, arm, entry.counted(), (0, 0))
+                entry.arm, entry.at, entry.facts = arm, at, decision.get("context") or {}
+                yield from _growth(entry, (0, 0))
         for event in events:
             if event["kind"] in (_IMPRESSION, _CLICK):
                 at = datetime.fromisoformat(event["occurred_at"])
                 entry = self._open.setdefault(str(event["decision_id"]), _Open(None, at))
                 before = entry.counted()
                 entry.heard[event["kind"]] = min(at, entry.heard.get(event["kind"], at))
-                if entry.arm is not None:
-                    _add(rewards, entry.arm, entry.counted(), before)
-        return {arm: counts for arm, counts in rewards.items() if any(counts)}
+                yield from _growth(entry, before)
 
     def close(self, now: datetime) -> int:
         """Forget decisions older than the attribution window, and events that waited as long for theirs; how many."""
@@ -78,21 +110,31 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {
-            key: [entry.arm, entry.at.isoformat(), {kind: at.isoformat() for kind, at in sorted(entry.heard.items())}]
-            for key, entry in sorted(self._open.items())
-        }
+        return {key: _written(entry) for key, entry in sorted(self._open.items())}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """The learner that `state` describes; an empty state is a new one."""
         learner = cls()
-        for key, (arm, at, heard) in state.items():
+        for key, (arm, at, heard, *facts) in state.items():
             times = {kind: datetime.fromisoformat(each) for kind, each in heard.items()}
-            learner._open[key] = _Open(arm, datetime.fromisoformat(at), times)
+            learner._open[key] = _Open(arm, datetime.fromisoformat(at), times, *facts)
         return learner
 
 
-def _add(rewards: dict[str, tuple[int, int]], arm: str, after: tuple[int, int], before: tuple[int, int]) -> None:
-    pulls, won = rewards.get(arm, (0, 0))
-    rewards[arm] = (pulls + after[0] - before[0], won + after[1] - before[1])
+def _written(entry: _Open) -> list[Any]:
+    heard = {kind: at.isoformat() for kind, at in sorted(entry.heard.items())}
+    return [entry.arm, entry.at.isoformat(), heard, *([dict(entry.facts)] if entry.facts else [])]
+
+
+def _growth(entry: _Open, before: tuple[int, int]) -> Iterator[_News]:
+    pulls, rewards = (now - then for now, then in zip(entry.counted(), before, strict=True))
+    if pulls or rewards:
+        yield entry, pulls, rewards
+
+
+def _outcomes(news: Iterable[_News]) -> Outcomes:
+    told = list(news)
+    contexts = np.array([vector(entry.facts) for entry, _, _ in told]).reshape(-1, FEATURES)
+    pulls, rewards = np.array([grown for _, *grown in told], dtype=np.float64).reshape(-1, 2).T
+    return Outcomes([str(entry.arm) for entry, _, _ in told], contexts, rewards, pulls)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alphaads_pipelines.bandits.context import vector
 from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW, Learner
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -141,3 +142,35 @@ def test_any_order_grouping_and_doubling_gives_the_same(dice: random.Random, par
     told: list[Any] = [dice.sample(each * 2, len(each) * 2) for each in (decisions, events)]
     steps = zip(*(_steps(each, dice, parts) for each in told), strict=True)
     assert _joined(*steps) == _expected(decisions, events)
+
+
+def test_outcomes_carry_the_context_of_their_decision_and_grow_as_counts_do() -> None:
+    learner, decision = Learner(), {**_decision("1"), "context": {"mood": "joy", "hour": 3}}
+    shown = learner.outcomes([decision], [_event("1")])
+    again = Learner.from_state(json.loads(json.dumps(learner.state())))
+    clicked = again.outcomes([], [_event("1", "click"), _event("1", "click")])
+    for outcomes, pulls, rewards in ((shown, [1.0], [0.0]), (clicked, [0.0], [1.0])):
+        assert (list(outcomes.arms), outcomes.weights().tolist(), outcomes.rewards.tolist()) == (
+            ["arm-a"],
+            pulls,
+            rewards,
+        )
+        assert outcomes.contexts.tolist() == [vector({"mood": "joy", "hour": 3}).tolist()]
+
+
+def test_an_event_that_comes_first_waits_for_the_context() -> None:
+    learner = Learner()
+    assert len(learner.outcomes([], [_event("1", "click")]).arms) == 0
+    outcomes = learner.outcomes([{**_decision("1"), "context": {"mood": "fear"}}], [])
+    assert (outcomes.weights().tolist(), outcomes.rewards.tolist()) == ([1.0], [1.0])
+    assert outcomes.contexts.tolist() == [vector({"mood": "fear"}).tolist()]
+
+
+def test_where_only_clicks_are_reported_silence_is_a_pull_without_reward() -> None:
+    learner = Learner()
+    learner.join([_decision("silent"), _decision("clicked"), _decision("new", at=NOON + 2 * MINUTE)], [])
+    learner.join([], [_event("clicked", "click"), _event("of no decision", "click")])
+    lapsed = learner.lapse(NOON + ATTRIBUTION_WINDOW + 1.5 * MINUTE)
+    assert (list(lapsed.arms), lapsed.weights().tolist(), lapsed.rewards.tolist()) == (["arm-a"], [1.0], [0.0])
+    assert set(learner.state()) == {"new"}
+    assert len(learner.lapse(NOON + ATTRIBUTION_WINDOW + 1.5 * MINUTE).arms) == 0

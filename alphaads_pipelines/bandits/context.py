@@ -1,0 +1,144 @@
+"""Contexts: what a decision may lean on, as facts to log and as a vector to learn from.
+
+The facts of a decision are a small JSON-ready mapping (`facts_of`); `vector` makes numbers of it, so that whoever has
+the record of a decision has its vector too. Every fact may be absent, and a value that nobody knows counts as absent:
+its numbers are 0. The layout of the vector, version 1:
+
+=============  =======================================================================================
+always         1
+mood           1 at the leading emotion, in the order of `tables.EMOTIONS`
+emotions       share of each emotion, likewise
+sentiment      mean sentiment, -1 to 1; whether it is known
+mood_trend     rising; falling
+hour           of the day (UTC): sine and cosine of once a day, and of twice a day
+weekday        Monday is 0: sine and cosine of once a week; whether it is the weekend
+platform       1 at the network, in the order of PLATFORMS
+placement      1 at one of 8 places, by hash
+segment        1 at one of 8 places, by hash
+posts          ln(1 + posts) / 10, at most 1
+=============  =======================================================================================
+
+Two placements or segments of the same hash share a place: the names are free, the length is not. Of a person who allows
+nothing only moment and placement may be facts; who may be asked about is decided above (decisions/).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from datetime import datetime
+from math import cos, isfinite, log1p, pi, sin
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaads_pipelines.profiles.view import ProfileView
+from alphaads_pipelines.tables import EMOTIONS
+
+Floats = NDArray[np.float64]
+
+VERSION = 1
+"""Of the layout; what was learned on another one says nothing."""
+PLATFORMS = ("x", "facebook", "instagram", "linkedin", "generic")
+
+_BUCKETS = 8
+_TRENDS = ("rising", "falling")
+_DIGITS = 3
+_WIDTHS = {
+    "always": 1,
+    "mood": len(EMOTIONS),
+    "emotions": len(EMOTIONS),
+    "sentiment": 2,
+    "mood_trend": len(_TRENDS),
+    "hour": 4,
+    "weekday": 3,
+    "platform": len(PLATFORMS),
+    "placement": _BUCKETS,
+    "segment": _BUCKETS,
+    "posts": 1,
+}
+FEATURES = sum(_WIDTHS.values())
+"""Length of a vector."""
+
+
+def facts_of(
+    now: datetime,
+    placement: str,
+    *,
+    mood: str | None = None,
+    profile: ProfileView | None = None,
+    segment: str | None = None,
+) -> dict[str, Any]:
+    """The facts of a decision, JSON-ready.
+
+    Parameters
+    ----------
+    now: UTC. placement: where the ad is to stand.
+    mood: the emotion that is gone by. profile: as of now. segment: their behavioural segment.
+    """
+    facts: dict[str, Any] = {"hour": now.hour, "weekday": now.weekday(), "placement": placement}
+    if mood is not None:
+        facts["mood"] = mood
+    if segment is not None:
+        facts["segment"] = segment
+    if profile is not None:
+        facts |= _facts_of_profile(profile)
+    return facts
+
+
+def _facts_of_profile(profile: ProfileView) -> dict[str, Any]:
+    facts = {
+        "emotions": {name: round(share, _DIGITS) for name, share in profile.emotions.items()},
+        "sentiment": None if profile.sentiment_mean is None else round(profile.sentiment_mean, _DIGITS),
+        "mood_trend": profile.mood_trend,
+        "platform": max(sorted(profile.platforms), key=profile.platforms.__getitem__, default=None),
+        "posts": profile.posts,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def vector(facts: Mapping[str, Any]) -> Floats:
+    """The vector of facts, shape (FEATURES,), every number within -1 to 1; facts of other names are left alone."""
+    hour, weekday = _number(facts.get("hour"), 0, 24), _number(facts.get("weekday"), 0, 7)
+    sentiment, posts = _number(facts.get("sentiment"), -1, 1), _number(facts.get("posts"), 0, float("inf"))
+    return np.array(
+        [
+            1.0,
+            *_one_of(EMOTIONS, facts.get("mood")),
+            *_shares(facts.get("emotions")),
+            *([0.0, 0.0] if sentiment is None else [sentiment, 1.0]),
+            *_one_of(_TRENDS, facts.get("mood_trend")),
+            *([0.0] * 4 if hour is None else [*_turn(hour / 24), *_turn(hour / 12)]),
+            *([0.0] * 3 if weekday is None else [*_turn(weekday / 7), float(weekday >= 5)]),
+            *_one_of(PLATFORMS, facts.get("platform")),
+            *_hashed(facts.get("placement")),
+            *_hashed(facts.get("segment")),
+            0.0 if posts is None else min(1.0, log1p(posts) / 10),
+        ]
+    )
+
+
+def _number(value: object, least: float, most: float) -> float | None:
+    """A number, cut to its bounds; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(min(max(value, least), most))
+
+
+def _one_of(known: tuple[str, ...], value: object) -> list[float]:
+    return [float(each == value) for each in known]
+
+
+def _shares(value: object) -> list[float]:
+    shares = value if isinstance(value, Mapping) else {}
+    return [_number(shares.get(name), 0, 1) or 0.0 for name in EMOTIONS]
+
+
+def _turn(share: float) -> tuple[float, float]:
+    return sin(2 * pi * share), cos(2 * pi * share)
+
+
+def _hashed(value: object) -> list[float]:
+    place = zlib.crc32(value.encode(errors="replace")) % _BUCKETS if isinstance(value, str) and value else -1
+    return [float(each == place) for each in range(_BUCKETS)]

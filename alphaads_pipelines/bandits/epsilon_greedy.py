@@ -1,0 +1,30 @@
+"""Epsilon-greedy: the arm of the best mean reward so far, and every arm alike in a share of the decisions.
+
+Sutton & Barto, Reinforcement Learning (2018), 2.2. The mean is that of the Beta posterior, so that a new arm begins
+at the prior's mean instead of at nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from alphaads_pipelines.bandits.base import greedy
+from alphaads_pipelines.bandits.context import Floats
+from alphaads_pipelines.bandits.counts import CountingPolicy
+
+EPSILON = 0.1
+
+
+class EpsilonGreedyPolicy(CountingPolicy):
+    """The best mean, explored with EPSILON."""
+
+    name: ClassVar[str] = "epsilon_greedy"
+
+    def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
+        """1 - EPSILON for the best mean, EPSILON spread evenly; closed form, the same for each row and seed."""
+        posteriors = self.posteriors(arms)
+        means = posteriors[:, 0] / posteriors.sum(axis=1)
+        return np.repeat(greedy(means[None], EPSILON), len(contexts), axis=0)

@@ -1,0 +1,116 @@
+"""Policies that expect a linear reward of the context, with coefficients of its own for each arm (disjoint)."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from alphaads_pipelines.bandits.base import Outcomes
+from alphaads_pipelines.bandits.context import FEATURES, VERSION, Floats
+from alphaads_pipelines.bandits.counts import CountingPolicy, Counts, counted
+from alphaads_pipelines.bandits.ridge import Ridge
+from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
+
+_BYTES = "<f8"
+_LARGEST = 1e6
+
+
+class LinearPolicy(CountingPolicy):
+    """Counts, and a ridge regression for each arm. What is known without a context counts as seen in a context of which
+    nothing is known, 1 in front and 0 elsewhere.
+
+    Parameters
+    ----------
+    features: length of a context; the vectors of context.py, unless told otherwise.
+    width: by how many standard deviations of the estimate a policy explores. Rewards lie within 0 to 1.
+    """
+
+    uses_context: ClassVar[bool] = True
+    WIDTH: ClassVar[float]
+
+    def __init__(self, features: int = FEATURES, width: float | None = None) -> None:
+        super().__init__()
+        self.features = features
+        self.width = self.WIDTH if width is None else width
+        self.ridge = Ridge(features)
+
+    def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
+        """Expected reward of each arm in each context and its standard deviation in units of the noise, both of shape
+        (n, len(arms))."""
+        means, spreads = self.ridge.scores(arms, contexts)
+        return means, np.sqrt(np.maximum(spreads, 0.0, out=spreads), out=spreads)
+
+    def update(self, rewards: Counts) -> None:
+        """Add {arm: (pulls, rewards)}. Raises InvalidRequest when an arm has more rewards than pulls."""
+        self._count(rewards)
+        pulls, won = np.array(list(rewards.values()), dtype=np.float64).reshape(-1, 2).T
+        unknown = np.eye(1, self.features).repeat(len(rewards), axis=0)
+        self.ridge.add(list(rewards), unknown, pulls, won)
+
+    def learn(self, outcomes: Outcomes) -> None:
+        """Add outcomes. Raises InvalidRequest, of contexts of another length or size as well."""
+        contexts = self._checked(outcomes.contexts)
+        if len(contexts) and np.abs(contexts).max() > _LARGEST:
+            raise InvalidRequest(f"a feature lies within -{_LARGEST:.0f} to {_LARGEST:.0f}")
+        self._count(counted(outcomes))
+        self.ridge.add(outcomes.arms, contexts, outcomes.weights(), outcomes.rewards)
+
+    def discount(self, factor: float) -> None:
+        """Let every sum weigh `factor` as much. Raises InvalidRequest."""
+        super().discount(factor)
+        self.ridge.discount(factor)
+        self.ridge.keep(self._counts)
+
+    def retire(self, arms: Collection[str]) -> None:
+        """Forget these arms."""
+        super().retire(arms)
+        self.ridge.keep(self._counts)
+
+    def inform(self) -> None:
+        """Expect of every arm, with the weight of a pull, what a regression over all arms together says."""
+        super().inform()
+        self.ridge.inform()
+
+    def state(self) -> dict[str, Any]:
+        """The counts, and "sums": {arm: base64 of the little-endian float64 that `Ridge.sums` gives}.
+
+        Whoever goes on deciding with this policy goes on from the sums, as does whoever reads the state, so that both
+        decide alike to the last bit.
+        """
+        self.ridge.settle()
+        sums = {arm: _encoded(each) for arm, each in self.ridge.sums().items()}
+        means = _encoded(self.ridge.prior)
+        own = {"features": self.features, "layout": VERSION, "width": self.width, "means": means, "sums": sums}
+        return {**super().state(), **own}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The policy that `state` describes; an empty state is a new policy, and so is one of another layout.
+
+        Raises
+        ------
+        SchemaMismatch: the sums cannot be read.
+        """
+        if state.get("layout", VERSION) != VERSION:
+            return cls()
+        policy = cls(int(state.get("features", FEATURES)), state.get("width"))
+        policy._restore(state)
+        try:
+            policy.ridge.restore({arm: _decoded(each) for arm, each in state.get("sums", {}).items()})
+        except ValueError as error:
+            raise SchemaMismatch("the sums of a policy's state cannot be read") from error
+        if "means" in state:
+            policy.ridge.prior = _decoded(state["means"])
+        policy.ridge.prepare()
+        return policy
+
+
+def _encoded(numbers: Floats) -> str:
+    return b64encode(numbers.astype(_BYTES).tobytes()).decode()
+
+
+def _decoded(text: str) -> Floats:
+    return np.frombuffer(b64decode(text, validate=True), _BYTES).astype(np.float64)

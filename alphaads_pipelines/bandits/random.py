@@ -1,0 +1,21 @@
+"""Every arm alike: what other policies are measured against, and what their first logs are made with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from alphaads_pipelines.bandits.context import Floats
+from alphaads_pipelines.bandits.counts import CountingPolicy
+
+
+class RandomPolicy(CountingPolicy):
+    """Counts like the others, so that another policy can go on from its state, and decides as if it knew nothing."""
+
+    name: ClassVar[str] = "random"
+
+    def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
+        """1 / len(arms) everywhere."""
+        return np.full((len(contexts), len(arms)), 1.0 / len(arms))

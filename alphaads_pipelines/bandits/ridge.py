@@ -1,0 +1,198 @@
+"""Ridge regressions, one for each arm, stacked so that a decision among all of them is two matrix products.
+
+For each arm the sums G = sum of x x' and b = sum of r x are kept. Derived from them are the inverse of A = ridge I + G,
+which the uncertainty needs, and theta = A^-1 (b + ridge prior). A batch with few contexts of an arm changes its inverse
+by Woodbury's identity (Hager, SIAM Review 31(2), 1989; with one context it is Sherman and Morrison's), one with many by
+inverting A anew. Whatever way the inverse came about, G and b are all that a state holds.
+
+x' A^-1 x is the product of two vectors, the upper triangle of A^-1 with what lies off the diagonal doubled, and the
+upper triangle of x x'. For all arms and many contexts that is one matrix product, at half the work of the quadratic
+form and with nothing of the size of contexts x arms x features in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaads_pipelines.bandits.context import Floats
+
+_CHUNK = 256
+_AT_ONCE = 8
+_NOBODY = 0
+"""Row of an arm that nothing is known of."""
+
+
+class Ridge:
+    """Linear models of rewards, for arms by name.
+
+    Parameters
+    ----------
+    features: length of a context. ridge: weight of the prior, in squared contexts.
+    """
+
+    def __init__(self, features: int, ridge: float = 1.0) -> None:
+        self.features, self.ridge = features, ridge
+        self.prior: Floats = np.zeros(features)
+        self._upper = np.triu_indices(features)
+        self._flat = self._upper[0] * features + self._upper[1]
+        self._twice: Floats = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
+        self._rows: dict[str, int] = {}
+        self._grams: Floats = np.zeros((1, features, features))
+        self._moments: Floats = np.zeros((1, features))
+        self._offer: tuple[list[str], Floats, Floats] | None = None
+        self.settle()
+
+    @property
+    def theta(self) -> Mapping[str, Floats]:
+        """Coefficients of each known arm, shape (features,)."""
+        self.prepare()
+        return {arm: self._theta[row].copy() for arm, row in self._rows.items()}
+
+    def add(self, arms: Sequence[str], contexts: Floats, pulls: Floats, rewards: Floats) -> None:
+        """Learn from contexts, shape (n, features), of arms, n; pulls and rewards have the shape (n,)."""
+        rows = self._rows_of(arms)
+        order = np.argsort(rows, kind="stable")
+        contexts, pulls, rewards = contexts[order], pulls[order], rewards[order]
+        present, starts, counts = np.unique(rows[order], return_index=True, return_counts=True)
+        weighted = contexts if (pulls == 1).all() else contexts * pulls[:, None]
+        for row, start, count in zip(present.tolist(), starts.tolist(), counts.tolist(), strict=True):
+            its = slice(start, start + count)
+            self._grams[row] += contexts[its].T @ weighted[its]
+            self._moments[row] += rewards[its] @ contexts[its]
+        self._offer = None
+        is_few = (counts <= self.features // 2) & ~self._is_stale[present]
+        self._is_stale[present[~is_few]] = True
+        in_few = np.repeat(is_few, counts)
+        self._add_few(present[is_few], counts[is_few], (contexts * np.sqrt(pulls)[:, None])[in_few])
+
+    def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
+        """Expected reward and x' A^-1 x of each arm in each context, both of shape (n, len(arms)).
+
+        Parameters
+        ----------
+        contexts: shape (n, features).
+        """
+        theta, inverses = self._offered(arms)
+        if len(contexts) == 1:
+            return (theta @ contexts[0])[None], (inverses @ self._squared(contexts[0]))[None]
+        spreads = np.empty((len(contexts), len(arms)))
+        room = np.empty((len(self._flat), min(_CHUNK, len(contexts))))
+        for start in range(0, len(contexts), _CHUNK):
+            chunk = contexts[start : start + _CHUNK]
+            squares = self._squares(chunk, room[:, : len(chunk)])
+            spreads[start : start + _CHUNK] = (inverses @ squares).T
+        return contexts @ theta.T, spreads
+
+    def inform(self) -> None:
+        """Make the coefficients that fit all arms together the prior of each."""
+        together = self.ridge * np.eye(self.features) + self._grams.sum(axis=0)
+        self.prior = np.linalg.solve(together, self._moments.sum(axis=0))
+        self.settle()
+
+    def discount(self, factor: float) -> None:
+        """Let every sum weigh `factor` as much; the prior's weight stays."""
+        self._grams *= factor
+        self._moments *= factor
+        self.settle()
+
+    def keep(self, arms: Collection[str]) -> None:
+        """Forget all other arms."""
+        kept = {arm: row for arm, row in self._rows.items() if arm in arms}
+        rows = [_NOBODY, *kept.values()]
+        self._grams, self._moments = self._grams[rows], self._moments[rows]
+        self._rows = {arm: place for place, arm in enumerate(kept, 1)}
+        self.settle()
+
+    def sums(self) -> dict[str, Floats]:
+        """b and the upper triangle of G of each arm, one after the other, in order of names."""
+        upper = self._grams.reshape(len(self._grams), -1)[:, self._flat]
+        return {arm: np.concatenate([self._moments[row], upper[row]]) for arm, row in sorted(self._rows.items())}
+
+    def restore(self, sums: Mapping[str, Floats]) -> None:
+        """Take over what `sums` gave. Raises ValueError for sums of another length."""
+        stacked = np.array([np.zeros(self.features + len(self._flat)), *sums.values()])
+        self._rows = {arm: place for place, arm in enumerate(sums, 1)}
+        self._moments = stacked[:, : self.features].copy()
+        self._grams = np.zeros((len(stacked), self.features, self.features))
+        for rows, columns in (self._upper, self._upper[::-1]):
+            self._grams[:, rows, columns] = stacked[:, self.features :]
+        self.settle()
+
+    def settle(self) -> None:
+        """Derive everything anew from the sums when it is next asked for, so that rounding does not pile up."""
+        self._is_stale: NDArray[np.bool_] = np.ones(len(self._grams), dtype=bool)
+        self._inverses: Floats = np.empty_like(self._grams)
+        self._theta: Floats = np.empty_like(self._moments)
+        self._packed: Floats = np.empty((len(self._grams), len(self._flat)))
+        self._offer = None
+
+    def prepare(self) -> None:
+        """Derive now what would be derived at the next decision."""
+        rows = np.flatnonzero(self._is_stale)
+        if len(rows):
+            whole = self.ridge * np.eye(self.features) + self._grams[rows]
+            self._derive(rows, np.asarray(np.linalg.inv(whole), dtype=np.float64))
+            self._is_stale[rows] = False
+
+    def _rows_of(self, arms: Sequence[str]) -> NDArray[np.intp]:
+        new = [arm for arm in dict.fromkeys(arms) if arm not in self._rows]
+        if new:
+            self._rows |= {arm: place for place, arm in enumerate(new, len(self._grams))}
+            self.prepare()
+            # Whatever is known of a new arm is what is known of nobody.
+            for name in ("_grams", "_moments", "_inverses", "_theta", "_packed", "_is_stale"):
+                held = getattr(self, name)
+                setattr(self, name, np.concatenate([held, np.repeat(held[:1], len(new), axis=0)]))
+        return np.array([self._rows[arm] for arm in arms], dtype=np.intp)
+
+    def _add_few(self, rows: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats) -> None:
+        """Change the inverses of some arms by their new contexts, which stand one arm after the other.
+
+        A^-1 - W' (I + W U')^-1 W with W = U A^-1, where U are the next few contexts of an arm, filled up with zeros.
+        """
+        if not len(rows):
+            return
+        starts, order = counts.cumsum() - counts, np.argsort(-counts, kind="stable")
+        rows, starts, counts = rows[order], starts[order], counts[order]
+        inverses = self._inverses[rows]
+        for first in range(0, int(counts[0]), _AT_ONCE):
+            arms = int((counts > first).sum())
+            places = first + np.arange(min(_AT_ONCE, int(counts[0]) - first))
+            at = np.minimum(starts[:arms, None] + places, len(contexts) - 1)
+            new = contexts[at] * (places < counts[:arms, None])[:, :, None]
+            weighed = new @ inverses[:arms]
+            inner = np.linalg.inv(np.eye(len(places)) + weighed @ new.transpose(0, 2, 1))
+            inverses[:arms] -= weighed.transpose(0, 2, 1) @ (inner @ weighed)
+        self._derive(rows, inverses)
+
+    def _derive(self, rows: NDArray[np.intp], inverses: Floats) -> None:
+        self._inverses[rows] = inverses
+        moments = self._moments[rows] + self.ridge * self.prior
+        self._theta[rows] = (inverses @ moments[:, :, None])[:, :, 0]
+        self._packed[rows] = inverses.reshape(len(rows), -1)[:, self._flat] * self._twice
+
+    def _offered(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
+        """Coefficients and packed inverses of these arms; most decisions are among the arms of the one before."""
+        offer = self._offer
+        if offer is None or offer[0] != arms:
+            self.prepare()
+            rows = [self._rows.get(arm, _NOBODY) for arm in arms]
+            offer = (list(arms), self._theta[rows], self._packed[rows])
+            self._offer = offer
+        return offer[1], offer[2]
+
+    def _squared(self, context: Floats) -> Floats:
+        squared: Floats = context.take(self._upper[0]) * context.take(self._upper[1])
+        return squared
+
+    def _squares(self, contexts: Floats, room: Floats) -> Floats:
+        """Upper triangles of x x', shape (features (features + 1) / 2, n), feature by feature: gathering costs more."""
+        columns, at = np.ascontiguousarray(contexts.T), 0
+        for feature in range(self.features):
+            length = self.features - feature
+            np.multiply(columns[feature:], columns[feature], out=room[at : at + length])
+            at += length
+        return room

@@ -1,0 +1,151 @@
+"""Vowpal Wabbit as a policy: its online regression of the reward on context and arm, explored by inverse gaps.
+
+The distribution is SquareCB's (Foster & Rakhlin, ICML 2020, eq. 2): an arm is the less probable the further it is
+expected to lie behind the best, 1 / (arms + gamma gap), and the best gets the rest. It is a closed form. Gamma grows
+with the root of what was learned. An extra: `pip install "alpha-creators-ads[vowpalwabbit]"`.
+
+The model learns one outcome after the other with steps of its own, so order matters here, to a few digits. It is kept
+as the bytes that Vowpal Wabbit saves, and whatever is learned or decided starts from those: then the policy in memory
+and the one that is read from its state are the same.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from alphaads_pipelines.bandits.base import Outcomes, mixed
+from alphaads_pipelines.bandits.context import FEATURES, VERSION, Floats
+from alphaads_pipelines.bandits.counts import CountingPolicy, Counts, counted
+from alphaads_pipelines.errors import MissingArtifact, SchemaMismatch
+
+GAMMA = 10.0
+
+_NEW_MODEL = "--quiet --quadratic ca --bit_precision 18"
+
+
+class VowpalWabbitPolicy(CountingPolicy):
+    """The model's weights are hashed into a table of one size, so retired arms take no room in it; of those that are
+    forgotten their counts are, and a discount lets exploration widen again.
+
+    Parameters
+    ----------
+    features: length of a context; the vectors of context.py, unless told otherwise.
+
+    Raises
+    ------
+    MissingArtifact: Vowpal Wabbit is not installed.
+    """
+
+    name: ClassVar[str] = "vowpal_wabbit"
+    uses_context: ClassVar[bool] = True
+    is_sum: ClassVar[bool] = False
+
+    def __init__(self, features: int = FEATURES) -> None:
+        super().__init__()
+        self.features = features
+        self._model = b""
+        self._deciding = _opened(self._model)
+
+    def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
+        """Inverse gaps of the expected rewards, the exploration share mixed in; the same for each seed."""
+        named = [_arm_part(arm) for arm in arms]
+        told = [_context_part(context) for context in contexts]
+        expected = np.array([[self._deciding.predict(context + arm) for arm in named] for context in told])
+        gaps = expected.max(axis=1, keepdims=True) - expected
+        pulls = sum(pulls for pulls, _ in self._counts.values())
+        shares = 1.0 / (len(arms) + GAMMA * np.sqrt(pulls) * gaps)
+        is_best = gaps == 0
+        rest = 1.0 - np.where(is_best, 0.0, shares).sum(axis=1, keepdims=True)
+        return mixed(np.where(is_best, rest / is_best.sum(axis=1, keepdims=True), shares))
+
+    def update(self, rewards: Counts) -> None:
+        """Learn {arm: (pulls, rewards)} of a context of which nothing is known. Raises InvalidRequest."""
+        self._count(rewards)
+        self._teach([("|c 0:1 " + _arm_part(arm), *counts) for arm, counts in rewards.items()])
+
+    def learn(self, outcomes: Outcomes) -> None:
+        """Learn outcomes one after the other. Raises InvalidRequest."""
+        contexts = self._checked(outcomes.contexts)
+        self._count(counted(outcomes))
+        told = [_context_part(each) + _arm_part(arm) for each, arm in zip(contexts, outcomes.arms, strict=True)]
+        self._teach(list(zip(told, outcomes.weights().tolist(), outcomes.rewards.tolist(), strict=True)))
+
+    def state(self) -> dict[str, Any]:
+        """The counts, and "model": base64 of what Vowpal Wabbit saves."""
+        own = {"features": self.features, "layout": VERSION, "model": b64encode(self._model).decode()}
+        return {**super().state(), **own}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The policy that `state` describes; an empty state is a new policy, and so is one of another layout.
+
+        Raises
+        ------
+        SchemaMismatch: the model cannot be read. MissingArtifact.
+        """
+        if state.get("layout", VERSION) != VERSION:
+            return cls()
+        policy = cls(int(state.get("features", FEATURES)))
+        policy._restore(state)
+        try:
+            model = b64decode(state.get("model", ""), validate=True)
+        except ValueError as error:
+            raise SchemaMismatch("the model of a policy's state is no base64") from error
+        policy._swap(model)
+        return policy
+
+    def _teach(self, told: Sequence[tuple[str, float, float]]) -> None:
+        """One example each: the mean reward of its pulls, as heavy as they are; a reward without a pull is a 1."""
+        if not told:
+            return
+        model = _opened(self._model)
+        for features, pulls, rewards in told:
+            label, weight = (rewards / pulls, pulls) if pulls else (1.0, rewards)
+            if weight:
+                model.learn(f"{label:.9g} {weight:.9g} {features}")
+        saved = _saved(model)
+        model.finish()
+        self._swap(saved)
+
+    def _swap(self, model: bytes) -> None:
+        self._deciding.finish()
+        self._model, self._deciding = model, _opened(model)
+
+
+def _arm_part(arm: str) -> str:
+    """An arm as a feature; in hexadecimal, since its name may hold what means something to Vowpal Wabbit."""
+    return f"|a {arm.encode().hex()}"
+
+
+def _context_part(context: Floats) -> str:
+    numbers = " ".join(f"{place}:{context[place]:.9g}" for place in np.flatnonzero(context).tolist())
+    return f"|c {numbers} "
+
+
+def _opened(model: bytes) -> Any:
+    try:
+        from vowpalwabbit import Workspace
+    except ModuleNotFoundError as error:
+        raise MissingArtifact('this policy needs the extra "vowpalwabbit"; install it') from error
+    if not model:
+        return Workspace(_NEW_MODEL)
+    with tempfile.TemporaryDirectory(prefix="alphaads-") as folder:
+        path = Path(folder) / "model"
+        path.write_bytes(model)
+        try:
+            return Workspace(arg_list=["--quiet", "--initial_regressor", str(path)])
+        except RuntimeError as error:
+            raise SchemaMismatch("the model of a policy's state cannot be read") from error
+
+
+def _saved(model: Any) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="alphaads-") as folder:
+        path = Path(folder) / "model"
+        model.save(str(path))
+        return path.read_bytes()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,23 +29,12 @@ if TYPE_CHECKING:
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
-    from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
-    from alphaads_pipelines.rights.audit_entries import AuditKeys
     from alphaads_pipelines.rights.audit_log import AuditLog
-    from alphaads_pipelines.rights.audit_read import AccessLog
-    from alphaads_pipelines.rights.audit_upkeep import AuditUpkeep
-    from alphaads_pipelines.rights.audit_verify import Verifier
-    from alphaads_pipelines.rights.erasers import ErasedStores
-    from alphaads_pipelines.rights.erasure import Erasure
-    from alphaads_pipelines.rights.erasure_journal import ErasureJournal
-    from alphaads_pipelines.rights.holdings import Sources
-    from alphaads_pipelines.rights.key_backups import KeyBackups
-    from alphaads_pipelines.rights.receipts import Signer
-    from alphaads_pipelines.rights.requests import RightsRequests
     from alphaads_pipelines.stores.base import Lake
     from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.suppressions import Suppressions
     from alphaads_pipelines.streams.base import Stream
+    from alphaads_pipelines.wiring_rights import RightsWiring
 
 _OF_OUR_MODEL = frozenset({"neural", "cascade"})
 """Tiers whose answers come from `Options.artifact`."""
@@ -108,77 +96,6 @@ class Wiring:
         return Suppressions(self.engine, self.pseudonyms, self.subject_keys.generation)
 
     @cached_property
-    def key_backups(self) -> KeyBackups:
-        """Backups of the wrapped data keys."""
-        from datetime import timedelta
-
-        from alphaads_pipelines.rights.key_backups import KeyBackups
-
-        return KeyBackups(self.settings.key_backups_path, timedelta(days=self.settings.key_backup_days))
-
-    @cached_property
-    def rights_requests(self) -> RightsRequests:
-        """Requests of people, and how far each came."""
-        from alphaads_pipelines.rights.requests import RightsRequests
-
-        return RightsRequests(self.engine)
-
-    @cached_property
-    def erased_stores(self) -> ErasedStores:
-        """Where people's data lies, for erasures."""
-        from alphaads_pipelines.rights.erasers import ErasedStores
-
-        settings = self.settings
-        return ErasedStores(
-            engine=self.engine,
-            lake=self.lake,
-            stream=self.stream,
-            key_backups=self.key_backups,
-            posts_topic=settings.posts_topic,
-            decisions_topic=settings.decisions_topic,
-            events_topic=settings.events_topic,
-            home=settings.alphaads_home,
-            spool_path=settings.spool_path,
-            dagster_url=settings.dagster_database_url,
-            shards=settings.shards,
-        )
-
-    @cached_property
-    def receipt_signer(self) -> Signer:
-        """Signs receipts of erasures."""
-        from alphaads_pipelines.rights.receipts import Signer
-
-        return Signer(self.master_keys.signing)
-
-    @cached_property
-    def erasure(self) -> Erasure:
-        """Erases people, with a receipt."""
-        from alphaads_pipelines.rights.erasure import Erasure, ErasureTools
-        from alphaads_pipelines.rights.sealed_subjects import SealedSubjects
-
-        return Erasure(
-            ErasureTools(
-                engine=self.engine,
-                subject_keys=self.subject_keys,
-                suppressions=self.suppressions,
-                journal=self.erasure_journal,
-                pseudonyms=self.pseudonyms,
-                ledger=self.ledger,
-                requests=self.rights_requests,
-                sealed=SealedSubjects(self.master_keys.suppression),
-                signer=self.receipt_signer,
-                stores=self.erased_stores,
-            )
-        )
-
-    @cached_property
-    def erasure_journal(self) -> ErasureJournal:
-        """Who was erased, kept outside the stores and their backups."""
-        from alphaads_pipelines.rights.erasure_journal import ErasureJournal
-
-        return ErasureJournal(self.settings.erasure_journal_path, self.pseudonyms)
-
-    @cached_property
     def sealer(self) -> Sealer:
         """Seals and unseals bodies."""
         from alphaads_pipelines.privacy.sealer import Sealer
@@ -193,47 +110,18 @@ class Wiring:
         return Pseudonyms(self.master_keys)
 
     @cached_property
-    def audit_keys(self) -> AuditKeys:
-        """Keys that chain the audit log and hide whom it is about."""
-        from alphaads_pipelines.rights.audit_entries import AuditKeys
+    def rights(self) -> RightsWiring:
+        """What people may ask for: export, erasure, who saw their data; and what proves it."""
+        from alphaads_pipelines.wiring_rights import RightsWiring
 
-        return AuditKeys.derive(self.master_keys.audit)
-
-    @cached_property
-    def checkpoints(self) -> Checkpoints:
-        """Signed heads of the audit log, kept apart from it."""
-        from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
-
-        return Checkpoints(self.settings.checkpoints_file, self.master_keys.signing, self.engine)
+        return RightsWiring(self)
 
     @cached_property
     def audit(self) -> AuditLog:
         """Where every access to personal data is recorded before it happens."""
         from alphaads_pipelines.rights.audit_log import AuditLog
 
-        return AuditLog(self.settings.audit_path, self.audit_keys, self.checkpoints)
-
-    @property
-    def audit_verifier(self) -> Verifier:
-        """Reads the audit log and judges whether it is as it was written."""
-        from alphaads_pipelines.rights.audit_verify import Verifier
-
-        return Verifier(self.settings.audit_path, self.audit_keys, self.checkpoints)
-
-    @property
-    def audit_upkeep(self) -> AuditUpkeep:
-        """Signs checkpoints of the audit log and removes what is too old."""
-        from alphaads_pipelines.rights.audit_upkeep import AuditUpkeep
-
-        keep = timedelta(days=self.settings.audit_retention_days)
-        return AuditUpkeep(self.settings.audit_path, self.audit_verifier, self.checkpoints, keep)
-
-    @property
-    def access_log(self) -> AccessLog:
-        """Who touched whose data, for people and exports."""
-        from alphaads_pipelines.rights.audit_read import AccessLog
-
-        return AccessLog(self.audit_verifier, self.audit_keys, self.lake)
+        return AuditLog(self.settings.audit_path, self.rights.audit_keys, self.rights.checkpoints)
 
     @cached_property
     def stream(self) -> Stream:
@@ -352,25 +240,6 @@ class Wiring:
         from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
 
         return CurrentGazetteer(self.engine)
-
-    @cached_property
-    def sources(self) -> Sources:
-        """Where people's data lies, for exports."""
-        from alphaads_pipelines.rights.holdings import Sources
-
-        settings = self.settings
-        return Sources(
-            engine=self.engine,
-            lake=self.lake,
-            stream=self.stream,
-            sealer=self.sealer,
-            pseudonyms=self.pseudonyms,
-            posts_topic=settings.posts_topic,
-            decisions_topic=settings.decisions_topic,
-            events_topic=settings.events_topic,
-            spool_path=settings.spool_path,
-            audit=self.access_log.about,
-        )
 
     def close(self) -> None:
         """Release what was built."""

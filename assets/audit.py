@@ -17,7 +17,7 @@ AUDIT_CHAIN = "audit_chain"
 )
 def audit_chain(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
     """Judge the chains that went on, and the checkpoints."""
-    verdict = wiring.audit_verifier.verify(only_new=True)
+    verdict = wiring.rights.audit_verifier.verify(only_new=True)
     rows = [(each.kind, each.where, each.place) for each in verdict.problems]
     return AssetCheckResult(
         passed=not verdict.problems,

@@ -121,7 +121,7 @@ def destroy_expired_keys(context: OpExecutionContext, wiring: ResourceParam[Wiri
 @op
 def sign_audit_log(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
     """Sign the heads of the audit log's chains and remove those that are too old; a broken one is not signed."""
-    done = wiring.audit_upkeep.checkpoint(datetime.now(UTC))
+    done = wiring.rights.audit_upkeep.checkpoint(datetime.now(UTC))
     context.add_output_metadata(
         {"signed_chains": done.signed, "removed_chains": done.expired, "problems": len(done.problems)}
     )
@@ -131,8 +131,8 @@ def sign_audit_log(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -
 def prune_key_backups(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
     """Delete key backups that are over; keep the erasure journal of this host up with erasures made on others."""
     now = datetime.now(UTC)
-    caught_up = wiring.erasure_journal.catch_up(wiring.engine, now)
-    deleted = len(wiring.key_backups.prune(now))
+    caught_up = wiring.rights.erasure_journal.catch_up(wiring.engine, now)
+    deleted = len(wiring.rights.key_backups.prune(now))
     context.add_output_metadata({"deleted_key_backups": deleted, "journalled_erasures": caught_up})
 
 

@@ -44,8 +44,8 @@ def rights_requests(
     context: AssetExecutionContext, wiring: ResourceParam[Wiring]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Go on with every erasure that is not complete; show what is open, and until when."""
-    erased = [_carried_on(context, wiring, request) for request in wiring.erasure.pending()]
-    now, waiting = datetime.now(UTC), wiring.rights_requests.list()
+    erased = [_carried_on(context, wiring, request) for request in wiring.rights.erasure.pending()]
+    now, waiting = datetime.now(UTC), wiring.rights.rights_requests.list()
     overdue = [each for each in waiting if each.is_overdue(now)]
     metadata: Mapping[str, RawMetadataValue] = {
         "erased": sum(erased),
@@ -70,7 +70,7 @@ def _carried_on(context: AssetExecutionContext, wiring: Wiring, request: "Rights
             context.log.info(f"request {request.request_id}: step {number} of {steps}, {step}")
 
     try:
-        wiring.erasure.carry_on(request.request_id, report)
+        wiring.rights.erasure.carry_on(request.request_id, report)
     except TransientError as error:
         context.log.warning(f"request {request.request_id} goes on later: {error}")
         return False

@@ -30,7 +30,7 @@ def run(entries: int = 20_000, people: int = 10_000, rounds: int = 5) -> dict[st
             many_s = _median(rounds, 5, lambda: _record(wiring, subjects))
             plain_s = _plain(Path(folder) / "plain", line, rounds, entries)
             started = time.perf_counter()
-            verdict = wiring.audit_verifier.verify()
+            verdict = wiring.rights.audit_verifier.verify()
             verified = verdict.entries / (time.perf_counter() - started)
     return {
         "bench": "audit",

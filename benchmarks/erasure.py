@@ -133,7 +133,7 @@ def _begin(wiring: Wiring, subject_id: str, record: bytes) -> tuple[str, float, 
         assert reader.stdout is not None
         reader.stdout.readline()
         began = time.time()
-        request = wiring.erasure.begin(subject_id, "bench")
+        request = wiring.rights.erasure.begin(subject_id, "bench")
         took = time.time() - began
         *_, last = reader.stdout
     return request.request_id, took, float(last) - began
@@ -161,7 +161,7 @@ def run(posts: int = 200_000) -> dict[str, Any]:
                 marks[0] = (step, now)
 
             started = time.perf_counter()
-            done = wiring.erasure.carry_on(request_id, report)
+            done = wiring.rights.erasure.carry_on(request_id, report)
             report("", 0, 0, "")
             physical_s = time.perf_counter() - started
             lake = done.progress["lake"]

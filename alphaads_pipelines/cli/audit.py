@@ -29,7 +29,7 @@ OnlyNew = Annotated[bool, typer.Option("--new", help="Only what was written sinc
 def verify(only_new: OnlyNew = False, as_json: JsonOutput = False) -> None:
     """Find what was edited, inserted, deleted, moved, cut off or rewritten; exit code 1 if anything was."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        verdict = wiring.audit_verifier.verify(only_new=only_new)
+        verdict = wiring.rights.audit_verifier.verify(only_new=only_new)
     counts = {
         "chains": verdict.chains,
         "entries": verdict.entries,
@@ -58,7 +58,7 @@ def verify(only_new: OnlyNew = False, as_json: JsonOutput = False) -> None:
 def checkpoint(as_json: JsonOutput = False) -> None:
     """Sign the heads of all chains, and remove chains older than AUDIT_RETENTION_DAYS; Dagster does so each hour."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        done = wiring.audit_upkeep.checkpoint(datetime.now(UTC))
+        done = wiring.rights.audit_upkeep.checkpoint(datetime.now(UTC))
     if as_json:
         problems = [_problem(each) for each in done.problems]
         emit({"signed": done.signed, "expired": done.expired, "problems": problems})
@@ -74,7 +74,7 @@ def accept(chain: Chain) -> None:
     """Say that you know that CHAIN is broken: `verify` lists it and does not fail for it any more. It is recorded."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         record(wiring, "audit accept", action="audit.accept", purpose="operation")
-        wiring.audit_upkeep.accept(chain)
+        wiring.rights.audit_upkeep.accept(chain)
         out.print(f"{chain} is known to be broken", soft_wrap=True)
 
 
@@ -93,12 +93,12 @@ def list_entries(subject: Subject = None, since: Since = None, as_json: JsonOutp
 def _rows(wiring: Wiring, subject: str | None, since: datetime | None) -> list[dict[str, Any]]:
     since = since and since.replace(tzinfo=UTC)
     if subject is None:
-        return wiring.access_log.everything(since)
+        return wiring.rights.access_log.everything(since)
     from alphaads_pipelines.stores.subjects import resolve_subject
 
     subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, subject)
     record(wiring, "audit list", action="audit.read", purpose="rights", subjects=[subject_id])
-    return wiring.access_log.about(subject_id, since)
+    return wiring.rights.access_log.about(subject_id, since)
 
 
 def _problem(problem: Problem) -> dict[str, str]:

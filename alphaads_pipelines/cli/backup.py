@@ -46,11 +46,11 @@ def create(folder: Folder, as_json: JsonOutput = False) -> None:
 
         record(wiring, "backup create", action="backup.create", purpose="operation")
         now = datetime.now(UTC)
-        wiring.erasure_journal.catch_up(wiring.engine, now)
+        wiring.rights.erasure_journal.catch_up(wiring.engine, now)
         with _bytes("backing up", as_json) as advance:
             manifest = create_backup(backed_up(wiring), folder.absolute(), now, advance)
-        keys = wiring.key_backups.create(wiring.engine, now)
-        until = wiring.key_backups.expires_at(keys)
+        keys = wiring.rights.key_backups.create(wiring.engine, now)
+        until = wiring.rights.key_backups.expires_at(keys)
     if as_json:
         emit({**_shown(manifest), "folder": str(folder), "key_backup": str(keys), "keys_expire_at": until})
         return
@@ -64,8 +64,8 @@ def back_up_keys(as_json: JsonOutput = False) -> None:
     """Back up the wrapped keys alone; the newest serves for a backup of the data of any age."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         record(wiring, "backup keys", action="backup.keys", purpose="operation")
-        keys = wiring.key_backups.create(wiring.engine, datetime.now(UTC))
-        until = wiring.key_backups.expires_at(keys)
+        keys = wiring.rights.key_backups.create(wiring.engine, datetime.now(UTC))
+        until = wiring.rights.key_backups.expires_at(keys)
     emit({"key_backup": str(keys), "keys_expire_at": until}) if as_json else out.print(f"{keys} until {until}")
 
 
@@ -73,7 +73,7 @@ def back_up_keys(as_json: JsonOutput = False) -> None:
 def prune(as_json: JsonOutput = False) -> None:
     """Delete key backups that are older than KEY_BACKUP_DAYS."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        gone = wiring.key_backups.prune(datetime.now(UTC))
+        gone = wiring.rights.key_backups.prune(datetime.now(UTC))
     emit({"deleted": [path.name for path in gone]}) if as_json else out.print(f"{len(gone)} key backups deleted")
 
 

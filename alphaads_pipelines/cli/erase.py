@@ -47,7 +47,7 @@ def run(
         if verify_receipt is not None:
             _verify(wiring, verify_receipt, as_json=as_json)
         elif resume:
-            _tell(_carry_on(wiring, wiring.erasure.pending(), quiet=as_json), [], as_json=as_json)
+            _tell(_carry_on(wiring, wiring.rights.erasure.pending(), quiet=as_json), [], as_json=as_json)
         elif subject is not None:
             _erase(wiring, subject, yes=yes, all_linked=all_linked, as_json=as_json)
 
@@ -71,7 +71,7 @@ def _erase(wiring: Wiring, text: str, *, yes: bool, all_linked: bool, as_json: b
     correlation_id = new_correlation_id()
     about = {"action": "subject.erase", "purpose": "rights", "correlation_id": correlation_id}
     record(wiring, "erase", subjects=subjects, **about)
-    begun = [wiring.erasure.begin(each, correlation_id) for each in subjects]
+    begun = [wiring.rights.erasure.begin(each, correlation_id) for each in subjects]
     err.print(f"keys of {len(begun)} subject(s) are destroyed; what they sealed is being deleted")
     _tell(_carry_on(wiring, begun, quiet=as_json), [] if all_linked else others, as_json=as_json)
 
@@ -80,14 +80,14 @@ def _carry_on(wiring: Wiring, requests: list[RightsRequest], *, quiet: bool) -> 
     done = []
     for request in requests:
         with progress(disable=quiet) as display:
-            task = display.add_task("erasing", total=len(wiring.erasure.steps))
+            task = display.add_task("erasing", total=len(wiring.rights.erasure.steps))
 
             def report(step: str, number: int, _steps: int, where: str, *, show: Any = display, at: Any = task) -> None:
                 show.update(at, completed=number - 1, description=f"{step}: {where}"[:40])
 
             _await_lease(request)
-            done.append(wiring.erasure.carry_on(request.request_id, report))
-            display.update(task, completed=len(wiring.erasure.steps), description="erased")
+            done.append(wiring.rights.erasure.carry_on(request.request_id, report))
+            display.update(task, completed=len(wiring.rights.erasure.steps), description="erased")
     return done
 
 
@@ -118,7 +118,7 @@ def _verify(wiring: Wiring, file: Path, *, as_json: bool) -> None:
         receipt = parse_receipt(file.read_bytes())
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
-    wiring.receipt_signer.verify(receipt)
+    wiring.rights.receipt_signer.verify(receipt)
     shown = {name: receipt[name] for name in ("request_id", "requested_at", "completed_at")}
     if as_json:
         emit({"valid": True, **shown})

@@ -32,7 +32,7 @@ def run(subject: Subject, output: Output = Path(), as_json: AsJson = False) -> N
         correlation_id = new_correlation_id()
         about = {"action": "subject.export", "purpose": "rights", "correlation_id": correlation_id}
         record(wiring, "export", subjects=[subject_id], **about)
-        with answered(wiring.sources, subject_id, correlation_id, datetime.now(UTC)) as export:
+        with answered(wiring.rights.sources, subject_id, correlation_id, datetime.now(UTC)) as export:
             if as_json:
                 for chunk in json_chunks(export):
                     sys.stdout.buffer.write(chunk)

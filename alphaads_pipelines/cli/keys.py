@@ -44,7 +44,7 @@ def rotate(as_json: JsonOutput = False) -> None:
             done = key_rotation.rotate(
                 wiring.key_ring,
                 wiring.engine,
-                wiring.key_backups,
+                wiring.rights.key_backups,
                 datetime.now(UTC),
                 lock,
                 lambda count: display.advance(task, count),

@@ -107,7 +107,7 @@ def restore(settings: Settings, folder: Path, wishes: Wishes, progress: Progress
 
 
 def _finish(wiring: Wiring, keys: Path | None, wishes: Wishes, now: datetime, progress: Progress) -> Restored:
-    journal = wiring.erasure_journal
+    journal = wiring.rights.erasure_journal
     if wishes.without_journal:
         journal.catch_up(wiring.engine, now)
     elif unknown := missing_in(journal, wiring.engine):
@@ -115,20 +115,22 @@ def _finish(wiring: Wiring, keys: Path | None, wishes: Wishes, now: datetime, pr
             f"the erasure journal lacks {unknown} erasures that the backup knows: it is not the newest. Copy the "
             f"newest one to {wiring.settings.erasure_journal_path} and run the same command again"
         )
-    mending = Mending(wiring.engine, wiring.key_ring.current, wiring.pseudonyms, wiring.subject_keys, wiring.erasure)
+    mending = Mending(
+        wiring.engine, wiring.key_ring.current, wiring.pseudonyms, wiring.subject_keys, wiring.rights.erasure
+    )
     return finish_restore(mending, journal.entries(), keys, wiring.settings.alphaads_home, now, progress)
 
 
 def _key_backup(wiring: Wiring, wishes: Wishes, now: datetime) -> Path | None:
     if wishes.without_keys:
         return None
-    found = wishes.keys or wiring.key_backups.newest(now)
+    found = wishes.keys or wiring.rights.key_backups.newest(now)
     if found is None:
         raise InvalidRequest(
             f"no key backup in {wiring.settings.key_backups_path} is younger than KEY_BACKUP_DAYS; without one what is "
             "sealed stays sealed for ever. Name one with --keys, or say --without-keys"
         )
-    if wiring.key_backups.expires_at(found) <= now:
+    if wiring.rights.key_backups.expires_at(found) <= now:
         raise InvalidRequest(f"{found.name} is older than KEY_BACKUP_DAYS: it may not be used any more")
     return found
 
@@ -152,7 +154,7 @@ def _make_way(wiring: Wiring, wishes: Wishes, now: datetime) -> None:
         if engine is not None and not is_unfinished and not is_empty(engine):
             if not wishes.replace:
                 raise InvalidRequest("the database is not empty; --force replaces what is in it")
-            wiring.erasure_journal.catch_up(engine, now)
+            wiring.rights.erasure_journal.catch_up(engine, now)
     finally:
         if engine is not None:
             engine.dispose()

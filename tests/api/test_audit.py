@@ -35,7 +35,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, str, tuple[str, ...]]] = [
 
 def _entries(wiring: Wiring) -> list[Entry]:
     """Those of the service; the posts that are read were published by runs, with entries of their own."""
-    entries = [line.entry for line in wiring.audit_verifier.entries()]
+    entries = [line.entry for line in wiring.rights.audit_verifier.entries()]
     return [entry for entry in entries if entry.actor.startswith("api:")]
 
 
@@ -88,7 +88,7 @@ def test_a_call_is_one_entry(known: str, published: Wiring, client: TestClient, 
         assert (entry.action, entry.actor) == (action, "api:acme/tester")
         assert entry.correlation_id == answer.headers["x-correlation-id"]
         assert entry.resource == f"{method} {path.removeprefix('/api/v1').replace('known', 'subject_id')}"
-        assert entry.people.listed == tuple(published.audit_keys.hash_of(known) for _ in people)
+        assert entry.people.listed == tuple(published.rights.audit_keys.hash_of(known) for _ in people)
 
 
 def test_a_decision_about_nobody_is_no_access(published: Wiring, client: TestClient, headers: Headers) -> None:
@@ -178,4 +178,4 @@ def test_a_full_disk_stops_personal_reads_and_not_health(known: str, published: 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["200 503 200", "200 200 200"], done.stderr[-2000:]
     published.audit.close()
-    assert published.audit_verifier.verify().problems == []
+    assert published.rights.audit_verifier.verify().problems == []

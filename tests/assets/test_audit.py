@@ -28,9 +28,9 @@ def test_the_log_is_signed_by_maintenance_and_checked_with_the_ledger(jobs: InPr
     wiring = jobs.wiring
     for each in range(3):
         write(wiring.audit, subject(each))
-    assert wiring.audit_verifier.verify().uncovered == 3
+    assert wiring.rights.audit_verifier.verify().uncovered == 3
     _execute(jobs, names.MAINTENANCE)
-    assert wiring.audit_verifier.verify().uncovered == 0
+    assert wiring.rights.audit_verifier.verify().uncovered == 0
     write(wiring.audit, subject(4))
     _execute(jobs, names.INTEGRITY)
     assert _status(jobs.instance) is PASSED

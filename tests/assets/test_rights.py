@@ -36,33 +36,33 @@ def run(wiring: Wiring) -> tuple[dict[str, object], bool, str]:
 
 
 def test_erasures_are_finished_and_nobody_is_named(wiring: Wiring, subjects: list[str]) -> None:
-    begun = [wiring.erasure.begin(each, f"{number:032x}") for number, each in enumerate(subjects[:2])]
+    begun = [wiring.rights.erasure.begin(each, f"{number:032x}") for number, each in enumerate(subjects[:2])]
     metadata, passed, kept = run(wiring)
     assert (metadata["erased"], metadata["open"], passed) == (2, 0, True)
-    assert {wiring.rights_requests.get(each.request_id).state for each in begun} == {"done"}
+    assert {wiring.rights.rights_requests.get(each.request_id).state for each in begun} == {"done"}
     assert not [each for each in subjects if each in kept]
 
 
 def test_one_that_is_held_up_does_not_hold_up_the_others(
     wiring: Wiring, subjects: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (wiring.erasure.begin(each, f"{number:032x}") for number, each in enumerate(subjects[:2]))
-    real = wiring.erasure.carry_on
+    first, second = (wiring.rights.erasure.begin(each, f"{number:032x}") for number, each in enumerate(subjects[:2]))
+    real = wiring.rights.erasure.carry_on
 
     def patchy(request_id: str, *more: object) -> object:
         if request_id == first.request_id:
             raise StoreUnavailable("the disk is full")
         return real(request_id, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(wiring.erasure, "carry_on", patchy)
+    monkeypatch.setattr(wiring.rights.erasure, "carry_on", patchy)
     metadata, passed, _ = run(wiring)
     assert (metadata["erased"], metadata["open"], passed) == (1, 1, True)
     assert first.request_id in str(metadata["requests"])
-    assert wiring.rights_requests.get(second.request_id).state == "done"
+    assert wiring.rights.rights_requests.get(second.request_id).state == "done"
 
 
 def test_what_is_overdue_fails_the_check(wiring: Wiring, subjects: list[str]) -> None:
-    wiring.rights_requests.open("export", subjects[0], "c", datetime.now(UTC) - timedelta(days=32))
+    wiring.rights.rights_requests.open("export", subjects[0], "c", datetime.now(UTC) - timedelta(days=32))
     metadata, passed, kept = run(wiring)
     assert (metadata["overdue"], passed) == (1, False)
     assert subjects[0] not in kept

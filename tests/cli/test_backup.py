@@ -59,7 +59,7 @@ def test_key_backups_are_made_and_pruned(command: Command, settings: Settings) -
     _take_in(settings)
     assert command("backup", "keys").exit_code == 0
     with wired(settings) as wiring:
-        old = wiring.key_backups.create(wiring.engine, datetime.now(UTC) - timedelta(days=8))
+        old = wiring.rights.key_backups.create(wiring.engine, datetime.now(UTC) - timedelta(days=8))
     assert orjson.loads(command("backup", "prune", "--json").stdout) == {"deleted": [old.name]}
     assert "0 key backups" in command("backup", "prune").stdout
     assert len(list(settings.key_backups_path.glob("keys-*.db"))) == 1

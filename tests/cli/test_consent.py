@@ -80,5 +80,5 @@ def test_every_look_at_a_persons_consents_is_in_the_audit_log(
     wiring, [ada, _] = people
     command("consent", "grant", ada, "--purpose", "linking")
     command("consent", "show", ada)
-    actions = [entry["action"] for entry in wiring.access_log.about(ada)]
+    actions = [entry["action"] for entry in wiring.rights.access_log.about(ada)]
     assert sorted(actions) == ["consent.read", "consent.write"]

@@ -58,7 +58,7 @@ def test_it_asks_first_and_no_means_no(command: Command, settings: Settings) -> 
     assert asked.exit_code == 1
     with wired(settings) as wiring:
         assert subject(wiring, "b")
-        assert wiring.erasure.pending() == []
+        assert wiring.rights.erasure.pending() == []
     assert "done" in command("erase", "instagram:b", stdin=b"y\n").stdout
 
 
@@ -87,7 +87,7 @@ def test_linked_subjects_are_named_or_erased_too(command: Command, settings: Set
 
 def test_a_stopped_erasure_is_resumed(command: Command, settings: Settings) -> None:
     with wired(settings) as wiring:
-        begun = wiring.erasure.begin(subject(wiring, "b"), "c" * 32)
+        begun = wiring.rights.erasure.begin(subject(wiring, "b"), "c" * 32)
     resumed = command("erase", "--resume", "--json")
     [erased] = orjson.loads(resumed.stdout)["erased"]
     assert (erased["request_id"], erased["state"]) == (begun.request_id, "done")
@@ -98,7 +98,7 @@ def test_who_erased_whom_is_audited(command: Command, settings: Settings) -> Non
     with wired(settings) as wiring:
         gone = subject(wiring, "b")
         command("erase", gone, "--yes")
-        [entry] = [each for each in wiring.access_log.about(gone) if each["action"] == "subject.erase"]
+        [entry] = [each for each in wiring.rights.access_log.about(gone) if each["action"] == "subject.erase"]
     assert (entry["purpose"], entry["resource"]) == ("rights", "alphaads erase")
 
 

@@ -17,7 +17,7 @@ POST = {"id": "1", "platform": "x", "author_id": "42", "text": "t", "created_at"
 def test_a_rotation_by_command_goes_from_one_key_to_the_next(command: Command, settings: Settings) -> None:
     with wired(settings) as wiring:
         wiring.intake.take("generic", [POST], "c")
-        wiring.key_backups.create(wiring.engine, datetime.now(UTC))
+        wiring.rights.key_backups.create(wiring.engine, datetime.now(UTC))
     before = orjson.loads(command("keys", "status", "--json").stdout)
     assert before["wrapped_keys"] == {before["newest"]: 1}
     assert (before["former"], before["is_rotating"]) == ([], False)

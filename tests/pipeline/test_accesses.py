@@ -24,7 +24,7 @@ def _take_in(wiring: Wiring, intake: int = 1) -> None:
 
 
 def _entries(wiring: Wiring) -> list[Entry]:
-    return [line.entry for line in wiring.audit_verifier.entries()]
+    return [line.entry for line in wiring.rights.audit_verifier.entries()]
 
 
 def test_a_batch_is_one_entry_per_table_with_the_root_of_its_people(wiring: Wiring) -> None:
@@ -38,7 +38,7 @@ def test_a_batch_is_one_entry_per_table_with_the_root_of_its_people(wiring: Wiri
     subjects = wiring.lake.scan(RAW_POSTS).collect()["subject_id"].unique().to_list()
     assert len(subjects) > MOST_LISTED
     by_table = {each.resource.partition("/")[0]: each.people for each in entries}
-    assert by_table["raw_posts"] == people(wiring.audit_keys, subjects)
+    assert by_table["raw_posts"] == people(wiring.rights.audit_keys, subjects)
     assert by_table["live_profiles"] == by_table["customer_profiles"] == by_table["raw_posts"]
     assert by_table["rejected_posts"].count == 0
 
@@ -47,15 +47,15 @@ def test_people_of_a_batch_find_it_by_where_their_posts_are(wiring: Wiring) -> N
     _take_in(wiring)
     publish_batches(wiring)
     [subject, *_] = wiring.lake.scan(RAW_POSTS).collect()["subject_id"]
-    found = [row["resource"].partition("/")[0] for row in wiring.access_log.about(subject)]
+    found = [row["resource"].partition("/")[0] for row in wiring.rights.access_log.about(subject)]
     assert found == [table for tables in STEPS.values() for table in tables if table != "rejected_posts"]
-    assert wiring.access_log.about("0" * 32) == [], "nobody of the batch"
+    assert wiring.rights.access_log.about("0" * 32) == [], "nobody of the batch"
     everybody = [f"{each:032x}" for each in range(MOST_LISTED + 1)]
     wiring.audit.record(action="a.b", purpose="analytics", actor="run:1", resource="live_profiles", subjects=everybody)
-    [row] = wiring.access_log.about("0" * 31 + "f")
+    [row] = wiring.rights.access_log.about("0" * 31 + "f")
     assert (row["people"], row["certain"]) == (MOST_LISTED + 1, False), "nothing tells, so it is shown as perhaps"
     wiring.audit.record(action="a.b", purpose="rights", actor="cli:x", resource="r", subjects=everybody[:1])
-    assert [row["certain"] for row in wiring.access_log.about("0" * 32)] == [False, True]
+    assert [row["certain"] for row in wiring.rights.access_log.about("0" * 32)] == [False, True]
 
 
 def test_a_batch_that_cannot_be_recorded_writes_nothing(wiring: Wiring) -> None:

@@ -41,11 +41,11 @@ class Installation:
         return Checkpoints(path, self.wiring.master_keys.signing, self.wiring.engine, self.clock)
 
     def log(self) -> AuditLog:
-        return AuditLog(self.folder, self.wiring.audit_keys, self.checkpoints, self.clock)
+        return AuditLog(self.folder, self.wiring.rights.audit_keys, self.checkpoints, self.clock)
 
     @property
     def verifier(self) -> Verifier:
-        return Verifier(self.folder, self.wiring.audit_keys, self.checkpoints)
+        return Verifier(self.folder, self.wiring.rights.audit_keys, self.checkpoints)
 
     def chains(self) -> list[Path]:
         return sorted(self.folder.glob("*.jsonl"))

@@ -29,9 +29,9 @@ class Killed(BaseException):
 def back_up(wiring: Wiring, folder: Path) -> Manifest:
     """What the command does."""
     now = datetime.now(UTC)
-    wiring.erasure_journal.catch_up(wiring.engine, now)
+    wiring.rights.erasure_journal.catch_up(wiring.engine, now)
     manifest = create_backup(backed_up(wiring), folder, now, lambda _: None)
-    wiring.key_backups.create(wiring.engine, now)
+    wiring.rights.key_backups.create(wiring.engine, now)
     return manifest
 
 
@@ -73,4 +73,4 @@ def held(wiring: Wiring, subject: str) -> int:
 
 def erase(wiring: Wiring, subjects: list[str]) -> None:
     for subject in subjects:
-        wiring.erasure.carry_on(wiring.erasure.begin(subject, "e" * 32).request_id)
+        wiring.rights.erasure.carry_on(wiring.rights.erasure.begin(subject, "e" * 32).request_id)

@@ -148,18 +148,18 @@ class Life:
 
     def _export(self) -> None:
         for subject in self.of(self.people):
-            with answered(self.wiring.sources, subject, "c" * 32, datetime.now(UTC)) as export:
+            with answered(self.wiring.rights.sources, subject, "c" * 32, datetime.now(UTC)) as export:
                 write_export(export, self.outside)
 
     def _back_up(self) -> None:
         now = datetime.now(UTC)
         backup = self.wiring.settings.alphaads_home.with_name(BACKUP)
         create_backup(backed_up(self.wiring), backup, now, lambda _: None)
-        self.wiring.key_backups.create(self.wiring.engine, now)
+        self.wiring.rights.key_backups.create(self.wiring.engine, now)
 
     def erase(self, people: Iterable[Canary]) -> list[dict[str, Any]]:
         """Erase these people: all keys first, then the rest; the receipts."""
-        erasure = self.wiring.erasure
+        erasure = self.wiring.rights.erasure
         begun = [erasure.begin(subject, "e" * 32) for subject in self.of(people)]
         with logged_to(self.wiring.settings.logs_path / "erasing.log"):
             return [dict(erasure.carry_on(each.request_id).receipt or {}) for each in begun]

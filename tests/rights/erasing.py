@@ -95,7 +95,7 @@ def _say(wiring: Wiring, everybody: list[str]) -> None:
                 ("ad_engagement", {"hour": 1, "change_seq": 1, "impressions": 1, "clicks": 1, "conversions": 0}),
             ):
                 insert_ignore(connection, name, [{"subject_id": subject, **more}])
-    wiring.rights_requests.open("export", everybody[0], "export", NOW)
+    wiring.rights.rights_requests.open("export", everybody[0], "export", NOW)
 
 
 @contextmanager
@@ -149,12 +149,14 @@ def go_on_until(folder: Path, subject: str, where: str, skip: int) -> None:
             die()
 
     with wired(settings_of(folder)) as wiring:
-        wiring.rights_requests = RightsRequests(wiring.engine, lease=timedelta(0))  # of who was killed: over at once
+        wiring.rights.rights_requests = RightsRequests(
+            wiring.engine, lease=timedelta(0)
+        )  # of who was killed: over at once
         if where == "in the transaction":
             erasure.delete_subject = die  # type: ignore[assignment]
         if where == "after the transaction":
-            wiring.rights_requests.get = die  # type: ignore[method-assign]
-        if not wiring.erasure.pending():
-            wiring.erasure.begin(subject, "c" * 32)
-        for request in wiring.erasure.pending():
-            assert wiring.erasure.carry_on(request.request_id, report).state == "done"
+            wiring.rights.rights_requests.get = die  # type: ignore[method-assign]
+        if not wiring.rights.erasure.pending():
+            wiring.rights.erasure.begin(subject, "c" * 32)
+        for request in wiring.rights.erasure.pending():
+            assert wiring.rights.erasure.carry_on(request.request_id, report).state == "done"

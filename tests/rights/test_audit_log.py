@@ -61,7 +61,7 @@ def test_an_entry_says_who_what_why_and_when(log: AuditLog, installation: Instal
 def test_people_are_keyed_hashes_that_only_the_key_leads_to(log: AuditLog, installation: Installation) -> None:
     write(log, subject(1), subject(2), subject(1))
     [entry] = _lines(installation)
-    keys = installation.wiring.audit_keys
+    keys = installation.wiring.rights.audit_keys
     assert entry["people"] == {
         "count": 2,
         "listed": sorted([keys.hash_of(subject(1)), keys.hash_of(subject(2))]),
@@ -130,10 +130,10 @@ def test_processes_have_a_chain_each_and_share_the_checkpoints(wiring: Wiring) -
     for each in processes:
         each.join(60)
     assert [each.exitcode for each in processes] == [0, 0, 0]
-    verdict = wiring.audit_verifier.verify()
+    verdict = wiring.rights.audit_verifier.verify()
     assert (verdict.chains, verdict.entries, verdict.uncovered, verdict.problems) == (3, 30, 0, [])
     assert verdict.checkpoints == 6, "a beginning and an end of each"
-    assert wiring.checkpoints.copies() == wiring.checkpoints.read()
+    assert wiring.rights.checkpoints.copies() == wiring.rights.checkpoints.read()
 
 
 def test_a_chain_ends_after_a_day_and_at_its_size(
@@ -215,7 +215,7 @@ def test_a_full_disk_refuses_and_leaves_no_half_entry(wiring: Wiring) -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(said) == 3
     assert all("audit log cannot be written" in each for each in said)
-    verdict = wiring.audit_verifier.verify()
+    verdict = wiring.rights.audit_verifier.verify()
     assert (verdict.chains, verdict.entries, verdict.problems) == (1, 2, [])
 
 
@@ -239,7 +239,7 @@ def test_kill_9_loses_no_entry_that_was_recorded(wiring: Wiring) -> None:
         told = [writer.stdout.readline() for _ in range(300)]
         writer.send_signal(signal.SIGKILL)
         told += [line for line in writer.stdout.readlines() if line.endswith(b"\n")]
-    verdict = wiring.audit_verifier.verify()
+    verdict = wiring.rights.audit_verifier.verify()
     assert verdict.problems == []
     assert len(told) <= verdict.entries <= len(told) + 1
     assert verdict.uncovered == verdict.entries

@@ -234,7 +234,7 @@ def _rewritten(installation: Installation, path: Path, keys: AuditKeys, keep: in
 
 
 def test_who_has_the_audit_key_cannot_change_what_a_checkpoint_covers(installation: Installation) -> None:
-    keys, path = installation.wiring.audit_keys, installation.chains()[0]
+    keys, path = installation.wiring.rights.audit_keys, installation.chains()[0]
     _rewritten(installation, path, keys, ENTRIES)
     assert _kinds(installation.verifier.verify()) == [("rewritten", f"entry {ENTRIES}, of checkpoint 2")]
     _rewritten(installation, path, keys, ENTRIES - 3)
@@ -243,7 +243,7 @@ def test_who_has_the_audit_key_cannot_change_what_a_checkpoint_covers(installati
 
 def test_what_no_checkpoint_covers_yet_is_counted_as_that(installation: Installation) -> None:
     """The limit, in a test: with the audit key, entries since the last checkpoint can be written anew."""
-    _rewritten(installation, installation.chains()[1], installation.wiring.audit_keys, ENTRIES // 2)
+    _rewritten(installation, installation.chains()[1], installation.wiring.rights.audit_keys, ENTRIES // 2)
     verdict = installation.verifier.verify()
     assert (verdict.problems, verdict.uncovered) == ([], ENTRIES // 2)
 
@@ -294,23 +294,23 @@ def test_a_change_of_the_copy_is_found(own: Wiring, what: str) -> None:
         else:
             row = connection.execute(sa.select(table).where(table.c.checkpoint_id == 2)).mappings().one()
             connection.execute(table.insert().values({**row, "checkpoint_id": 3}))
-    [problem, *_] = own.audit_verifier.verify().problems
+    [problem, *_] = own.rights.audit_verifier.verify().problems
     assert (problem.kind, problem.where) == (what, "checkpoints")
 
 
 def test_checkpoints_that_were_lost_come_back_from_their_copy(own: Wiring) -> None:
-    before = own.checkpoints.read()
-    own.checkpoints.path.unlink()
+    before = own.rights.checkpoints.read()
+    own.rights.checkpoints.path.unlink()
     write(own.audit, subject(2))
     own.audit.close()
-    assert own.checkpoints.read()[: len(before)] == before
-    assert own.audit_verifier.verify().problems == []
+    assert own.rights.checkpoints.read()[: len(before)] == before
+    assert own.rights.audit_verifier.verify().problems == []
 
 
 def test_a_checkpoint_that_was_torn_by_a_crash_is_written_over(own: Wiring) -> None:
-    path = own.checkpoints.path
+    path = own.rights.checkpoints.path
     path.write_bytes(path.read_bytes() + b'{"checkpoint_id":3,"kind":"he')
     write(own.audit, subject(2))
     own.audit.close()
-    verdict = own.audit_verifier.verify()
+    verdict = own.rights.audit_verifier.verify()
     assert (verdict.checkpoints, verdict.problems) == (4, [])

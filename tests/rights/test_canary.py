@@ -113,7 +113,7 @@ def test_every_erasure_ends_with_a_receipt(afterwards: Afterwards) -> None:
     wiring, receipts = afterwards
     assert len(receipts) == len(ERASED) == 25
     for each in receipts:
-        wiring.receipt_signer.verify(each)
+        wiring.rights.receipt_signer.verify(each)
 
 
 def test_after_erasing_nobody_is_found_without_keys(afterwards: Afterwards, folder: Path) -> None:

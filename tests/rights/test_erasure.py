@@ -60,11 +60,11 @@ def settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(wiring: Wiring, subject: str) -> RightsRequest:
-    return wiring.erasure.begin(subject, "c" * 32)
+    return wiring.rights.erasure.begin(subject, "c" * 32)
 
 
 def erase(wiring: Wiring, subject: str) -> RightsRequest:
-    return wiring.erasure.carry_on(begin(wiring, subject).request_id)
+    return wiring.rights.erasure.carry_on(begin(wiring, subject).request_id)
 
 
 def found_in(folder: Path, subject: str) -> set[str]:
@@ -108,7 +108,7 @@ def test_after_the_first_step_nobody_can_open_or_decide_anything(wiring: Wiring)
 def test_requests_of_the_erased_stay_without_their_name(wiring: Wiring) -> None:
     gone = subjects_of(wiring)[0]
     erase(wiring, gone)
-    [export] = [each for each in wiring.rights_requests.list(only_open=False) if each.kind == "export"]
+    [export] = [each for each in wiring.rights.rights_requests.list(only_open=False) if each.kind == "export"]
     assert (export.subject_id, export.state) == (None, "refused")
 
 
@@ -128,7 +128,7 @@ def test_a_receipt_tells_what_was_checked_and_names_nobody(wiring: Wiring) -> No
     gone = subjects_of(wiring)[0]
     receipt = erase(wiring, gone).receipt
     assert receipt is not None
-    wiring.receipt_signer.verify(receipt)
+    wiring.rights.receipt_signer.verify(receipt)
     assert gone not in str(receipt)
     assert receipt["subject"] == wiring.pseudonyms.suppressed_subject(gone).hex()
     assert set(receipt["checked"]) == set(ERASERS)
@@ -145,14 +145,14 @@ def test_a_receipt_tells_what_was_checked_and_names_nobody(wiring: Wiring) -> No
 def test_erasing_twice_is_told_apart_from_erasing_a_stranger(wiring: Wiring) -> None:
     gone = subjects_of(wiring)[0]
     done = erase(wiring, gone)
-    assert wiring.erasure.carry_on(done.request_id) == done
-    assert [each.request_id for each in wiring.erasure.before(gone)] == [done.request_id]
+    assert wiring.rights.erasure.carry_on(done.request_id) == done
+    assert [each.request_id for each in wiring.rights.erasure.before(gone)] == [done.request_id]
     for subject in (gone, "0" * 32):
         with pytest.raises(NotFound):
             begin(wiring, subject)
     with pytest.raises(NotFound):
         resolve_subject(wiring.engine, wiring.pseudonyms, "0" * 32)
-    assert wiring.erasure.before("0" * 32) == wiring.erasure.pending() == []
+    assert wiring.rights.erasure.before("0" * 32) == wiring.rights.erasure.pending() == []
 
 
 def run_until_killed(folder: Path, subject: str, where: str, skip: int = 0) -> int | None:
@@ -172,16 +172,16 @@ def test_an_erasure_that_is_killed_in_every_step_is_finished_by_the_next_process
     with copied(filled, tmp_path) as wiring:
         gone = subjects_of(wiring)[0]
         before = rows_of_others(wiring, gone)
-        steps = ["in the transaction", "after the transaction", *wiring.erasure.steps]
+        steps = ["in the transaction", "after the transaction", *wiring.rights.erasure.steps]
     for step in steps:
         assert run_until_killed(tmp_path, gone, step, chance.randrange(3)) == -signal.SIGKILL, step
     with copied(tmp_path, tmp_path / "again") as wiring:
-        assert wiring.erasure.pending()[0].progress.keys() == {KEYS, *wiring.erasure.steps} - {SWEEP}
+        assert wiring.rights.erasure.pending()[0].progress.keys() == {KEYS, *wiring.rights.erasure.steps} - {SWEEP}
     assert run_until_killed(tmp_path, gone, "nowhere") == 0
     with copied(tmp_path, tmp_path / "after") as wiring:
         assert rows_of_others(wiring, gone) == before
-        [request] = wiring.erasure.before(gone)
-        wiring.receipt_signer.verify(request.receipt or {})
+        [request] = wiring.rights.erasure.before(gone)
+        wiring.rights.receipt_signer.verify(request.receipt or {})
     assert found_in(tmp_path / "home", gone) == set()
 
 
@@ -249,7 +249,9 @@ def test_a_batch_that_runs_meanwhile_brings_nobody_back(wiring: Wiring, tmp_path
         if (step, where) == (BATCHES, "waiting"):
             waiting.set()
 
-    thread = threading.Thread(target=lambda: finished.append(wiring.erasure.carry_on(request.request_id, report)))
+    thread = threading.Thread(
+        target=lambda: finished.append(wiring.rights.erasure.carry_on(request.request_id, report))
+    )
     thread.start()
     assert waiting.wait(30)
     for stage in STAGES[done + 1 :]:
@@ -284,11 +286,11 @@ def test_what_is_left_keeps_the_request_open_until_it_is_gone(wiring: Wiring) ->
     planted.write_text(f"somebody wrote {gone} here")
     request = begin(wiring, gone)
     with pytest.raises(WriteConflict, match="files"):
-        wiring.erasure.carry_on(request.request_id)
-    [waits] = wiring.erasure.pending()
+        wiring.rights.erasure.carry_on(request.request_id)
+    [waits] = wiring.rights.erasure.pending()
     assert (waits.request_id, waits.receipt, waits.lease_until) == (request.request_id, None, None)
     planted.unlink()
-    assert wiring.erasure.carry_on(request.request_id).state == "done"
+    assert wiring.rights.erasure.carry_on(request.request_id).state == "done"
 
 
 def test_an_id_that_came_into_a_log_is_overwritten_in_place(wiring: Wiring) -> None:
@@ -302,16 +304,16 @@ def test_an_id_that_came_into_a_log_is_overwritten_in_place(wiring: Wiring) -> N
 
 def test_two_processes_do_not_work_on_one_erasure(wiring: Wiring) -> None:
     request = begin(wiring, subjects_of(wiring)[0])
-    held = wiring.rights_requests.claim(request.request_id, datetime.now(UTC))
+    held = wiring.rights.rights_requests.claim(request.request_id, datetime.now(UTC))
     with pytest.raises(WriteConflict, match="another process"):
-        wiring.erasure.carry_on(request.request_id)
-    wiring.rights_requests.release(held)
-    assert wiring.erasure.carry_on(request.request_id).state == "done"
+        wiring.rights.erasure.carry_on(request.request_id)
+    wiring.rights.rights_requests.release(held)
+    assert wiring.rights.erasure.carry_on(request.request_id).state == "done"
 
 
 def test_backups_of_keys_forget_the_erased(wiring: Wiring) -> None:
     gone, other = subjects_of(wiring)[:2]
-    backup = wiring.key_backups.create(wiring.engine, datetime.now(UTC))
+    backup = wiring.rights.key_backups.create(wiring.engine, datetime.now(UTC))
     assert gone.encode() in backup.read_bytes()
     done = erase(wiring, gone)
     assert gone.encode() not in backup.read_bytes()
@@ -325,18 +327,18 @@ def test_nobody_is_erased_who_could_come_back_by_a_restore(wiring: Wiring, monke
     def full(*_: Any) -> None:
         raise StoreUnavailable("the disk is full")
 
-    monkeypatch.setattr(wiring.erasure_journal, "remember", full)
+    monkeypatch.setattr(wiring.rights.erasure_journal, "remember", full)
     with pytest.raises(StoreUnavailable):
         begin(wiring, gone)
     assert resolve_subject(wiring.engine, wiring.pseudonyms, gone) == gone
-    assert wiring.erasure.pending() == []
+    assert wiring.rights.erasure.pending() == []
 
 
 KEPT = {Path_.KEEP_HASH, Path_.BY_COMMAND, Path_.EXPIRE}
 
 
 def _covered(wiring: Wiring) -> set[str]:
-    return {name for each in wiring.erasure._erasers for name in each.covers}
+    return {name for each in wiring.rights.erasure._erasers for name in each.covers}
 
 
 @pytest.mark.parametrize("declared", [TABLES, LAYOUTS], ids=["tables", "stored records"])
@@ -348,4 +350,4 @@ def test_every_personal_column_is_cleared_by_some_eraser(wiring: Wiring, declare
 
 def test_erasers_cover_nothing_that_is_not_declared(wiring: Wiring) -> None:
     assert _covered(wiring) <= {each.name for each in (*TABLES, *LAYOUTS)}
-    assert pl.Series([each.name for each in wiring.erasure._erasers]).is_unique().all()
+    assert pl.Series([each.name for each in wiring.rights.erasure._erasers]).is_unique().all()

@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
 
 @pytest.fixture
 def journal(wiring: Wiring) -> ErasureJournal:
-    return wiring.erasure_journal
+    return wiring.rights.erasure_journal
 
 
 def _rows(journal: ErasureJournal) -> set[tuple[bytes, str]]:

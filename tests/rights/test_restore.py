@@ -104,7 +104,7 @@ def test_an_old_backup_brings_nobody_back_who_was_erased_since(
     everybody = subjects_of(one)
     gone, others = everybody[:2], everybody[2:]
     erase(one, gone)
-    one.key_backups.create(one.engine, datetime.now(UTC))
+    one.rights.key_backups.create(one.engine, datetime.now(UTC))
     new = elsewhere()
     done = restore_to(tmp_path / "backup", new)
     assert done.restored.erased == 2
@@ -124,13 +124,13 @@ def test_an_erasure_that_was_under_way_when_the_backup_was_made_is_finished_firs
     one: Wiring, elsewhere: Callable[..., Settings], tmp_path: Path
 ) -> None:
     gone = subjects_of(one)[0]
-    one.erasure.begin(gone, "e" * 32)
+    one.rights.erasure.begin(gone, "e" * 32)
     back_up(one, tmp_path / "backup")
     new = elsewhere()
     restore_to(tmp_path / "backup", new)
     with wired(new) as restored:
         assert held(restored, gone) == 0
-        assert restored.erasure.pending() == []
+        assert restored.rights.erasure.pending() == []
     assert Scanner([gone]).scan(new.alphaads_home) == set()
 
 
@@ -212,11 +212,11 @@ def test_a_journal_that_is_lost_for_good_is_made_again_of_what_the_backup_knows(
     erase(one, [gone])
     back_up(one, tmp_path / "backup")
     new = elsewhere()
-    entries = {each.mac for each in one.erasure_journal.entries()}
+    entries = {each.mac for each in one.rights.erasure_journal.entries()}
     new.erasure_journal_path.unlink()
     restore_to(tmp_path / "backup", new, without_journal=True)
     with wired(new) as restored:
-        assert {each.mac for each in restored.erasure_journal.entries()} == entries
+        assert {each.mac for each in restored.rights.erasure_journal.entries()} == entries
 
 
 def test_replacing_a_store_keeps_what_it_knows_of_erasures_even_if_the_journal_was_lost(
@@ -264,7 +264,7 @@ def test_once_the_key_backups_are_over_what_is_sealed_stays_sealed(
         assert subjects_of(restored) == everybody, "they are known, and what they write now is sealed under new keys"
         opened = restored.acceptor.unseal_posts(restored.lake.scan(RAW_POSTS).collect())
         assert sum(post is not None for post in opened) == 60
-        assert restored.key_backups.prune(datetime.now(UTC)) == [over]
+        assert restored.rights.key_backups.prune(datetime.now(UTC)) == [over]
 
 
 def test_a_newer_key_backup_serves_an_older_backup_of_the_data(
@@ -274,7 +274,7 @@ def test_a_newer_key_backup_serves_an_older_backup_of_the_data(
     was = fingerprint(one)
     for path in one.settings.key_backups_path.glob("keys-*.db"):
         path.unlink()
-    one.key_backups.create(one.engine, datetime.now(UTC))
+    one.rights.key_backups.create(one.engine, datetime.now(UTC))
     new = elsewhere()
     restore_to(tmp_path / "backup", new)
     with wired(new) as restored:

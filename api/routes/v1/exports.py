@@ -43,5 +43,5 @@ def export(
 
 
 def _chunks(wiring: Wiring, subject_id: str, correlation_id: str) -> Iterator[bytes]:
-    with answered(wiring.sources, subject_id, correlation_id, datetime.now(UTC)) as held:
+    with answered(wiring.rights.sources, subject_id, correlation_id, datetime.now(UTC)) as held:
         yield from json_chunks(held)

@@ -67,7 +67,7 @@ def erase(
         others = [each for each in members_in(connection, subject_id) if each != subject_id]
     subjects = [subject_id, *(others if body.all_linked else [])]
     audit.record(*subjects)
-    begun = [wiring.erasure.begin(each, correlation_id) for each in subjects]
+    begun = [wiring.rights.erasure.begin(each, correlation_id) for each in subjects]
     return ErasuresOut(requests=[_shown(each) for each in begun], linked_left=1 + len(others) - len(subjects))
 
 
@@ -80,14 +80,14 @@ def list_requests(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[RequestOut]:
     """What was asked for, how far each came, and until when it must be answered; nobody is named."""
-    return [_shown(each) for each in wiring.rights_requests.list(only_open=only_open, limit=limit)]
+    return [_shown(each) for each in wiring.rights.rights_requests.list(only_open=only_open, limit=limit)]
 
 
 @router.get("/rights/requests/{request_id}", summary="One request, with its receipt")
 @about_nobody
 def read_request(request_id: RequestId, wiring: WiringDep, caller: Officer) -> RequestOut:
     """404: there is no such request."""
-    return _shown(wiring.rights_requests.get(request_id))
+    return _shown(wiring.rights.rights_requests.get(request_id))
 
 
 def _shown(request: RightsRequest) -> RequestOut:

@@ -1,4 +1,4 @@
-"""Creatives: writing and moderating ad texts.
+"""Creatives: writing and moderating ad texts, and experiments with them.
 
-Belongs here: generators behind one base class, moderation. Does not: choosing among creatives (bandits/).
+Belongs here: generators behind one base class, moderation, experiments/. Does not: choosing among creatives (bandits/).
 """

@@ -1,0 +1,201 @@
+"""Effects with intervals and p-values that hold at every look at once, so that one may look after each unit and stop.
+
+Rates (of each unit, whether or not it converted): Lindon and Malek, "Anytime-Valid Inference for Multinomial Count
+Data" (NeurIPS 2022). Of the units that convert, the share in the treatment is o(1 + lift) / (1 + o(1 + lift)),
+where o is the odds at which units were assigned; so a test of that share, mixed over a beta distribution, tests the
+lift. It is exact at any number of conversions, and conversions may come and go with the hour. It needs units that
+were assigned at random in the stated shares: look at `sample_ratio` first.
+
+Means (of each unit, any number): Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit
+theory and asymptotic confidence sequences" (Annals of Statistics 52, 2024), theorem 2.2, for the difference of two
+means. It is asymptotic, so nothing is said before both arms hold enough effective units; the normal mixture is the
+same as that of the mSPRT of Johari, Koomen, Pekelis and Walsh (KDD 2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+LEAST_EFFECTIVE_UNITS = 50
+"""Of each arm, before a difference of means is judged: units divided by kurtosis; of a rare event, how often it was."""
+
+_CONVERSIONS_WEIGHT = 30.0
+"""How many conversions the beta mixture is worth: intervals are narrowest, for what they could be, near 240."""
+
+_BISECTIONS = 50
+_WIDEST_LOGIT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceSequence:
+    """An effect as it was seen at each look; arrays (..., looks).
+
+    Parameters
+    ----------
+    effect: the estimate; NaN where there is none.
+    low, high: hold the effect at all looks together with the stated confidence, if it is the same at all of them. Each
+        look's interval is cut with those before it. `low > high`: they contradict each other, the effect has changed.
+    log_evidence: natural logarithm of the e-value against an effect of zero.
+    """
+
+    effect: Floats
+    low: Floats
+    high: Floats
+    log_evidence: Floats
+
+    @property
+    def p_value(self) -> Floats:
+        """Always-valid p-value: under no effect it falls to a or below, ever, with probability a at most."""
+        return np.asarray(np.exp(-np.maximum(0.0, np.maximum.accumulate(self.log_evidence, axis=-1))))
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """What is known of an arm's outcomes at each look.
+
+    Parameters
+    ----------
+    units: (..., looks) units so far.
+    powers: (4, ..., looks) sums of the first to fourth powers of outcome - centre so far.
+    centre: any number near the outcomes, for precision.
+    """
+
+    units: Floats
+    powers: Floats
+    centre: float = 0.0
+
+    @property
+    def mean(self) -> Floats:
+        """NaN without units."""
+        return np.asarray(self.centre + self._raw[0])
+
+    @property
+    def variance(self) -> Floats:
+        """Of one outcome; NaN without units."""
+        first, second, *_ = self._raw
+        return np.asarray(np.maximum(0.0, second - first**2))
+
+    @property
+    def effective_units(self) -> Floats:
+        """Units divided by kurtosis: how many the mean rests on. Of a rare event, about how often it happened."""
+        first, second, third, fourth = self._raw
+        central = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.nan_to_num(self.units * self.variance**2 / central, nan=0.0, posinf=0.0))
+
+    @property
+    def _raw(self) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.powers / self.units)
+
+
+def multinomial_log_evidence(counts: Floats, null: Floats, prior: Floats) -> Floats:
+    """Logarithm of the e-value against the hypothesis that categories have the probabilities `null`.
+
+    Lindon and Malek (2022): the Bayes factor of a Dirichlet mixture.
+
+    Parameters
+    ----------
+    counts: (..., categories) how often each occurred so far.
+    null: (categories,) positive, adding up to 1.
+    prior: (categories,) the Dirichlet's parameters, fixed before the first count.
+    """
+    from scipy.special import gammaln
+
+    counts = np.asarray(counts, dtype=np.float64)
+    of_all = gammaln(prior.sum()) - gammaln(prior.sum() + counts.sum(-1))
+    of_each = (gammaln(prior + counts) - gammaln(prior)).sum(-1)
+    return np.asarray(of_all + of_each - counts @ np.log(null))
+
+
+def rate_sequence(control: Floats, treatment: Floats, odds: float, alpha: float) -> ConfidenceSequence:
+    """The lift of a rate, treatment's divided by control's less 1, at each look.
+
+    Parameters
+    ----------
+    control, treatment: (..., looks) units that converted so far; a unit converts once at most.
+    odds: units assigned to the treatment for each one assigned to control.
+    alpha: the intervals hold with confidence 1 - alpha.
+    """
+    share = odds / (1 + odds)
+    shares = np.array([1 - share, share])
+    prior = _CONVERSIONS_WEIGHT * shares
+    counts = np.stack([control, treatment], axis=-1).astype(np.float64)
+    evidence = multinomial_log_evidence(counts, shares, prior)
+    at_null = counts @ -np.log(shares)
+    low, high = _logit_bounds(counts, evidence - at_null, math.log(1 / alpha))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        effect = counts[..., 1] / (counts[..., 0] * odds) - 1
+        return _running(
+            np.where(counts[..., 0] > 0, effect, np.nan), np.exp(low) / odds - 1, np.exp(high) / odds - 1, evidence
+        )
+
+
+def _logit_bounds(counts: Floats, mixed: Floats, threshold: float) -> tuple[Floats, Floats]:
+    """The treatment's logits between which the evidence against them stays below the threshold."""
+    failures, successes = counts[..., 0], counts[..., 1]
+
+    def evidence(logit: Floats) -> Floats:
+        log_odds = np.logaddexp(0, -logit) * successes + np.logaddexp(0, logit) * failures
+        return np.asarray(mixed + log_odds)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        best = np.log(successes) - np.log(failures)
+    best = np.clip(np.nan_to_num(best), -_WIDEST_LOGIT, _WIDEST_LOGIT)
+    low = _bisect(evidence, best, np.full_like(best, -_WIDEST_LOGIT), threshold)
+    high = _bisect(evidence, best, np.full_like(best, _WIDEST_LOGIT), threshold)
+    return np.where(successes > 0, low, -np.inf), np.where(failures > 0, high, np.inf)
+
+
+def _bisect(evidence: Callable[[Floats], Floats], inside: Floats, outside: Floats, threshold: float) -> Floats:
+    for _ in range(_BISECTIONS):
+        middle = (inside + outside) / 2
+        kept = evidence(middle) < threshold
+        inside, outside = np.where(kept, middle, inside), np.where(kept, outside, middle)
+    return outside
+
+
+def mean_sequence(control: Moments, treatment: Moments, alpha: float, planned_units: int) -> ConfidenceSequence:
+    """The difference of means, treatment's less control's, at each look.
+
+    Parameters
+    ----------
+    alpha: the intervals hold with confidence 1 - alpha.
+    planned_units: of both arms together, where intervals are to be narrowest; fixed before the first look.
+    """
+    ready = np.minimum(control.effective_units, treatment.effective_units) >= LEAST_EFFECTIVE_UNITS
+    effect = treatment.mean - control.mean
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = control.variance / control.units + treatment.variance / treatment.units
+        scaled = (control.units + treatment.units) * _mixture_variance(alpha, planned_units)
+        spent = np.log1p(scaled)
+        half = np.sqrt(variance * (1 + 1 / scaled) * (spent + 2 * math.log(1 / alpha)))
+        evidence = (effect**2 / variance * scaled / (1 + scaled) - spent) / 2
+    return _running(
+        effect,
+        np.where(ready, effect - half, -np.inf),
+        np.where(ready, effect + half, np.inf),
+        np.where(ready, evidence, 0.0),
+    )
+
+
+def _mixture_variance(alpha: float, planned_units: int) -> float:
+    """Of the mixed effects, in variances of one outcome: Waudby-Smith et al. (2024), on tuning for a planned size."""
+    surprise = -2 * math.log(alpha)
+    return (surprise + math.log1p(surprise)) / planned_units
+
+
+def _running(effect: Floats, low: Floats, high: Floats, evidence: Floats) -> ConfidenceSequence:
+    return ConfidenceSequence(
+        np.asarray(effect),
+        np.asarray(np.maximum.accumulate(low, axis=-1)),
+        np.asarray(np.minimum.accumulate(high, axis=-1)),
+        np.asarray(evidence),
+    )

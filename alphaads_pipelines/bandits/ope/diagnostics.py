@@ -1,0 +1,130 @@
+"""Can a log carry an estimate at all? What is wrong with its propensities, weights and support is told by name.
+
+Two tests need nothing but the log. Weights have the mean 1, whatever is rewarded, if every arm of the policy could be
+drawn with the propensity that was logged. And for each arm, 1 / propensity where it was drawn and 0 elsewhere has as
+its mean the share of records in which the arm was eligible: one that is not drawn as often as was logged shows.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from alphaads_pipelines.bandits.ope.estimators import Weighted
+from alphaads_pipelines.bandits.ope.intervals import Estimate, mean_interval
+from alphaads_pipelines.bandits.ope.logs import Floats, Log
+
+CONFIDENCE = 0.999
+"""Of the tests, so that a sound log fails one in a thousand times; shared out among the arms."""
+MOST_SHARE = 0.1
+"""The share of all weight above which a single record decides the estimate."""
+MOST_UNSUPPORTED = 0.01
+"""The share of the policy's probability that may lie on arms which the log never drew."""
+
+_ROUNDING = 1e-9
+
+WEIGHTS, ARMS, DOMINATED, UNSUPPORTED = (
+    "weights_do_not_average_one",
+    "arms_not_as_often_as_propensities_say",
+    "one_record_dominates",
+    "policy_plays_arms_never_drawn",
+)
+
+
+class ArmCheck(msgspec.Struct, frozen=True):
+    """How often an arm was drawn, as a multiple of what its propensities say, with the interval of the test."""
+
+    arm: str
+    drawn: int
+    ratio: Estimate
+
+    @property
+    def is_off(self) -> bool:
+        """Whether its propensities are refuted."""
+        return _misses_one(self.ratio)
+
+
+class Diagnostics(msgspec.Struct, frozen=True):
+    """What is known of a log under a policy, beside the estimates.
+
+    Parameters
+    ----------
+    on_policy: what the policy that made the log earned, per record.
+    direct_method: what the reward model alone expects of the evaluated policy; a part of others, and no estimate.
+    weight_mean: of all weights, and the interval of the test that it is 1.
+    max_weight, max_weight_share: the greatest weight, and its share of all weight.
+    min_propensity: the least that was logged.
+    unsupported_share: of the policy's probability, on arms that were never drawn at that position.
+    arms: each arm that was drawn.
+    problems: names of what is wrong, none if nothing is.
+    """
+
+    on_policy: Estimate
+    direct_method: float
+    weight_mean: Estimate
+    max_weight: float
+    max_weight_share: float
+    min_propensity: float
+    unsupported_share: float
+    arms: list[ArmCheck]
+    problems: list[str]
+
+
+def told(of: Diagnostics) -> list[str]:
+    """Each problem in words, with its numbers."""
+    mean, off = of.weight_mean, [each for each in of.arms if each.is_off]
+    worst = max((each.ratio.value for each in off), key=lambda ratio: abs(ratio - 1.0), default=1.0)
+    words = {
+        WEIGHTS: f"the weights have the mean {mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f}) where 1 is due",
+        ARMS: f"{len(off)} of {len(of.arms)} arms were not drawn as often as logged, one {worst:.2f} times as often",
+        DOMINATED: f"a single record has {of.max_weight_share:.1%} of all weight",
+        UNSUPPORTED: f"{of.unsupported_share:.1%} of the policy's choices are arms that the log never drew there",
+    }
+    return [words[problem] for problem in of.problems]
+
+
+def diagnose(log: Log, weighted: Weighted) -> Diagnostics:
+    """Diagnostics of a log and of its weights under a policy."""
+    weights = weighted.weights
+    weight_mean = mean_interval(weights, (0.0, weighted.typical), CONFIDENCE)
+    share, unsupported = float(weights.max() / weights.sum()), float(weighted.unsupported.mean())
+    arms = check_arms(log)
+    found = {
+        WEIGHTS: _misses_one(weight_mean),
+        ARMS: any(each.is_off for each in arms),
+        DOMINATED: share > MOST_SHARE,
+        UNSUPPORTED: unsupported > MOST_UNSUPPORTED,
+    }
+    return Diagnostics(
+        on_policy=mean_interval(log.rewards, log.reward_range).within(*log.reward_range),
+        direct_method=float(weighted.expected.mean()),
+        weight_mean=weight_mean,
+        max_weight=float(weights.max()),
+        max_weight_share=share,
+        min_propensity=float(log.propensities.min()),
+        unsupported_share=unsupported,
+        arms=arms,
+        problems=[name for name, is_so in found.items() if is_so],
+    )
+
+
+def _misses_one(ratio: Estimate) -> bool:
+    """Rounding aside."""
+    return ratio.low > 1.0 + _ROUNDING or ratio.high < 1.0 - _ROUNDING
+
+
+def check_arms(log: Log) -> list[ArmCheck]:
+    """The test of each arm that was drawn, at a confidence that holds for all of them together."""
+    drawn = np.bincount(log.chosen, minlength=len(log.arms))
+    tested = np.flatnonzero(drawn)
+    confidence = 1 - (1 - CONFIDENCE) / len(tested)
+    return [ArmCheck(log.arms[arm], int(drawn[arm]), _arm_ratio(log, int(arm), confidence)) for arm in tested]
+
+
+def _arm_ratio(log: Log, arm: int, confidence: float) -> Estimate:
+    eligible: Floats = np.ones(len(log)) if log.eligible is None else log.eligible[:, arm].astype(float)
+    inverse = np.where(log.chosen == arm, 1 / log.propensities, 0.0)
+    typical = float((inverse @ inverse) / inverse.sum())
+    apart = mean_interval(inverse - eligible, (-1.0, typical - 1.0), confidence)
+    scale = float(eligible.mean())
+    return Estimate(*(1 + each / scale for each in (apart.value, apart.low, apart.high)))

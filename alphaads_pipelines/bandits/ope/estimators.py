@@ -1,0 +1,154 @@
+"""Estimates of a policy's value from weighted records: plain functions over columns, one for each name.
+
+With p the logged propensity of the arm that was drawn and t the probability that the policy gives to it, a record has
+the weight w = t / p. Logged rewards r, times w, have the policy's value as their mean (Horvitz & Thompson 1952).
+Intervals are of the policy's value, not of the estimator's mean: what cuts weights off adds what that may have cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from alphaads_pipelines.bandits.ope.intervals import Estimate, mean_interval, ratio_interval
+from alphaads_pipelines.bandits.ope.logs import Floats, Log
+from alphaads_pipelines.bandits.ope.reward_model import cross_fitted
+from alphaads_pipelines.bandits.ope.targets import Target
+from alphaads_pipelines.errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """What every estimator reads; all but the range of shape (n,).
+
+    Parameters
+    ----------
+    weights: w, of the drawn arm.
+    rewards: r.
+    predicted: what the reward model expects of the drawn arm.
+    expected: what it expects of the policy: its mean over the policy's probabilities (the direct method's part).
+    unsupported: the share of the policy's probability on arms that were drawn nowhere in the log at this position.
+    reward_range: the least and the most of a record.
+    """
+
+    weights: Floats
+    rewards: Floats
+    predicted: Floats
+    expected: Floats
+    unsupported: Floats
+    reward_range: tuple[float, float]
+
+    @property
+    def typical(self) -> float:
+        """The weight that a record drawn by the policy itself would have on average: sum of squares over sum."""
+        return float((self.weights @ self.weights) / self.weights.sum())
+
+    @property
+    def effective_samples(self) -> float:
+        """Kish (1965): the records that would say as much if the policy itself had drawn them."""
+        return float(self.weights.sum() / self.typical)
+
+
+def weigh(log: Log, target: Target, seed: int, advance: Callable[[int], object] = lambda _: None) -> Weighted:
+    """Weights of a log under a policy, and what a reward model that is fitted to the log says of it.
+
+    Parameters
+    ----------
+    seed: of the folds that the reward model is fitted in.
+    advance: is told how many more records are done.
+
+    Raises
+    ------
+    InvalidRequest: there is no record, or none that the policy could have drawn.
+    """
+    n = len(log)
+    if not n:
+        raise InvalidRequest("the log has no records")
+    weights, predicted, expected, unsupported = np.zeros((4, n))
+    seen = _seen(log)
+    for rows, model in cross_fitted(log, seed):
+        part = log.take(rows)
+        chances, each = target.probabilities(part), np.arange(len(rows))
+        weights[rows] = chances[each, part.chosen] / part.propensities
+        predicted[rows] = model[each, part.chosen]
+        expected[rows] = (chances * model).sum(axis=1)
+        unsupported[rows] = (chances * ~seen[np.searchsorted(np.unique(log.positions), part.positions)]).sum(axis=1)
+        advance(len(rows))
+    if not weights.any():
+        raise InvalidRequest("the policy would have drawn none of the arms that the log holds: it cannot be evaluated")
+    return Weighted(weights, log.rewards, predicted, expected, unsupported, log.reward_range)
+
+
+def _seen(log: Log) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Which arm was drawn at all in which slot, shape (slots, k)."""
+    slots, slot = np.unique(log.positions, return_inverse=True)
+    seen = np.zeros((len(slots), len(log.arms)), dtype=bool)
+    seen[slot, log.chosen] = True
+    return seen
+
+
+def ips(log: Weighted) -> Estimate:
+    """Inverse propensity scoring, unclipped: mean of w r."""
+    return _mean(log.weights * log.rewards, log, log.typical, 0.0, 0.0)
+
+
+def clipped_ips(log: Weighted) -> Estimate:
+    """Mean of min(w, sqrt(n)) r (Ionides, Truncated importance sampling, JCGS 17, 2008).
+
+    What is cut off is worth no less than the least reward and no more than the greatest, which the interval allows for.
+    """
+    least, most = log.reward_range
+    cap = float(np.sqrt(len(log.weights)))
+    kept = np.minimum(log.weights, cap)
+    cut = float((log.weights - kept).mean())
+    found = _mean(kept * log.rewards, log, min(log.typical, cap), 0.0, 0.0)
+    return Estimate(found.value, found.low + min(0.0, least * cut), found.high + max(0.0, most * cut)).within(
+        least, most
+    )
+
+
+def snips(log: Weighted) -> Estimate:
+    """Self-normalised: sum of w r over sum of w (Swaminathan & Joachims, NeurIPS 2015)."""
+    least, most = log.reward_range
+    return ratio_interval(log.weights, log.rewards, log.typical, (least, most)).within(least, most)
+
+
+def dr(log: Weighted) -> Estimate:
+    """Doubly robust: the model's value of the policy plus w times the model's error (Dudik et al., ICML 2011)."""
+    errors = log.rewards - log.predicted
+    return _mean(log.expected + log.weights * errors, log, log.typical, log.expected.mean(), log.predicted.mean())
+
+
+def switch_dr(log: Weighted) -> Estimate:
+    """Doubly robust where w is at most sqrt(n), the model alone above it (Wang et al., ICML 2017).
+
+    That paper's own choice of the threshold, by the worst bias that is possible, would hardly ever switch where a log
+    knows the propensity of nothing but the drawn arm. The interval allows for the worst: what the model is asked about
+    above the threshold may be worth the least reward, or the greatest.
+    """
+    least, most = log.reward_range
+    kept = log.weights <= np.sqrt(len(log.weights))
+    values = log.expected + kept * log.weights * (log.rewards - log.predicted)
+    typical = min(log.typical, float(np.sqrt(len(log.weights))))
+    found = _mean(values, log, typical, log.expected.mean(), log.predicted.mean())
+    asked = ~kept * log.weights
+    low, high = (float((asked * (extreme - log.predicted)).mean()) for extreme in log.reward_range)
+    return Estimate(found.value, found.low + low, found.high + high).within(least, most)
+
+
+ESTIMATORS: dict[str, Callable[[Weighted], Estimate]] = {
+    "ips": ips,
+    "clipped_ips": clipped_ips,
+    "snips": snips,
+    "dr": dr,
+    "switch_dr": switch_dr,
+}
+
+
+def _mean(values: Floats, log: Weighted, weight: float, base: float, predicted: float) -> Estimate:
+    """The mean of values that are `base` plus a weight times the reward beyond what was predicted."""
+    least, most = log.reward_range
+    unlucky = base + weight * (least - predicted), base + weight * (most - predicted)
+    return mean_interval(values, unlucky).within(least, most)

@@ -1,0 +1,69 @@
+"""Policies of the registry as what is evaluated: they learn from the first half of a log."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alphaads_pipelines.bandits.base import Outcomes, Policy
+from alphaads_pipelines.bandits.ope.logs import Floats, Log
+from alphaads_pipelines.bandits.ope.targets import Target
+from alphaads_pipelines.bandits.random import RandomPolicy
+from alphaads_pipelines.bandits.registry import POLICIES
+from alphaads_pipelines.errors import InvalidRequest
+
+LEARNT_SHARE = 0.5
+"""Of a log, what a named policy learns from, before it is evaluated on the rest."""
+
+_BLOCK = 10_000
+
+
+class PolicyTarget(Target):
+    """A policy as it is now, learning nothing more. It sees the log's contexts behind a constant 1.
+
+    Parameters
+    ----------
+    seed: with which a policy that estimates its probabilities does so.
+    """
+
+    def __init__(self, policy: Policy, seed: int) -> None:
+        self._policy, self._seed = policy, seed
+
+    def probabilities(self, log: Log) -> Floats:
+        """Asked once for each set of eligible arms."""
+        found, contexts = np.zeros((len(log), len(log.arms))), seen_by_policies(log)
+        eligible = np.ones((1, len(log.arms)), dtype=bool) if log.eligible is None else log.eligible
+        sets, of_record = np.unique(eligible, axis=0, return_inverse=True)
+        for each, offered in enumerate(sets):
+            rows = slice(None) if log.eligible is None else np.flatnonzero(of_record == each)
+            columns = np.flatnonzero(offered)
+            chances = self._policy.distributions([log.arms[at] for at in columns], contexts[rows], self._seed)
+            found[np.ix_(np.arange(len(log))[rows], columns)] = chances
+        return found
+
+
+def named(name: str, log: Log, seed: int) -> tuple[Target, Log]:
+    """A policy of the registry, and the records to evaluate it on.
+
+    `random` is evaluated on all of them. Any other learns from the first half, in the log's order, and is evaluated as
+    it is then on the second: what it learned from would flatter it.
+
+    Raises
+    ------
+    ConfigurationError: there is no such policy. InvalidRequest: the log is too short to be halved.
+    """
+    policy = POLICIES.load(name).from_state({"features": 1 + log.contexts.shape[1]})
+    if isinstance(policy, RandomPolicy):
+        return PolicyTarget(policy, seed), log
+    learnt = int(len(log) * LEARNT_SHARE)
+    if not learnt:
+        raise InvalidRequest("the log is too short: a policy learns from half of it and is evaluated on the rest")
+    for start in range(0, learnt, _BLOCK):
+        part = log.take(slice(start, min(start + _BLOCK, learnt)))
+        arms = [part.arms[arm] for arm in part.chosen]
+        policy.learn(Outcomes(arms, seen_by_policies(part), part.rewards))
+    return PolicyTarget(policy, seed), log.take(slice(learnt, None))
+
+
+def seen_by_policies(log: Log) -> Floats:
+    """Contexts of a log as policies take them, shape (n, 1 + d)."""
+    return np.hstack([np.ones((len(log), 1)), log.contexts.astype(np.float64)])

@@ -1,0 +1,95 @@
+"""Worlds whose truth is known: logs of a policy's decisions, and exactly what another policy would earn there.
+
+A world has 200 contexts that come alike often, so the value of a policy is a finite sum. Rewards are clicks; their
+chance is logistic in the context, with weights of its own for each arm.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from alphaads_pipelines.bandits.ope.logs import Floats, Log
+from alphaads_pipelines.bandits.ope.targets import Target
+
+_CONTEXTS, _NUMBERS, _ARMS = 200, 4, 10
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What a world is like.
+
+    Parameters
+    ----------
+    level: log-odds of a click, about.
+    logged: how sharply the policy that made the log prefers what it takes for better; 0 is at random.
+    evaluated: how sharply the evaluated policy prefers what is better.
+    floor: the share of logged decisions that are made at random.
+    """
+
+    level: float
+    logged: float
+    evaluated: float
+    floor: float
+
+
+SHAPES = {
+    "even weights": Shape(level=-1.4, logged=1.0, evaluated=1.5, floor=0.2),
+    "heavy weights": Shape(level=-1.4, logged=2.5, evaluated=0.0, floor=0.03),
+    "rare rewards": Shape(level=-4.0, logged=1.0, evaluated=1.5, floor=0.2),
+    "rare rewards, heavy weights": Shape(level=-4.0, logged=2.0, evaluated=0.0, floor=0.05),
+}
+
+
+class World(Target):
+    """A world of a shape, and the policy that is evaluated in it."""
+
+    def __init__(self, shape: Shape, seed: int = 0) -> None:
+        random = np.random.default_rng(seed)
+        self._shape = shape
+        self._contexts = random.normal(size=(_CONTEXTS, _NUMBERS)).astype(np.float32)
+        self._weights = random.normal(size=(_NUMBERS, _ARMS)) * 0.5
+        self._arms = random.normal(size=_ARMS) * 0.3
+        worth = self._worth(self._contexts)
+        self.chances = 1 / (1 + np.exp(-shape.level - worth))
+        mistaken = worth + random.normal(size=worth.shape)
+        self.propensities = (1 - shape.floor) * _softmax(shape.logged * mistaken) + shape.floor / _ARMS
+
+    @property
+    def truth(self) -> float:
+        """What the evaluated policy earns, per decision."""
+        return float((self._evaluated(self._contexts) * self.chances).sum(axis=1).mean())
+
+    @property
+    def truth_of_log(self) -> float:
+        """What the policy that makes the logs earns."""
+        return float((self.propensities * self.chances).sum(axis=1).mean())
+
+    def log(self, n: int, seed: int) -> Log:
+        """The decisions on `n` contexts."""
+        random = np.random.default_rng((seed, n))
+        context = random.integers(_CONTEXTS, size=n)
+        sums = self.propensities[context].cumsum(axis=1)
+        chosen = np.minimum((random.random(n)[:, None] > sums).sum(axis=1), _ARMS - 1)
+        return Log(
+            arms=tuple(f"arm-{arm}" for arm in range(_ARMS)),
+            chosen=chosen.astype(np.int64),
+            propensities=self.propensities[context, chosen],
+            rewards=(random.random(n) < self.chances[context, chosen]).astype(np.float64),
+            contexts=self._contexts[context],
+            positions=np.zeros(n, dtype=np.int64),
+        )
+
+    def probabilities(self, log: Log) -> Floats:
+        """Of the evaluated policy."""
+        return self._evaluated(log.contexts)
+
+    def _worth(self, contexts: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Floats:
+        return np.asarray(contexts.astype(np.float64) @ self._weights + self._arms)
+
+    def _evaluated(self, contexts: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Floats:
+        return _softmax(self._shape.evaluated * self._worth(contexts))
+
+
+def _softmax(scores: Floats) -> Floats:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

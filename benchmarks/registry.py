@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, str] = {
     "latency": "benchmarks.latency",
     "load": "benchmarks.load",
     "nlp": "benchmarks.nlp",
+    "ope": "benchmarks.ope",
     "profiles": "benchmarks.profiles",
     "sealing": "benchmarks.sealing",
 }
@@ -24,6 +25,7 @@ FULL: dict[str, dict[str, float]] = {
     "ingest": {"posts": 1_000_000, "authors": 100_000},
     "lake": {"posts": 5_000_000, "profiles": 1_000_000, "runs": 9},
     "latency": {"seconds": 300.0},
+    "ope": {"runs": 1_000},
     "profiles": {"profiles": 1_000_000, "batches": 50, "runs": 15},
 }
 """The sizes that docs/benchmarks.md reports."""

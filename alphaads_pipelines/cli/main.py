@@ -20,6 +20,7 @@ from alphaads_pipelines.cli import (
     ingest,
     keys,
     link,
+    ope,
     parse,
     replay,
     score,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export, erase):
+for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export, erase, ope):
     app.command(command.__name__.rpartition(".")[2])(command.run)
 app.add_typer(audit.app, name="audit")
 app.add_typer(consent.app, name="consent")

@@ -18,9 +18,9 @@ from tests.conftest import ROOT
 COMMANDS = (
     *("demo", "up", "doctor", "ingest", "parse", "score"),
     *("train", "evaluate", "backfill", "replay", "batches", "gazetteer", "bench", "token"),
-    *("consent", "link", "export", "erase", "audit", "keys", "backup"),
+    *("consent", "link", "export", "erase", "audit", "keys", "backup", "ope"),
 )
-WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token")
+WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token", "ope")
 
 
 def _options(name: str) -> set[str]:

@@ -9,7 +9,6 @@ import numpy as np
 import orjson
 import pytest
 
-from alphaads_pipelines.bandits.ope.estimators import ESTIMATORS
 from benchmarks.logged import SHAPES, World
 from tests.bandits.ope.open_bandit_files import save_log
 from tests.cli.conftest import Command

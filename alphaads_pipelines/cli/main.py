@@ -15,6 +15,7 @@ from alphaads_pipelines.cli import (
     doctor,
     erase,
     evaluate,
+    experiment,
     export,
     gazetteer,
     ingest,
@@ -44,6 +45,7 @@ app.add_typer(consent.app, name="consent")
 app.add_typer(link.app, name="link")
 app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(experiment.app, name="experiment")
 app.add_typer(train.app, name="train")
 app.add_typer(keys.app, name="keys")
 app.add_typer(backup.app, name="backup")

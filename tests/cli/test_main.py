@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 COMMANDS = (
     *("demo", "up", "doctor", "ingest", "parse", "score"),
     *("train", "evaluate", "backfill", "replay", "batches", "gazetteer", "bench", "token"),
-    *("consent", "link", "export", "erase", "audit", "keys", "backup", "ope"),
+    *("consent", "link", "export", "erase", "audit", "keys", "backup", "ope", "experiment"),
 )
 WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token", "ope")
 

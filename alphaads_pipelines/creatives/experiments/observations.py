@@ -113,13 +113,15 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 yield number, _json_row(number, line)
         return
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), strict=True)
+    last = 1
     try:
         for row in reader:
             if None in row or None in row.values():
                 raise InvalidRequest(f"line {reader.line_num}: must have as many fields as the first line")
             yield reader.line_num, row
+            last = reader.line_num
     except csv.Error:
-        raise InvalidRequest(f"line {reader.line_num}: is no CSV") from None
+        raise InvalidRequest(f"line {last + 1}: is no CSV") from None
 
 
 def _json_row(number: int, line: str) -> Mapping[str, Any]:

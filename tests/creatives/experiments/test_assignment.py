@@ -12,7 +12,7 @@ from alphaads_pipelines.errors import InvalidRequest, NotFound
 
 SALT = bytes(range(32))
 HALVES = Allocation().with_shares({"control": 5000, "warm": 5000})
-UNITS = [f"unit-{number}" for number in range(20_000)]
+UNITS = [f"unit-{number}" for number in range(12_000)]
 
 ARMS = st.sampled_from(["control", "a", "b", "c"])
 SHARES = st.dictionaries(ARMS, st.integers(0, SLOTS // 4))

@@ -15,7 +15,7 @@ from alphaads_pipelines.creatives.experiments.sequences import (
 )
 
 ALPHA = 0.05
-RUNS, UNITS = 300, 2_500
+RUNS, UNITS = 200, 2_000
 
 
 def _arms(seed: int, share: float = 0.5) -> tuple[np.random.Generator, np.ndarray]:
@@ -26,7 +26,7 @@ def _arms(seed: int, share: float = 0.5) -> tuple[np.random.Generator, np.ndarra
 def _conversions(seed: int, rate: float, lift: float, share: float = 0.5) -> tuple[Floats, Floats]:
     """Conversions so far of control and treatment, after every unit."""
     rng, treated = _arms(seed, share)
-    hourly = rate * (1 + 0.5 * np.sin(np.arange(UNITS) / 200))  # the rate comes and goes with the hour
+    hourly = rate * (1 + 0.5 * np.sin(np.arange(UNITS) / 150))  # the rate comes and goes with the hour
     converted = rng.random((RUNS, UNITS)) < np.where(treated, hourly * (1 + lift), hourly)
     return np.cumsum(converted & ~treated, axis=1), np.cumsum(converted & treated, axis=1)
 

@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, str] = {
     "load": "benchmarks.load",
     "nlp": "benchmarks.nlp",
     "ope": "benchmarks.ope",
+    "policy": "benchmarks.policy",
     "profiles": "benchmarks.profiles",
     "sealing": "benchmarks.sealing",
 }

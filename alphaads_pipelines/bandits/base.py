@@ -31,6 +31,8 @@ Context = Mapping[str, Any] | Floats
 """Facts as in context.py, or a vector, shape (features,)."""
 
 _TIE = 1e-9
+_TOGETHER = 256
+"""Contexts whose probabilities are in memory at once."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -163,11 +165,15 @@ class Policy(ABC):
     def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
         """Draw an arm for each context, shape (n, features), all from the same arms. Raises InvalidRequest."""
         _check_arms(arms)
-        probabilities = self.distributions(arms, self._checked(contexts), seed)
-        cumulated = probabilities.cumsum(axis=1)
-        at = np.random.default_rng((seed, 1)).random(len(contexts)) * cumulated[:, -1]
-        drawn = (cumulated <= at[:, None]).sum(axis=1)
-        return Choices(drawn, probabilities[np.arange(len(drawn)), drawn], seed)
+        checked, dice = self._checked(contexts), np.random.default_rng((seed, 1)).random(len(contexts))
+        drawn, propensities = np.empty(len(contexts), dtype=np.intp), np.empty(len(contexts))
+        for start in range(0, len(contexts), _TOGETHER):
+            its = slice(start, start + _TOGETHER)
+            probabilities = self.distributions(arms, checked[its], seed)
+            cumulated = probabilities.cumsum(axis=1)
+            drawn[its] = (cumulated <= dice[its, None] * cumulated[:, -1:]).sum(axis=1)
+            propensities[its] = probabilities[np.arange(len(probabilities)), drawn[its]]
+        return Choices(drawn, propensities, seed)
 
     def _row(self, context: Context) -> Floats:
         if not self.uses_context:

@@ -20,7 +20,10 @@ from numpy.typing import NDArray
 from alphaads_pipelines.bandits.context import Floats
 
 _CHUNK = 256
-_AT_ONCE = 8
+_LINE = 8
+"""Numbers in a cache line: packed triangles are filled up with zeros to whole ones, which products read faster."""
+_AT_ONCE, _ARMS_AT_ONCE = 8, 16
+"""Contexts and arms of one step: what it works on stays in the processor's cache."""
 _NOBODY = 0
 """Row of an arm that nothing is known of."""
 
@@ -37,8 +40,10 @@ class Ridge:
         self.features, self.ridge = features, ridge
         self.prior: Floats = np.zeros(features)
         self._upper = np.triu_indices(features)
-        self._flat = self._upper[0] * features + self._upper[1]
-        self._twice: Floats = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
+        self._left, self._right = (np.pad(places, (0, -len(places) % _LINE)) for places in self._upper)
+        self._twice: Floats = np.where(self._left == self._right, 1.0, 2.0)
+        self._twice[len(self._upper[0]) :] = 0.0
+        self._rooms: list[Floats] = []  # to work in; a thread takes one and gives it back, for new memory costs much
         self._rows: dict[str, int] = {}
         self._grams: Floats = np.zeros((1, features, features))
         self._moments: Floats = np.zeros((1, features))
@@ -79,11 +84,12 @@ class Ridge:
         if len(contexts) == 1:
             return (theta @ contexts[0])[None], (inverses @ self._squared(contexts[0]))[None]
         spreads = np.empty((len(contexts), len(arms)))
-        room = np.empty((len(self._flat), min(_CHUNK, len(contexts))))
+        room = self._rooms.pop() if self._rooms else np.zeros((len(self._twice), _CHUNK))
         for start in range(0, len(contexts), _CHUNK):
             chunk = contexts[start : start + _CHUNK]
             squares = self._squares(chunk, room[:, : len(chunk)])
             spreads[start : start + _CHUNK] = (inverses @ squares).T
+        self._rooms.append(room)
         return contexts @ theta.T, spreads
 
     def inform(self) -> None:
@@ -108,12 +114,12 @@ class Ridge:
 
     def sums(self) -> dict[str, Floats]:
         """b and the upper triangle of G of each arm, one after the other, in order of names."""
-        upper = self._grams.reshape(len(self._grams), -1)[:, self._flat]
+        upper = self._grams[:, *self._upper]
         return {arm: np.concatenate([self._moments[row], upper[row]]) for arm, row in sorted(self._rows.items())}
 
     def restore(self, sums: Mapping[str, Floats]) -> None:
         """Take over what `sums` gave. Raises ValueError for sums of another length."""
-        stacked = np.array([np.zeros(self.features + len(self._flat)), *sums.values()])
+        stacked = np.array([np.zeros(self.features + len(self._upper[0])), *sums.values()])
         self._rows = {arm: place for place, arm in enumerate(sums, 1)}
         self._moments = stacked[:, : self.features].copy()
         self._grams = np.zeros((len(stacked), self.features, self.features))
@@ -126,7 +132,7 @@ class Ridge:
         self._is_stale: NDArray[np.bool_] = np.ones(len(self._grams), dtype=bool)
         self._inverses: Floats = np.empty_like(self._grams)
         self._theta: Floats = np.empty_like(self._moments)
-        self._packed: Floats = np.empty((len(self._grams), len(self._flat)))
+        self._packed: Floats = np.empty((len(self._grams), len(self._twice)))
         self._offer = None
 
     def prepare(self) -> None:
@@ -151,16 +157,26 @@ class Ridge:
     def _add_few(self, rows: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats) -> None:
         """Change the inverses of some arms by their new contexts, which stand one arm after the other.
 
-        A^-1 - W' (I + W U')^-1 W with W = U A^-1, where U are the next few contexts of an arm, filled up with zeros.
+        Arms go together by how many contexts they have, so that little has to be filled up.
         """
-        if not len(rows):
-            return
         starts, order = counts.cumsum() - counts, np.argsort(-counts, kind="stable")
-        rows, starts, counts = rows[order], starts[order], counts[order]
-        inverses = self._inverses[rows]
-        for first in range(0, int(counts[0]), _AT_ONCE):
+        for first in range(0, len(rows), _ARMS_AT_ONCE):
+            block = order[first : first + _ARMS_AT_ONCE]
+            self._add_block(rows[block], starts[block], counts[block], contexts)
+
+    def _add_block(
+        self, rows: NDArray[np.intp], starts: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats
+    ) -> None:
+        """A^-1 - W' (I + W U')^-1 W with W = U A^-1, where U are the next few contexts of an arm, filled up with zeros.
+
+        Parameters
+        ----------
+        starts: place of the first context of each arm. counts: contexts of each, the most first.
+        """
+        inverses, most = self._inverses[rows], int(counts[0])
+        for first in range(0, most, _AT_ONCE):
             arms = int((counts > first).sum())
-            places = first + np.arange(min(_AT_ONCE, int(counts[0]) - first))
+            places = np.arange(first, min(first + _AT_ONCE, most))
             at = np.minimum(starts[:arms, None] + places, len(contexts) - 1)
             new = contexts[at] * (places < counts[:arms, None])[:, :, None]
             weighed = new @ inverses[:arms]
@@ -172,7 +188,7 @@ class Ridge:
         self._inverses[rows] = inverses
         moments = self._moments[rows] + self.ridge * self.prior
         self._theta[rows] = (inverses @ moments[:, :, None])[:, :, 0]
-        self._packed[rows] = inverses.reshape(len(rows), -1)[:, self._flat] * self._twice
+        self._packed[rows] = inverses[:, self._left, self._right] * self._twice
 
     def _offered(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
         """Coefficients and packed inverses of these arms; most decisions are among the arms of the one before."""
@@ -185,11 +201,11 @@ class Ridge:
         return offer[1], offer[2]
 
     def _squared(self, context: Floats) -> Floats:
-        squared: Floats = context.take(self._upper[0]) * context.take(self._upper[1])
+        squared: Floats = context.take(self._left) * context.take(self._right)
         return squared
 
     def _squares(self, contexts: Floats, room: Floats) -> Floats:
-        """Upper triangles of x x', shape (features (features + 1) / 2, n), feature by feature: gathering costs more."""
+        """Upper triangles of x x' in the columns of `room`, feature by feature: gathering costs more."""
         columns, at = np.ascontiguousarray(contexts.T), 0
         for feature in range(self.features):
             length = self.features - feature

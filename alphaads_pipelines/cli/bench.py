@@ -45,7 +45,9 @@ def _options(benchmark: Callable[..., Any], settings: Settings, **given: Any) ->
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="erasure, ingest, lake, latency, load, nlp, ope, profiles or sealing.")],
+    name: Annotated[
+        str, typer.Argument(help="erasure, ingest, lake, latency, load, nlp, ope, policy, profiles or sealing.")
+    ],
     servers: Servers = False,
     sizes: Size = None,
     full: Annotated[bool, typer.Option("--full", help="The sizes that the documentation reports.")] = False,

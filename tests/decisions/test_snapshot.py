@@ -15,12 +15,11 @@ from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
 from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.privacy.key_ring import KeyRing
-from alphaads_pipelines.profiles.fold import fold_profiles
-from alphaads_pipelines.profiles.state import decode
+from alphaads_pipelines.profiles.state import FORMAT, ProfileState, decode, encode
 from alphaads_pipelines.stores.permissions import Permission
 from alphaads_pipelines.stores.relational import connect, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
-from tests.profiles.scores import Scored, frame
+from alphaads_pipelines.tables import EMOTIONS
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -29,9 +28,9 @@ SHARDS = (0, 1, 2)
 
 
 def _state(posts: int) -> bytes:
-    state = fold_profiles({}, frame([Scored()] * posts), 1)[0]["state"][0]
-    assert isinstance(state, bytes)
-    return state
+    joyful = [posts * (name == "joy") for name in EMOTIONS]
+    hour, counts = int(NOON.timestamp()) // 3600, [posts, posts, 500 * posts, *joyful]
+    return encode(ProfileState(FORMAT, {hour: counts}, {"en": posts}, {"x": posts}))
 
 
 def _publish(engine: Engine, move: int, people: Sequence[str] = PEOPLE, shards: Sequence[int] = SHARDS) -> None:

@@ -6,6 +6,7 @@ Colours are those of the page: they are its CSS variables, so that the picture f
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -98,7 +99,10 @@ def _quiet(axes: Axes) -> None:
 def _as_svg(figure: Figure) -> str:
     figure.patch.set_alpha(0)
     image = io.StringIO()
-    figure.savefig(image, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    with warnings.catch_warnings():
+        # Of letters that matplotlib's font lacks: it is the browser that draws the text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        figure.savefig(image, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = image.getvalue()
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -14,7 +15,7 @@ from alphaads_pipelines.creatives.experiments.page import render_page
 from alphaads_pipelines.creatives.experiments.picture import draw
 from alphaads_pipelines.creatives.experiments.result import Better, Metric, Plan, Result
 
-HOSTILE = "<script>alert(1)</script>&$\\x$"
+HOSTILE = "暖かい<script>alert(1)</script>&$\\x$"
 
 
 def _result(arm: str = "warm") -> Result:
@@ -71,7 +72,11 @@ def test_names_stay_text() -> None:
     result = _result(HOSTILE)
     page = render_page(result, HOSTILE)
     assert "<script" not in page
-    ElementTree.fromstring(draw(result.comparisons))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = draw(result.comparisons)
+    shown = "".join(ElementTree.fromstring(picture).itertext())
+    assert f"{HOSTILE}: converted" in shown
 
 
 def test_a_broken_split_is_said_loudly() -> None:

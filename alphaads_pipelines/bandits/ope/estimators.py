@@ -67,26 +67,20 @@ def weigh(log: Log, target: Target, seed: int, advance: Callable[[int], object] 
     if not n:
         raise InvalidRequest("the log has no records")
     weights, predicted, expected, unsupported = np.zeros((4, n))
-    seen = _seen(log)
+    slots, slot = np.unique(log.positions, return_inverse=True)
+    unseen = np.ones((len(slots), len(log.arms)), dtype=bool)
+    unseen[slot, log.chosen] = False
     for rows, model in cross_fitted(log, seed):
         part = log.take(rows)
         chances, each = target.probabilities(part), np.arange(len(rows))
         weights[rows] = chances[each, part.chosen] / part.propensities
         predicted[rows] = model[each, part.chosen]
         expected[rows] = (chances * model).sum(axis=1)
-        unsupported[rows] = (chances * ~seen[np.searchsorted(np.unique(log.positions), part.positions)]).sum(axis=1)
+        unsupported[rows] = (chances * unseen[slot[rows]]).sum(axis=1)
         advance(len(rows))
     if not weights.any():
         raise InvalidRequest("the policy would have drawn none of the arms that the log holds: it cannot be evaluated")
     return Weighted(weights, log.rewards, predicted, expected, unsupported, log.reward_range)
-
-
-def _seen(log: Log) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Which arm was drawn at all in which slot, shape (slots, k)."""
-    slots, slot = np.unique(log.positions, return_inverse=True)
-    seen = np.zeros((len(slots), len(log.arms)), dtype=bool)
-    seen[slot, log.chosen] = True
-    return seen
 
 
 def ips(log: Weighted) -> Estimate:

@@ -2,7 +2,8 @@
 
 Columns that are read: `item_id`, `position`, `click`, `propensity_score` (or `action_prob`, as its description says);
 `user_feature_*`, of any words, become 0 or 1 for each frequent word; `user-item_affinity_*`, one for each item, say how
-many items there are. A file is read in blocks; what stays is 40 bytes a record and 4 for each number of its context.
+many items there are. A file is read in blocks; what stays is 32 bytes a record and 4 for each number of its context,
+three times that while the blocks are joined.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import csv
 import gzip
 import io
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -164,5 +164,5 @@ def _is_number(text: str) -> bool:
 
 def _of_words(codes: NDArray[np.int32]) -> NDArray[np.float32]:
     """One column for each of the frequent words, 1 where it stands."""
-    frequent = [word for word, _ in Counter(codes.tolist()).most_common(MOST_WORDS)]
-    return np.equal(codes[:, None], np.array(sorted(frequent), dtype=np.int32)).astype(np.float32)
+    frequent = np.sort(np.argsort(-np.bincount(codes), kind="stable")[:MOST_WORDS])
+    return np.equal(codes[:, None], frequent).astype(np.float32)

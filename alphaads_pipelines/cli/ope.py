@@ -51,7 +51,7 @@ def run(
 ) -> None:
     """Evaluate a policy on the log of another one, with 95 % intervals and a diagnosis of the log.
 
-    The log is held in memory as numbers: 0.3 GB, and 0.7 KB a record where contexts have 60 of them. `ips` is unclipped.
+    The log is held in memory: 0.3 GB, and 0.7 KB a record where contexts have 60 numbers. `ips` is unclipped.
     docs/learning.md says what the estimators are and what the problems mean.
     """
     with exit_codes():

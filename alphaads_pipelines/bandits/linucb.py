@@ -15,11 +15,11 @@ from alphaads_pipelines.bandits.linear import LinearPolicy
 
 
 class LinUCBPolicy(LinearPolicy):
-    """The greatest upper confidence bound. WIDTH is the alpha of the paper, scaled to clicks, whose standard deviation
-    is far below 1."""
+    """The greatest upper confidence bound. WIDTH is the alpha of the paper, for rewards that vary as clicks at a few
+    percent do."""
 
     name: ClassVar[str] = "linucb"
-    WIDTH: ClassVar[float] = 0.3
+    WIDTH: ClassVar[float] = 0.2
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """All but the exploration share for the greatest bound; closed form, the same for each seed."""

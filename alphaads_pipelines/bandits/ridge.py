@@ -50,12 +50,6 @@ class Ridge:
         self._offer: tuple[list[str], Floats, Floats] | None = None
         self.settle()
 
-    @property
-    def theta(self) -> Mapping[str, Floats]:
-        """Coefficients of each known arm, shape (features,)."""
-        self.prepare()
-        return {arm: self._theta[row].copy() for arm, row in self._rows.items()}
-
     def add(self, arms: Sequence[str], contexts: Floats, pulls: Floats, rewards: Floats) -> None:
         """Learn from contexts, shape (n, features), of arms, n; pulls and rewards have the shape (n,)."""
         rows = self._rows_of(arms)

@@ -65,7 +65,7 @@ class Ridge:
         is_few = (counts <= self.features // 2) & ~self._is_stale[present]
         self._is_stale[present[~is_few]] = True
         in_few = np.repeat(is_few, counts)
-        self._add_few(present[is_few], counts[is_few], (contexts * np.sqrt(pulls)[:, None])[in_few])
+        self._add_few(present[is_few], counts[is_few], contexts[in_few] * np.sqrt(pulls[in_few])[:, None])
 
     def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
         """Expected reward and x' A^-1 x of each arm in each context, both of shape (n, len(arms)).

@@ -14,9 +14,10 @@ GROUP = "profiles"
 
 
 @multi_asset(
+    # The same sources for both: Dagster's UI refuses to backfill assets of one step whose partitions came by two ways.
     specs=[
-        asset_spec(CUSTOMER_PROFILES, GROUP, deps=[POST_SCORES.name, POST_ENTITIES.name]),
-        asset_spec(EMOTIONAL_JOURNEYS, GROUP, deps=[POST_SCORES.name]),
+        asset_spec(table, GROUP, deps=[POST_SCORES.name, POST_ENTITIES.name])
+        for table in (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
     ],
     check_specs=schema_checks(CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS),
     partitions_def=HOURS,

@@ -76,7 +76,7 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "post_scores": {"raw_posts"},
         "post_entities": {"raw_posts"},
         "customer_profiles": {"post_scores", "post_entities"},
-        "emotional_journeys": {"post_scores"},
+        "emotional_journeys": {"post_scores", "post_entities"},
         "published": MICRO_BATCH - {"published"},
         "ad_creatives": set(),
         "bandit_policy": {"ad_creatives"},

@@ -108,6 +108,7 @@ def _recipe(epochs: float | None, seed: int | None, layers: str | None, examples
         fits = {name: replace(each, seed=seed) for name, each in fits.items()}
     if epochs is not None:
         fits["schedule"] = replace(fits["schedule"], epochs=epochs)
+        fits["distillation"] = replace(fits["distillation"], epochs=min(epochs, recipe.distillation.epochs))
     kept = recipe.layers if layers is None else _layers(layers)
     return replace(recipe, layers=kept, **fits)
 

@@ -253,10 +253,10 @@ def test_closing_a_log_that_nothing_was_written_to_leaves_nothing(installation: 
 
 def test_a_fork_goes_on_in_a_chain_of_its_own(log: AuditLog, installation: Installation) -> None:
     write(log)
-    if os.fork() == 0:
+    if (child := os.fork()) == 0:
         write(log)
         os._exit(0)
-    os.wait()
+    assert os.waitpid(child, 0)[1] == 0
     write(log)
     assert len(installation.chains()) == 2
     assert installation.verifier.verify().problems == []

@@ -15,7 +15,7 @@ TINY = Recipe(
     layers=(0,),
     schedule=Schedule(epochs=1.0, seed=5),
     refinement=replace(Recipe().refinement, seed=5),
-    distillation=replace(Recipe().distillation, seed=5),
+    distillation=replace(Recipe().distillation, seed=5, epochs=1.0),
     examples=240,
     threads=1,
 )

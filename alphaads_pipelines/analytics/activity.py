@@ -13,6 +13,7 @@ from itertools import chain
 import numpy as np
 import polars as pl
 
+from alphaads_pipelines.profiles.counts import most
 from alphaads_pipelines.profiles.segments import Segmentation, segment_of
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState, decode
 from alphaads_pipelines.tables import EMOTIONS
@@ -99,15 +100,11 @@ def _attributes(state: ProfileState, segmentation: Segmentation) -> tuple[str | 
     totals = [sum(column) for column in zip(*state.hours.values(), strict=True)]
     emotions = {name: count for name, count in zip(EMOTIONS, totals[FIRST_EMOTION:], strict=True) if count > 0}
     return (
-        _most(state.platforms),
-        _most(state.languages),
-        _most(emotions),
+        most(state.platforms),
+        most(state.languages),
+        most(emotions),
         segment_of(state, segmentation),
     )
-
-
-def _most(counts: Mapping[str, int]) -> str | None:
-    return min(counts, key=lambda name: (-counts[name], name), default=None)
 
 
 def _people_frame(attributes: Mapping[int, tuple[int, tuple[str | None, ...]]]) -> pl.DataFrame:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from math import log
 
 import msgspec
@@ -30,6 +29,7 @@ import polars as pl
 from alphaads_pipelines.analytics.activity import Activity
 from alphaads_pipelines.analytics.aggregates import PERIOD, Question, keys_of
 from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.profiles.hours import day_of
 from alphaads_pipelines.tables import EMOTIONS
 
 MOST_POSTS = 20
@@ -40,7 +40,6 @@ _FELT = (*EMOTIONS, _NONE)
 _MILLI = 1000
 _PEOPLE_SHARE, _POSTS_SHARE, _SENTIMENT_SHARE = 0.25, 0.5, 0.25
 _ONCE_IN = 1e9
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +121,9 @@ def _each_person(activity: Activity, question: Question) -> pl.DataFrame:
     """One row per person: their dimensions and what they add, within its bound."""
     days, people = pl.lit(value=True), pl.lit(value=True)
     if question.from_day is not None:
-        days &= pl.col("day") >= (question.from_day - _EPOCH).days
+        days &= pl.col("day") >= day_of(question.from_day)
     if question.until_day is not None:
-        days &= pl.col("day") < (question.until_day - _EPOCH).days
+        days &= pl.col("day") < day_of(question.until_day)
     for name, values in question.filters.items():
         people &= pl.col(name).is_in(values).fill_null(value=False)
     counts = pl.col("posts", "scored", "sentiment_milli", *EMOTIONS)

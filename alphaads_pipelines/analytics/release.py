@@ -30,12 +30,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
 
 from alphaads_pipelines.analytics.activity import DIMENSIONS, Activity
+from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, day_at
 from alphaads_pipelines.tables import EMOTIONS
 
 ROOMY = 10
@@ -43,9 +43,6 @@ ROOMY = 10
 LONGEST_DAYS = 7
 """A period with enough people gets no longer than this."""
 
-_EPOCH = date(1970, 1, 1)
-_THURSDAY = 3
-"""The weekday of 1 January 1970, Monday being 0."""
 _PLACES = 3
 _NONE = "none"
 
@@ -163,12 +160,12 @@ def _parts(counted: pl.DataFrame, name: str) -> pl.DataFrame:
         rest = (pl.col("posts") - pl.sum_horizontal(EMOTIONS)).alias(_NONE)
         wide = counted.select("group", "person", *EMOTIONS, rest)
         return wide.unpivot(index=["group", "person"], variable_name="bin", value_name="posts")
-    bin_ = pl.col("hour") if name == "hours" else (pl.col("day") + _THURSDAY) % 7
+    bin_ = pl.col("hour") if name == "hours" else (pl.col("day") + EPOCH_WEEKDAY) % 7
     return counted.select("group", "person", bin_.cast(pl.String).alias("bin"), "posts")
 
 
 def _group(row: Mapping[str, Any], bins: Mapping[str, Mapping[int, dict[str, int]]]) -> dict[str, Any]:
     told = {name: each.get(row["group"], {}) for name, each in bins.items()}
-    span = {"from_day": _EPOCH + timedelta(row["first"]), "until_day": _EPOCH + timedelta(row["last"] + 1)}
+    span = {"from_day": day_at(row["first"]), "until_day": day_at(row["last"] + 1)}
     copied = {name: row[name] for name in (*DIMENSIONS, "people", "posts", "sentiment_mean")}
     return {**span, **copied, **told}

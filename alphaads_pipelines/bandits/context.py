@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaads_pipelines.profiles.counts import most
 from alphaads_pipelines.profiles.view import ProfileView
 from alphaads_pipelines.tables import EMOTIONS
 
@@ -92,7 +93,7 @@ def _facts_of_profile(profile: ProfileView) -> dict[str, Any]:
         "emotions": {name: round(share, _DIGITS) for name, share in profile.emotions.items()},
         "sentiment": None if profile.sentiment_mean is None else round(profile.sentiment_mean, _DIGITS),
         "mood_trend": profile.mood_trend,
-        "platform": max(sorted(profile.platforms), key=profile.platforms.__getitem__, default=None),
+        "platform": most(profile.platforms),
         "posts": profile.posts,
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -13,6 +13,7 @@ import msgspec
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import NotFound
+from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.view import HALF_LIFE_HOURS, mood_of
 from alphaads_pipelines.stores.permissions import Permission
 
@@ -32,7 +33,6 @@ REASONS: Mapping[str, str] = {
 """By what a decision is personalised, or why it is not."""
 
 _NEUTRAL = "neutral"
-_HOUR_S = 3600
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ def _mood(snapshot: Snapshot, permission: Permission, now: datetime) -> tuple[st
     state = snapshot.state_together(permission.subjects)
     if state is None:
         return None, "no_profile"
-    mood = mood_of(state, int(now.timestamp()) // _HOUR_S)
+    mood = mood_of(state, hour_of(now))
     return mood, "mood" if mood is not None else "no_emotion"
 
 

@@ -16,6 +16,7 @@ from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.ingest.publish import publish_document_in, read_document
 from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.privacy.purposes import is_forbidden
+from alphaads_pipelines.profiles.hours import day_of
 from alphaads_pipelines.stores.permissions import not_to_be_used_in
 from alphaads_pipelines.stores.relational import reading, select_in, transaction
 from alphaads_pipelines.stores.released_groups import (
@@ -34,8 +35,6 @@ RELEASES = "released_groups"
 
 SETTLES = timedelta(hours=6)
 """So long after its end a day is released: posts come late, and what comes after that is not counted."""
-
-_EPOCH = date(1970, 1, 1)
 
 
 def last_settled_day(now: datetime) -> date:
@@ -105,13 +104,9 @@ def read_activity(engine: Engine, until_day: date, *, unreleased_only: bool = Fa
             live_states(connection, _left_out(connection)),
             persons=linked_persons(connection),
             segmentation=segmentation,
-            since_days={subject: _number(day) for subject, day in since.items()},
-            until_day=_number(until_day),
+            since_days={subject: day_of(day) for subject, day in since.items()},
+            until_day=day_of(until_day),
         )
-
-
-def _number(day: date) -> int:
-    return (day - _EPOCH).days
 
 
 def _left_out(connection: Connection) -> set[str]:

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from alphaads_pipelines.profiles.hours import hour_of
+
 IMPRESSION, CLICK, CONVERSION = "impression", "click", "conversion"
 KINDS = (IMPRESSION, CLICK, CONVERSION)
 """Of events, in the order of an hour's counts."""
@@ -145,7 +147,7 @@ class Engagement(msgspec.Struct, frozen=True):
 
 def view_engagement(hours: Mapping[int, Sequence[int]], now: datetime) -> Engagement:
     """Engagement as of `now` (UTC), from the counts of each hour in the order of KINDS."""
-    now_hour = (now - _EPOCH) // timedelta(hours=1)
+    now_hour = hour_of(now)
     totals, decayed = [0, 0, 0], [0.0, 0.0, 0.0]
     for hour, counts in sorted(hours.items()):
         weight = 0.5 ** (max(0, now_hour - hour) / HALF_LIFE_HOURS)

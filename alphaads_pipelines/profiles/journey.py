@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import comb, sqrt
 
@@ -19,13 +19,12 @@ import msgspec
 import numpy as np
 
 from alphaads_pipelines.profiles.change_points import change_points
+from alphaads_pipelines.profiles.hours import Hour, hour_at, hour_of, mean_sentiment, shown_hour
 from alphaads_pipelines.profiles.mood import HORIZON_HOURS, leading_emotion
 from alphaads_pipelines.profiles.state import (
     FIRST_EMOTION,
     MENTIONS,
     POSTS,
-    SCORED,
-    SENTIMENT_SUM_MILLI,
     TOPIC_SENTIMENT_SUM_MILLI,
     ProfileState,
 )
@@ -42,20 +41,9 @@ LEAST_MENTIONS = 2
 CHANCE = 0.05
 MOST_TOPICS = 5
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HOUR = timedelta(hours=1)
 _MILLI = 1000
 _PRIOR = 1 / len(EMOTIONS)
-_LATEST_HOUR = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _HOUR - 1
-
-
-class Hour(msgspec.Struct, frozen=True):
-    """An hour with posts: its start, its posts, their mean sentiment (-1 to 1), posts of each emotion seen."""
-
-    hour_at: datetime
-    posts: int
-    sentiment_mean: float | None
-    emotions: dict[str, int]
+_LATEST_HOUR = hour_of(datetime.max.replace(tzinfo=UTC)) - 1
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -170,7 +158,7 @@ def journey_of(state: ProfileState, as_of: datetime) -> Journey:
     ----------
     as_of: an aware time; its hour is the last that counts.
     """
-    until = min((as_of - _EPOCH) // _HOUR, _LATEST_HOUR)
+    until = min(hour_of(as_of), _LATEST_HOUR)
     hours = _hours(state, until)
     led = list(_led(hours))
     transitions = _transitions(led)
@@ -184,18 +172,13 @@ def journey_of(state: ProfileState, as_of: datetime) -> Journey:
         episodes=[_episode(run) for run in _runs(led)],
         changes=_changes(state, led),
         transitions=transitions,
-        hours=[_shown(hour, counts) for hour, counts in hours],
+        hours=[shown_hour(hour, counts) for hour, counts in hours],
     )
 
 
 def volatility_of(state: ProfileState) -> float | None:
     """`Journey.volatility` of everything that the state holds."""
     return _volatility(_hours(state, _LATEST_HOUR))
-
-
-def hour_at(hour: int) -> datetime:
-    """The start of an hour since the epoch."""
-    return _EPOCH + hour * _HOUR
 
 
 def _hours(state: ProfileState, until: int) -> list[tuple[int, list[int]]]:
@@ -239,7 +222,7 @@ def _episode(run: Sequence[_Led]) -> Episode:
         end_at=hour_at(run[-1].hour + 1),
         posts=summed[POSTS],
         share=of_emotion / sum(summed[FIRST_EMOTION:]),
-        sentiment_mean=_mean(summed),
+        sentiment_mean=mean_sentiment(summed),
     )
 
 
@@ -259,7 +242,7 @@ def _onward(emotion: str, counts: dict[str, int]) -> Transitions:
 
 
 def _volatility(hours: Sequence[tuple[int, list[int]]]) -> float | None:
-    means = [(hour, mean) for hour, counts in hours if (mean := _mean(counts)) is not None]
+    means = [(hour, mean) for hour, counts in hours if (mean := mean_sentiment(counts)) is not None]
     squares = [(b - a) ** 2 for (hour, a), (later, b) in pairwise(means) if later - hour <= SILENCE_HOURS]
     return sqrt(sum(squares) / len(squares)) if squares else None
 
@@ -275,8 +258,8 @@ def _changes(state: ProfileState, led: Sequence[_Led]) -> list[Change]:
             changed_at=hour_at(led[place].hour),
             before=_leading(before, ""),
             after=_leading(after, ""),
-            sentiment_before=_mean(before),
-            sentiment_after=_mean(after),
+            sentiment_before=mean_sentiment(before),
+            sentiment_after=mean_sentiment(after),
             preceded_by=_precedents(state, led[place].hour),
         )
         for place, (before, after) in zip(places[1:-1], pairwise(segments), strict=True)
@@ -326,12 +309,3 @@ def _chance(mentions: int, all_mentions: int, posts: int, all_posts: int) -> flo
 
 def _sum(led: Sequence[_Led]) -> list[int]:
     return [sum(column) for column in zip(*(each.counts for each in led), strict=True)]
-
-
-def _mean(counts: Sequence[int]) -> float | None:
-    return counts[SENTIMENT_SUM_MILLI] / counts[SCORED] / _MILLI if counts[SCORED] else None
-
-
-def _shown(hour: int, counts: Sequence[int]) -> Hour:
-    emotions = {name: count for name, count in zip(EMOTIONS, counts[FIRST_EMOTION:], strict=True) if count}
-    return Hour(hour_at(hour), counts[POSTS], _mean(counts), emotions)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from alphaads_pipelines.nlp.plots import EMOTION_COLOURS, as_png, new_figure, without_box
-from alphaads_pipelines.profiles.journey import Hour, Journey
+from alphaads_pipelines.profiles.hours import Hour
+from alphaads_pipelines.profiles.journey import Journey
 from alphaads_pipelines.tables import EMOTIONS
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import polars as pl
 
-from alphaads_pipelines.profiles.journey import hour_at
+from alphaads_pipelines.profiles.hours import hour_at
 from alphaads_pipelines.profiles.segments import Segmentation, segment_of
 from alphaads_pipelines.profiles.state import WIDTH, ProfileState
 from alphaads_pipelines.tables import EMOTIONS

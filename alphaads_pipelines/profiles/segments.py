@@ -30,8 +30,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, mean_sentiment
 from alphaads_pipelines.profiles.journey import volatility_of
-from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI, ProfileState
+from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState
 from alphaads_pipelines.tables import EMOTIONS
 
 Floats = npt.NDArray[np.float64]
@@ -53,9 +54,6 @@ features, in standard deviations."""
 _PLACES = 2
 _TRAITS = 3
 _CLEAR = 0.3
-_MILLI = 1000
-_THURSDAY = 3
-"""The weekday of 1 January 1970, Monday being 0."""
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -144,12 +142,10 @@ def features_of(state: ProfileState) -> Floats | None:
     by_hour = [(hour, counts[POSTS]) for hour, counts in state.hours.items()]
     days = len({hour // 24 for hour, number in by_hour if number})
     daytimes = [sum(number for hour, number in by_hour if hour % 24 // 6 == part) / posts for part in range(4)]
-    weekend = sum(number for hour, number in by_hour if (hour // 24 + _THURSDAY) % 7 >= 5) / posts
+    weekend = sum(number for hour, number in by_hour if (hour // 24 + EPOCH_WEEKDAY) % 7 >= 5) / posts
     emotions = [count / emotional if emotional else nan for count in totals[FIRST_EMOTION:]]
-    sentiment = totals[SENTIMENT_SUM_MILLI] / totals[SCORED] / _MILLI if totals[SCORED] else nan
-    volatility = volatility_of(state)
-    rest = [*emotions, sentiment, nan if volatility is None else volatility]
-    return np.array([log1p(posts), log1p(posts / days), *daytimes, weekend, *rest])
+    rest = [nan if each is None else each for each in (mean_sentiment(totals), volatility_of(state))]
+    return np.array([log1p(posts), log1p(posts / days), *daytimes, weekend, *emotions, *rest])
 
 
 def segment_of(state: ProfileState, segmentation: Segmentation) -> str | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
+from alphaads_pipelines.profiles.counts import most
+from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, Hour, hour_at, hour_of, mean_sentiment, shown_hour
 from alphaads_pipelines.profiles.interests import Interest, interests_of
 from alphaads_pipelines.profiles.mood import FADED, leading_emotion
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS as HALF_LIFE_HOURS
@@ -25,21 +27,10 @@ from alphaads_pipelines.profiles.state import (
 )
 from alphaads_pipelines.tables import EMOTIONS
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLI = 1000
 _SMALLEST_TREND = 0.05
 _LATELY_HOURS = 24
 _BASELINE_HALF_LIFE_HOURS = 7 * 24.0
-_EPOCH_WEEKDAY = _EPOCH.weekday()
-
-
-class JourneyHour(msgspec.Struct, frozen=True):
-    """One hour of an emotional journey."""
-
-    hour_at: datetime
-    posts: int
-    sentiment_mean: float | None
-    emotions: dict[str, int]
 
 
 class ProfileView(msgspec.Struct, frozen=True):
@@ -73,7 +64,7 @@ class ProfileView(msgspec.Struct, frozen=True):
     active_weekdays: list[int]
     first_post_at: datetime | None
     last_post_at: datetime | None
-    journey: list[JourneyHour]
+    journey: list[Hour]
 
 
 def mood_of(state: ProfileState, now_hour: int) -> str | None:
@@ -83,8 +74,12 @@ def mood_of(state: ProfileState, now_hour: int) -> str | None:
 
 def view(state: bytes, now: datetime, journey_hours: int = 48) -> ProfileView:
     """The profile that `state` holds, as of `now` (UTC). Raises SchemaMismatch."""
-    held = decode(state)
-    now_hour = (now - _EPOCH) // timedelta(hours=1)
+    return view_of(decode(state), now, journey_hours)
+
+
+def view_of(held: ProfileState, now: datetime, journey_hours: int = 48) -> ProfileView:
+    """The same of a state that is read already."""
+    now_hour = hour_of(now)
     hours = sorted(held.hours.items())
     totals = [sum(column) for column in zip(*held.hours.values(), strict=True)]
     emotional = sum(totals[FIRST_EMOTION:])
@@ -93,34 +88,21 @@ def view(state: bytes, now: datetime, journey_hours: int = 48) -> ProfileView:
         posts=totals[POSTS] if totals else 0,
         mood=mood_of(held, now_hour),
         mood_trend=_trend(hours, now_hour),
-        sentiment_mean=_mean(totals) if totals else None,
+        sentiment_mean=mean_sentiment(totals) if totals else None,
         emotions={
             name: count / emotional for name, count in zip(EMOTIONS, totals[FIRST_EMOTION:], strict=False) if count
         },
-        language=max(sorted(held.languages), key=held.languages.__getitem__, default=None),
-        languages=held.languages,
-        platforms=held.platforms,
+        language=most(held.languages),
+        languages=dict(sorted(held.languages.items())),
+        platforms=dict(sorted(held.platforms.items())),
         brands=brands,
         interests=interests,
         active_hours=_rhythm(hours, 24, lambda hour: hour),
-        active_weekdays=_rhythm(hours, 7, lambda hour: hour // 24 + _EPOCH_WEEKDAY),
-        first_post_at=_hour_at(hours[0][0]) if hours else None,
-        last_post_at=_hour_at(hours[-1][0]) if hours else None,
-        journey=[_journey_hour(hour, counts) for hour, counts in hours[-journey_hours:]],
+        active_weekdays=_rhythm(hours, 7, lambda hour: hour // 24 + EPOCH_WEEKDAY),
+        first_post_at=hour_at(hours[0][0]) if hours else None,
+        last_post_at=hour_at(hours[-1][0]) if hours else None,
+        journey=[shown_hour(hour, counts) for hour, counts in hours[-journey_hours:]],
     )
-
-
-def _mean(counts: list[int]) -> float | None:
-    return counts[SENTIMENT_SUM_MILLI] / counts[SCORED] / _MILLI if counts[SCORED] else None
-
-
-def _hour_at(hour: int) -> datetime:
-    return _EPOCH + timedelta(hours=hour)
-
-
-def _journey_hour(hour: int, counts: list[int]) -> JourneyHour:
-    emotions = {name: count for name, count in zip(EMOTIONS, counts[FIRST_EMOTION:], strict=True) if count}
-    return JourneyHour(_hour_at(hour), counts[POSTS], _mean(counts), emotions)
 
 
 def _rhythm(hours: list[tuple[int, list[int]]], length: int, place: Callable[[int], int]) -> list[int]:

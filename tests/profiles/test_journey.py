@@ -11,6 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
+from alphaads_pipelines.profiles.hours import hour_at
 from alphaads_pipelines.profiles.journey import (
     CHANCE,
     LEAST_MENTIONS,
@@ -18,7 +19,6 @@ from alphaads_pipelines.profiles.journey import (
     SILENCE_HOURS,
     Journey,
     _precedents,
-    hour_at,
     journey_of,
     volatility_of,
 )

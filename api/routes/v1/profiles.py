@@ -9,8 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from alphaads_pipelines.profiles.engagement import view_engagement
-from alphaads_pipelines.profiles.state import encode
-from alphaads_pipelines.profiles.view import view
+from alphaads_pipelines.profiles.view import view_of
 from alphaads_pipelines.stores.engagement import read_engagement
 from api.access import scope
 from api.audit import Recorder, recorded
@@ -61,7 +60,7 @@ def get_profile(
     return ProfileOut(
         subject_id=subject_id,
         subjects=list(shown.subjects),
-        profile={**msgspec.to_builtins(view(encode(shown.state), shown.now)), **shown.rectified},
+        profile={**msgspec.to_builtins(view_of(shown.state, shown.now)), **shown.rectified},
         rectified=sorted(shown.rectified),
         segment=shown.segment,
         engagement=EngagementOut(**msgspec.to_builtins(view_engagement(hours, shown.now))),

@@ -1,0 +1,58 @@
+"""Hours and days since the epoch, UTC, by which everything of a person is counted; an hour as it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from alphaads_pipelines.profiles.counts import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI
+from alphaads_pipelines.tables import EMOTIONS
+
+EPOCH_WEEKDAY = 3
+"""1 January 1970 was a Thursday, Monday being 0: the weekday of a day is (day + EPOCH_WEEKDAY) % 7."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+_MILLI = 1000
+
+
+class Hour(msgspec.Struct, frozen=True):
+    """An hour with posts: its start, its posts, their mean sentiment (-1 to 1), posts of each emotion seen."""
+
+    hour_at: datetime
+    posts: int
+    sentiment_mean: float | None
+    emotions: dict[str, int]
+
+
+def hour_of(at: datetime) -> int:
+    """The hour since the epoch that an aware time lies in."""
+    return (at - _EPOCH) // _HOUR
+
+
+def hour_at(hour: int) -> datetime:
+    """The start of an hour since the epoch."""
+    return _EPOCH + hour * _HOUR
+
+
+def day_of(day: date) -> int:
+    """The number of a day since the epoch."""
+    return (day - _EPOCH.date()).days
+
+
+def day_at(number: int) -> date:
+    """The day of that number since the epoch."""
+    return _EPOCH.date() + timedelta(days=number)
+
+
+def mean_sentiment(counts: Sequence[int]) -> float | None:
+    """-1 to 1, over the scored posts of an hour's counts or of a sum of such; None without any."""
+    return counts[SENTIMENT_SUM_MILLI] / counts[SCORED] / _MILLI if counts[SCORED] else None
+
+
+def shown_hour(hour: int, counts: Sequence[int]) -> Hour:
+    """What the counts of an hour say."""
+    emotions = {name: count for name, count in zip(EMOTIONS, counts[FIRST_EMOTION:], strict=True) if count}
+    return Hour(hour_at(hour), counts[POSTS], mean_sentiment(counts), emotions)

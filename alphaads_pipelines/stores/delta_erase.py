@@ -14,15 +14,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from alphaads_pipelines.schema import Table
-from alphaads_pipelines.stores.delta_merge import commit_rewritten, file_rows, live_files, write_file
+from alphaads_pipelines.stores.delta_merge import (
+    commit_rewritten,
+    delete_files,
+    file_rows,
+    file_system,
+    live_files,
+    write_file,
+)
 
 SUBJECT = "subject_id"
 _COMMIT_BYTES = 64 << 20
@@ -59,12 +64,12 @@ def erase_subject(
     for some in _commits(live.filter(pl.col("path").is_in(list(holding)))):
         _rewrite(table, handle, some, subject_id, figures)
         tick("committed")
-        _delete(handle, some["path"])
+        delete_files(handle, some["path"])
         tick("deleted")
         handle.update_incremental()
     old = _dead(handle, shard) if writers_ended else _replaced(handle, shard)
     gone = _holding(handle, old, subject_id)
-    _delete(handle, gone)
+    delete_files(handle, gone)
     figures["old_files_deleted"] += len(gone)
     tick("old files deleted")
 
@@ -162,26 +167,11 @@ def _rewrite(table: Table, handle: DeltaTable, files: pl.DataFrame, subject_id: 
     figures.update(counted)
 
 
-def _file_system(handle: DeltaTable) -> Any:
-    from pyarrow.fs import PyFileSystem
-
-    return PyFileSystem(DeltaStorageHandler(handle.table_uri, handle._storage_options))
-
-
-def _delete(handle: DeltaTable, paths: Iterable[str]) -> None:
-    files = _file_system(handle)
-    for path in paths:
-        try:
-            files.delete_file(path)
-        except FileNotFoundError:  # vacuum, or an erasure that was killed, came first
-            continue
-
-
 def _on_disk(handle: DeltaTable, shard: int | None) -> list[str]:
     """Every Parquet file under the table's folder that may hold rows of the shard."""
     from pyarrow.fs import FileSelector
 
-    found = _file_system(handle).get_file_info(FileSelector("", recursive=True))
+    found = file_system(handle).get_file_info(FileSelector("", recursive=True))
     return [
         each.path
         for each in found
@@ -209,7 +199,7 @@ def _search_log(handle: DeltaTable, subject_id: str) -> tuple[int, int]:
     """Files of the log, and in how many of them the subject id stands."""
     from pyarrow.fs import FileSelector
 
-    files, needle = _file_system(handle), subject_id.encode()
+    files, needle = file_system(handle), subject_id.encode()
     found = [each.path for each in files.get_file_info(FileSelector(_LOG.rstrip("/"), recursive=True)) if each.is_file]
     mentions = 0
     for path in found:

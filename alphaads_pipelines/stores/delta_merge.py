@@ -125,7 +125,8 @@ def _merge(table: Table, handle: DeltaTable, groups: Sequence[pl.DataFrame]) -> 
     try:
         commit_rewritten(table, handle, actions, fence)
     except CommitFailedError:
-        _discard(handle, [each.path for each in actions if isinstance(each, AddAction)])
+        # They may hold somebody who was erased meanwhile.
+        delete_files(handle, [each.path for each in actions if isinstance(each, AddAction)])
         return 0
     return _count(groups)
 
@@ -151,13 +152,21 @@ def commit_rewritten(
     )
 
 
-def _discard(handle: DeltaTable, paths: Iterable[str]) -> None:
-    """Delete files that were written for nothing: they may hold somebody who was erased meanwhile."""
+def file_system(handle: DeltaTable) -> Any:
+    """The table's folder as a `pyarrow.fs.FileSystem`."""
     from pyarrow.fs import PyFileSystem
 
-    files = PyFileSystem(DeltaStorageHandler(handle.table_uri, handle._storage_options))
+    return PyFileSystem(DeltaStorageHandler(handle.table_uri, handle._storage_options))
+
+
+def delete_files(handle: DeltaTable, paths: Iterable[str]) -> None:
+    """Delete files of the table at once, versions that name them or not; one that is gone already is no error."""
+    files = file_system(handle)
     for path in paths:
-        files.delete_file(path)
+        try:
+            files.delete_file(path)
+        except FileNotFoundError:  # vacuum, or an erasure that was killed, came first
+            continue
 
 
 def _rewrite(

@@ -95,13 +95,20 @@ class ErasureJournal:
 
         Makes the file if there is none: a restore asks for it. Raises what `entries` and `remember` do.
         """
+        missing = self.missing(engine)
+        self.remember_macs(missing, now)
+        return len(missing)
+
+    def missing(self, engine: Engine) -> dict[bytes, str]:
+        """mac -> kind of the erasures that the store knows and this file does not: with any it is not the newest.
+
+        Raises what `entries` does.
+        """
         known = {bytes.fromhex(each.mac) for each in self.entries()}
         table = sql_table("suppressions")
         with reading(engine) as connection:
             rows = connection.execute(sa.select(table.c.mac, table.c.kind)).all()
-        missing = {bytes(row.mac): row.kind for row in rows if bytes(row.mac) not in known}
-        self.remember_macs(missing, now)
-        return len(missing)
+        return {bytes(row.mac): row.kind for row in rows if bytes(row.mac) not in known}
 
     def entries(self) -> list[ErasedMac]:
         """Everything remembered so far, oldest first, no mac twice.

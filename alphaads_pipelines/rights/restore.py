@@ -24,7 +24,7 @@ from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.rights.backup import AUDIT
 from alphaads_pipelines.rights.backup_files import MANIFEST, Manifest, copy_out
 from alphaads_pipelines.rights.erasure import Erasure
-from alphaads_pipelines.rights.erasure_journal import ErasedMac, ErasureJournal
+from alphaads_pipelines.rights.erasure_journal import ErasedMac
 from alphaads_pipelines.rights.key_backups import key_rows
 from alphaads_pipelines.stores import restore_mark
 from alphaads_pipelines.stores.dump import POSTGRES_FOLDER, SQLITE_FILE, Dump, load
@@ -140,14 +140,6 @@ def _keep_longer(old: Path, new: Path) -> None:
 
 
 # --- what happened since ---------------------------------------------------------------------------------------------
-
-
-def missing_in(journal: ErasureJournal, engine: Engine) -> int:
-    """How many erasures the store knows and the journal does not: more than 0, and it is not the newest journal."""
-    known = {bytes.fromhex(each.mac) for each in journal.entries()}
-    with reading(engine) as connection:
-        held = connection.execute(sa.select(sql_table("suppressions").c.mac)).scalars().all()
-    return len({bytes(mac) for mac in held} - known)
 
 
 def finish_restore(

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, make_url
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.rights.backup import BackedUp
 from alphaads_pipelines.rights.backup_files import Manifest, read_manifest
-from alphaads_pipelines.rights.restore import Mending, Restored, finish_restore, is_restored, missing_in, restore_files
+from alphaads_pipelines.rights.restore import Mending, Restored, finish_restore, is_restored, restore_files
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.dump import is_empty
 from alphaads_pipelines.stores.relational import connect, migrate, revision
@@ -110,7 +110,7 @@ def _finish(wiring: Wiring, keys: Path | None, wishes: Wishes, now: datetime, pr
     journal = wiring.rights.erasure_journal
     if wishes.without_journal:
         journal.catch_up(wiring.engine, now)
-    elif unknown := missing_in(journal, wiring.engine):
+    elif unknown := len(journal.missing(wiring.engine)):
         raise InvalidRequest(
             f"the erasure journal lacks {unknown} erasures that the backup knows: it is not the newest. Copy the "
             f"newest one to {wiring.settings.erasure_journal_path} and run the same command again"

@@ -224,6 +224,9 @@ LAKE_TABLES: tuple[Table, ...] = (
     AD_CREATIVES,
     BANDIT_POLICY,
 )
+ON_ANY_SHARD = frozenset({REJECTED_POSTS.name})
+"""Lake tables whose rows about a subject may lie on any shard: what came in through another shard's partition is
+rejected there."""
 RELATIONAL_TABLES: tuple[Table, ...] = (*OPERATIONAL_TABLES, *PEOPLE_TABLES)
 TABLES: tuple[Table, ...] = (*LAKE_TABLES, *RELATIONAL_TABLES)
 

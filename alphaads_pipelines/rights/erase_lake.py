@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
 from alphaads_pipelines.schema import Table
-from alphaads_pipelines.tables import LAKE_TABLES, REJECTED_POSTS
+from alphaads_pipelines.tables import LAKE_TABLES, ON_ANY_SHARD
 
 _TABLES = tuple(table for table in LAKE_TABLES if table.subject_column == "subject_id")
-_ON_ANY_SHARD = frozenset({REJECTED_POSTS.name})
-"""What came in through another shard's partition is rejected there."""
 
 
 class LakeEraser(Eraser):
@@ -51,4 +49,4 @@ class LakeEraser(Eraser):
 
 def _places(subject: Doomed) -> Iterator[tuple[Table, int | None]]:
     for table in _TABLES:
-        yield table, None if table.name in _ON_ANY_SHARD else subject.shard
+        yield table, None if table.name in ON_ANY_SHARD else subject.shard

@@ -32,7 +32,7 @@ from alphaads_pipelines.stored_records import DOCUMENTS
 from alphaads_pipelines.stores.base import Lake
 from alphaads_pipelines.stores.relational import reading, select_in, sql_table
 from alphaads_pipelines.streams.base import OffsetRange, Stream
-from alphaads_pipelines.tables import LAKE_TABLES, REJECTED_POSTS, RELATIONAL_TABLES
+from alphaads_pipelines.tables import LAKE_TABLES, ON_ANY_SHARD, REJECTED_POSTS, RELATIONAL_TABLES
 
 Row = dict[str, Any]
 
@@ -43,8 +43,6 @@ NOT_OF_A_SUBJECT: Mapping[str, str] = {
 """Tables with personal columns that are in no export, and why."""
 
 _CHUNK_ROWS = 4_096
-_ON_ANY_SHARD = frozenset({REJECTED_POSTS.name})
-"""What came in through another shard's partition is rejected there."""
 _BODY, _STATE = "sealed_body", "state"
 _HEADER = ("schema_version", "platform", "shard", "subject_id", "key_id", "nonce", _BODY)
 
@@ -127,7 +125,7 @@ class Holdings:
 
     def _lake_rows(self, table: Table) -> Iterator[Row]:
         rows = self._from.lake.scan(table).filter(pl.col("subject_id") == self._subject)
-        if self._shard is not None and "shard" in table.column_names and table.name not in _ON_ANY_SHARD:
+        if self._shard is not None and "shard" in table.column_names and table.name not in ON_ANY_SHARD:
             rows = rows.filter(pl.col("shard") == self._shard)
         for frame in rows.collect_batches(chunk_size=_CHUNK_ROWS, maintain_order=False):
             if "stream_offset" in frame.columns:

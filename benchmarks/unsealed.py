@@ -5,7 +5,6 @@ No setting leads here; whoever wants one builds it.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,6 +12,7 @@ from functools import cached_property
 from alphaads_pipelines.errors import UnsealError
 from alphaads_pipelines.privacy.envelope import SCHEMA_VERSION, Envelope
 from alphaads_pipelines.privacy.sealer import Sealed, Sealer, Unsealed
+from alphaads_pipelines.stores.subject_keys import shard_of
 from alphaads_pipelines.wiring import Wiring
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ class OpenSealer(Sealer):
 
     def _envelope(self, platform: str, item: Unsealed, correlation_id: str, observed_us: int) -> Envelope:
         subject = "nobody" if item.identity is None else item.identity.mac.hex()[:32]
-        shard = zlib.crc32(subject.encode()) % self._shards
+        shard = shard_of(subject, self._shards)
         known = item.identity is not None
         header = (SCHEMA_VERSION, platform, shard, subject, "none", _NO_NONCE, correlation_id, observed_us, known)
         return Envelope(*header, item.body)

@@ -18,10 +18,9 @@ from alphaads_pipelines.nlp.encoder import Answers, Encoder
 from alphaads_pipelines.nlp.heads import HEADS
 from alphaads_pipelines.nlp.training import network
 from alphaads_pipelines.nlp.training.batches import LABELS, Sample, Told, columns_of
+from alphaads_pipelines.nlp.training.sources import FEW_EXAMPLES
 
 _AT_ONCE = 4_000
-_BY_HEART = frozenset({"irony", "tweet_emotion"})
-"""Tasks whose few training texts the teacher knows by heart: there it only says again what is known."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -46,7 +45,7 @@ def _with_answers(samples: Sequence[Sample], answers: Answers) -> list[Sample]:
     for number, (task, labels) in enumerate(HEADS.items()):
         told[:, columns_of(task)] = _probabilities(answers.labels[number, :, : len(labels)])
     for row, sample in enumerate(samples):
-        for task in _BY_HEART:
+        for task in FEW_EXAMPLES:  # the teacher knows these few by heart: it only says again what is known
             if sample.targets[columns_of(task)].any():
                 told[row, columns_of(task)] = 0.0
     return [

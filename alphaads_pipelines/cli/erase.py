@@ -53,7 +53,7 @@ def run(
 
 
 def _erase(wiring: Wiring, text: str, *, yes: bool, all_linked: bool, as_json: bool) -> None:
-    from alphaads_pipelines.stores.links import members_in
+    from alphaads_pipelines.stores.links import linked_to
     from alphaads_pipelines.stores.relational import reading
     from alphaads_pipelines.stores.subjects import resolve_subject
 
@@ -64,7 +64,7 @@ def _erase(wiring: Wiring, text: str, *, yes: bool, all_linked: bool, as_json: b
         _tell([], [], as_json=as_json)
         return
     with reading(wiring.engine) as connection:
-        others = [each for each in members_in(connection, subject_id) if each != subject_id]
+        others = linked_to(connection, subject_id)
     subjects = [subject_id, *(others if all_linked else [])]
     if not yes:
         typer.confirm(f"Erase {len(subjects)} subject(s) for good?", abort=True, err=True)

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
 from alphaads_pipelines.sqlite import count_words, scrub
+from alphaads_pipelines.stores.links import leave_in
 from alphaads_pipelines.stores.relational import reading, sql_table, transaction
 from alphaads_pipelines.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 
@@ -37,7 +38,7 @@ def delete_subject(connection: Connection, subject_id: str) -> dict[str, int]:
 
     Requests of theirs stay as a record that they were answered, without their name; those that wait are refused.
     """
-    _leave_alone(connection, subject_id)
+    was_linked = leave_in(connection, subject_id)
     rows = {}
     for name in _BY_SUBJECT:
         table = sql_table(name)
@@ -48,16 +49,7 @@ def delete_subject(connection: Connection, subject_id: str) -> dict[str, int]:
         else:
             statement = table.delete()
         rows[name] = connection.execute(statement.where(table.c.subject_id == subject_id)).rowcount
-    return rows
-
-
-def _leave_alone(connection: Connection, subject_id: str) -> None:
-    """Of two linked subjects the other one is linked to nobody from now on."""
-    people = sql_table(_PEOPLE)
-    person = sa.select(people.c.person_id).where(people.c.subject_id == subject_id)
-    members = connection.execute(sa.select(people.c.subject_id).where(people.c.person_id.in_(person))).scalars().all()
-    if len(members) == 2:
-        connection.execute(people.delete().where(people.c.subject_id.in_(members)))
+    return {**rows, _PEOPLE: int(was_linked)}
 
 
 class RelationalEraser(Eraser):

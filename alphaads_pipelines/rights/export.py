@@ -20,6 +20,7 @@ import orjson
 from alphaads_pipelines.profiles.view import view
 from alphaads_pipelines.rights.holdings import Holdings, Row, Section, Sources
 from alphaads_pipelines.rights.requests import RightsRequests
+from alphaads_pipelines.stores.links import linked_to
 from alphaads_pipelines.stores.relational import reading, select_in
 
 FORMAT, FORMAT_VERSION = "alphaads-export", 1
@@ -83,10 +84,8 @@ def export_subject(sources: Sources, subject_id: str, now: datetime) -> Export:
     with reading(sources.engine) as connection:
         live = select_in(connection, "live_profiles", "subject_id", [subject_id], ["state"])
         known = select_in(connection, "subjects", "subject_id", [subject_id], ["platform", "shard"])
-        person = select_in(connection, "people", "subject_id", [subject_id], ["person_id"])
-        people = select_in(connection, "people", "person_id", [row.person_id for row in person], ["subject_id"])
+        linked = linked_to(connection, subject_id)
     profile = msgspec.to_builtins(view(live[0].state, now)) if live else None
-    linked = sorted({row.subject_id for row in people} - {subject_id})
     platform, shard = (known[0].platform, known[0].shard) if known else (None, None)
     return Export(subject_id, platform, now, profile, linked, Holdings(sources, subject_id, shard).sections())
 

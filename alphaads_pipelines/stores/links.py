@@ -30,6 +30,11 @@ def members_in(connection: Connection, subject_id: str) -> tuple[str, ...]:
     return tuple(sorted(connection.execute(members_of(sa.literal(subject_id))).scalars()))
 
 
+def linked_to(connection: Connection, subject_id: str) -> list[str]:
+    """The other subjects of the same person, in order."""
+    return [each for each in members_in(connection, subject_id) if each != subject_id]
+
+
 def join_in(connection: Connection, subject_ids: Sequence[str], now: datetime) -> tuple[str, ...]:
     """Make the subjects, and all who are linked to one of them, one person; its subjects, in order."""
     rows = select_in(connection, "people", "subject_id", subject_ids, ["person_id"])

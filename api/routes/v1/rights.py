@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.rights.requests import RightsRequest
-from alphaads_pipelines.stores.links import members_in
+from alphaads_pipelines.stores.links import linked_to
 from alphaads_pipelines.stores.relational import reading
 from alphaads_pipelines.stores.subjects import resolve_subject
 from api.access import scope
@@ -64,7 +64,7 @@ def erase(
     the job `erasures` within minutes. 404: nobody is known by this; 410: this person was erased before."""
     subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, body.subject)
     with reading(wiring.engine) as connection:
-        others = [each for each in members_in(connection, subject_id) if each != subject_id]
+        others = linked_to(connection, subject_id)
     subjects = [subject_id, *(others if body.all_linked else [])]
     audit.record(*subjects)
     begun = [wiring.rights.erasure.begin(each, correlation_id) for each in subjects]

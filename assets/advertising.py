@@ -1,6 +1,6 @@
 """Advertising: the creatives that may be served, and the policy that chooses among them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
@@ -9,6 +9,7 @@ from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.people_tables import AD_ENGAGEMENT
 from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY
 from alphaads_pipelines.wiring import Wiring
+from assets.audit import recorder
 from assets.reporting import markdown_table, schema_checks, schema_result
 
 GROUP = "advertising"
@@ -94,12 +95,7 @@ def ad_engagement(context: AssetExecutionContext, wiring: ResourceParam[Wiring])
     settings = wiring.settings
     topics = {"decisions_topic": settings.decisions_topic, "events_topic": settings.events_topic}
 
-    def note(subjects: Collection[str]) -> None:
-        resource, actor = AD_ENGAGEMENT.name, f"run:{context.run.run_id}"
-        wiring.audit.record(
-            action="engagement.count", purpose="operation", actor=actor, resource=resource, subjects=subjects
-        )
-
+    note = recorder(context, wiring, action="engagement.count", purpose="operation", resource=AD_ENGAGEMENT.name)
     done = update_engagement(wiring.stream, wiring.engine, **topics, now=datetime.now(UTC), note=note)
     return MaterializeResult(
         metadata={

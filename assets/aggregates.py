@@ -1,6 +1,5 @@
 """Aggregates: the groups of people that every exact figure is computed from, released once a day."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, asset
@@ -8,6 +7,7 @@ from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, ass
 from alphaads_pipelines.people_tables import RELEASED_GROUPS
 from alphaads_pipelines.tables import CUSTOMER_PROFILES, LIVE_PROFILES
 from alphaads_pipelines.wiring import Wiring
+from assets.audit import recorder
 
 GROUP = "analytics"
 
@@ -23,12 +23,7 @@ def released_groups(context: AssetExecutionContext, wiring: ResourceParam[Wiring
     """Release what happened up to the last settled day; a second run of a day does nothing."""
     from alphaads_pipelines.pipeline.aggregates import release_groups
 
-    def note(subjects: Collection[str]) -> None:
-        resource, actor = LIVE_PROFILES.name, f"run:{context.run.run_id}"
-        wiring.audit.record(
-            action="profiles.aggregate", purpose="analytics", actor=actor, resource=resource, subjects=subjects
-        )
-
+    note = recorder(context, wiring, action="profiles.aggregate", purpose="analytics", resource=LIVE_PROFILES.name)
     done = release_groups(wiring.engine, least=wiring.settings.min_group_size, now=datetime.now(UTC), note=note)
     return MaterializeResult(
         metadata={

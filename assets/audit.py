@@ -1,12 +1,26 @@
-"""The audit log: is it as it was written? On a schedule, for it is no matter of a single batch."""
+"""The audit log: what a run records of whose data it reads, and whether the log is as it was written."""
 
-from dagster import AssetCheckResult, ResourceParam, asset_check
+from collections.abc import Callable, Collection
+
+from dagster import AssetCheckResult, AssetExecutionContext, ResourceParam, asset_check
 
 from alphaads_pipelines.tables import PUBLISHED
 from alphaads_pipelines.wiring import Wiring
 from assets.reporting import markdown_table
 
 AUDIT_CHAIN = "audit_chain"
+
+
+def recorder(
+    context: AssetExecutionContext, wiring: Wiring, *, action: str, purpose: str, resource: str
+) -> Callable[[Collection[str]], None]:
+    """Records that this run does something with the data of some subjects; see `AuditLog.record`."""
+
+    def note(subjects: Collection[str]) -> None:
+        actor = f"run:{context.run.run_id}"
+        wiring.audit.record(action=action, purpose=purpose, actor=actor, resource=resource, subjects=subjects)
+
+    return note
 
 
 @asset_check(
@@ -16,7 +30,7 @@ AUDIT_CHAIN = "audit_chain"
     "are all checkpoints; `alphaads audit verify` reads everything.",
 )
 def audit_chain(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
-    """Judge the chains that went on, and the checkpoints."""
+    """Judge the chains that went on, and the checkpoints; on a schedule, for it is no matter of a single batch."""
     verdict = wiring.rights.audit_verifier.verify(only_new=True)
     rows = [(each.kind, each.where, each.place) for each in verdict.problems]
     return AssetCheckResult(

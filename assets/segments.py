@@ -1,6 +1,5 @@
 """Behavioural segments: groups of people who post and feel alike, fitted daily; nothing shown is of one person."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, Res
 
 from alphaads_pipelines.tables import CUSTOMER_PROFILES, LIVE_PROFILES
 from alphaads_pipelines.wiring import Wiring
+from assets.audit import recorder
 from assets.profiles import GROUP
 from assets.reporting import markdown_table, picture
 
@@ -32,12 +32,7 @@ def behavioural_segments(context: AssetExecutionContext, wiring: ResourceParam[W
     from alphaads_pipelines.profiles.journey_plot import segment_journeys_png
     from alphaads_pipelines.stores.permissions import not_to_be_used_in
 
-    def note(subjects: Collection[str]) -> None:
-        resource, actor = LIVE_PROFILES.name, f"run:{context.run.run_id}"
-        wiring.audit.record(
-            action="profiles.fit_segments", purpose="analytics", actor=actor, resource=resource, subjects=subjects
-        )
-
+    note = recorder(context, wiring, action="profiles.fit_segments", purpose="analytics", resource=LIVE_PROFILES.name)
     left_out = partial(not_to_be_used_in, purpose="analytics")
     done = refresh_segments(wiring.engine, datetime.now(UTC), left_out=left_out, note=note)
     return MaterializeResult(

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Path
 from pydantic import BaseModel
 
 from alphaads_pipelines.decisions.snapshot import Snapshot
@@ -17,11 +16,9 @@ from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.profiles.segments import segment_of, traits_of
 from alphaads_pipelines.profiles.state import ProfileState
 from alphaads_pipelines.stores.permissions import Permission, profile_permission_of
-from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
+from alphaads_pipelines.stores.subjects import resolve_subject
 from alphaads_pipelines.wiring import Wiring
 from api.audit import Recorder
-
-SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
 
 
 class TraitOut(BaseModel):

@@ -8,20 +8,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.privacy.consent import EVIDENCE, ConsentEvent, current
 from alphaads_pipelines.stores.consents import consent_history, record_consent
 from alphaads_pipelines.stores.permissions import link, unlink
-from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
+from alphaads_pipelines.stores.subjects import resolve_subject
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import WiringDep
+from api.subjects import SubjectId, begin_about
 
 router = APIRouter(tags=["consents"])
-SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
 Subject = Annotated[str, Field(min_length=3, max_length=256, description="Subject id, or platform:author_id.")]
 MOST_LINKED = 20
 
@@ -100,8 +100,7 @@ def show_consents(
     audit: Annotated[Recorder, recorded("consent.read", "rights")],
 ) -> ConsentsOut:
     """The purposes that the person allows now, and the history."""
-    resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
-    audit.record(subject_id)
+    begin_about(wiring, audit, subject_id)
     history = consent_history(wiring.engine, subject_id)
     allowed = sorted(purpose for purpose, event in current(history).items() if event.is_granted)
     return ConsentsOut(subject_id=subject_id, allowed=allowed, history=[_event_out(each) for each in history])
@@ -115,8 +114,7 @@ def put_consent(
     audit: Annotated[Recorder, recorded("consent.write", "rights")],
 ) -> ConsentOut:
     """A grant or a withdrawal; it holds from the next decision on. A withdrawal of `linking` also unlinks at once."""
-    subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, body.subject)
-    audit.record(subject_id)
+    subject_id = begin_about(wiring, audit, body.subject)
     event = record_consent(
         wiring.engine,
         subject_id,
@@ -150,6 +148,5 @@ def delete_link(
     audit: Annotated[Recorder, recorded("person.unlink", "linking")],
 ) -> Unlinked:
     """The subject stands alone from the next decision on; its consents stay."""
-    resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
-    audit.record(subject_id)
+    begin_about(wiring, audit, subject_id)
     return Unlinked(unlinked=unlink(wiring.engine, subject_id))

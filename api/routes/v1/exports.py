@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from alphaads_pipelines.rights.export import answered, json_chunks
-from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
+from api.subjects import SubjectId, begin_about
 
 router = APIRouter(tags=["rights"])
-SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
 _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
@@ -33,8 +32,7 @@ def export(
 ) -> StreamingResponse:
     """The document that `alphaads export` writes, of any size: it is sent as it is read. One that breaks off is no
     valid JSON. 404: nobody has this id; 410: this person was erased."""
-    resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
-    audit.record(subject_id)
+    begin_about(wiring, audit, subject_id)
     chunks = _chunks(wiring, subject_id, correlation_id)
     first = next(chunks)  # what fails at once is answered as an error
     name = f'attachment; filename="export-{subject_id}.json"'

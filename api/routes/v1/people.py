@@ -12,15 +12,14 @@ from alphaads_pipelines.rights.corrections import rectify_subject, restrict_subj
 from alphaads_pipelines.stores.rectifications import withdraw_rectification
 from alphaads_pipelines.stores.restrictions import lift_restriction
 from alphaads_pipelines.stores.standing import Standing, standing_of
-from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
+from api.subjects import SubjectId, begin_about
 
 router = APIRouter(tags=["rights"])
-SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
 FieldName = Annotated[str, Path(pattern=r"^[a-z_]{1,32}$", description="Field of the profile: mood, language.")]
 Officer = Annotated[Caller, scope("privacy:officer")]
 
@@ -66,12 +65,6 @@ class RectificationIn(BaseModel):
     value: str | None = Field(max_length=64)
 
 
-def _begin(wiring: Wiring, subject_id: str, audit: Recorder) -> None:
-    """Known, not erased, and recorded."""
-    resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)
-    audit.record(subject_id)
-
-
 def _person(wiring: Wiring, subject_id: str) -> PersonOut:
     standing: Standing = standing_of(wiring.engine, subject_id)
     return PersonOut(
@@ -89,9 +82,7 @@ def find_person(
     body: WhoIn, wiring: WiringDep, caller: Officer, audit: Annotated[Recorder, recorded("person.find", "rights")]
 ) -> WhoOut:
     """The subject id of `platform:author_id`; 404: nobody is known by it; 410: this person was erased."""
-    subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, body.subject)
-    audit.record(subject_id)
-    return WhoOut(subject_id=subject_id)
+    return WhoOut(subject_id=begin_about(wiring, audit, body.subject))
 
 
 @router.get("/people/{subject_id}", summary="What stands about a person")
@@ -102,7 +93,7 @@ def show_person(
     audit: Annotated[Recorder, recorded("person.read", "rights")],
 ) -> PersonOut:
     """Links, consents, restriction and corrections; `GET /rights/export` has all the rest."""
-    _begin(wiring, subject_id, audit)
+    begin_about(wiring, audit, subject_id)
     return _person(wiring, subject_id)
 
 
@@ -116,7 +107,7 @@ def put_restriction(
     audit: Annotated[Recorder, recorded("person.restrict", "rights")],
 ) -> PersonOut:
     """From the next decision on nothing of the person is used or shown, until the restriction is lifted."""
-    _begin(wiring, subject_id, audit)
+    begin_about(wiring, audit, subject_id)
     restrict_subject(wiring.engine, subject_id, body.reason, correlation_id, datetime.now(UTC))
     return _person(wiring, subject_id)
 
@@ -129,7 +120,7 @@ def delete_restriction(
     audit: Annotated[Recorder, recorded("person.unrestrict", "rights")],
 ) -> PersonOut:
     """The data may be used again, for what the person allows."""
-    _begin(wiring, subject_id, audit)
+    begin_about(wiring, audit, subject_id)
     lift_restriction(wiring.engine, subject_id)
     return _person(wiring, subject_id)
 
@@ -145,7 +136,7 @@ def put_rectification(
     audit: Annotated[Recorder, recorded("person.rectify", "rights")],
 ) -> PersonOut:
     """What the person says stands above what was inferred, in profiles and in decisions."""
-    _begin(wiring, subject_id, audit)
+    begin_about(wiring, audit, subject_id)
     rectify_subject(wiring.engine, subject_id, field, body.value, correlation_id, datetime.now(UTC))
     return _person(wiring, subject_id)
 
@@ -159,6 +150,6 @@ def delete_rectification(
     audit: Annotated[Recorder, recorded("person.rectify", "rights")],
 ) -> PersonOut:
     """What is inferred is shown again."""
-    _begin(wiring, subject_id, audit)
+    begin_about(wiring, audit, subject_id)
     withdraw_rectification(wiring.engine, subject_id, field)
     return _person(wiring, subject_id)

@@ -15,7 +15,8 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import SnapshotDep, WiringDep
-from api.shown import SegmentOut, SubjectId, show
+from api.shown import SegmentOut, show
+from api.subjects import SubjectId
 
 router = APIRouter(tags=["profiles"])
 

@@ -13,6 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.stored_records import document_layout
@@ -85,6 +86,21 @@ def publish_document_in(connection: Connection, name: str, document: Mapping[str
     counted = documents.update().where(documents.c.name == name).values(version=documents.c.version + 1)
     moved = counted.values(document=dict(document), published_at=now).returning(documents.c.version)
     return int(connection.execute(moved).scalar_one())
+
+
+def replace_document_in(
+    connection: Connection, name: str, document: Mapping[str, Any], now: datetime, *, seen: int, overtaken: str
+) -> int:
+    """The same, if the document is still of the version `seen` that it was made from.
+
+    Raises
+    ------
+    WriteConflict: with the words of `overtaken`; the transaction is to be given up.
+    """
+    version = publish_document_in(connection, name, document, now)
+    if version != seen + 1:
+        raise WriteConflict(overtaken)
+    return version
 
 
 def read_document(engine: Engine, name: str) -> tuple[int, dict[str, Any]]:

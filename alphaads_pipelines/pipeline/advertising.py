@@ -14,8 +14,7 @@ from alphaads_pipelines.bandits.learn import Learner
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator
 from alphaads_pipelines.creatives.moderation import moderate
-from alphaads_pipelines.errors import WriteConflict
-from alphaads_pipelines.ingest.publish import publish_document, publish_document_in, read_document
+from alphaads_pipelines.ingest.publish import publish_document, publish_document_in, read_document, replace_document_in
 from alphaads_pipelines.pipeline.ad_records import read_news
 from alphaads_pipelines.stores.base import Lake, polars_schema
 from alphaads_pipelines.stores.relational import transaction
@@ -112,8 +111,9 @@ def learn_policy(
     until = {decisions_topic: decisions.until, events_topic: events.until}
     document = {"policy": policy.name, "state": policy.state(), "offsets": until}
     with transaction(engine) as connection:
-        if publish_document_in(connection, LEARNER, {"open": learner.state(), "offsets": until}, now) != seen + 1:
-            raise WriteConflict("another run taught the policy meanwhile; this one changed nothing")
+        open_ones = {"open": learner.state(), "offsets": until}
+        overtaken = "another run taught the policy meanwhile; this one changed nothing"
+        replace_document_in(connection, LEARNER, open_ones, now, seen=seen, overtaken=overtaken)
         version = publish_document_in(connection, POLICY, document, now)
     delta_version = _write_history(lake, policy, version, now)
     pulls, won = (sum(each[place] for each in rewards.values()) for place in (0, 1))

@@ -12,8 +12,7 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.analytics.activity import Activity, lay_out
 from alphaads_pipelines.analytics.aggregates import groups_frame
 from alphaads_pipelines.analytics.release import make_release
-from alphaads_pipelines.errors import WriteConflict
-from alphaads_pipelines.ingest.publish import publish_document_in, read_document
+from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.privacy.purposes import is_forbidden
 from alphaads_pipelines.profiles.hours import day_of
@@ -82,9 +81,9 @@ def release_groups(engine: Engine, *, least: int, now: datetime, note: Callable[
     note(activity.subjects)
     made = make_release(activity, least)
     with transaction(engine) as connection:
-        version = publish_document_in(connection, RELEASES, {"until_day": until_day.isoformat()}, now)
-        if version != seen + 1:
-            raise WriteConflict("another run released groups meanwhile; this one changed nothing")
+        overtaken = "another run released groups meanwhile; this one changed nothing"
+        released = {"until_day": until_day.isoformat()}
+        version = replace_document_in(connection, RELEASES, released, now, seen=seen, overtaken=overtaken)
         add_groups(connection, made.groups, version, now)
         note_released(connection, living_in(connection, made.subjects), until_day)
     return Released(version, until_day, len(made.groups), sum(group["posts"] for group in made.groups), is_new=True)

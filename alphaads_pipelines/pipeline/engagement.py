@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.errors import WriteConflict
-from alphaads_pipelines.ingest.publish import publish_document_in, read_document
+from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.ad_records import read_news
 from alphaads_pipelines.profiles.engagement import WINDOW, OpenAd, fold_engagement
 from alphaads_pipelines.stores.engagement import (
@@ -80,9 +79,8 @@ def update_engagement(
     events = read_news(stream, events_topic, offsets, _EVENT)
     until = {decisions_topic: decisions.until, events_topic: events.until}
     with transaction(engine) as connection:
-        version = publish_document_in(connection, POSITION, {"offsets": until}, now)
-        if version != seen + 1:
-            raise WriteConflict("another run counted the engagement meanwhile; this one changed nothing")
+        overtaken = "another run counted the engagement meanwhile; this one changed nothing"
+        version = replace_document_in(connection, POSITION, {"offsets": until}, now, seen=seen, overtaken=overtaken)
         ours = _of_subjects(connection, decisions.records)
         hours = _count(connection, ours, events.records, version, now, note)
         closed = forget_open_ads(connection, now - WINDOW)

@@ -10,8 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.errors import WriteConflict
-from alphaads_pipelines.ingest.publish import publish_document_in, read_document
+from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.profiles.segment_journeys import count_segments, large_enough
 from alphaads_pipelines.profiles.segments import (
     DOCUMENT,
@@ -89,9 +88,9 @@ def refresh_segments(
     note(looked_at.keys())
     fit = fit_segments([each for each in looked_at.values() if each is not None], before)
     with transaction(engine) as connection:
-        version = publish_document_in(connection, DOCUMENT, to_document(fit.segmentation), now)
-        if version != seen + 1:
-            raise WriteConflict("another fit of the segments was published meanwhile; this one changed nothing")
+        overtaken = "another fit of the segments was published meanwhile; this one changed nothing"
+        document = to_document(fit.segmentation)
+        version = replace_document_in(connection, DOCUMENT, document, now, seen=seen, overtaken=overtaken)
     again = (state for subject, state in _people(engine, left_out) if subject in looked_at)
     journeys = count_segments(again, fit.segmentation, now - timedelta(days=JOURNEY_DAYS))
     return Refreshed(len(looked_at), before, fit, large_enough(journeys, LEAST_PEOPLE), version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from alphaads_pipelines.tables import EMOTIONS
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.drift import Drift, Judgement
     from alphaads_pipelines.nlp.reliability import Reliability
 
+DRAWING = Lock()
+"""Held by whoever draws beside other threads: matplotlib's caches and settings are not made for them."""
 EMOTION_COLOURS = {
     "anger": "#c0392b",
     "disgust": "#7d8b3a",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from alphaads_pipelines.nlp.plots import EMOTION_COLOURS, as_png, new_figure, without_box
+from alphaads_pipelines.nlp.plots import DRAWING, EMOTION_COLOURS, as_png, new_figure, without_box
 from alphaads_pipelines.profiles.hours import Hour
 from alphaads_pipelines.profiles.journey import Journey
 from alphaads_pipelines.tables import EMOTIONS
@@ -22,8 +21,6 @@ _BAR_HOURS = (1, 3, 6, 12, 24, 7 * 24)
 _PALE, _QUIET, _INK = "#e3e6e8", "#7a838b", "#333"
 _MOST_LABELS = 6
 _MOST_PANELS = 12
-_drawing = Lock()
-"""matplotlib's caches of fonts and texts are not made for threads."""
 
 
 def journey_plot_png(journey: Journey) -> bytes:
@@ -31,7 +28,7 @@ def journey_plot_png(journey: Journey) -> bytes:
 
     A bar stands for as many hours as let the whole journey fit into a picture.
     """
-    with _drawing:
+    with DRAWING:
         figure = new_figure(9.0, 4.6)
         strip, bars, line = figure.subplots(3, 1, sharex=True, height_ratios=(0.35, 2.2, 1.4))
         if not journey.hours:
@@ -58,7 +55,7 @@ def segment_journeys_png(counts: pl.DataFrame) -> bytes:
     counts: rows of `segment_journeys.count_segments`, groups that are too small left out.
     """
     shown = counts["segment_id"].unique(maintain_order=True).to_list()[:_MOST_PANELS]
-    with _drawing:
+    with DRAWING:
         figure = new_figure(9.0, 0.7 + 1.35 * max(1, len(shown)))
         panels = list(figure.subplots(max(1, len(shown)), 1, sharex=True, squeeze=False)[:, 0])
         if not shown:

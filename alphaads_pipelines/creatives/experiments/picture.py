@@ -8,12 +8,12 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alphaads_pipelines.creatives.experiments.result import Comparison, Kind
+from alphaads_pipelines.nlp.plots import DRAWING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,6 @@ _VARIABLES = {_INK: "var(--ink)", _SOFT: "var(--soft)", _ACCENT: "var(--accent)"
 """matplotlib knows no CSS: it draws in these stand-ins."""
 
 _HEIGHT = 2.1
-_drawing = Lock()
-"""matplotlib's caches of fonts and texts are not made for threads."""
 
 
 def draw(comparisons: Sequence[Comparison]) -> str:
@@ -39,7 +37,7 @@ def draw(comparisons: Sequence[Comparison]) -> str:
     from matplotlib.figure import Figure
 
     # Text stays text, in the page's font; the same result is the same bytes.
-    with _drawing, rc_context({"svg.fonttype": "none", "svg.hashsalt": "experiment", "font.family": "sans-serif"}):
+    with DRAWING, rc_context({"svg.fonttype": "none", "svg.hashsalt": "experiment", "font.family": "sans-serif"}):
         figure = Figure(figsize=(8.6, 0.3 + _HEIGHT * len(comparisons)), layout="constrained")
         panels = figure.subplots(len(comparisons), 1, squeeze=False)[:, 0]
         for axes, comparison in zip(panels, comparisons, strict=True):

@@ -1,12 +1,13 @@
 """Every table: name, columns, types, keys, partitioning, and of each column its privacy label and erasure path.
 
 This is the one place where a stored column is declared, in the words of schema.py; the relational tables lie in
-relational_tables.py and people_tables.py. The lake's Delta schema, the relational schema, the blocking schema checks
-and the documentation are generated from it; nothing here imports a store.
+relational_tables.py, people_tables.py and campaign_tables.py. The lake's Delta schema, the relational schema, the
+blocking schema checks and the documentation are generated from it; nothing here imports a store.
 """
 
 from __future__ import annotations
 
+from alphaads_pipelines.campaign_tables import CAMPAIGN_TABLES
 from alphaads_pipelines.people_tables import PEOPLE_TABLES
 from alphaads_pipelines.people_tables import PURPOSES as PURPOSES
 from alphaads_pipelines.relational_tables import GAZETTEER_VERSION as GAZETTEER_VERSION
@@ -227,7 +228,7 @@ LAKE_TABLES: tuple[Table, ...] = (
 ON_ANY_SHARD = frozenset({REJECTED_POSTS.name})
 """Lake tables whose rows about a subject may lie on any shard: what came in through another shard's partition is
 rejected there."""
-RELATIONAL_TABLES: tuple[Table, ...] = (*OPERATIONAL_TABLES, *PEOPLE_TABLES)
+RELATIONAL_TABLES: tuple[Table, ...] = (*OPERATIONAL_TABLES, *PEOPLE_TABLES, *CAMPAIGN_TABLES)
 TABLES: tuple[Table, ...] = (*LAKE_TABLES, *RELATIONAL_TABLES)
 
 

@@ -38,6 +38,7 @@ Row = dict[str, Any]
 
 NOT_OF_A_SUBJECT: Mapping[str, str] = {
     "suppressions": "holds keyed hashes of people who were erased, and nothing else of them",
+    "early_events": "holds events whose decision is not in yet, for a day at most: nobody knows whose they are",
     "tracked_names": "holds names that a tenant chose; no subject leads there",
 }
 """Tables with personal columns that are in no export, and why."""

@@ -1,0 +1,171 @@
+"""The loop, closed: decisions, their records and what is reported of them, outcomes, a policy that has learned.
+
+Every part but the world is the one that serves: contexts are vectors of facts, arms are drawn by `choose_many`, records
+of decisions and events are joined by the `Learner`, and what it says goes to `learn`. Once a day everything learned is
+discounted, new creatives get their prior, and creatives that are gone are forgotten once nothing of them can come.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import isfinite
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaads_pipelines.bandits.base import Choices, Outcomes, discount_of
+from alphaads_pipelines.bandits.context import Floats
+from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW, Learner
+from alphaads_pipelines.bandits.simulator.stream import LONGEST_TRANSPORT_S, Stream
+from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, START
+
+Draws = NDArray[np.intp]
+Record = dict[str, Any]
+Letters = tuple[list[Record], list[Record]]
+"""Records of decisions and of events that arrived together, in the order of their arrival."""
+
+_GRACE = timedelta(seconds=LONGEST_TRANSPORT_S)
+_GONE_S = (ATTRIBUTION_WINDOW + _GRACE).total_seconds()
+
+
+class Player(Protocol):
+    """What the loop asks of a policy; other people's can be dressed up as one."""
+
+    def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
+        """Draw an arm for each context."""
+
+    def learn(self, outcomes: Outcomes) -> None:
+        """Learn from outcomes with their contexts."""
+
+    def discount(self, factor: float) -> None:
+        """Let everything learned weigh so much less."""
+
+    def inform(self) -> None:
+        """Expect of new arms what the known ones show."""
+
+    def retire(self, arms: Collection[str]) -> None:
+        """Forget these arms."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a policy did on a stream; shape (n,) each.
+
+    Attributes
+    ----------
+    drawn: place among the arms of the decision's phase. propensities: of these draws. regret: expected, in clicks.
+    is_clicked: whether the ad was seen and clicked.
+    """
+
+    drawn: Draws
+    propensities: Floats
+    regret: Floats
+    is_clicked: NDArray[np.bool_]
+
+
+def play(
+    stream: Stream,
+    player: Player,
+    daily: float = discount_of(1.0),
+    advance: Callable[[int], object] = lambda _: None,
+) -> Played:
+    """Let a policy decide on a whole stream and learn from it as it goes.
+
+    Parameters
+    ----------
+    daily: what is left of everything learned after a day.
+    advance: is told how many more decisions are made.
+    """
+    post, learner, n = Post(stream), Learner(), len(stream)
+    drawn, propensities = np.zeros(n, dtype=np.intp), np.ones(n)
+    for step, until in enumerate(stream.until.tolist()):
+        its = slice(int(stream.steps[step]), int(stream.steps[step + 1]))
+        if its.start < its.stop:
+            arms = stream.arms[int(stream.phase[its.start])]
+            choices = player.choose_many(arms, stream.contexts[its], seed_of(stream, step))
+            drawn[its], propensities[its] = choices.drawn, choices.propensities
+            post.send(its, choices.drawn)
+            advance(its.stop - its.start)
+        outcomes = learner.outcomes(*post.arrived(step))
+        if len(outcomes.arms):
+            player.learn(outcomes)
+        learner.close(START + timedelta(seconds=until) - _GRACE)
+        if until % DAY_S == 0:
+            player.discount(daily)
+            if gone := _newly_gone(stream, until):
+                player.retire(gone)
+            player.inform()
+    return Played(drawn, propensities, stream.regret(drawn), clicked(stream, drawn))
+
+
+def clicked(stream: Stream, drawn: Draws) -> NDArray[np.bool_]:
+    """Whether these draws are seen and clicked, shape (n,)."""
+    at = np.arange(len(stream)), drawn
+    return np.asarray(stream.reports.is_seen & (stream.coins[at] < stream.chances[at]))
+
+
+def seed_of(stream: Stream, step: int) -> int:
+    """Of the draws of a step."""
+    return stream.seed * 1_000_003 + step
+
+
+class Post:
+    """Carries the records of decisions and events, with all that happens to them on the way.
+
+    An arm is drawn at once; its decision's record and events arrive when the stream says. What would arrive after the
+    end never does.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._waiting: dict[int, list[tuple[float, bool, Record]]] = defaultdict(list)
+
+    def send(self, decided: slice, drawn: Draws) -> None:
+        """Put what follows from the draws of these decisions on the way."""
+        stream, reports = self._stream, self._stream.reports
+        arms = stream.arms[int(stream.phase[decided.start])]
+        at = np.arange(decided.start, decided.stop), drawn
+        wins = (stream.coins[at] < stream.chances[at]).tolist()
+        for place, arm, is_win in zip(range(decided.start, decided.stop), drawn.tolist(), wins, strict=True):
+            key, when = f"{stream.seed}-{place}", _written(stream.at[place])
+            record = {"decision_id": key, "arm_id": arms[arm], "decided_at": when, "context": stream.facts[place]}
+            self._put(reports.decision[place], True, record)
+            if not reports.is_seen[place]:
+                continue
+            shown = {"decision_id": key, "kind": "impression", "occurred_at": _written(reports.shown_at[place])}
+            for arrival in (reports.impression[place], reports.impression_again[place]):
+                self._put(arrival, False, shown)
+            if is_win:
+                won = {"decision_id": key, "kind": "click", "occurred_at": _written(reports.clicked_at[place])}
+                for arrival in (reports.click[place], reports.click_again[place]):
+                    self._put(arrival, False, won)
+
+    def arrived(self, step: int) -> Letters:
+        """What arrived since the step before."""
+        letters = sorted(self._waiting.pop(step, ()), key=lambda each: each[0])
+        decisions = [record for _, is_decision, record in letters if is_decision]
+        return decisions, [record for _, is_decision, record in letters if not is_decision]
+
+    def _put(self, arrival: float, is_decision: bool, record: Record) -> None:
+        if isfinite(arrival):
+            step = int(arrival // (self._stream.world.learn_hours * HOUR_S))
+            self._waiting[step].append((arrival, is_decision, record))
+
+
+def _written(at_s: float) -> str:
+    return (START + timedelta(seconds=float(at_s))).isoformat()
+
+
+def _newly_gone(stream: Stream, now_s: float) -> set[str]:
+    """Arms of which, since a day ago, nothing can come any more."""
+    return _gone(stream, now_s - _GONE_S) - _gone(stream, now_s - _GONE_S - DAY_S)
+
+
+def _gone(stream: Stream, at_s: float) -> set[str]:
+    over = sum(day * DAY_S <= at_s for day in stream.begins[1:])
+    offered = {arm for arms in stream.arms[over:] for arm in arms}
+    return {arm for arms in stream.arms[:over] for arm in arms} - offered

@@ -1,0 +1,141 @@
+"""Synthetic people: their moods move from hour to hour as a Markov chain over EMOTIONS, and they post what they feel.
+
+A mood lasts 33 hours on average, then another one is drawn from the tastes of the person's segment. What a decision may
+lean on is what posts have shown by then, as of a profile: the leading emotion at a half-life of 24 hours, the shares
+of emotions among all posts, mean sentiment and its trend. So the mood that is known lags behind the one that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaads_pipelines.bandits.context import PLATFORMS, Floats, facts_of
+from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, PLACEMENTS, SEGMENTS, START, World
+from alphaads_pipelines.profiles.view import ProfileView
+from alphaads_pipelines.tables import EMOTIONS
+
+Ints = NDArray[np.int64]
+
+HOURLY_POSTS = 0.15 * (1.0 + np.sin((np.arange(24) - 9) / 24 * 2 * np.pi))
+"""Chance that a person posts in an hour of the day (UTC)."""
+SENTIMENT = np.array([-0.7, -0.6, -0.5, 0.8, 0.0, -0.6, 0.2])
+"""Of a post that shows the emotion, in the order of EMOTIONS."""
+
+_STAYS = 0.97
+_FADES = 0.5 ** (1 / 24)
+_PAST_HOURS = 7 * 24
+_TREND = 0.1
+
+
+@dataclass(frozen=True)
+class People:
+    """Everybody, hour by hour from START on.
+
+    Attributes
+    ----------
+    segment, platform: shape (people,). moods: the leading emotion, -1 where none shows; trends: -1, 0 or 1; posts and
+    sentiment so far: shape (hours, people). shares: of emotions among posts, shape (hours, people, emotions).
+    """
+
+    segment: Ints
+    platform: Ints
+    moods: NDArray[np.int8]
+    trends: NDArray[np.int8]
+    posts: NDArray[np.int32]
+    sentiment: NDArray[np.float32]
+    shares: NDArray[np.float32]
+
+    @classmethod
+    def made(cls, world: World, seed: int) -> People:
+        """The people of a world; a week of posts lies behind them at START."""
+        dice = np.random.default_rng((seed, 1))
+        people, hours = world.people, world.days * 24
+        segment, platform = dice.integers(len(SEGMENTS), size=people), dice.integers(len(PLATFORMS), size=people)
+        tastes = dice.dirichlet(np.full(len(EMOTIONS), 0.8), size=len(SEGMENTS)).cumsum(axis=1)[segment]
+        shape = (hours, people)
+        seen = cls(
+            segment,
+            platform,
+            np.empty(shape, dtype=np.int8),
+            np.empty(shape, dtype=np.int8),
+            np.empty(shape, dtype=np.int32),
+            np.empty(shape, dtype=np.float32),
+            np.empty((*shape, len(EMOTIONS)), dtype=np.float32),
+        )
+        mood = _drawn(tastes, dice)
+        fresh, total = np.zeros((people, len(EMOTIONS))), np.zeros((people, len(EMOTIONS)))
+        for hour in range(-_PAST_HOURS, hours):
+            if hour >= 0:
+                seen._note(hour, fresh, total)
+            mood = np.where(dice.random(people) < _STAYS, mood, _drawn(tastes, dice))
+            posters = np.flatnonzero(dice.random(people) < HOURLY_POSTS[hour % 24])
+            fresh *= _FADES
+            for weights in (fresh, total):
+                weights[posters, mood[posters]] += 1.0
+        return seen
+
+    def facts(self, at_s: float, person: int, placement: int, *, is_anonymous: bool) -> dict[str, Any]:
+        """The facts of a decision about this person, as `context.facts_of` gives them."""
+        now, where, hour = START + timedelta(seconds=at_s), PLACEMENTS[placement], int(at_s // HOUR_S)
+        if is_anonymous:
+            return facts_of(now, where)
+        mood = int(self.moods[hour, person])
+        emotion = None if mood < 0 else EMOTIONS[mood]
+        view = self._view(hour, person, emotion)
+        return facts_of(now, where, mood=emotion, profile=view, segment=SEGMENTS[self.segment[person]])
+
+    def _view(self, hour: int, person: int, mood: str | None) -> ProfileView:
+        posts = int(self.posts[hour, person])
+        shares = zip(EMOTIONS, self.shares[hour, person].tolist(), strict=True)
+        return ProfileView(
+            posts=posts,
+            mood=mood,
+            mood_trend=("falling", "steady", "rising")[self.trends[hour, person] + 1] if posts else None,
+            sentiment_mean=float(self.sentiment[hour, person]) if posts else None,
+            emotions={name: share for name, share in shares if share},
+            language=None,
+            languages={},
+            platforms={PLATFORMS[self.platform[person]]: posts},
+            brands=[],
+            interests=[],
+            active_hours=[],
+            active_weekdays=[],
+            first_post_at=None,
+            last_post_at=None,
+            journey=[],
+        )
+
+    def _note(self, hour: int, fresh: Floats, total: Floats) -> None:
+        """What posts have shown by the beginning of an hour: `fresh` fades, `total` does not."""
+        posts = total.sum(axis=1)
+        known = np.maximum(posts, 1.0)
+        overall = total @ SENTIMENT / known
+        recent = fresh @ SENTIMENT / np.maximum(fresh.sum(axis=1), 1e-9)
+        change = recent - overall
+        self.moods[hour] = np.where(posts > 0, fresh.argmax(axis=1), -1)
+        self.trends[hour] = np.where(np.abs(change) > _TREND, np.sign(change), 0)
+        self.posts[hour], self.sentiment[hour], self.shares[hour] = posts, overall, total / known[:, None]
+
+
+def moments(world: World, decisions: int, seed: int) -> tuple[Floats, Ints, Ints, NDArray[np.bool_]]:
+    """When decisions are asked for, about whom, where, and whether anything may be known of them; in order of time.
+
+    They come at the hours at which people post.
+    """
+    dice = np.random.default_rng((seed, 2))
+    hourly = HOURLY_POSTS / HOURLY_POSTS.sum()
+    hour = dice.choice(24, size=decisions, p=hourly)
+    at = np.sort(dice.integers(world.days, size=decisions) * DAY_S + (hour + dice.random(decisions)) * HOUR_S)
+    person, placement = dice.integers(world.people, size=decisions), dice.integers(len(PLACEMENTS), size=decisions)
+    return at, person, placement, dice.random(decisions) < world.anonymous
+
+
+def _drawn(cumulated: Floats, dice: np.random.Generator) -> Ints:
+    """An emotion for each row of cumulated chances."""
+    drawn: Ints = np.minimum((dice.random((len(cumulated), 1)) > cumulated).sum(axis=1), len(EMOTIONS) - 1)
+    return drawn

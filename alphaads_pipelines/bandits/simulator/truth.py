@@ -1,0 +1,88 @@
+"""The truth that policies are after: the chance of a click on each creative, logistic in the facts of the decision.
+
+logit = level + shared'z + own'z, where z describes the facts (`described`): `shared` is the same for all creatives, and
+`own` is a creative's. In a world that drifts both stay, but creatives pass their own coefficients on to one another,
+some retire, and new ones come: a phase is what lies between two such changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import cos, pi, sin
+from typing import Any
+
+import numpy as np
+
+from alphaads_pipelines.bandits.context import Floats
+from alphaads_pipelines.bandits.simulator.world import PLACEMENTS, SEGMENTS, World
+from alphaads_pipelines.tables import EMOTIONS
+
+_TRENDS = ("rising", "falling")
+_DESCRIBED = 1 + len(EMOTIONS) + len(SEGMENTS) + len(PLACEMENTS) + 2 + len(_TRENDS)
+
+
+def described(facts: Mapping[str, Any]) -> list[float]:
+    """The numbers that clicks depend on: 1, mood, segment, placement, sine and cosine of the hour, trend."""
+    turn = 2 * pi * facts["hour"] / 24
+    row = [1.0]
+    for names, value in ((EMOTIONS, "mood"), (SEGMENTS, "segment"), (PLACEMENTS, "placement")):
+        row += [float(facts.get(value) == name) for name in names]
+    return [*row, sin(turn), cos(turn), *(float(facts.get("mood_trend") == name) for name in _TRENDS)]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The truth from a day on.
+
+    Attributes
+    ----------
+    day: it begins with this one, counted from 0. arms: who may be shown. own: their coefficients, shape (arms, z).
+    """
+
+    day: int
+    arms: tuple[str, ...]
+    own: Floats
+
+
+@dataclass(frozen=True)
+class Truth:
+    """All phases of a world, and what is common to its creatives, shape (z,)."""
+
+    level: float
+    shared: Floats
+    phases: tuple[Phase, ...]
+
+    @classmethod
+    def made(cls, world: World, seed: int) -> Truth:
+        """The truth of a world of this seed."""
+        dice = np.random.default_rng((seed, 3))
+        own = np.array([world.own, *_spreads(world)])
+        shared = dice.normal(size=_DESCRIBED) * world.shared
+        shared[0] = 0.0
+        names = [f"creative-{number:02}" for number in range(1, world.creatives + 1)]
+        coefficients = dice.normal(size=(world.creatives, _DESCRIBED)) * own
+        phases, made = [Phase(0, tuple(names), coefficients)], world.creatives
+        for day in world.changes:
+            coefficients, names = coefficients.copy(), list(names)
+            changed = dice.permutation(world.creatives)[: world.swapped + world.replaced]
+            ring, fresh = changed[: world.swapped], changed[world.swapped :]
+            coefficients[ring] = coefficients[np.roll(ring, 1)]
+            coefficients[fresh] = dice.normal(size=(len(fresh), _DESCRIBED)) * own
+            for place in fresh.tolist():
+                made += 1
+                names[place] = f"creative-{made:02}"
+            phases.append(Phase(day, tuple(names), coefficients))
+        return cls(world.level, shared, tuple(phases))
+
+    def chances(self, phase: Phase, facts: Sequence[Mapping[str, Any]]) -> Floats:
+        """The chance of a click on each arm of a phase, shape (n, arms)."""
+        rows = np.array([described(each) for each in facts]).reshape(-1, _DESCRIBED)
+        odds: Floats = self.level + (rows @ self.shared)[:, None] + rows @ phase.own.T
+        return np.asarray(1.0 / (1.0 + np.exp(-odds)))
+
+
+def _spreads(world: World) -> list[float]:
+    """Of a creative's own coefficients behind the first."""
+    moods, segments = [world.own_mood] * len(EMOTIONS), [world.own_segment] * len(SEGMENTS)
+    return [*moods, *segments, *([world.own_other] * (_DESCRIBED - 1 - len(moods) - len(segments)))]

@@ -146,8 +146,11 @@ CAMPAIGN_DAYS = Table(
         _TENANT,
         plain("reserved_microusd", "int64"),
         plain("spent_microusd", "int64"),
+        plain("credit_microusd", "float64", "free and not taken at `credited_at` (decisions/pacing.py)"),
+        plain("credited_at", "timestamp", nullable=True),
     ),
     key=("campaign_id", "day", "segment"),
+    indexes=(("day",),),
 )
 
 AD_RESERVATIONS = Table(
@@ -162,10 +165,12 @@ AD_RESERVATIONS = Table(
         plain("day", "date", "UTC day of the decision"),
         plain("segment", "utf8", "as in campaign_days"),
         plain("amount_microusd", "int64"),
+        plain("is_counted", "bool", "whether ad_frequencies counts it"),
         plain("expires_at", "timestamp"),
+        plain("released_at", "timestamp", "given back, kept for a day to know a late impression by", nullable=True),
     ),
     key=("decision_id",),
-    indexes=(("expires_at",), ("subject_id",)),
+    indexes=(("released_at", "expires_at"), ("subject_id",)),
 )
 
 AD_FREQUENCIES = Table(
@@ -200,7 +205,7 @@ AD_DECISIONS = Table(
         plain("policy", "utf8"),
         plain("policy_version", "int64", "of policy_versions"),
         plain("policy_role", "utf8", "serving or canary"),
-        plain("propensity", "float64"),
+        plain("propensity", "float64", "0: not known, of a record from before it was told"),
         plain("seed", "int64"),
         derived("mood", "utf8", nullable=True),
         derived("personalisation", "utf8", "a key of decisions.decide.REASONS"),
@@ -214,6 +219,7 @@ AD_DECISIONS = Table(
     ),
     key=("decision_id",),
     indexes=(("subject_id", "decided_at"), ("decided_at",)),
+    has_long_rows=True,
 )
 
 EARLY_EVENTS = Table(
@@ -237,8 +243,8 @@ POLICY_VERSIONS = Table(
     (
         plain("version", "int64"),
         plain("policy", "utf8", "name in the registry"),
-        plain("state", "json", "of bandits.base.Policy.state: sums over everybody, nobody's own"),
         plain("taught_at", "timestamp"),
+        plain("state", "json", "of bandits.base.Policy.state: sums over everybody, nobody's own; the long one is last"),
     ),
     key=("version",),
     indexes=(("policy", "version"),),

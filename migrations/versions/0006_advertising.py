@@ -134,10 +134,13 @@ def upgrade() -> None:
         sa.Column("tenant", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("reserved_microusd", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("spent_microusd", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("credit_microusd", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("credited_at", UtcTimestamp(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("campaign_id", "day", "segment"),
         sqlite_autoincrement=False,
         sqlite_with_rowid=True,
     )
+    op.create_index("ix_campaign_days_day", "campaign_days", ["day"], unique=False)
     op.create_table(
         "ad_reservations",
         sa.Column("decision_id", sa.Text(), autoincrement=False, nullable=False),
@@ -147,12 +150,16 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), autoincrement=False, nullable=False),
         sa.Column("segment", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("amount_microusd", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("is_counted", sa.Boolean(), autoincrement=False, nullable=False),
         sa.Column("expires_at", UtcTimestamp(), autoincrement=False, nullable=False),
+        sa.Column("released_at", UtcTimestamp(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("decision_id"),
         sqlite_autoincrement=False,
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_ad_reservations_expires_at", "ad_reservations", ["expires_at"], unique=False)
+    op.create_index(
+        "ix_ad_reservations_released_at_expires_at", "ad_reservations", ["released_at", "expires_at"], unique=False
+    )
     op.create_index("ix_ad_reservations_subject_id", "ad_reservations", ["subject_id"], unique=False)
     op.create_table(
         "ad_frequencies",
@@ -193,7 +200,7 @@ def upgrade() -> None:
         sa.Column("conversion_at", UtcTimestamp(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("decision_id"),
         sqlite_autoincrement=False,
-        sqlite_with_rowid=False,
+        sqlite_with_rowid=True,
     )
     op.create_index("ix_ad_decisions_subject_id_decided_at", "ad_decisions", ["subject_id", "decided_at"], unique=False)
     op.create_index("ix_ad_decisions_decided_at", "ad_decisions", ["decided_at"], unique=False)
@@ -214,8 +221,8 @@ def upgrade() -> None:
             "version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
         ),
         sa.Column("policy", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.JSON(), autoincrement=False, nullable=False),
         sa.Column("taught_at", UtcTimestamp(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.JSON(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("version"),
         sqlite_autoincrement=True,
         sqlite_with_rowid=True,
@@ -234,8 +241,9 @@ def downgrade() -> None:
     op.drop_index("ix_ad_frequencies_day", "ad_frequencies")
     op.drop_table("ad_frequencies")
     op.drop_index("ix_ad_reservations_subject_id", "ad_reservations")
-    op.drop_index("ix_ad_reservations_expires_at", "ad_reservations")
+    op.drop_index("ix_ad_reservations_released_at_expires_at", "ad_reservations")
     op.drop_table("ad_reservations")
+    op.drop_index("ix_campaign_days_day", "campaign_days")
     op.drop_table("campaign_days")
     op.drop_table("campaign_spending")
     op.drop_index("ix_experiments_tenant_state", "experiments")

@@ -1,0 +1,175 @@
+"""Which policy decides, which one is tried beside it, which one only watches; and every change of that.
+
+The pure rules: who serves, a canary with its share of decisions, shadows, and the way back. They are one small document
+(policy_store.py), swapped whole, so a change counts from the next answer on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from alphaads_pipelines.bandits.registry import POLICIES
+from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
+
+FIRST = "thompson"
+"""Serves until another one is promoted."""
+MOST_CANARY_SHARE = 0.5
+KEPT_CHANGES = 50
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """A policy; `version` None follows the newest that was taught."""
+
+    policy: str
+    version: int | None = None
+
+
+class Canary(msgspec.Struct, frozen=True):
+    """A policy that makes a share of the decisions, 0 to MOST_CANARY_SHARE, its end included."""
+
+    policy: str
+    share: float
+    version: int | None = None
+
+    @property
+    def pin(self) -> Pin:
+        """Which policy that is."""
+        return Pin(self.policy, self.version)
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change of roles: `what` was done `by` whom, when (RFC 3339), and the figures that spoke for it."""
+
+    what: str
+    by: str
+    at: str
+    figures: dict[str, Any] = {}
+
+
+class Roles(msgspec.Struct, frozen=True):
+    """Who has which part.
+
+    Parameters
+    ----------
+    serving: decides. canary: decides in its share of the decisions instead.
+    shadow: names of policies that are asked too, and whose answer is recorded and not shown.
+    previous: what served before; a rollback goes there.
+    history: the last KEPT_CHANGES changes, the newest last.
+    """
+
+    serving: Pin = Pin(FIRST)
+    canary: Canary | None = None
+    shadow: tuple[str, ...] = ()
+    previous: Pin | None = None
+    history: tuple[Change, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every policy with a part, each once; what served before is one, so that it is ready to come back."""
+        others = [each.policy for each in (self.canary, self.previous) if each is not None]
+        return tuple(dict.fromkeys([self.serving.policy, *others, *self.shadow]))
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """Whatever is asked at decisions: serving, canary, shadows."""
+        canary = [self.canary.pin] if self.canary is not None else []
+        return tuple(dict.fromkeys([self.serving, *canary, *(Pin(name) for name in self.shadow)]))
+
+    @property
+    def pinned(self) -> frozenset[int]:
+        """Versions that must be kept."""
+        held = (self.serving, self.canary, self.previous)
+        return frozenset(each.version for each in held if each is not None and each.version is not None)
+
+    def promote(self, to: Pin, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
+        """Let another policy serve; it is no canary and no shadow any more.
+
+        Raises
+        ------
+        InvalidRequest: it serves already.
+        """
+        if to == self.serving:
+            raise InvalidRequest(f"{told(to)} serves already")
+        canary = None if self.canary is not None and self.canary.policy == to.policy else self.canary
+        shadow = tuple(name for name in self.shadow if name != to.policy)
+        kept = {"serving": to, "canary": canary, "shadow": shadow, "previous": self.serving}
+        return self._changed(f"promote {told(to)}", by, now, figures, **kept)
+
+    def try_out(self, canary: Canary | None, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
+        """Give a policy a share of the decisions, or end that (None).
+
+        Raises
+        ------
+        InvalidRequest: the share lies outside its bounds, the policy serves already, or there is no canary to end.
+        """
+        if canary is None:
+            if self.canary is None:
+                raise InvalidRequest("there is no canary")
+            return self._changed("end the canary", by, now, figures, canary=None)
+        if not 0 < canary.share <= MOST_CANARY_SHARE:
+            raise InvalidRequest(f"the share of a canary lies above 0 and is at most {MOST_CANARY_SHARE:g}")
+        if canary.pin == self.serving:
+            raise InvalidRequest(f"{told(canary.pin)} serves already")
+        what = f"canary {told(canary.pin)} with a share of {canary.share:g}"
+        return self._changed(what, by, now, figures, canary=canary)
+
+    def watch(self, names: tuple[str, ...], by: str, now: datetime) -> Roles:
+        """Make these policies the shadows."""
+        shadow = tuple(dict.fromkeys(names))
+        return self._changed(f"shadow {', '.join(shadow) or 'none'}", by, now, {}, shadow=shadow)
+
+    def roll_back(self, by: str, now: datetime) -> Roles:
+        """Let serve what served before, and end a canary.
+
+        Raises
+        ------
+        InvalidRequest: nothing served before, and there is no canary.
+        """
+        if self.previous is None and self.canary is None:
+            raise InvalidRequest("there is nothing to roll back: no other policy served before, and there is no canary")
+        if self.previous is None:
+            return self._changed("roll back the canary", by, now, {}, canary=None)
+        swapped = {"serving": self.previous, "previous": self.serving, "canary": None}
+        return self._changed(f"roll back to {told(self.previous)}", by, now, {}, **swapped)
+
+    def _changed(self, what: str, by: str, now: datetime, figures: Mapping[str, Any], **parts: Any) -> Roles:
+        change = Change(what, by, now.isoformat(), dict(figures))
+        history = (*self.history, change)[-KEPT_CHANGES:]
+        return msgspec.structs.replace(self, history=history, **parts)
+
+
+def told(pin: Pin) -> str:
+    """A policy in words."""
+    return pin.policy if pin.version is None else f"{pin.policy} as of version {pin.version}"
+
+
+def check_name(name: str) -> str:
+    """The name. Raises InvalidRequest if no policy is called so."""
+    if name not in POLICIES:
+        raise InvalidRequest(f"POLICY: is none; known: {', '.join(POLICIES)}")
+    return name
+
+
+def roles_of(document: Mapping[str, Any]) -> Roles:
+    """What the document says; one from before there were roles named the policy that served, an empty one nothing.
+
+    Raises
+    ------
+    SchemaMismatch: it is neither.
+    """
+    if "serving" not in document:
+        return Roles(Pin(str(document.get("policy", FIRST))))
+    try:
+        return msgspec.convert(document, Roles)
+    except msgspec.ValidationError as error:
+        raise SchemaMismatch("the roles of the policies cannot be read") from error
+
+
+def document_of(roles: Roles) -> dict[str, Any]:
+    """JSON-ready."""
+    built: dict[str, Any] = msgspec.to_builtins(roles)
+    return built

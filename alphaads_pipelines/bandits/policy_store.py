@@ -1,0 +1,233 @@
+"""Policies as they were taught, kept by version, and the document that says which of them decides.
+
+A version is never changed: learning adds one. So a decision that names policy and version can be recomputed for as long
+as that version is kept: the newest NEWEST of each policy, the last one of each hour for a week, of each day for as long
+as decisions are, and whatever a role is pinned to. A policy that was never taught has the version 0.
+
+Whoever decides reads them so, as often as they like, and hands in what they hold already:
+
+    policies = Policies()
+    policies = read_policies(connection, policies, also=["linucb"])   # two small queries, if nothing moved
+    policies.serving.policy.choose(arms, context, seed)               # log policies.serving.version
+    policies.canary, policies.roles.canary.share                      # None, where there is no canary
+    policies.shadow                                                   # name -> Taught
+    policies.named("linucb")                                          # of `also`: what experiments ask for
+    policies.version                                                  # moves with roles and with versions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from alphaads_pipelines.bandits.base import Policy
+from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles, document_of, roles_of, told
+from alphaads_pipelines.bandits.registry import POLICIES
+from alphaads_pipelines.errors import AlphaAdsError, NotFound
+from alphaads_pipelines.ingest.publish import read_document, replace_document_in
+from alphaads_pipelines.stores.relational import select_in, sql_table, transaction
+from alphaads_pipelines.telemetry import get_logger
+
+POLICY = "policy"
+"""Name of the document of roles."""
+NEWEST = 200
+HOURLY = timedelta(days=7)
+
+_OVERTAKEN = "the roles of the policies were changed meanwhile; nothing was changed by this"
+_versions, _documents = sql_table("policy_versions"), sql_table("published_documents")
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A policy as it was taught; version 0 was not."""
+
+    policy: Policy
+    version: int = 0
+
+
+def _first() -> Mapping[Pin, Taught]:
+    return {Pin(FIRST): Taught(POLICIES.load(FIRST).from_state({}))}
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Who decides, ready to.
+
+    Attributes
+    ----------
+    roles: who has which part. roles_version: of their document, 0 before there is one.
+    taught: the policies by what asks for them.
+    left_out: canary, shadows and others that cannot be read in the version that is due; they have no part.
+    """
+
+    roles: Roles = field(default_factory=Roles)
+    roles_version: int = 0
+    taught: Mapping[Pin, Taught] = field(default_factory=_first)
+    left_out: Mapping[Pin, int] = field(default_factory=dict)
+
+    @property
+    def serving(self) -> Taught:
+        """The policy that decides."""
+        return self.taught[self.roles.serving]
+
+    @property
+    def canary(self) -> Taught | None:
+        """The one that decides in `roles.canary.share` of the decisions instead."""
+        return None if self.roles.canary is None else self.taught.get(self.roles.canary.pin)
+
+    @property
+    def shadow(self) -> dict[str, Taught]:
+        """Those whose answer is only recorded, by name."""
+        pins = {name: Pin(name) for name in self.roles.shadow}
+        return {name: self.taught[pin] for name, pin in pins.items() if pin in self.taught}
+
+    @property
+    def version(self) -> str:
+        """Names what is held: the document of roles, and the newest version of all."""
+        return f"{self.roles_version}.{max(each.version for each in self.taught.values())}"
+
+    def named(self, name: str) -> Taught | None:
+        """The newest of a policy that was asked for by name; None if it cannot be read."""
+        return self.taught.get(Pin(name))
+
+
+def read_policies(connection: Connection, held: Policies, also: Collection[str] = ()) -> Policies:
+    """What is to decide now; `held` itself where nothing moved, and its policies wherever their version did not.
+
+    Parameters
+    ----------
+    also: policies that are asked for by name, beside those with a role.
+
+    Raises
+    ------
+    ConfigurationError, MissingArtifact, SchemaMismatch, NotFound: the policy that serves cannot be read. Any other one
+    is left out, and told of in the log.
+    """
+    version, roles = _roles_in(connection, held)
+    wanted = tuple(dict.fromkeys([*roles.pins, *(Pin(name) for name in also)]))
+    newest = newest_versions(connection, {pin.policy for pin in wanted})
+    due = {pin: pin.version if pin.version is not None else newest.get(pin.policy, 0) for pin in wanted}
+    known = {(pin.policy, each.version): each for pin, each in held.taught.items()}
+    taught = {pin: known[pin.policy, due[pin]] for pin in wanted if (pin.policy, due[pin]) in known}
+    left_out = {pin: due[pin] for pin in wanted if held.left_out.get(pin) == due[pin] and pin != roles.serving}
+    for pin in [pin for pin in wanted if pin not in taught and pin not in left_out]:
+        try:
+            taught[pin] = taught_as(connection, Pin(pin.policy, due[pin]))
+        except AlphaAdsError as error:
+            if pin == roles.serving or error.retryable:
+                raise
+            left_out[pin] = due[pin]
+            _log.warning("policy left out", policy=pin.policy, version=due[pin], error=error.code)
+    found = Policies(roles, version, taught, left_out)
+    return held if found == held else found
+
+
+def _roles_in(connection: Connection, held: Policies) -> tuple[int, Roles]:
+    version = connection.execute(sa.select(_documents.c.version).where(_documents.c.name == POLICY)).scalar() or 0
+    if version == held.roles_version:
+        return version, held.roles
+    return version, roles_of(select_in(connection, _documents.name, "name", [POLICY], ["document"])[0].document)
+
+
+def newest_versions(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The newest version of each of these policies that was ever taught."""
+    found = {}
+    for name in sorted(set(names)):  # each the end of an index, however many versions there are
+        query = sa.select(sa.func.max(_versions.c.version)).where(_versions.c.policy == name)
+        if (version := connection.execute(query).scalar()) is not None:
+            found[name] = int(version)
+    return found
+
+
+def taught_as(connection: Connection, pin: Pin) -> Taught:
+    """A policy in a version; 0 is what it is before it was taught, None the newest.
+
+    Raises
+    ------
+    NotFound: the version is of another policy, was never taught, or is not kept any more.
+    ConfigurationError, MissingArtifact, SchemaMismatch: it cannot be read.
+    """
+    kind = POLICIES.load(pin.policy)
+    version = newest_versions(connection, [pin.policy]).get(pin.policy, 0) if pin.version is None else pin.version
+    if version == 0:
+        return Taught(kind.from_state({}))
+    query = sa.select(_versions.c.state).where(_versions.c.version == version, _versions.c.policy == pin.policy)
+    state = connection.execute(query).scalar()
+    if state is None:
+        raise NotFound(f"{told(pin)} is not kept: it was never taught, or is too old")
+    return Taught(kind.from_state(state), version)
+
+
+def append_version(connection: Connection, policy: Policy, now: datetime) -> int:
+    """Keep a policy as it is now; its version, greater than every one before it."""
+    row = {"policy": policy.name, "state": policy.state(), "taught_at": now}
+    return int(connection.execute(_versions.insert().values(row).returning(_versions.c.version)).scalar_one())
+
+
+def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]:
+    """Every version of a policy that is kept, and when it was taught; the newest first."""
+    query = sa.select(_versions.c.version, _versions.c.taught_at).where(_versions.c.policy == name)
+    return [(int(version), at) for version, at in connection.execute(query.order_by(_versions.c.version.desc()))]
+
+
+def prune_versions(
+    connection: Connection, names: Iterable[str], now: datetime, *, since: datetime, keep: Collection[int]
+) -> int:
+    """Delete versions of these policies that need not be kept (see above); how many.
+
+    Parameters
+    ----------
+    since: older ones go, but for the newest. keep: versions that must stay.
+    """
+    held = [versions_of(connection, name) for name in names]
+    old = [version for each in held for version in _outlived(each, now, since) if version not in keep]
+    for start in range(0, len(old), NEWEST):
+        connection.execute(_versions.delete().where(_versions.c.version.in_(old[start : start + NEWEST])))
+    return len(old)
+
+
+def _outlived(versions: list[tuple[int, datetime]], now: datetime, since: datetime) -> list[int]:
+    """Of a policy's versions, the newest first: all but the newest, and the last of each hour or day."""
+    old, kept = list[int](), set[str]()
+    for version, at in versions[NEWEST:]:
+        slot = at.strftime("%Y-%m-%d %H" if now - at <= HOURLY else "%Y-%m-%d")
+        if slot in kept or at < since:
+            old.append(version)
+        kept.add(slot)
+    return old
+
+
+def read_roles(engine: Engine) -> tuple[int, Roles]:
+    """Version of the document of roles, 0 before there is one, and what it says. Raises SchemaMismatch."""
+    version, document = read_document(engine, POLICY)
+    return version, roles_of(document)
+
+
+def change_roles(engine: Engine, change: Callable[[Roles], Roles], now: datetime) -> Roles:
+    """Change who has which part, at once and whole; who does now.
+
+    Parameters
+    ----------
+    change: from the roles as they are to those that are to be; what it raises ends this.
+
+    Raises
+    ------
+    WriteConflict: somebody else changed them meanwhile. StoreUnavailable.
+    """
+    seen, roles = read_roles(engine)
+    changed = change(roles)
+    with transaction(engine) as connection:
+        write_roles_in(connection, changed, now, seen=seen)
+    return changed
+
+
+def write_roles_in(connection: Connection, roles: Roles, now: datetime, *, seen: int) -> int:
+    """The same inside the caller's transaction: write roles that were made from those of version `seen`."""
+    document: Mapping[str, Any] = document_of(roles)
+    return replace_document_in(connection, POLICY, document, now, seen=seen, overtaken=_OVERTAKEN)

@@ -147,8 +147,22 @@ LIVE_PROFILES = Table(
         derived("state", "binary", "as in customer_profiles"),
     ),
     key=("subject_id",),
-    indexes=(("shard", "publish_seq"),),
     has_long_rows=True,
+)
+
+PROFILE_CHANGES = Table(
+    "profile_changes",
+    "relational",
+    "Whose profile the last publications changed; trimmed as new ones come.",
+    (
+        plain("change_id", "int64"),
+        plain("shard", "int32"),
+        plain("publish_seq", "int64", "the publication"),
+        pseudonym("subject_id"),
+    ),
+    key=("change_id",),
+    indexes=(("shard", "publish_seq"),),
+    autoincrement=True,
 )
 
 PUBLISHED = Table(
@@ -160,6 +174,12 @@ PUBLISHED = Table(
         plain("publish_seq", "int64", "counts publications; readers see this shard as of this one"),
         plain("versions", "json", "lake table -> Delta version"),
         plain("published_at", "timestamp"),
+        plain(
+            "listed_after",
+            "int64",
+            "profile_changes holds all later publications of the shard; null: none",
+            nullable=True,
+        ),
     ),
     key=("shard",),
 )
@@ -238,6 +258,7 @@ OPERATIONAL_TABLES: tuple[Table, ...] = (
     STREAM_POSITIONS,
     POST_KEYS,
     LIVE_PROFILES,
+    PROFILE_CHANGES,
     PUBLISHED,
     PUBLISHED_DOCUMENTS,
     API_KEYS,

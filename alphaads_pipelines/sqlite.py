@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mmap
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,20 @@ from typing import Any
 BUSY_S = 30.0
 """How long a statement waits for another process's lock."""
 
+LONG_WAL_BYTES = 64 << 20
+"""A write-ahead log longer than this is copied back by a thread.
+
+Copying waits for the disk. In a large file, whose changed pages lie anywhere, it takes several times as long as the
+commits that filled the log, so no commit should be the one that does it.
+"""
+
+_MOST_WAL_PAGES = 4 * LONG_WAL_BYTES // 4096
+"""Of a log that threads do not get copied, because they are killed or readers hold it: then a commit does."""
+
 _RETRY_S = 0.01
+
+_copies: dict[Path, threading.Thread] = {}
+_starting = threading.Lock()
 
 
 def enter_wal(connection: Any) -> None:
@@ -34,6 +49,45 @@ def enter_wal(connection: Any) -> None:
                 raise
             time.sleep(_RETRY_S)
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def leave_copying_to_threads(connection: Any) -> None:
+    """Let commits through `connection` leave a long log to `copy_long_wal`, which is to be called after each."""
+    connection.execute(f"PRAGMA wal_autocheckpoint={_MOST_WAL_PAGES}")
+    # A log that begins anew keeps the length of its file but for this; the length is to tell how much is in it.
+    connection.execute(f"PRAGMA journal_size_limit={LONG_WAL_BYTES // 2}")
+
+
+def copy_long_wal(path: Path) -> None:
+    """Copy the log of the file into it, in a thread, if the log is long; readers and writers go on meanwhile."""
+    try:
+        is_long = wal_of(path).stat().st_size > LONG_WAL_BYTES
+    except FileNotFoundError:
+        return
+    if not is_long:
+        return
+    with _starting:
+        if path not in _copies or not _copies[path].is_alive():
+            _copies[path] = threading.Thread(target=_copy_wal, args=(path,), name="copy of a log")
+            _copies[path].start()
+
+
+def wait_for_copy(path: Path) -> None:
+    """Return when no thread of this process copies the file's log."""
+    if copy := _copies.get(path):
+        copy.join()
+
+
+def _copy_wal(path: Path) -> None:
+    # What goes wrong here goes wrong for the commits, too, and they tell; the next one tries again.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as file:
+        file.execute("PRAGMA synchronous=NORMAL")
+        file.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def wal_of(path: Path) -> Path:
+    """The write-ahead log of a file."""
+    return path.with_name(f"{path.name}-wal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +125,21 @@ def scrub(connection: sqlite3.Connection, path: Path, words: Iterable[bytes]) ->
         connection.execute("PRAGMA temp_store=MEMORY")
         cut_wal(connection)
         vacuumed = True
-    wal = path.with_name(f"{path.name}-wal")
+    wal = wal_of(path)
     found = count_words(path, wanted) + count_words(wal, wanted)
     [pages] = connection.execute("PRAGMA page_count").fetchone()
     return Scrubbed(pages, wal.stat().st_size if wal.exists() else 0, found, vacuumed)
 
 
 def cut_wal(connection: sqlite3.Connection) -> bool:
-    """Copy the write-ahead log into the file and cut it to nothing; False if readers kept it busy for `BUSY_S`."""
-    is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return not is_busy
+    """Copy the write-ahead log into the file and cut it to nothing; False if others kept it busy for `BUSY_S`."""
+    # SQLite waits for readers, but not for another who copies.
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not is_busy or time.monotonic() > deadline:
+            return not is_busy
+        time.sleep(_RETRY_S)
 
 
 def count_words(path: Path, words: Iterable[bytes]) -> int:

@@ -27,7 +27,7 @@ FULL: dict[str, dict[str, float]] = {
     "lake": {"posts": 5_000_000, "profiles": 1_000_000, "runs": 9},
     "latency": {"seconds": 300.0},
     "ope": {"runs": 1_000},
-    "profiles": {"profiles": 1_000_000, "batches": 50, "runs": 15},
+    "profiles": {"profiles": 1_000_000, "batches": 50, "runs": 40},
 }
 """The sizes that docs/benchmarks.md reports."""
 

@@ -1,32 +1,33 @@
 """The snapshot: what was last published, in memory, swapped without a pause.
 
 Readers hold one immutable `Snapshot`. A thread polls the published pointers and, when some moved, reads only the
-profiles that changed behind them and swaps the reference. A shard's profiles and pointer are read in one transaction,
-so a reader never sees half of a batch. What a person allows is not in it: that is asked anew (permissions.py).
+profiles that changed behind them and swaps the reference; who was away for longer than changes are listed reads whole
+shards. A shard's profiles and pointer are read in one transaction, so a reader never sees half of a batch. What a
+person allows is not in it: that is asked anew (permissions.py).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.bandits.base import Policy
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import StaleData, TransientError
 from alphaads_pipelines.profiles.state import ProfileState, combine, decode
+from alphaads_pipelines.stores.live_profiles import changed_profiles, whole_shards
 from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 
-_PROFILES, _PUBLISHED = sql_table("live_profiles"), sql_table("published")
+_PUBLISHED, _GENERATION = sql_table("published"), sql_table("key_generation")
 _DOCUMENTS, _POSITIONS = sql_table("published_documents"), sql_table("stream_positions")
-_GENERATION = sql_table("key_generation")
 _log = get_logger(__name__)
 
 
@@ -139,22 +140,25 @@ class SnapshotReader:
         generation = connection.execute(sa.select(_GENERATION.c.generation)).scalar() or 0
         # Whoever was erased since the last look leaves no trace: everything is read anew.
         old = self._snapshot if generation == self._snapshot.key_generation else Snapshot()
-        pointers = {row.shard: row.publish_seq for row in connection.execute(sa.select(_PUBLISHED))}
-        moved = [shard for shard, seq in pointers.items() if old.pointers.get(shard, 0) != seq]
-        profiles = dict(old.profiles)
-        for shard in moved:
-            profiles[shard] = self._profiles(connection, shard, old)
+        published = connection.execute(sa.select(_PUBLISHED)).all()
+        pointers = {row.shard: row.publish_seq for row in published}
+        profiles = {**old.profiles, **self._profiles(connection, published, old)}
         creatives, creatives_version, policy, policy_version = self._documents(connection, old)
         complete = self._complete_until(connection)
         return Snapshot(profiles, pointers, creatives, policy, policy_version, creatives_version, complete, generation)
 
-    def _profiles(self, connection: Connection, shard: int, old: Snapshot) -> Mapping[str, bytes]:
-        seen = old.pointers.get(shard, 0)
-        query = sa.select(_PROFILES.c.subject_id, _PROFILES.c.state).where(
-            _PROFILES.c.shard == shard, _PROFILES.c.publish_seq > seen
-        )
-        changed = {row.subject_id: bytes(row.state) for row in connection.execute(query)}
-        return {**old.profiles.get(shard, {}), **changed}
+    def _profiles(
+        self, connection: Connection, published: Sequence[Row[Any]], old: Snapshot
+    ) -> Mapping[int, Mapping[str, bytes]]:
+        """The shards that moved; whole, where the list of changes begins later than what was seen."""
+        seen = {row.shard: old.pointers.get(row.shard, 0) for row in published}
+        moved = [row for row in published if seen[row.shard] != row.publish_seq]
+        missed = [row.shard for row in moved if row.listed_after is None or seen[row.shard] < row.listed_after]
+        profiles = whole_shards(connection, missed) if missed else {}
+        for shard in [row.shard for row in moved if row.shard not in profiles]:
+            changed = changed_profiles(connection, shard, seen[shard])
+            profiles[shard] = {**old.profiles.get(shard, {}), **changed}
+        return profiles
 
     def _documents(
         self, connection: Connection, old: Snapshot

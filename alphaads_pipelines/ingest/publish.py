@@ -5,7 +5,7 @@ A reader sees all of a batch or nothing of it; an attempt that was overtaken cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.stored_records import document_layout
+from alphaads_pipelines.stores.live_profiles import trim_changes, write_profiles
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subject_keys import holding_keys
 
@@ -48,10 +49,27 @@ def publish(
         move = _next_move(connection)
         known = holding_keys(connection, profiles["subject_id"])
         rows = profiles.select(_LIVE).iter_rows(named=True)
-        upsert(
-            connection, "live_profiles", [{**row, "publish_seq": move} for row in rows if row["subject_id"] in known]
-        )
-        _move_pointers(connection, batch, move, versions, now)
+        live = [row for row in rows if row["subject_id"] in known]
+        publish_profiles(connection, live, batch.shards, move, versions, now)
+
+
+def publish_profiles(
+    connection: Connection,
+    profiles: Sequence[Mapping[str, Any]],
+    shards: Collection[int],
+    move: int,
+    versions: Mapping[str, int],
+    now: datetime,
+) -> None:
+    """Make profiles of these shards current and move the shards' pointers, inside the caller's transaction.
+
+    Parameters
+    ----------
+    profiles: subject_id, shard, state.
+    shards: nobody else publishes to them meanwhile.
+    """
+    write_profiles(connection, profiles, move)
+    _move_pointers(connection, shards, move, versions, now)
 
 
 def _next_move(connection: Connection) -> int:
@@ -62,11 +80,19 @@ def _next_move(connection: Connection) -> int:
     )
 
 
-def _move_pointers(connection: Connection, batch: Batch, move: int, versions: Mapping[str, int], now: datetime) -> None:
-    held = {row.shard: row.versions for row in select_in(connection, "published", "shard", batch.shards)}
+def _move_pointers(
+    connection: Connection, shards: Collection[int], move: int, versions: Mapping[str, int], now: datetime
+) -> None:
+    held = {row.shard: row for row in select_in(connection, "published", "shard", shards)}
+    moved = {"publish_seq": move, "published_at": now}
     rows: list[dict[str, Any]] = [
-        {"shard": shard, "publish_seq": move, "versions": {**held.get(shard, {}), **versions}, "published_at": now}
-        for shard in batch.shards
+        {
+            **moved,
+            "shard": shard,
+            "versions": {**(held[shard].versions if shard in held else {}), **versions},
+            "listed_after": listed_after,
+        }
+        for shard, listed_after in trim_changes(connection, shards, held, move).items()
     ]
     upsert(connection, "published", rows)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,9 +19,9 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
-from alphaads_pipelines.sqlite import count_words, scrub
+from alphaads_pipelines.sqlite import count_words, scrub, wal_of
 from alphaads_pipelines.stores.links import leave_in
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.relational import reading, sql_table, sqlite_file, transaction
 from alphaads_pipelines.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 
 _REQUESTS, _POST_KEYS, _PEOPLE = "rights_requests", "post_keys", "people"
@@ -70,8 +69,8 @@ class RelationalEraser(Eraser):
     def check(self, subject: Doomed) -> Checked:
         """Search every row of every table and, in SQLite, every page and the write-ahead log."""
         if self._stores.engine.dialect.name == "sqlite":
-            path = _file(self._stores.engine)
-            wal = path.with_name(f"{path.name}-wal")
+            path = sqlite_file(self._stores.engine)
+            wal = wal_of(path)
             found = sum(count_words(each, [subject.subject_id.encode()]) for each in (path, wal))
             with reading(self._stores.engine) as connection:
                 [pages] = connection.exec_driver_sql("PRAGMA page_count").one()
@@ -116,15 +115,12 @@ def _chunks(values: Sequence[Any]) -> list[Sequence[Any]]:
     return [values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK)]
 
 
-def _file(engine: Engine) -> Path:
-    return Path(str(engine.url.database))
-
-
 def _off_the_disk(engine: Engine, subject_id: str) -> Figures:
     if engine.dialect.name == "sqlite":
         connection = engine.raw_connection()
         try:
-            done = scrub(connection.driver_connection, _file(engine), [subject_id.encode()])  # type: ignore[arg-type]
+            driver: Any = connection.driver_connection
+            done = scrub(driver, sqlite_file(engine), [subject_id.encode()])
         except sqlite3.OperationalError as error:
             raise StoreUnavailable("the database stayed locked while it was scrubbed") from error
         finally:

@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.schema import Column, ColumnType, Table
-from alphaads_pipelines.sqlite import BUSY_S, enter_wal
+from alphaads_pipelines.sqlite import BUSY_S, copy_long_wal, enter_wal, leave_copying_to_threads, wait_for_copy
 from alphaads_pipelines.tables import RELATIONAL_TABLES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,12 +34,6 @@ _BUSY_MS = int(BUSY_S * 1000)
 _IDLE_MS = 60_000
 _CONNECT_S = 10
 _CACHE_KIB = 256 * 1024
-_CHECKPOINT_PAGES = 16_384
-"""64 MiB of log before it is copied into the database, by whoever commits next.
-
-A batch's keys are random, so in a big store each touches a page of its own. Copied at SQLite's 1,000 pages, that was
-most of what a batch costs more in a big store than in a small one.
-"""
 _CHUNK = 900  # SQLite allows 32,766 parameters; a chunk of this size plans equally well on both databases
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -132,6 +126,7 @@ def connect(url: str) -> Engine:
         engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "engine_disposed", lambda ended: wait_for_copy(sqlite_file(ended)))
         return engine
     engine = sa.create_engine(
         url, pool_pre_ping=True, pool_size=5, max_overflow=10, connect_args={"connect_timeout": _CONNECT_S}
@@ -156,9 +151,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "secure_delete=ON",
         "temp_store=MEMORY",
         f"cache_size=-{_CACHE_KIB}",
-        f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    leave_copying_to_threads(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -198,6 +193,13 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """
     with _translated(), engine.connect().execution_options(alphaads_write=True) as connection, connection.begin():
         yield connection
+    if engine.dialect.name == "sqlite":
+        copy_long_wal(sqlite_file(engine))
+
+
+def sqlite_file(engine: Engine) -> Path:
+    """The file of a SQLite engine."""
+    return Path(str(engine.url.database))
 
 
 @contextmanager

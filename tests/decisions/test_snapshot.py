@@ -13,9 +13,10 @@ from structlog.testing import capture_logs
 from alphaads_pipelines.decisions.decide import DecisionRequest, decide
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
-from alphaads_pipelines.ingest.publish import publish_document
+from alphaads_pipelines.ingest.publish import publish_document, publish_profiles
 from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, decode, encode
+from alphaads_pipelines.stores.live_profiles import LISTED
 from alphaads_pipelines.stores.permissions import Permission
 from alphaads_pipelines.stores.relational import connect, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
@@ -36,14 +37,12 @@ def _state(posts: int) -> bytes:
 def _publish(engine: Engine, move: int, people: Sequence[str] = PEOPLE, shards: Sequence[int] = SHARDS) -> None:
     """Each person's state holds as many posts as the move of their shard."""
     rows = [
-        {"subject_id": each, "shard": int(each, 16) % 3, "state": _state(move), "publish_seq": move}
+        {"subject_id": each, "shard": int(each, 16) % 3, "state": _state(move)}
         for each in people
         if int(each, 16) % 3 in shards
     ]
-    pointers = [{"shard": shard, "publish_seq": move, "versions": {}, "published_at": NOON} for shard in shards]
     with transaction(engine) as connection:
-        upsert(connection, "live_profiles", rows)
-        upsert(connection, "published", pointers)
+        publish_profiles(connection, rows, shards, move, {}, NOON)
 
 
 def _publish_ads(engine: Engine, number: int) -> None:
@@ -120,10 +119,50 @@ def test_only_what_changed_is_read_again(reader: SnapshotReader, engine: Engine)
     assert (_posts(before, PEOPLE[0]), _posts(after, PEOPLE[0])) == (1, 2), "who holds the old one keeps it whole"
 
 
-def _erase(engine: Engine, subject: str) -> None:
-    live = sql_table("live_profiles")
+@pytest.mark.parametrize("missed", [LISTED - 1, LISTED, 2 * LISTED])
+def test_who_was_away_for_long_sees_everything(reader: SnapshotReader, engine: Engine, missed: int) -> None:
+    _publish(engine, 1)
+    reader.refresh()
+    _publish(engine, 2, people=PEOPLE[3:4], shards=(0,))
+    for move in range(3, 2 + missed):
+        _publish(engine, move, people=PEOPLE[:1], shards=(0,))
+    reader.refresh()
+    last = 1 + missed
+    assert [_posts(reader.current, each) for each in PEOPLE[:4]] == [last, 1, 1, 2]
+    assert reader.current.pointers == {0: last, 1: 1, 2: 1}
+
+
+def test_a_shard_that_seldom_moves_is_followed_without_reading_it_whole(reader: SnapshotReader, engine: Engine) -> None:
+    _publish(engine, 1)
+    for move in range(2, 3 * LISTED):
+        _publish(engine, move, shards=(0,))
+    reader.refresh()
+    before = reader.current
+    _publish(engine, 3 * LISTED, people=PEOPLE[1:2], shards=(1,))
+    reader.refresh()
+    after = reader.current
+    assert (_posts(after, PEOPLE[1]), _posts(after, PEOPLE[4])) == (3 * LISTED, 1)
+    assert after.profiles[1][PEOPLE[4]] is before.profiles[1][PEOPLE[4]]
+
+
+def test_what_was_published_before_changes_were_listed_is_read_whole(reader: SnapshotReader, engine: Engine) -> None:
+    _publish(engine, 1)
     with transaction(engine) as connection:
-        connection.execute(live.delete().where(live.c.subject_id == subject))
+        connection.execute(sql_table("profile_changes").delete())
+        connection.execute(sql_table("published").update().values(listed_after=None))
+    reader.refresh()
+    assert [_posts(reader.current, each) for each in PEOPLE] == [1] * len(PEOPLE)
+    before = reader.current
+    _publish(engine, 2, people=PEOPLE[:1])
+    reader.refresh()
+    assert [_posts(reader.current, each) for each in PEOPLE[:2]] == [2, 1]
+    assert reader.current.profiles[1][PEOPLE[1]] is before.profiles[1][PEOPLE[1]], "changes are listed from then on"
+
+
+def _erase(engine: Engine, subject: str) -> None:
+    with transaction(engine) as connection:
+        for table in (sql_table("live_profiles"), sql_table("profile_changes")):
+            connection.execute(table.delete().where(table.c.subject_id == subject))
     RelationalSubjectKeys(engine, lambda: KeyRing("k", {"k": bytes(32)}), 16).destroy(subject)
 
 

@@ -21,7 +21,7 @@ from benchmarks.posts import synthetic_posts
 from tests.publishing import publish_batches
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-_BY_THE_RUN = frozenset({"subjects", "subject_keys", "live_profiles"})
+_BY_THE_RUN = frozenset({"subjects", "subject_keys", "live_profiles", "profile_changes"})
 
 
 def fill(wiring: Wiring, *, posts: int, authors: int, seed: int = 3) -> list[str]:

@@ -96,7 +96,8 @@ def test_after_the_first_step_nobody_can_open_or_decide_anything(wiring: Wiring)
     destroyed = {row["subject_id"] for row, each in zip(raw.iter_rows(named=True), opened, strict=True)
                  if isinstance(each, KeyDestroyed)}  # fmt: skip
     assert destroyed == {gone}
-    tables = ("live_profiles", "subjects", "subject_keys", "consent_events", "restrictions", "rectifications", "people")
+    tables = ("live_profiles", "profile_changes", "subjects", "subject_keys")
+    tables += ("consent_events", "restrictions", "rectifications", "people")
     with reading(wiring.engine) as connection:
         left = {name: [row.subject_id for row in select_in(connection, name, "subject_id", [gone, other])]
                 for name in tables}  # fmt: skip

@@ -68,7 +68,8 @@ def test_an_export_holds_what_a_walk_over_all_stores_finds(filled: tuple[Wiring,
     stores = {store for store, _ in met}
     assert stores == {"lake", "stream", "spool", "relational"}
     expected = {"raw_posts", "rejected_posts", "post_scores", "customer_profiles", "emotional_journeys", "posts.raw"}
-    expected |= {"ads.decisions", "ads.events", "live_profiles", "subjects", "subject_keys", "post_keys"}
+    expected |= {"ads.decisions", "ads.events", "live_profiles", "profile_changes"}
+    expected |= {"subjects", "subject_keys", "post_keys"}
     expected |= {"consent_events", "people", "restrictions", "rectifications", "ad_engagement", "rights_requests"}
     assert {name for _, name in met} >= expected
 

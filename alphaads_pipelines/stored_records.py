@@ -86,6 +86,12 @@ PROFILE_STATE = Layout(
 DOCUMENTS = (
     Layout("creatives", ("document",), "Rendered ads.", (plain("creatives", "json"),)),
     Layout(
+        "advertising",
+        ("document",),
+        "Moves with every edit of campaigns, creatives and experiments.",
+        (plain("edited_at", "timestamp"),),
+    ),
+    Layout(
         "policy",
         ("document",),
         "The bandit policy: counts per arm.",

@@ -54,6 +54,14 @@ OFFSETS_LOST = Gauge("alphaads_offsets_lost", "Offsets lost to retention, given 
 REQUESTS = Counter("alphaads_api_requests_total", "Answers of the API", ["route", "status"], registry=REGISTRY)
 REQUEST_SECONDS = Histogram("alphaads_api_request_seconds", "Duration of an answer", ["route"], registry=REGISTRY)
 DECISIONS = Counter("alphaads_decisions_total", "Decisions by policy", ["policy"], registry=REGISTRY)
+RESERVATIONS = Counter(
+    "alphaads_reservations_total",
+    "What was held for decisions and what became of it: held, confirmed, released or late; or refused: budget, pacing, "
+    "floor or cap",
+    ["outcome"],
+    registry=REGISTRY,
+)
+AD_SPEND_USD = Counter("alphaads_ad_spend_usd_total", "What confirmed impressions cost", registry=REGISTRY)
 LANGUAGE_MODEL_CALLS = Counter(
     "alphaads_language_model_calls_total",
     "Calls of a language model by outcome",

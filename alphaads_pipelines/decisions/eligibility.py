@@ -1,0 +1,160 @@
+"""Eligibility: which creatives an ad may be drawn from, for this person at this moment, and why not the others. Pure.
+
+What a campaign has left is asked here of the snapshot, which is a poll old, so that hopeless ones are not drawn; it is
+held for the decision afterwards (reservations.py), and only that counts.
+
+Left out is a campaign that
+
+===========  ===============================================================================
+not_running  is not active, or outside of its time
+emotion      is for people in other moods
+unsafe_mood  must not stand before somebody in this mood (brand safety)
+segment      is for other behavioural segments
+cap          was shown to this person often enough today
+budget       has used up its money, or the day's
+pacing       has used what was free so far of the day's money
+floor        has nothing left but what is kept for other segments
+unchecked    has limits that nobody can check now, because the store is away
+no_creative  has no approved creative for this mood
+===========  ===============================================================================
+
+The mood of somebody of whom nothing is known, or may be used, is neutral.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.decisions.pacing import Refused, Spending, ask, has_budget
+
+NEUTRAL: Final = "neutral"
+APPROVED: Final = "approved"
+
+Creative = Mapping[str, Any]
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who will see the ad: what may be used of them, and nothing else.
+
+    Attributes
+    ----------
+    tenant: whose ads.
+    mood: None where nothing is personalised. segment: their behavioural segment, None likewise.
+    is_known: whether they are a subject whom frequency caps can be kept for.
+    shown: campaign -> how often it was shown to them today; None: the store that knows is away.
+    """
+
+    tenant: str
+    now: datetime
+    mood: str | None = None
+    segment: str | None = None
+    is_known: bool = False
+    shown: Mapping[str, int] | None = {}
+
+
+class Eligible(msgspec.Struct, frozen=True):
+    """What may be drawn.
+
+    Attributes
+    ----------
+    creatives: by id, in order. left_out: campaign of the tenant -> why nothing of it may be drawn.
+    """
+
+    creatives: dict[str, Creative]
+    left_out: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Campaigns and their approved creatives, laid out so that a decision looks at its own tenant's alone.
+
+    Parameters
+    ----------
+    campaigns: tenant -> its campaigns. creatives: (campaign, emotion) -> creatives.
+    """
+
+    campaigns: Mapping[str, tuple[Campaign, ...]]
+    creatives: Mapping[tuple[str, str], tuple[Creative, ...]]
+
+    @staticmethod
+    def of(campaigns: Mapping[str, Campaign], creatives: Iterable[Creative]) -> Shelf:
+        """The shelf of everything that is advertised; made once, when it changes.
+
+        Parameters
+        ----------
+        creatives: with creative_id, campaign_id, tenant, emotion and moderation. Those that are not approved, of no
+            campaign, or of another tenant than their campaign are left away.
+        """
+        tenants: dict[str, list[Campaign]] = {}
+        for _, campaign in sorted(campaigns.items()):
+            tenants.setdefault(campaign.tenant, []).append(campaign)
+        laid_out: dict[tuple[str, str], list[Creative]] = {}
+        for each in sorted(creatives, key=lambda creative: str(creative["creative_id"])):
+            owner = campaigns.get(each["campaign_id"])
+            if owner is not None and each["tenant"] == owner.tenant and each["moderation"] == APPROVED:
+                laid_out.setdefault((owner.campaign_id, each["emotion"]), []).append(each)
+        return Shelf(
+            {tenant: tuple(each) for tenant, each in tenants.items()},
+            {place: tuple(each) for place, each in laid_out.items()},
+        )
+
+    def eligible(self, viewer: Viewer, spending: Mapping[str, Spending]) -> Eligible:
+        """What may be drawn for this person now.
+
+        Parameters
+        ----------
+        spending: campaign -> what it used; one that is not named has used nothing.
+        """
+        creatives: dict[str, Creative] = {}
+        left_out: dict[str, str] = {}
+        for campaign in self.campaigns.get(viewer.tenant, ()):
+            why = _why_not(campaign, viewer, spending.get(campaign.campaign_id))
+            fitting = () if why else self.creatives.get((campaign.campaign_id, viewer.mood or NEUTRAL), ())
+            # Moderation is looked at once more, where it is served.
+            approved = {str(each["creative_id"]): each for each in fitting if each["moderation"] == APPROVED}
+            creatives.update(approved)
+            if not approved:
+                left_out[campaign.campaign_id] = why or "no_creative"
+        return Eligible(dict(sorted(creatives.items())), left_out)
+
+
+def _why_not(campaign: Campaign, viewer: Viewer, spending: Spending | None) -> str | None:
+    mood = viewer.mood or NEUTRAL
+    if not campaign.runs_at(viewer.now):
+        return "not_running"
+    if mood in campaign.unsafe_moods:
+        return "unsafe_mood"
+    if campaign.emotions and mood not in campaign.emotions:
+        return "emotion"
+    if campaign.segments and viewer.segment not in campaign.segments:
+        return "segment"
+    return _why_not_more(campaign, viewer, spending)
+
+
+def _why_not_more(campaign: Campaign, viewer: Viewer, spending: Spending | None) -> str | None:
+    """What its limits say."""
+    if viewer.shown is None and is_limited(campaign, is_known=viewer.is_known):
+        return "unchecked"
+    shown = (viewer.shown or {}).get(campaign.campaign_id, 0)
+    if campaign.daily_cap is not None and viewer.is_known and shown >= campaign.daily_cap:
+        return "cap"
+    if not has_budget(campaign):
+        return None
+    answer = ask(campaign, spending or Spending(viewer.now.date()), viewer.segment, viewer.now)
+    return answer.reason if isinstance(answer, Refused) else None
+
+
+def is_limited(campaign: Campaign, *, is_known: bool) -> bool:
+    """Whether something must be held in the store before this campaign is shown to somebody.
+
+    Parameters
+    ----------
+    is_known: whether a cap can be kept for them; a cap says nothing of people who are not named.
+    """
+    return has_budget(campaign) or (campaign.daily_cap is not None and is_known)

@@ -1,0 +1,131 @@
+"""Settling: what becomes of reservations (reservations.py): spent, given back, or forgotten with the person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from alphaads_pipelines.decisions.reservation_sql import (
+    COUNT_MORE,
+    DUE,
+    FORGET,
+    HEARD,
+    HOLD_ALL,
+    MOVE,
+    MOVE_OF_DAY,
+    RELEASE,
+)
+from alphaads_pipelines.stores.relational import select_in, sql_table
+
+KNOWN_FOR: Final = timedelta(days=1)
+"""For so long a released reservation is kept to know a late impression by."""
+
+AT_ONCE: Final = 500
+"""Reservations that one transaction should settle at most: decisions wait for the rows of their campaigns meanwhile."""
+
+_FREQUENCY_DAYS = 2
+_RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_frequencies")
+
+
+def confirm(connection: Connection, decision_ids: Collection[str]) -> Counter[str]:
+    """Impressions of these decisions were heard of: what was reserved for them is spent, once.
+
+    Returns
+    -------
+    `confirmed` and `microusd`; `late`: those that came after their release, which are not billed. They count for the
+    person's cap all the same: the ad was seen.
+    """
+    _hold_those_of(connection, _RESERVATIONS.c.decision_id, decision_ids)
+    rows = [
+        row
+        for some in _chunks(sorted(set(decision_ids)))
+        for row in connection.execute(HEARD, {"decision_ids": some}).all()
+    ]
+    waiting, late = [each for each in rows if each.released_at is None], [each for each in rows if each.released_at]
+    _move(connection, waiting, spent=1)
+    _count(connection, late, 1)
+    return Counter(confirmed=len(waiting), microusd=sum(each.amount_microusd for each in waiting), late=len(late))
+
+
+def release_expired(connection: Connection, now: datetime, most: int = AT_ONCE) -> int:
+    """Give back what is held longer than HELD, money and frequencies; how many reservations, `most` at a time.
+
+    Impressions that lie in the stream must have been confirmed before, else they are late for no fault of their own.
+    """
+    due = connection.execute(DUE, {"now": now, "most": most}).scalars().all()
+    _hold_those_of(connection, _RESERVATIONS.c.decision_id, due)
+    released = connection.execute(RELEASE, {"decision_ids": due, "now": now}).all() if due else []
+    _move(connection, released, spent=0)
+    _count(connection, released, -1)
+    return len(released)
+
+
+def release_those_of(connection: Connection, subject_id: str) -> int:
+    """Give back, and forget, what is held for decisions about a subject who is being erased; how many reservations."""
+    _hold_those_of(connection, _RESERVATIONS.c.subject_id, [subject_id])
+    rows = connection.execute(FORGET, {"of_subject_id": subject_id}).all()
+    _move(connection, [each for each in rows if each.released_at is None], spent=0)
+    return len(rows)
+
+
+def prune(connection: Connection, now: datetime) -> None:
+    """Forget frequencies of days that are over, and released reservations by which no impression is known any more."""
+    yesterday = now.astimezone(UTC).date() - timedelta(days=_FREQUENCY_DAYS)
+    connection.execute(_FREQUENCIES.delete().where(_FREQUENCIES.c.day < yesterday))
+    connection.execute(_RESERVATIONS.delete().where(_RESERVATIONS.c.released_at < now - KNOWN_FOR))
+
+
+def _hold_those_of(connection: Connection, column: sa.Column[Any], values: Collection[Any]) -> None:
+    """Hold the rows of the campaigns that these reservations are of. A reservation never changes its campaign."""
+    found = select_in(connection, _RESERVATIONS.name, column.name, values, ["campaign_id"])
+    if campaigns := sorted({row.campaign_id for row in found}):
+        for some in _chunks(campaigns):
+            connection.execute(HOLD_ALL, {"campaign_ids": some}).all()
+
+
+def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: int) -> None:
+    """What these held is reserved no longer: it is spent (1), or free again (0)."""
+    of_campaigns: Counter[str] = Counter()
+    of_days: Counter[tuple[str, date, str]] = Counter()
+    for each in reservations:
+        if each.amount_microusd:
+            of_campaigns[each.campaign_id] += each.amount_microusd
+            of_days[each.campaign_id, each.day, each.segment] += each.amount_microusd
+    if not of_campaigns:
+        return
+    amounts = [
+        {"held_campaign_id": campaign_id, "amount": amount, "spent": spent * amount}
+        for campaign_id, amount in sorted(of_campaigns.items())
+    ]
+    connection.execute(MOVE, amounts)
+    days = [
+        {
+            "held_campaign_id": campaign_id,
+            "of_day": day,
+            "of_segment": segment,
+            "amount": amount,
+            "spent": spent * amount,
+        }
+        for (campaign_id, day, segment), amount in sorted(of_days.items())
+    ]
+    connection.execute(MOVE_OF_DAY, days)
+
+
+def _count(connection: Connection, reservations: Iterable[Row[Any]], shown: int) -> None:
+    """Count these impressions for the people they were for, or (-1) take them back."""
+    times = Counter((each.subject_id, each.campaign_id, each.day) for each in reservations if each.is_counted)
+    rows = [
+        {"of_subject_id": subject_id, "held_campaign_id": campaign_id, "of_day": day, "shown_more": shown * number}
+        for (subject_id, campaign_id, day), number in sorted(times.items())
+    ]
+    if rows:
+        connection.execute(COUNT_MORE, rows)
+
+
+def _chunks(values: Sequence[str]) -> list[Sequence[str]]:
+    return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]

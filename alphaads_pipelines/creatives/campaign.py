@@ -18,6 +18,7 @@ import msgspec
 from alphaads_pipelines.campaign_tables import CAMPAIGN_STATES
 from alphaads_pipelines.creatives.base import Brief
 from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH, LIMITS
+from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.tables import EMOTIONS
@@ -25,6 +26,17 @@ from alphaads_pipelines.tables import EMOTIONS
 DRAFT, ACTIVE, PAUSED, ENDED = CAMPAIGN_STATES
 MICROUSD: Final = 1_000_000
 """Millionths in a US dollar."""
+
+LONGEST_WORDS: Final = 200
+"""Characters of a name, a phrase or any other of the advertiser's words."""
+
+LONGEST_ID: Final = 64
+MOST_PHRASES: Final = 50
+MOST_SEGMENTS: Final = 50
+MOST_MICROUSD: Final = 1_000_000_000 * MICROUSD
+MOST_CAP: Final = 1_000
+_YEARS: Final = range(2000, 2201)
+"""A time beyond these is a slip, and may not fit a database once it is in UTC."""
 
 _MOVES: Mapping[str, frozenset[str]] = {
     DRAFT: frozenset({ACTIVE, ENDED}),
@@ -112,30 +124,55 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
 
 def _problems(campaign: Campaign) -> list[str]:
     """What is wrong, in sentences; the first is told."""
-    texts = (campaign.campaign_id, campaign.tenant, campaign.name, campaign.product, campaign.benefit)
-    money = (campaign.cost_microusd, campaign.budget_microusd or 0, campaign.daily_budget_microusd or 0)
-    floors = campaign.segment_floors.values()
-    window = (campaign.starts_at, campaign.ends_at)
-    checks = {
-        "id, tenant, name, product, benefit and call to action must not be blank": all(
-            each.strip() for each in (*texts, campaign.call_to_action)
-        ),
-        f"state must be one of {', '.join(CAMPAIGN_STATES)}": campaign.state in CAMPAIGN_STATES,
-        f"placement must be one of {', '.join(LIMITS)}": campaign.placement in LIMITS,
-        f"emotions and unsafe_moods must be among {', '.join(EMOTIONS)}": {*campaign.emotions, *campaign.unsafe_moods}
-        <= set(EMOTIONS),
-        "every emotion of the audience is an unsafe mood, so nobody could be shown an ad": bool(campaign.audience),
-        "money must not be negative": all(each >= 0 for each in money),
-        "a campaign with a budget needs the cost of an impression": campaign.cost_microusd > 0
-        or (campaign.budget_microusd is None and campaign.daily_budget_microusd is None),
-        "daily_cap must be 1 or more": campaign.daily_cap is None or campaign.daily_cap >= 1,
-        "segment_floors must be shares above 0, together at most 1": all(0 < each <= 1 for each in floors)
-        and sum(floors) <= 1 + 1e-9,
-        "segment_floors must name segments of the audience": not campaign.segments
-        or set(campaign.segment_floors) <= set(campaign.segments),
-        "starts_at and ends_at need a time zone": all(each is None or each.tzinfo is not None for each in window),
-    }
+    checks = {**_checks_of_words(campaign), **_checks_of_numbers(campaign)}
     wrong = [problem for problem, is_fine in checks.items() if not is_fine]
     if not wrong and campaign.starts_at and campaign.ends_at and campaign.ends_at <= campaign.starts_at:
         wrong.append("ends_at must be after starts_at")
     return wrong
+
+
+def _checks_of_words(campaign: Campaign) -> dict[str, bool]:
+    own = (campaign.campaign_id, campaign.tenant, campaign.name)
+    words = (*own, campaign.product, campaign.benefit, campaign.call_to_action)
+    voice = campaign.rules.voice
+    lists = (campaign.rules.banned_claims, campaign.rules.disclosures, voice.avoid)
+    segments = {*campaign.segments, *campaign.segment_floors}
+    audience = {*campaign.emotions, *campaign.unsafe_moods}
+    return {
+        "id, tenant, name, product, benefit and call to action must not be blank": all(each.strip() for each in words),
+        f"words must have at most {LONGEST_WORDS} characters each, none of them hidden": all(
+            len(each) <= LONGEST_WORDS and not has_hidden_characters(each)
+            for each in (*words, voice.manner, *(phrase for phrases in lists for phrase in phrases))
+        ),
+        f"rules must hold at most {MOST_PHRASES} phrases of a kind": all(len(each) <= MOST_PHRASES for each in lists),
+        f"state must be one of {', '.join(CAMPAIGN_STATES)}": campaign.state in CAMPAIGN_STATES,
+        f"placement must be one of {', '.join(LIMITS)}": campaign.placement in LIMITS,
+        f"emotions and unsafe_moods must be among {', '.join(EMOTIONS)}": audience <= set(EMOTIONS),
+        "every emotion of the audience is an unsafe mood, so nobody could be shown an ad": bool(campaign.audience),
+        f"segments must be at most {MOST_SEGMENTS}, of 1 to {LONGEST_ID} characters": len(segments) <= MOST_SEGMENTS
+        and all(each.strip() and len(each) <= LONGEST_ID and not has_hidden_characters(each) for each in segments),
+        "segment_floors must name segments of the audience": not campaign.segments
+        or set(campaign.segment_floors) <= set(campaign.segments),
+    }
+
+
+def _checks_of_numbers(campaign: Campaign) -> dict[str, bool]:
+    budgets = [each for each in (campaign.budget_microusd, campaign.daily_budget_microusd) if each is not None]
+    floors = campaign.segment_floors.values()
+    window = [each for each in (campaign.starts_at, campaign.ends_at) if each is not None]
+    return {
+        f"money must not be negative, nor above {MOST_MICROUSD}": all(
+            0 <= each <= MOST_MICROUSD for each in (campaign.cost_microusd, *budgets)
+        ),
+        "a campaign with a budget needs the cost of an impression": campaign.cost_microusd > 0 or not budgets,
+        f"daily_cap must be 1 to {MOST_CAP}": campaign.daily_cap is None or 1 <= campaign.daily_cap <= MOST_CAP,
+        "segment_floors must be shares above 0, together at most 1": all(0 < each <= 1 for each in floors)
+        and sum(floors) <= 1 + 1e-9,
+        "segment_floors need a daily budget, or a budget and ends_at: they are kept of a day's money": not floors
+        or campaign.daily_budget_microusd is not None
+        or (campaign.budget_microusd is not None and campaign.ends_at is not None),
+        "starts_at and ends_at need a time zone": all(each.tzinfo is not None for each in window),
+        f"starts_at and ends_at must be in the years {_YEARS[0]} to {_YEARS[-1]}": all(
+            each.year in _YEARS for each in window
+        ),
+    }

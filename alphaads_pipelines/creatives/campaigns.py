@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Engine
+
 from alphaads_pipelines.creatives.base import Brief
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
+from alphaads_pipelines.creatives.campaign_store import has_campaigns, insert_campaigns
+from alphaads_pipelines.creatives.edits import editing
+from alphaads_pipelines.stores.relational import reading
+
+SAMPLE_TENANT: Final = "synthetic"
 
 _PRODUCTS = (
     ("lamp", "Lumora desk lamp", "warm light for late work", "See the lamp"),
@@ -12,10 +22,31 @@ _PRODUCTS = (
 )
 
 
+def sample_campaigns() -> list[Campaign]:
+    """One active campaign per synthetic product, for everybody, without limits."""
+    return [
+        Campaign(
+            campaign_id=campaign_id,
+            tenant=SAMPLE_TENANT,
+            name=f"{product} (synthetic)",
+            product=product,
+            benefit=benefit,
+            call_to_action=action,
+            state=ACTIVE,
+        )
+        for campaign_id, product, benefit, action in _PRODUCTS
+    ]
+
+
 def sample_briefs() -> list[Brief]:
     """One brief per synthetic product and emotion."""
-    return [
-        Brief(campaign, product, benefit, emotion, action)
-        for campaign, product, benefit, action in _PRODUCTS
-        for emotion in EMOTIONS
-    ]
+    return [brief for campaign in sample_campaigns() for brief in campaign.briefs()]
+
+
+def seed_samples(engine: Engine, now: datetime) -> int:
+    """Keep the sample campaigns if there is no campaign of anybody; how many. Raises StoreUnavailable."""
+    with reading(engine) as connection:
+        if has_campaigns(connection):
+            return 0
+    with editing(engine, now) as connection:
+        return 0 if has_campaigns(connection) else insert_campaigns(connection, sample_campaigns(), now)

@@ -132,6 +132,27 @@ class Experiment:
             raise InvalidRequest(f"experiment: its slots of the layer must be a range within {SLOTS}")
 
 
+def check_apart(experiments: Iterable[Experiment]) -> dict[str, Experiment]:
+    """The experiments by id, if they can run beside each other.
+
+    Raises
+    ------
+    InvalidRequest: two of one layer claim the same slots, or an id comes twice.
+    """
+    admitted: dict[str, Experiment] = {}
+    for experiment in experiments:
+        if experiment.experiment_id in admitted:
+            raise InvalidRequest(f"experiment {experiment.experiment_id}: there twice")
+        for other in admitted.values():
+            apart = other.layer_stop <= experiment.layer_start or experiment.layer_stop <= other.layer_start
+            if other.layer == experiment.layer and not apart:
+                raise InvalidRequest(
+                    f"experiments {other.experiment_id} and {experiment.experiment_id} claim the same slots of a layer"
+                )
+        admitted[experiment.experiment_id] = experiment
+    return admitted
+
+
 class Assigner:
     """Assigns units to the arms of running experiments.
 
@@ -152,20 +173,7 @@ class Assigner:
         if not 0 <= holdout <= SLOTS:
             raise InvalidRequest(f"holdout: must be 0 to {SLOTS} ten-thousandths")
         self._salt, self._holdout = salt, holdout
-        self._experiments: dict[str, Experiment] = {}
-        for experiment in experiments:
-            self._admit(experiment)
-
-    def _admit(self, experiment: Experiment) -> None:
-        if experiment.experiment_id in self._experiments:
-            raise InvalidRequest(f"experiment {experiment.experiment_id}: there twice")
-        for other in self._experiments.values():
-            apart = other.layer_stop <= experiment.layer_start or experiment.layer_stop <= other.layer_start
-            if other.layer == experiment.layer and not apart:
-                raise InvalidRequest(
-                    f"experiments {other.experiment_id} and {experiment.experiment_id} claim the same slots of a layer"
-                )
-        self._experiments[experiment.experiment_id] = experiment
+        self._experiments = check_apart(experiments)
 
     def is_held_out(self, unit_id: str) -> bool:
         """Whether a unit takes part in no experiment at all."""

@@ -1,0 +1,81 @@
+"""Rows of `creatives` and `creative_reviews`, and what they mean; who reads and writes them is creative_store.py."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from alphaads_pipelines.creatives.base import Creative
+from alphaads_pipelines.creatives.review import Review
+from alphaads_pipelines.stores.relational import sql_table
+
+CREATIVES, REVIEWS = sql_table("creatives"), sql_table("creative_reviews")
+_TEXT = tuple(Creative.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCreative:
+    """A creative, where it stands, and whether its campaign still uses it.
+
+    Attributes
+    ----------
+    is_current: the campaign's newest texts hold it; an old text is kept for the decisions that showed it.
+    """
+
+    creative: Creative
+    tenant: str
+    review: Review
+    is_current: bool
+    created_at: datetime
+
+
+def stored_creative(row: Row[Any]) -> StoredCreative:
+    """From a row of `creatives`."""
+    creative = Creative(**{name: getattr(row, name) for name in _TEXT})
+    decided = (row.changed_at, tuple(row.reasons), row.reviewer, row.note)
+    review = Review(row.creative_id, row.state, *decided)
+    return StoredCreative(creative, row.tenant, review, row.is_current, row.created_at)
+
+
+def creative_row(stored: StoredCreative) -> dict[str, Any]:
+    """To a row of `creatives`."""
+    return {
+        **{name: getattr(stored.creative, name) for name in _TEXT},
+        "tenant": stored.tenant,
+        **_standing(stored.review),
+        "is_current": stored.is_current,
+        "created_at": stored.created_at,
+    }
+
+
+def review_row(tenant: str, review: Review) -> dict[str, Any]:
+    """To a row of `creative_reviews`, whose number the database gives."""
+    return {"tenant": tenant, "creative_id": review.creative_id, **_standing(review)}
+
+
+def past_review(row: Row[Any]) -> Review:
+    """From a row of `creative_reviews`."""
+    return Review(row.creative_id, row.state, row.changed_at, tuple(row.reasons), row.reviewer, row.note)
+
+
+def _standing(review: Review) -> dict[str, Any]:
+    return {
+        "state": review.state,
+        "reasons": list(review.reasons),
+        "reviewer": review.reviewer,
+        "note": review.note,
+        "changed_at": review.changed_at,
+    }
+
+
+def retire_texts(connection: Connection, campaign_id: str, emotions: Collection[str] | None = None) -> None:
+    """Serve a campaign's texts no longer: those for some emotions, or all."""
+    old = sa.update(CREATIVES).where(CREATIVES.c.campaign_id == campaign_id, CREATIVES.c.is_current)
+    if emotions is not None:
+        old = old.where(CREATIVES.c.emotion.in_(emotions))
+    connection.execute(old.values(is_current=False))

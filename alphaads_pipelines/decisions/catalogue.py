@@ -1,0 +1,96 @@
+"""The catalogue: what may be offered now, as decisions see it: active campaigns, approved texts, running experiments.
+
+It is read anew when the document `advertising` moves (creatives/edits.py). What depends on the moment or the person
+(the campaign's window, budgets, moods) is not looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
+from alphaads_pipelines.creatives.campaign_store import campaigns_in, from_row
+from alphaads_pipelines.creatives.campaigns import SAMPLE_TENANT
+from alphaads_pipelines.creatives.creative_rows import CREATIVES
+from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment, running_experiments
+from alphaads_pipelines.creatives.review import APPROVED
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.telemetry import get_logger
+
+_SHOWN = (
+    *("creative_id", "tenant", "campaign_id", "emotion", "tone", "headline", "body", "call_to_action"),
+    *("placement", "generator"),
+)
+_PARTS = (*_SHOWN, "moderation")
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What may be offered.
+
+    Attributes
+    ----------
+    campaigns: campaign id -> campaign, active ones of every tenant.
+    creatives: approved texts that these campaigns use, by id; each is a mapping of strings: what is shown, whose it
+    is, and `moderation`, its state.
+    creatives_of: tenant -> its creatives; a tenant with an active campaign and no text has none.
+    experiments: those that run, by id.
+    sample_tenant: whose campaigns are offered where a tenant has none that is active; None: nobody's.
+    """
+
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    creatives: tuple[Mapping[str, str], ...] = ()
+    creatives_of: Mapping[str, tuple[Mapping[str, str], ...]] = field(default_factory=dict)
+    experiments: tuple[StoredExperiment, ...] = ()
+    sample_tenant: str | None = None
+
+    def offered_to(self, tenant: str) -> str | None:
+        """Whose campaigns a caller of this tenant is offered: its own, else the samples, else nobody's (None)."""
+        return tenant if tenant in self.creatives_of else self.sample_tenant
+
+
+def read_catalogue(connection: Connection, *, with_samples: bool) -> Catalogue:
+    """The catalogue as of the caller's transaction.
+
+    Parameters
+    ----------
+    with_samples: whether the sample campaigns may be offered.
+    """
+    campaigns = _campaigns(connection, with_samples=with_samples)
+    creatives = _creatives(connection, campaigns)
+    tenants = {each.tenant for each in campaigns.values()}
+    own = {tenant: tuple(each for each in creatives if each["tenant"] == tenant) for tenant in tenants}
+    return Catalogue(
+        campaigns=campaigns,
+        creatives=creatives,
+        creatives_of=own,
+        experiments=tuple(running_experiments(connection)),
+        sample_tenant=SAMPLE_TENANT if SAMPLE_TENANT in tenants else None,
+    )
+
+
+def _campaigns(connection: Connection, *, with_samples: bool) -> dict[str, Campaign]:
+    found = {}
+    for row in campaigns_in(connection, ACTIVE):
+        if row.tenant == SAMPLE_TENANT and not with_samples:
+            continue
+        try:
+            found[row.campaign_id] = from_row(row)
+        except InvalidRequest as error:  # of an older version with other rules; the others are served on
+            _log.warning("campaign.left_out", campaign=row.campaign_id, reason=str(error))
+    return found
+
+
+def _creatives(connection: Connection, campaigns: Mapping[str, Campaign]) -> tuple[Mapping[str, str], ...]:
+    texts = sa.select(*(CREATIVES.c[name] for name in _SHOWN), CREATIVES.c.state)
+    servable = texts.where(CREATIVES.c.state == APPROVED, CREATIVES.c.is_current).order_by(CREATIVES.c.creative_id)
+    return tuple(
+        dict(zip(_PARTS, row, strict=True))
+        for row in connection.execute(servable)
+        if row.campaign_id in campaigns and campaigns[row.campaign_id].tenant == row.tenant
+    )

@@ -22,6 +22,7 @@ from alphaads_pipelines.creatives.base import Brief, Creative, Generator, Option
 from alphaads_pipelines.creatives.calls import NoAnswer, ask, load_client
 from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.creatives.prompt import SCHEMA, Ad, Attempt, Prompt, facts
+from alphaads_pipelines.creatives.quoting import confidence
 from alphaads_pipelines.creatives.spending import Spending
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import tone_for
@@ -126,7 +127,14 @@ class LanguageModelGenerator(Generator):
             return None, ("not_of_the_form",)
         tone = tone_for(brief.emotion, brief.journey)
         creative = render(brief, tone, ad.headline.strip(), ad.body.strip(), self.name)
-        return creative, moderate(creative, brief.rules).reasons
+        reasons = moderate(creative, brief.rules).reasons
+        return creative, (*reasons, "quotes_instructions") if self._quotes(ad, brief) else reasons
+
+    def _quotes(self, ad: Ad, brief: Brief) -> bool:
+        text = f"{ad.headline} {ad.body}"
+        known = f"{brief.product} {brief.benefit} {brief.call_to_action}"
+        told = confidence(self._prompt.text), confidence(brief.rules.voice.manner, known)
+        return any(each.is_broken_by(text) for each in told)
 
     def _ask(self, question: str) -> Answer | None:
         """An answer, after as many attempts as it takes; None if there will be none in this run."""

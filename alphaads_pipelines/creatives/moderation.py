@@ -6,15 +6,17 @@ A judge that raises, answers nonsense or takes too long refuses the text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from alphaads_pipelines.creatives.addresses import has_address, is_spelled_out
 from alphaads_pipelines.creatives.base import Creative
 from alphaads_pipelines.creatives.limits import LIMITS
-from alphaads_pipelines.creatives.reading import as_read, has_hidden_characters, mixes_scripts, normalised
+from alphaads_pipelines.creatives.packed import is_packed
+from alphaads_pipelines.creatives.phrases import Phrases
+from alphaads_pipelines.creatives.reading import has_hidden_characters, mixes_scripts, normalised
 from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules, broken_rules
 from alphaads_pipelines.creatives.time_limit import within
 from alphaads_pipelines.creatives.tone import CALM_TONES, TONES, in_distress, names_a_feeling, presses, suits
@@ -22,10 +24,15 @@ from alphaads_pipelines.telemetry import get_logger
 
 UNAVAILABLE = "moderation_unavailable"
 
-_CLAIMS = re.compile(
-    r"\b(guaranteed?|risk[- ]free|miracle|cures?|100 ?%|free money|get rich|no side effects|clinically proven)"
-)
-_LINKS = re.compile(r"https?:|www\.|@|\b[\w-]+\.[a-z]{2,}\b")
+_CLAIMS = Phrases(
+    "guarantee*", "risk-free*", "miracle*", "cure", "cures*", "cured", "100 %", "free money*", "get rich*",
+    "no side effects*", "clinically proven*",
+)  # fmt: skip
+_INSULTS = Phrases(
+    "idiot*", "moron", "morons", "imbecile*", "stupid", "bastard*", "bitch", "bitches", "whore*", "asshole*", "shit",
+    "shitty", "fuck*",
+)  # fmt: skip
+"""The plainest ones, which our model does not know when they are disguised; for all others it is asked."""
 
 _log = get_logger(__name__)
 
@@ -76,7 +83,7 @@ def moderate(
     time_limit_s: of each judge.
     """
     text = " ".join((creative.headline, creative.body, creative.call_to_action))
-    reasons = [*_unreadable(creative, text), *_forbidden(creative, as_read(text)), *broken_rules(text, rules)]
+    reasons = [*_unreadable(creative, text), *_forbidden(creative, text), *broken_rules(text, rules)]
     warnings = ("over_soft_limit",) if _is_cut_off(creative) else ()
     if reasons:
         return Verdict(False, tuple(reasons), warnings=warnings)
@@ -108,6 +115,10 @@ def _unreadable(creative: Creative, text: str) -> list[str]:
         found.append("hidden_characters")
     if mixes_scripts(text):
         found.append("mixed_scripts")
+    if is_packed(text):
+        found.append("encoded_text")
+    if is_spelled_out(text):
+        found.append("spelled_out")
     return found
 
 
@@ -118,9 +129,9 @@ def _is_cut_off(creative: Creative) -> bool:
 
 def _forbidden(creative: Creative, text: str) -> list[str]:
     found = []
-    if _CLAIMS.search(text):
+    if _CLAIMS.said_in(text):
         found.append("banned_claim")
-    if _LINKS.search(text):
+    if has_address(text):
         found.append("unlisted_link")
     if creative.emotion not in TONES:
         found.append("unknown_emotion")
@@ -128,6 +139,8 @@ def _forbidden(creative: Creative, text: str) -> list[str]:
         found.append("unknown_tone")
     elif _presses_distressed(creative, text):
         found.append("urgency_in_distress")
+    if _INSULTS.said_in(text):
+        found.append("offensive")
     if names_a_feeling(text):
         found.append("names_a_feeling")
     return found

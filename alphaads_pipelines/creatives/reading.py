@@ -1,29 +1,68 @@
-"""A text as it is read: by an eye, for rules; and without tricks, for models."""
+"""A text as it is read: by an eye, for rules; without tricks, for models; and where no eye can read it.
+
+Look-alikes and scripts follow Unicode's security mechanisms (UTS 39): a skeleton of what is drawn, one script in a
+word, and only scripts that are recommended for general use (UAX 31, table 5).
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from functools import lru_cache
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
 """Characters that are seen as nothing, though their category is that of letters, marks or symbols."""
 
-_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
-"""Scripts whose letters are drawn alike; no word of any language mixes them."""
+_JOINERS = frozenset("\u200c\u200d")
+"""Zero-width, and part of how some pictures and some scripts are spelled."""
 
-_ALIKE = str.maketrans(
-    "авсԁегһіјӏкмոорԛѕтսѵԝхуıɑɡłøαβεικνορτυχ‐‑‒–—−’‘ʼ′❗❕❣ǃ",
-    "abcderhijlkmnopqstuvwxyiagloabeiknoptux------''''!!!!",
+_ALIKE_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN"})
+_BESIDE_LATIN = frozenset({"BOPOMOFO", "CJK", "HANGUL", "HIRAGANA", "IDEOGRAPHIC", "KATAKANA", "KATAKANA-HIRAGANA"})
+"""Scripts (or first words of their letters' names) that stand beside Latin letters in a word."""
+
+_SCRIPTS = _ALIKE_SCRIPTS | frozenset(
+    "ARABIC BENGALI DEVANAGARI ETHIOPIC GEORGIAN GUJARATI GURMUKHI HEBREW KANNADA KHMER LAO MALAYALAM MYANMAR ORIYA "
+    "SINHALA TAMIL TELUGU THAANA THAI TIBETAN".split()
 )
-"""Look-alikes from Unicode's confusables (UTS 39) -> what the rules are written in."""
+_WORD = re.compile(r"[^\W\d_]+")
+_UNIT = re.compile(r"(?<![^\W\d_])(?:μ[a-zA-Z]{1,2}|[mkMG]Ω)(?![^\W\d_])")
+"""Micrometres and kilohms: words of two scripts that deceive nobody."""
+
+_DRAWN_AS = {
+    "a": "аαɑΛ", "b": "вьβ", "c": "сς", "d": "ԁ", "e": "еэєҽεΣ", "f": "ғ", "g": "ց", "h": "нһհΗ", "i": "іιւɩ",
+    "j": "јյ", "k": "кκ", "l": "ӏլ丨ㅣ", "m": "мΜ", "n": "пИηըոռŋΝ", "o": "оөοσօ〇ㅇ", "p": "рρք", "q": "ԛգզ",
+    "r": "гя", "s": "ѕ", "t": "тτ", "u": "ицυμս", "v": "ѵν", "w": "шщѡԝωա", "x": "хχ", "y": "уγΥ", "z": "ζ",
+    "-": "‐‑‒–—−", "'": "’‘ʼ′", "!": "❗❕❣ǃ",
+}  # fmt: skip
+"""Look-alikes of other scripts, from Unicode's confusables -> what the rules are written in."""
+
+_NAMED = re.compile(r".*\b(?:LATIN|REGIONAL INDICATOR) .*\bLETTER (?:[A-Z-]{2,} )*([A-Z])(?: WITH .*)?$")
+"""Forms of a Latin letter that Unicode does not decompose: small capitals, turned, with a stroke, in a box."""
 
 
+class _Drawn(dict[int, str]):
+    """Character -> the plain one that it is drawn like, found when it is first met."""
+
+    def __missing__(self, codepoint: int) -> str:
+        each = chr(codepoint)
+        named = None if each.isascii() else _NAMED.match(unicodedata.name(each, ""))
+        digit = unicodedata.digit(each, None)
+        self[codepoint] = named[1].lower() if named else each if digit is None else str(digit)
+        return self[codepoint]
+
+
+_DRAWN = _Drawn({ord(each): plain for plain, alike in _DRAWN_AS.items() for each in alike})
+
+
+@lru_cache(maxsize=256)
 def as_read(text: str) -> str:
     """The text as an eye takes it: compatibility forms, accents, case, look-alikes and spaces made one."""
     bare = "".join(
         each for each in unicodedata.normalize("NFKD", text) if not unicodedata.category(each).startswith("M")
     )
-    return " ".join(unicodedata.normalize("NFKC", bare).casefold().translate(_ALIKE).split())
+    drawn = unicodedata.normalize("NFKC", bare).translate(_DRAWN).casefold().translate(_DRAWN)
+    return " ".join(drawn.split())
 
 
 def normalised(text: str) -> str:
@@ -33,13 +72,42 @@ def normalised(text: str) -> str:
 
 def has_hidden_characters(text: str) -> bool:
     """Whether something in the text is not seen."""
-    return any(each in _BLANK_LETTERS or unicodedata.category(each) in _HIDDEN_CATEGORIES for each in text)
+    return not (text.isascii() and text.isprintable()) and any(
+        _is_hidden(each) and not (each in _JOINERS and _are_joined(text[max(0, at - 1) : at], text[at + 1 : at + 2]))
+        for at, each in enumerate(text)
+    )
+
+
+def _is_hidden(each: str) -> bool:
+    return each in _BLANK_LETTERS or unicodedata.category(each) in _HIDDEN_CATEGORIES
+
+
+def _are_joined(before: str, after: str) -> bool:
+    """Whether both are pictures, or letters of scripts that need joiners."""
+    return all(
+        each == "\ufe0f"
+        or unicodedata.category(each) in {"So", "Sk"}
+        or (unicodedata.category(each)[0] in "LM" and _script(each) in _SCRIPTS - _ALIKE_SCRIPTS)
+        for each in (before or " ", after or " ")
+    )
 
 
 def mixes_scripts(text: str) -> bool:
-    """Whether a word is made of letters of scripts that look alike."""
-    return any(len(_scripts_of(word)) > 1 for word in unicodedata.normalize("NFKC", text).split())
+    """Whether a word is made of letters of several scripts, or of one that nobody writes ads in."""
+    return not text.isascii() and any(
+        len(scripts) > 1 or not scripts <= _SCRIPTS for scripts in map(_scripts_of, _words_of(text))
+    )
+
+
+def _words_of(text: str) -> list[str]:
+    bare = "".join(each for each in unicodedata.normalize("NFKC", text) if unicodedata.category(each)[0] != "M")
+    return _WORD.findall(_UNIT.sub(" ", bare))
 
 
 def _scripts_of(word: str) -> set[str]:
-    return {unicodedata.name(each, "").split(" ")[0] for each in word if each.isalpha()} & _SCRIPTS
+    return {_script(each) for each in word} - _BESIDE_LATIN - {"MODIFIER"}
+
+
+@lru_cache(maxsize=4096)
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").split(" ")[0]

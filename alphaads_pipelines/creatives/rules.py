@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from alphaads_pipelines.creatives.phrases import literally
 from alphaads_pipelines.creatives.reading import as_read
 from alphaads_pipelines.errors import InvalidRequest
 
@@ -56,22 +57,23 @@ def broken_rules(text: str, rules: CampaignRules) -> list[str]:
     """Which of the campaign's rules the rendered text breaks: stable codes."""
     read = _words(text)
     found = []
-    if any(_says(read, claim) for claim in rules.banned_claims):
+    if literally(rules.banned_claims).said_in(text):
         found.append("campaign_claim")
     if not all(_says(read, disclosure) for disclosure in rules.disclosures):
         found.append("missing_disclosure")
-    if _is_off_brand(read, text, rules.voice):
+    if _is_off_brand(text, rules.voice):
         found.append("off_brand")
     return found
 
 
-def _is_off_brand(read: str, text: str, voice: Voice) -> bool:
+def _is_off_brand(text: str, voice: Voice) -> bool:
     shouts = not voice.exclamations and "!" in as_read(text)
     pictures = not voice.emoji and any(unicodedata.category(each) == "So" for each in text)
-    return shouts or pictures or any(_says(read, word) for word in voice.avoid)
+    return shouts or pictures or literally(voice.avoid).said_in(text)
 
 
 def _says(read: str, phrase: str) -> bool:
+    """In plain sight: what must be said may not be hidden as what must not be said is."""
     return re.search(rf"(?<!\w){re.escape(_words(phrase))}(?!\w)", read) is not None
 
 

@@ -7,9 +7,10 @@ The words are English; what other languages say is left to the models and to peo
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from alphaads_pipelines.creatives.phrases import Phrases
+from alphaads_pipelines.creatives.reading import as_read
 from alphaads_pipelines.errors import InvalidRequest
 
 RISING, STEADY_TREND, FALLING = TRENDS = ("rising", "steady", "falling")
@@ -29,21 +30,28 @@ TONES = {
 CALM_TONES = frozenset({"calm", "reassuring", "gentle"})
 
 _DISTRESS = frozenset({"anger", "disgust", "fear", "sadness"})
-_URGENCY = re.compile(
-    r"\b(hurry|now or never|last chance|only today|today only|act (now|fast)|(order|buy) now|limited time|urgent"
-    r"|(don't|do not) (miss|wait)|before (it's|it is) too late|(offer|sale) (ends|expires)|ends (today|tonight|soon)"
-    r"|final (hours?|days?)|countdown|deadline|immediately|right now)\b"
-)
-_SCARCITY = re.compile(
-    r"\b((only|just) (\d+|a few|one|two|three) (left|remain(ing)?)|few left|while (stocks?|supplies) lasts?"
-    r"|selling (out )?(fast|quickly)|going fast|(almost|nearly) (gone|sold out)|running out"
-    r"|limited (stock|supply|supplies|edition|availability|offer)|last (few|ones?|pieces?)"
-    r"|before (it's|it is|they're|they are) gone)\b"
-)
-_FEELINGS = re.compile(
-    r"\b(sad|sadness|lonely|loneliness|afraid|fears?|fearful|scared|frightened|angry|anger|furious|depress(ed|ion)"
-    r"|anxious|anxiety|hopeless|despair|grief|grieving|worried|worries|unhappy|miserable|heartbroken|stressed|upset)\b"
-)
+_URGENCY = Phrases(
+    "hurry", "now or never", "last chance", "only today", "today only", "act now", "act fast", "order now", "buy now",
+    "limited time", "urgent", "don't miss", "do not miss", "don't wait", "do not wait", "before it's too late",
+    "before it is too late", "offer ends", "offer expires", "sale ends", "sale expires", "ends today", "ends tonight",
+    "ends soon", "final hour", "final hours", "final day", "final days", "deadline", "immediately",
+    "right now", whole=("countdown",),
+)  # fmt: skip
+_SCARCITY = Phrases(
+    *(f"{few} {many} {left}" for few in ("only", "just") for many in ("#", "a few", "one", "two", "three")
+      for left in ("left", "remain", "remaining")),
+    "few left", "while stock lasts", "while stocks last", "while supplies last", "selling fast", "selling quickly",
+    "selling out fast", "selling out quickly", "going fast", "almost gone", "almost sold out", "nearly gone",
+    "nearly sold out", "running out", "limited stock", "limited supply", "limited supplies", "limited edition",
+    "limited availability", "limited offer", "last few", "last one", "last ones", "last piece", "last pieces",
+    "before it's gone", "before it is gone", "before they're gone", "before they are gone",
+)  # fmt: skip
+_FEELINGS = Phrases(
+    "sad", "sadness", "lonely", "loneliness", "afraid", "fear", "fears", "fearful", "scared", "frightened", "angry",
+    "anger", "furious", "depressed", "depression", "anxious", "anxiety", "despair", "grief", "grieving",
+    "worried", "worries", "unhappy", "miserable", "heartbroken", "stressed",
+    whole=("hopeless", "upset"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +101,10 @@ def suits(tone: str, emotion: str, journey: JourneySummary = STEADY) -> bool:
 
 
 def presses(text: str) -> bool:
-    """Whether a text, as `reading.as_read` gives it, hurries its reader, makes a thing scarce, or exclaims."""
-    return "!" in text or bool(_URGENCY.search(text) or _SCARCITY.search(text))
+    """Whether a text hurries its reader, makes a thing scarce, or exclaims."""
+    return "!" in as_read(text) or _URGENCY.said_in(text) or _SCARCITY.said_in(text)
 
 
 def names_a_feeling(text: str) -> bool:
-    """Whether a text, as `reading.as_read` gives it, tells people how they feel."""
-    return bool(_FEELINGS.search(text))
+    """Whether a text tells people how they feel."""
+    return _FEELINGS.said_in(text)

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
         description="USD per million tokens, model=input/output,...; prices change: look them up",
     )
     language_model_budget_usd: float = Field(1.0, ge=0, description="what one run may spend on ad texts")
+    openai_moderation: bool = Field(True, description="where its key is set, OpenAI's moderation judges ad texts, too")
+    sample_campaigns: bool = Field(True, description="synthetic campaigns until there are others; never in production")
 
     max_data_age_s: float = Field(900.0, gt=0, description="served data older than this is answered with 503")
     run_retention_hours: float = Field(24.0, gt=0, description="Dagster runs, logs, broker rows older than this go")
@@ -127,6 +129,9 @@ class Settings(BaseSettings):
                 raise ValueError("SECRET_KEY must be set in production")
             if self.debug:
                 raise ValueError("DEBUG must be off in production")
+            if self.sample_campaigns and "sample_campaigns" in self.model_fields_set:
+                raise ValueError("SAMPLE_CAMPAIGNS must be off in production")
+            self.sample_campaigns = False
         if len(self.secret_key.get_secret_value()) < 32:
             raise ValueError("SECRET_KEY needs 32 characters or more")
         if self.stream_partitions > self.shards:

@@ -36,3 +36,17 @@ def test_production_refuses_the_secret_of_development(monkeypatch: pytest.Monkey
 def test_an_unknown_environment_is_named_with_those_that_are_known() -> None:
     with pytest.raises(ConfigurationError, match=r"staging.*local, production, test"):
         settings_for("staging")
+
+
+def test_production_has_no_sample_campaigns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRET_KEY", "x" * 40)
+    assert settings_for("local").sample_campaigns
+    production = settings_for("production")
+    assert not production.sample_campaigns
+    assert production.process_environment["SAMPLE_CAMPAIGNS"] == "false"
+    monkeypatch.setenv("SAMPLE_CAMPAIGNS", "false")
+    assert not settings_for("production").sample_campaigns
+    monkeypatch.setenv("SAMPLE_CAMPAIGNS", "true")
+    with pytest.raises(ValidationError, match="SAMPLE_CAMPAIGNS must be off in production"):
+        settings_for("production")

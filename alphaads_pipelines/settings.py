@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     openai_moderation: bool = Field(True, description="where its key is set, OpenAI's moderation judges ad texts, too")
     sample_campaigns: bool = Field(True, description="synthetic campaigns until there are others; never in production")
 
+    experiment_holdout: float = Field(0.0, ge=0, le=1, description="share of people who are in no experiment, ever")
+
     max_data_age_s: float = Field(900.0, gt=0, description="served data older than this is answered with 503")
     run_retention_hours: float = Field(24.0, gt=0, description="Dagster runs, logs, broker rows older than this go")
     lake_retention_hours: float = Field(168.0, ge=0, description="replaced lake files are kept so long")

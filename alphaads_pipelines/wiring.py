@@ -17,6 +17,7 @@ from alphaads_pipelines.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from alphaads_pipelines.decisions.decide import Decider
     from alphaads_pipelines.ingest.accept import Acceptor
     from alphaads_pipelines.ingest.intake import Intake
     from alphaads_pipelines.ingest.ledger import Ledger
@@ -226,6 +227,15 @@ class Wiring:
         from alphaads_pipelines.pipeline.aggregates import CurrentGroups
 
         return CurrentGroups(self.engine)
+
+    @cached_property
+    def decider(self) -> Decider:
+        """Makes the decisions of this process."""
+        from alphaads_pipelines.decisions.decide import Decider
+        from alphaads_pipelines.decisions.reservations import Reservations
+
+        salt = self.pseudonyms.assignment_salt()
+        return Decider(Reservations(self.engine), salt, self.settings.experiment_holdout)
 
     @cached_property
     def recipe(self) -> Recipe:

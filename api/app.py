@@ -88,8 +88,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     wiring: Wiring = app.state.wiring
     settings = wiring.settings
     app.state.authenticator = Authenticator(wiring.engine, settings.secret_key.get_secret_value())
-    app.state.reader = SnapshotReader(wiring.engine)
+    app.state.reader = SnapshotReader(wiring.engine, with_samples=settings.sample_campaigns)
     app.state.permissions = Permissions(wiring.engine)
+    app.state.decider = wiring.decider
     app.state.spool = Spool(settings.spool_path)
     forwarder = Forwarder(settings.spool_path, lambda: wiring.stream, settings.decisions_topic)
     app.state.reader.start()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from alphaads_pipelines.decisions.decide import Decider
 from alphaads_pipelines.decisions.permissions import Permissions
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.decisions.spool import Spool
@@ -37,6 +38,11 @@ def _permissions(request: Request) -> Permissions:
     return permissions
 
 
+def _decider(request: Request) -> Decider:
+    decider: Decider = request.app.state.decider
+    return decider
+
+
 def _correlation_id(request: Request) -> str:
     return str(request.state.correlation_id)
 
@@ -45,5 +51,6 @@ WiringDep = Annotated[Wiring, Depends(_wiring)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 SnapshotDep = Annotated[Snapshot, Depends(_snapshot)]
 PermissionsDep = Annotated[Permissions, Depends(_permissions)]
+DeciderDep = Annotated[Decider, Depends(_decider)]
 SpoolDep = Annotated[Spool, Depends(_spool)]
 CorrelationId = Annotated[str, Depends(_correlation_id)]

@@ -1,50 +1,54 @@
-"""A decision: from a request for an ad to the chosen creative with its propensity and a reason people can read."""
+"""A decision: from a request for an ad to the chosen creative with its propensity and a reason people can read.
+
+    what may be used of the person ─► what may be shown to them ─► who decides ─► a draw ─► money and frequency held
+                                              ▲                                                      │
+                                              └────────── without a campaign that has no room ◄──────┘
+
+The snapshot is a poll old, so a drawn campaign may turn out to have nothing left. Then another creative is drawn from
+the others, and the record says that it was drawn from those: what could not be shown was never a choice.
+"""
 
 from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from alphaads_pipelines.bandits.thompson import ThompsonPolicy
+from alphaads_pipelines.bandits.base import Choice
+from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.decisions.eligibility import Creative, Eligible, Viewer, is_limited
+from alphaads_pipelines.decisions.person import REASONS, Person, person_of
+from alphaads_pipelines.decisions.reservations import Reservations
+from alphaads_pipelines.decisions.routing import Route, Router
 from alphaads_pipelines.decisions.snapshot import Snapshot
-from alphaads_pipelines.errors import NotFound
-from alphaads_pipelines.profiles.hours import hour_of
-from alphaads_pipelines.profiles.view import HALF_LIFE_HOURS, mood_of
+from alphaads_pipelines.errors import NotFound, StoreUnavailable
 from alphaads_pipelines.stores.permissions import Permission
+from alphaads_pipelines.telemetry import get_logger
 
-REASONS: Mapping[str, str] = {
-    "mood": f"The leading emotion of this profile (half-life {HALF_LIFE_HOURS:.0f} h) is {{mood}}",
-    "correction": "The person says that their mood is {mood}",
-    "correction_to_nothing": "The person says that their mood was inferred wrongly, so nothing is personalised",
-    "no_emotion": "This profile shows no emotion now, so nothing is personalised",
-    "no_profile": "There is no profile, so nothing is personalised",
-    "no_subject": "No subject was named, so nothing is personalised",
-    "unknown_subject": "Nobody is known by this subject id, so nothing is personalised",
-    "no_consent": "There is no consent to personalised ads, so nothing is personalised",
-    "restricted": "The data of this person is restricted, so nothing is personalised",
-    "source_terms": "The terms of this person's network forbid personalised ads, so nothing is personalised",
-    "unchecked": "Consent could not be checked now, so nothing is personalised",
-}
-"""By what a decision is personalised, or why it is not."""
-
-_NEUTRAL = "neutral"
+_SEED_BITS = 53
+_log = get_logger(__name__)
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What was decided, for whom, and how it can be computed again.
+    """What was decided, for whom, and how it can be computed again (recompute.py).
 
     Attributes
     ----------
-    arm_id: the creative's id. propensity: probability with which the policy drew it. seed: of the draw.
     subject_id: None as well where nothing may be used of the person: then the record names nobody.
-    eligible: arms it was drawn from. mood: emotion the creatives were chosen for, None where nothing is personalised.
+    arm_id: the creative's id. context: the facts that the policy was told. eligible: arms it was drawn from, in order.
+    policy_version: of policy_versions; 0 of a policy that was never taught. policy_role: serving or canary.
+    propensity: probability with which the policy drew the arm. seed: of the draw.
+    experiments: experiment -> arm. shadow: policy -> what it would have drawn.
+    mood: emotion the creatives were chosen for, None where nothing is personalised.
     personalisation: a key of REASONS: by what it is personalised, or why it is not.
-    version: of the snapshot. data_age_s: seconds since the published data was complete.
+    version: of the snapshot. publish_seq: publication at which the person's profile was seen, 0 of nobody.
+    cost_microusd: of its impression, in millionths of a US dollar.
+    data_age_s: seconds since the published data was complete.
     """
 
     decision_id: str
@@ -52,18 +56,25 @@ class Decision(msgspec.Struct, frozen=True):
     tenant: str
     subject_id: str | None
     placement: str
+    campaign_id: str
     arm_id: str
     creative: dict[str, Any]
+    context: dict[str, Any]
+    eligible: list[str]
     policy: str
     policy_version: int
+    policy_role: str
     propensity: float
     seed: int
-    eligible: list[str]
+    experiments: dict[str, str]
+    shadow: dict[str, dict[str, Any]]
     mood: str | None
     personalised: bool
     personalisation: str
     reason: str
     version: str
+    publish_seq: int
+    cost_microusd: int
     data_age_s: float
     decided_at: str
 
@@ -77,75 +88,178 @@ class DecisionRequest(msgspec.Struct, frozen=True):
     correlation_id: str
 
 
-def decide(
-    snapshot: Snapshot, request: DecisionRequest, permission: Permission, now: datetime, most_age_s: float
-) -> Decision:
-    """Choose a creative, with what the person allows and nothing else of them.
+class _Drawn(msgspec.Struct, frozen=True):
+    """A creative, how it was drawn, and what the shadows would have."""
+
+    choice: Choice
+    campaign: Campaign
+    creative: Creative
+    eligible: list[str]
+    context: dict[str, Any]
+    route: Route
+    shadow: dict[str, dict[str, Any]]
+
+
+class Decider:
+    """Makes the decisions of one process. Thread-safe.
 
     Parameters
     ----------
-    permission: for `request.subject_id`, asked just before (decisions/permissions.py).
-
-    Raises
-    ------
-    StaleData: the snapshot is too old, or empty. NotFound: nothing may be shown here.
+    reservations: holds money and frequency.
+    salt: `Pseudonyms.assignment_salt`. holdout: share of people who are in no experiment, 0 to 1.
     """
-    age = snapshot.check_age(now, most_age_s)
-    mood, personalisation = _mood(snapshot, permission, now)
-    creatives = _eligible(snapshot.creatives, mood or _NEUTRAL)
-    policy = snapshot.policy or ThompsonPolicy()
-    seed = secrets.randbits(53)
-    context = {"mood": mood, "placement": request.placement, "personalisation": personalisation}
-    choice = policy.choose(list(creatives), context, seed)
-    return Decision(
-        decision_id=uuid.uuid4().hex,
-        correlation_id=request.correlation_id,
-        tenant=request.tenant,
-        subject_id=request.subject_id if permission.subjects else None,
-        placement=request.placement,
-        arm_id=choice.arm_id,
-        creative=dict(creatives[choice.arm_id]),
-        policy=policy.name,
-        policy_version=snapshot.policy_version,
-        propensity=choice.propensity,
-        seed=choice.seed,
-        eligible=list(creatives),
-        mood=mood,
-        personalised=mood is not None,
-        personalisation=personalisation,
-        reason=_reason(mood, personalisation, len(creatives), choice.propensity, policy.name),
-        version=snapshot.version,
-        data_age_s=round(age, 3),
-        decided_at=now.isoformat(),
-    )
+
+    def __init__(self, reservations: Reservations, salt: bytes, holdout: float = 0.0) -> None:
+        self._reservations, self._salt, self._holdout = reservations, salt, holdout
+        self._routed: tuple[object, object, Router] | None = None
+
+    def decide(
+        self, snapshot: Snapshot, request: DecisionRequest, permission: Permission, now: datetime, most_age_s: float
+    ) -> Decision:
+        """Choose a creative, with what the person allows and nothing else of them.
+
+        Parameters
+        ----------
+        permission: for `request.subject_id`, asked just before (permissions.py).
+
+        Raises
+        ------
+        StaleData: the snapshot is too old, or empty. NotFound: nothing may be shown here.
+        """
+        age, decision_id = snapshot.check_age(now, most_age_s), uuid.uuid4().hex
+        person = person_of(snapshot, permission, now)
+        drawn = self._drawn_and_held(snapshot, request, person, decision_id, now)
+        taught = drawn.route.taught
+        return Decision(
+            decision_id=decision_id,
+            correlation_id=request.correlation_id,
+            tenant=request.tenant,
+            subject_id=person.subject_id,
+            placement=request.placement,
+            campaign_id=drawn.campaign.campaign_id,
+            arm_id=drawn.choice.arm_id,
+            creative=dict(drawn.creative),
+            context=drawn.context,
+            eligible=drawn.eligible,
+            policy=taught.policy.name,
+            policy_version=taught.version,
+            policy_role=drawn.route.role,
+            propensity=drawn.choice.propensity,
+            seed=drawn.choice.seed,
+            experiments=dict(drawn.route.experiments),
+            shadow=drawn.shadow,
+            mood=person.mood,
+            personalised=person.mood is not None,
+            personalisation=person.personalisation,
+            reason=_reason(person, drawn),
+            version=snapshot.version,
+            publish_seq=person.publish_seq,
+            cost_microusd=drawn.campaign.cost_microusd,
+            data_age_s=round(age, 3),
+            decided_at=now.isoformat(),
+        )
+
+    def _drawn_and_held(
+        self, snapshot: Snapshot, request: DecisionRequest, person: Person, decision_id: str, now: datetime
+    ) -> _Drawn:
+        """Draw until the drawn campaign has room. Raises NotFound."""
+        found = snapshot.shelf.eligible(self._viewer(snapshot, request, person, now), snapshot.spending)
+        offered, left_out = dict(found.creatives), dict(found.left_out)
+        while offered:
+            drawn = self._draw(snapshot, request, person, decision_id, offered, now)
+            why = self._hold(decision_id, drawn.campaign, person, now)
+            if why is None:
+                return drawn
+            without = _without(offered, snapshot, drawn.campaign, why, is_known=bool(person.subjects))
+            left_out |= {str(each["campaign_id"]): why for key, each in offered.items() if key not in without}
+            offered = without
+        raise NotFound(_nothing_fits(Eligible({}, left_out)))
+
+    def _viewer(self, snapshot: Snapshot, request: DecisionRequest, person: Person, now: datetime) -> Viewer:
+        return Viewer(
+            tenant=snapshot.catalogue.offered_to(request.tenant) or request.tenant,
+            now=now,
+            mood=person.mood,
+            segment=person.segment,
+            is_known=bool(person.subjects),
+            shown=self._shown(snapshot, person, now),
+        )
+
+    def _shown(self, snapshot: Snapshot, person: Person, now: datetime) -> Mapping[str, int] | None:
+        """campaign -> how often they saw it today; asked only where some campaign has a cap; None: nobody can say."""
+        if not person.subjects or not snapshot.has_caps:
+            return {}
+        try:
+            return self._reservations.shown(person.subjects, now.astimezone(UTC).date())
+        except StoreUnavailable as error:
+            _log.warning("frequency not asked", error=error.code)
+            return None
+
+    def _draw(
+        self,
+        snapshot: Snapshot,
+        request: DecisionRequest,
+        person: Person,
+        decision_id: str,
+        offered: Mapping[str, Creative],
+        now: datetime,
+    ) -> _Drawn:
+        eligible, seed = list(offered), secrets.randbits(_SEED_BITS)
+        campaigns = {str(each["campaign_id"]) for each in offered.values()}
+        route = self._router(snapshot).route(request.tenant, person.subject_id, decision_id, campaigns)
+        context = person.facts(now, request.placement)
+        choice = route.taught.policy.choose(eligible, context, seed)
+        shadow = {}
+        for name, taught in snapshot.policies.shadow.items():
+            other = taught.policy.choose(eligible, context, seed)
+            shadow[name] = {"version": taught.version, "arm_id": other.arm_id, "propensity": other.propensity}
+        creative = offered[choice.arm_id]
+        campaign = snapshot.catalogue.campaigns[str(creative["campaign_id"])]
+        return _Drawn(choice, campaign, creative, eligible, context, route, shadow)
+
+    def _hold(self, decision_id: str, campaign: Campaign, person: Person, now: datetime) -> str | None:
+        """Hold what the ad takes; why it could not be, or None."""
+        try:
+            refused = self._reservations.reserve(
+                decision_id, campaign, person.subject_id, person.subjects, person.segment, now
+            )
+        except StoreUnavailable as error:
+            _log.warning("nothing reserved", error=error.code)
+            return "unchecked"
+        return refused.reason if refused is not None else None
+
+    def _router(self, snapshot: Snapshot) -> Router:
+        """The router of this snapshot; made anew only when catalogue or policies moved."""
+        held = self._routed
+        if held is None or held[0] is not snapshot.catalogue or held[1] is not snapshot.policies:
+            router = Router(snapshot.catalogue, snapshot.policies, self._salt, self._holdout)
+            held = self._routed = (snapshot.catalogue, snapshot.policies, router)
+        return held[2]
 
 
-def _mood(snapshot: Snapshot, permission: Permission, now: datetime) -> tuple[str | None, str]:
-    """(mood now or None, key of REASONS)."""
-    if permission.refusal is not None:
-        return None, permission.refusal
-    if "mood" in permission.rectified:
-        stated = permission.rectified["mood"]
-        return stated, "correction" if stated is not None else "correction_to_nothing"
-    state = snapshot.state_together(permission.subjects)
-    if state is None:
-        return None, "no_profile"
-    mood = mood_of(state, hour_of(now))
-    return mood, "mood" if mood is not None else "no_emotion"
+def _without(
+    offered: Mapping[str, Creative], snapshot: Snapshot, campaign: Campaign, why: str, *, is_known: bool
+) -> dict[str, Creative]:
+    """What is still offered; while the store is away, nothing that needs it."""
+
+    def stays(each: Creative) -> bool:
+        its = snapshot.catalogue.campaigns[str(each["campaign_id"])]
+        if why == "unchecked":
+            return not is_limited(its, is_known=is_known)
+        return its.campaign_id != campaign.campaign_id
+
+    return {key: each for key, each in offered.items() if stays(each)}
 
 
-def _eligible(creatives: Sequence[Mapping[str, Any]], emotion: str) -> dict[str, Mapping[str, Any]]:
-    """Approved creatives for the emotion, by id in order; moderation is looked at again here."""
-    found = {
-        str(each["creative_id"]): each
-        for each in creatives
-        if each["emotion"] == emotion and each["moderation"] == "approved"
-    }
-    if not found:
-        raise NotFound("no approved creative fits this request; run the ad_creatives asset")
-    return dict(sorted(found.items()))
+def _nothing_fits(found: Eligible) -> str:
+    if not found.left_out:
+        return "no approved creative fits this request; run the ad_creatives asset"
+    reasons = ", ".join(f"{why} ({number})" for why, number in sorted(Counter(found.left_out.values()).items()))
+    return f"no ad may be shown here now; campaigns that were left out: {reasons}"
 
 
-def _reason(mood: str | None, personalisation: str, eligible: int, propensity: float, policy: str) -> str:
-    why = REASONS[personalisation].format(mood=mood)
-    return f"{why}; {eligible} approved creatives fit, and {policy} drew this one with probability {propensity:.2f}."
+def _reason(person: Person, drawn: _Drawn) -> str:
+    why = REASONS[person.personalisation].format(mood=person.mood)
+    policy, propensity = drawn.route.taught.policy.name, drawn.choice.propensity
+    fit = f"{len(drawn.eligible)} approved creatives fit"
+    return f"{why}; {fit}, and {policy} drew this one with probability {propensity:.2f}."

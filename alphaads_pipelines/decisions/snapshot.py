@@ -2,15 +2,16 @@
 
 Readers hold one immutable `Snapshot`. A thread polls the published pointers and, when some moved, reads only the
 profiles that changed behind them and swaps the reference; who was away for longer than changes are listed reads whole
-shards. A shard's profiles and pointer are read in one transaction, so a reader never sees half of a batch. What a
-person allows is not in it: that is asked anew (permissions.py).
+shards. A shard's profiles and pointer are read in one transaction, so a reader never sees half of a batch. So are
+campaigns with their creatives, and policies with who of them decides. What a person allows is not in it: that is asked
+anew (permissions.py); what campaigns spent is, and only keeps hopeless ones from being drawn (reservations.py).
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
@@ -18,12 +19,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 
-from alphaads_pipelines.bandits.base import Policy
-from alphaads_pipelines.bandits.registry import POLICIES
+from alphaads_pipelines.bandits.policy_store import Policies, read_policies
+from alphaads_pipelines.creatives.edits import ADVERTISING
+from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
+from alphaads_pipelines.decisions.eligibility import Shelf
+from alphaads_pipelines.decisions.pacing import Spending, has_budget
+from alphaads_pipelines.decisions.reservations import read_spending
+from alphaads_pipelines.decisions.routing import policies_asked_for
 from alphaads_pipelines.errors import StaleData, TransientError
+from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
+from alphaads_pipelines.profiles.segments import Segmentation, from_document, no_segments
 from alphaads_pipelines.profiles.state import ProfileState, combine, decode
 from alphaads_pipelines.stores.live_profiles import changed_profiles, whole_shards
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.relational import reading, select_in, sql_table
 from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 
 _PUBLISHED, _GENERATION = sql_table("published"), sql_table("key_generation")
@@ -39,25 +47,32 @@ class Snapshot:
     ----------
     profiles: shard -> subject id -> state bytes.
     pointers: shard -> publication that the shard is seen at.
-    creatives: as published; a decision takes the approved ones only.
-    policy: the bandit policy; policy_version its published version.
+    catalogue: campaigns, approved creatives, experiments; catalogue_version: edits of them.
+    shelf: the same, laid out for decisions. has_caps: whether any campaign has a frequency cap.
+    spending: campaign -> what it used, as of the last look.
+    policies: who decides, ready to.
+    segmentation: the behavioural segments; segmentation_version: of their document.
     complete_until: everything that intake saw before is in here; None before anything was published.
     key_generation: how often keys had been destroyed; people erased since then must not be served on.
     """
 
     profiles: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
     pointers: Mapping[int, int] = field(default_factory=dict)
-    creatives: tuple[Mapping[str, Any], ...] = ()
-    policy: Policy | None = None
-    policy_version: int = 0
-    creatives_version: int = 0
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalogue_version: int = 0
+    shelf: Shelf = field(default_factory=lambda: Shelf({}, {}))
+    has_caps: bool = False
+    spending: Mapping[str, Spending] = field(default_factory=dict)
+    policies: Policies = field(default_factory=Policies)
+    segmentation: Segmentation = field(default_factory=no_segments)
+    segmentation_version: int = 0
     complete_until: datetime | None = None
     key_generation: int = 0
 
     @property
     def version(self) -> str:
-        """Names what was served: newest publication, creatives and policy."""
-        return f"p{max(self.pointers.values(), default=0)}.c{self.creatives_version}.b{self.policy_version}"
+        """Names what was served: newest publication, edit of the catalogue, and policies."""
+        return f"p{max(self.pointers.values(), default=0)}.c{self.catalogue_version}.b{self.policies.version}"
 
     def state_of(self, subject_id: str) -> bytes | None:
         """The subject's state, or None."""
@@ -65,6 +80,12 @@ class Snapshot:
             if (state := subjects.get(subject_id)) is not None:
                 return state
         return None
+
+    def publish_seq_of(self, subject_ids: Iterable[str]) -> int:
+        """The newest publication at which the states of these subjects are seen; 0 where none has one."""
+        wanted = tuple(subject_ids)
+        shards = (shard for shard, held in self.profiles.items() if any(each in held for each in wanted))
+        return max((self.pointers.get(shard, 0) for shard in shards), default=0)
 
     def state_together(self, subject_ids: Iterable[str]) -> ProfileState | None:
         """The states of linked subjects as one, or None where none of them has one. Raises SchemaMismatch."""
@@ -92,10 +113,14 @@ class SnapshotReader:
     ----------
     engine: the relational store.
     poll_s: seconds between looks.
+    with_samples: whether the sample campaigns may be offered.
     """
 
-    def __init__(self, engine: Engine, poll_s: float = 0.2, consumer: str = "posts") -> None:
+    def __init__(
+        self, engine: Engine, poll_s: float = 0.2, consumer: str = "posts", *, with_samples: bool = True
+    ) -> None:
         self._engine, self._poll_s, self._consumer = engine, poll_s, consumer
+        self._with_samples = with_samples
         self._snapshot = Snapshot()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
@@ -137,15 +162,21 @@ class SnapshotReader:
             DATA_AGE_SECONDS.set(self._snapshot.age_s(datetime.now(UTC)))
 
     def _next(self, connection: Connection) -> Snapshot:
+        old = self._snapshot
         generation = connection.execute(sa.select(_GENERATION.c.generation)).scalar() or 0
-        # Whoever was erased since the last look leaves no trace: everything is read anew.
-        old = self._snapshot if generation == self._snapshot.key_generation else Snapshot()
+        # Whoever was erased since the last look leaves no trace: every profile is read anew.
+        seen = old if generation == old.key_generation else Snapshot()
         published = connection.execute(sa.select(_PUBLISHED)).all()
-        pointers = {row.shard: row.publish_seq for row in published}
-        profiles = {**old.profiles, **self._profiles(connection, published, old)}
-        creatives, creatives_version, policy, policy_version = self._documents(connection, old)
-        complete = self._complete_until(connection)
-        return Snapshot(profiles, pointers, creatives, policy, policy_version, creatives_version, complete, generation)
+        advertised = self._advertised(connection, old)
+        return replace(
+            advertised,
+            profiles={**seen.profiles, **self._profiles(connection, published, seen)},
+            pointers={row.shard: row.publish_seq for row in published},
+            spending=_spending(connection, advertised.catalogue),
+            policies=read_policies(connection, old.policies, also=policies_asked_for(advertised.catalogue)),
+            complete_until=self._complete_until(connection),
+            key_generation=generation,
+        )
 
     def _profiles(
         self, connection: Connection, published: Sequence[Row[Any]], old: Snapshot
@@ -160,24 +191,29 @@ class SnapshotReader:
             profiles[shard] = {**old.profiles.get(shard, {}), **changed}
         return profiles
 
-    def _documents(
-        self, connection: Connection, old: Snapshot
-    ) -> tuple[tuple[Mapping[str, Any], ...], int, Policy | None, int]:
-        versions = dict(connection.execute(sa.select(_DOCUMENTS.c.name, _DOCUMENTS.c.version)).tuples().all())
-        creatives, policy = old.creatives, old.policy
-        if versions.get("creatives", 0) != old.creatives_version:
-            creatives = tuple(self._document(connection, "creatives")["creatives"])
-        if versions.get("policy", 0) != old.policy_version:
-            document = self._document(connection, "policy")
-            policy = POLICIES.load(document["policy"]).from_state(document["state"])
-        return creatives, versions.get("creatives", 0), policy, versions.get("policy", 0)
-
-    def _document(self, connection: Connection, name: str) -> dict[str, Any]:
-        query = sa.select(_DOCUMENTS.c.document).where(_DOCUMENTS.c.name == name)
-        return dict(connection.execute(query).scalar_one())
+    def _advertised(self, connection: Connection, old: Snapshot) -> Snapshot:
+        """`old` with the catalogue and the segments of now; those that did not move are the same objects."""
+        query = sa.select(_DOCUMENTS.c.name, _DOCUMENTS.c.version).where(_DOCUMENTS.c.name.in_((ADVERTISING, SEGMENTS)))
+        versions = dict(connection.execute(query).tuples().all())
+        found = old
+        if (version := versions.get(ADVERTISING, 0)) != old.catalogue_version:
+            catalogue = read_catalogue(connection, with_samples=self._with_samples)
+            shelf = Shelf.of(catalogue.campaigns, catalogue.creatives)
+            has_caps = any(each.daily_cap is not None for each in catalogue.campaigns.values())
+            found = replace(found, catalogue=catalogue, catalogue_version=version, shelf=shelf, has_caps=has_caps)
+        if (version := versions.get(SEGMENTS, 0)) != old.segmentation_version:
+            document = select_in(connection, _DOCUMENTS.name, "name", [SEGMENTS], ["document"])[0].document
+            found = replace(found, segmentation=from_document(document), segmentation_version=version)
+        return found
 
     def _complete_until(self, connection: Connection) -> datetime | None:
         query = sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == self._consumer)
         times = connection.execute(query).scalars().all()
         known = [time for time in times if time is not None]
         return min(known) if times and len(known) == len(times) else None
+
+
+def _spending(connection: Connection, catalogue: Catalogue) -> Mapping[str, Spending]:
+    """What campaigns used whose budget is kept."""
+    kept = [campaign_id for campaign_id, each in catalogue.campaigns.items() if has_budget(each)]
+    return read_spending(connection, kept, datetime.now(UTC).date()) if kept else {}

@@ -53,6 +53,11 @@ class Pseudonyms:
         digest = hmac.digest(self._mention, text, "sha256")[:_TOKEN_BYTES]
         return "n_" + base64.b32encode(digest).decode().lower()
 
+    def assignment_salt(self) -> bytes:
+        """The secret by which units are placed into experiments and canaries, 32 bytes; it changes with the key file
+        alone, so that an arm is the same on every host and after a restart."""
+        return hmac.digest(self._mention, b"\0assignment", "sha256")
+
     def post_key(self, platform: str, post_id: str, version: int) -> bytes:
         """The key of a post's version, 16 bytes: keyed BLAKE2b (RFC 7693) of platform, id and version."""
         hasher = self._post.copy()

@@ -31,7 +31,7 @@ def home(request: Request, snapshot: SnapshotDep, settings: SettingsDep) -> HTML
         snapshot=snapshot.version,
         age=_age(snapshot.complete_until),
         profiles=f"{sum(len(subjects) for subjects in snapshot.profiles.values()):,}",
-        creatives=len(snapshot.creatives),
+        creatives=len(snapshot.catalogue.creatives),
         environment=settings.environment,
         docs=settings.api_docs,
     )

@@ -10,11 +10,11 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.stores.relational import transaction, upsert
 from alphaads_pipelines.wiring import Wiring
+from tests.advertised import advertise
 from tests.api.conftest import Headers
 from tests.profiles.scores import Scored, frame
 
@@ -42,10 +42,7 @@ def _publish(wiring: Wiring, states: Sequence[tuple[str, bytes]], now: datetime)
         upsert(connection, "live_profiles", live)
         upsert(connection, "published", [{"shard": 0, "publish_seq": 1, "versions": {}, "published_at": now}])
         upsert(connection, "stream_positions", [{**position, **rest}])
-    creatives = [
-        {"creative_id": each, "emotion": each, "moderation": "approved"} for each in ("joy", "anger", "neutral")
-    ]
-    publish_document(wiring.engine, "creatives", {"creatives": creatives}, now)
+    advertise(wiring.engine, [(each, each) for each in ("joy", "anger", "neutral")], now)
 
 
 @pytest.fixture

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
+from alphaads_pipelines.bandits.policy_roles import Pin
+from alphaads_pipelines.bandits.policy_store import Policies, Taught
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
-from alphaads_pipelines.decisions.decide import REASONS, Decision, DecisionRequest, decide
+from alphaads_pipelines.decisions.decide import Decision, DecisionRequest
+from alphaads_pipelines.decisions.person import REASONS
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import NotFound, StaleData
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.stores.permissions import Permission, Refusal
+from tests.advertised import decide, offered, text
 from tests.profiles.scores import Scored, frame
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ADA, BO = "a" * 32, "b" * 32
-
-
-def _creative(key: str, emotion: str, moderation: str = "approved") -> dict[str, Any]:
-    return {"creative_id": key, "emotion": emotion, "moderation": moderation, "headline": "Tea"}
 
 
 def _snapshot(*posts: Scored) -> Snapshot:
@@ -31,16 +31,16 @@ def _snapshot(*posts: Scored) -> Snapshot:
     return Snapshot(
         profiles={3: dict(profiles.select("subject_id", "state").rows())},
         pointers={3: 7, 4: 5},
-        creatives=(
-            _creative("joy-2", "joy"),
-            _creative("joy-1", "joy"),
-            _creative("joy-3", "joy", "refused"),
-            _creative("anger-1", "anger"),
-            _creative("neutral-1", "neutral"),
+        **offered(
+            [
+                text("joy-2", "joy"),
+                text("joy-1", "joy"),
+                text("joy-3", "joy", moderation="refused"),
+                text("anger-1", "anger"),
+                text("neutral-1", "neutral"),
+            ]
         ),
-        policy=policy,
-        policy_version=4,
-        creatives_version=2,
+        policies=Policies(taught={Pin("thompson"): Taught(policy, 4)}),
         complete_until=NOON - timedelta(seconds=5),
     )
 
@@ -50,7 +50,7 @@ def _decide(
 ) -> Decision:
     """For somebody who allows it, unless `permission` says otherwise."""
     allowed = Permission((subject,)) if subject else Permission(refusal="no_subject")
-    return decide(snapshot, DecisionRequest(subject, "feed", "acme", "corr"), permission or allowed, now, 60.0)
+    return decide(snapshot, DecisionRequest(subject, "feed", "acme", "corr"), permission or allowed, now)
 
 
 def test_the_mood_of_now_chooses_the_creatives() -> None:
@@ -65,7 +65,7 @@ def test_the_mood_of_now_chooses_the_creatives() -> None:
 
 def test_it_says_what_it_was_made_from() -> None:
     decision = _decide(_snapshot(Scored(subject_id=ADA)), ADA)
-    assert (decision.version, decision.policy, decision.policy_version) == ("p7.c2.b4", "thompson", 4)
+    assert (decision.version, decision.policy, decision.policy_version) == ("p7.c2.b0.4", "thompson", 4)
     assert decision.data_age_s == 5.0
     assert decision.decided_at == NOON.isoformat()
 
@@ -73,8 +73,7 @@ def test_it_says_what_it_was_made_from() -> None:
 def test_it_can_be_computed_again() -> None:
     snapshot = _snapshot(Scored(subject_id=ADA))
     decision = _decide(snapshot, ADA)
-    assert snapshot.policy is not None
-    again = snapshot.policy.choose(decision.eligible, {"mood": "joy", "placement": "feed"}, decision.seed)
+    again = snapshot.policies.serving.policy.choose(decision.eligible, decision.context, decision.seed)
     assert (again.arm_id, again.propensity) == (decision.arm_id, decision.propensity)
 
 
@@ -129,12 +128,12 @@ def test_each_decision_has_an_id_and_a_seed_of_its_own() -> None:
 
 
 def test_before_any_policy_every_creative_has_its_chance() -> None:
-    snapshot = replace(_snapshot(Scored(subject_id=ADA)), policy=None, policy_version=0)
+    snapshot = replace(_snapshot(Scored(subject_id=ADA)), policies=Policies())
     assert 0.3 < _decide(snapshot, ADA).propensity < 0.7
 
 
 def test_nothing_that_fits_is_said_so() -> None:
-    with pytest.raises(NotFound, match="ad_creatives"):
+    with pytest.raises(NotFound, match="no_creative"):
         _decide(_snapshot(Scored(subject_id=ADA, emotion="fear")), ADA)
 
 

@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from alphaads_pipelines.decisions.decide import Decision, DecisionRequest, decide
+from alphaads_pipelines.decisions.decide import Decision, DecisionRequest
 from alphaads_pipelines.decisions.permissions import Permissions
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.stores.permissions import Permission, link, unlink
 from alphaads_pipelines.stores.relational import connect, sql_table, transaction
 from alphaads_pipelines.stores.restrictions import restrict
+from tests.advertised import decide, offered, text
 from tests.profiles.scores import Scored, frame
 from tests.stores.people import make_subjects, say
 
@@ -41,10 +42,8 @@ def snapshot(people: list[str]) -> Snapshot:
     """It shows joy of each of them, and nobody tells it anything from here on."""
     posts = [Scored(subject_id=each, created_at=NOON) for each in people]
     states = dict(fold_profiles({}, frame(posts), 1)[0].select("subject_id", "state").rows())
-    creatives = tuple(
-        {"creative_id": emotion, "emotion": emotion, "moderation": "approved"} for emotion in ("joy", "neutral")
-    )
-    return Snapshot(profiles={0: states}, creatives=creatives, complete_until=NOON)
+    texts = [text(emotion, emotion) for emotion in ("joy", "neutral")]
+    return Snapshot(profiles={0: states}, **offered(texts), complete_until=NOON)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def permissions(engine: Engine) -> Permissions:
 
 
 def _decide(snapshot: Snapshot, permissions: Permissions, subject: str) -> Decision:
-    return decide(snapshot, DecisionRequest(subject, "feed", "acme", "c"), permissions.of(subject), NOON, 60.0)
+    return decide(snapshot, DecisionRequest(subject, "feed", "acme", "c"), permissions.of(subject), NOON)
 
 
 def _withdraw(url: str, subject: str) -> None:

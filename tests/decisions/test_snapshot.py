@@ -10,7 +10,10 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from alphaads_pipelines.decisions.decide import DecisionRequest, decide
+from alphaads_pipelines.bandits.policy_store import append_version
+from alphaads_pipelines.bandits.thompson import ThompsonPolicy
+from alphaads_pipelines.decisions.catalogue import Catalogue
+from alphaads_pipelines.decisions.decide import DecisionRequest
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
 from alphaads_pipelines.ingest.publish import publish_document, publish_profiles
@@ -21,6 +24,7 @@ from alphaads_pipelines.stores.permissions import Permission
 from alphaads_pipelines.stores.relational import connect, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
 from alphaads_pipelines.tables import EMOTIONS
+from tests.advertised import advertise, decide
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -47,13 +51,11 @@ def _publish(engine: Engine, move: int, people: Sequence[str] = PEOPLE, shards: 
 
 def _publish_ads(engine: Engine, number: int) -> None:
     """Creatives that name their version, and a policy that knows them."""
-    creatives = [
-        {"creative_id": f"v{number}-{each}", "emotion": emotion, "moderation": "approved"}
-        for each, emotion in enumerate(("joy", "joy", "neutral"))
-    ]
-    assert publish_document(engine, "creatives", {"creatives": creatives}, NOON) == number
-    arms = {f"v{number}-0": [number, 0]}
-    publish_document(engine, "policy", {"policy": "thompson", "state": {"arms": arms}}, NOON)
+    advertise(engine, [(f"v{number}-{each}", emotion) for each, emotion in enumerate(("joy", "joy", "neutral"))], NOON)
+    policy = ThompsonPolicy()
+    policy.update({f"v{number}-0": (number, 0)})
+    with transaction(engine) as connection:
+        assert append_version(connection, policy, NOON) == number
 
 
 def _complete(engine: Engine, until: Sequence[datetime | None]) -> None:
@@ -78,7 +80,8 @@ def _posts(snapshot: Snapshot, subject: str) -> int:
 def test_before_anything_is_published_there_is_nothing(reader: SnapshotReader) -> None:
     reader.refresh()
     snapshot = reader.current
-    assert (snapshot.profiles, snapshot.creatives, snapshot.policy, snapshot.version) == ({}, (), None, "p0.c0.b0")
+    assert (snapshot.profiles, snapshot.catalogue, snapshot.version) == ({}, Catalogue(), "p0.c0.b0.0")
+    assert snapshot.policies.serving.version == 0
     with pytest.raises(StaleData):
         snapshot.age_s(NOON)
 
@@ -89,12 +92,11 @@ def test_what_is_published_is_read(reader: SnapshotReader, engine: Engine) -> No
     _complete(engine, [NOON, NOON - timedelta(seconds=9)])
     reader.refresh()
     snapshot = reader.current
-    assert snapshot.version == "p3.c1.b1"
+    assert snapshot.version == "p3.c1.b0.1"
     assert [_posts(snapshot, each) for each in PEOPLE] == [3] * len(PEOPLE)
     assert snapshot.state_of("f" * 32) is None
     assert snapshot.complete_until == NOON - timedelta(seconds=9), "the partition that is furthest behind counts"
-    assert snapshot.policy is not None
-    assert snapshot.policy.state() == {"arms": {"v1-0": [1, 0]}}
+    assert snapshot.policies.serving.policy.state() == {"arms": {"v1-0": [1, 0]}}
 
 
 def test_one_partition_that_is_not_complete_makes_everything_stale(reader: SnapshotReader, engine: Engine) -> None:
@@ -113,8 +115,8 @@ def test_only_what_changed_is_read_again(reader: SnapshotReader, engine: Engine)
     reader.refresh()
     after = reader.current
     assert after.profiles[1] is before.profiles[1]
-    assert after.creatives is before.creatives
-    assert after.policy is before.policy
+    assert after.catalogue is before.catalogue
+    assert after.policies is before.policies
     assert after.profiles[0][PEOPLE[3]] is before.profiles[0][PEOPLE[3]]
     assert (_posts(before, PEOPLE[0]), _posts(after, PEOPLE[0])) == (1, 2), "who holds the old one keeps it whole"
 
@@ -176,7 +178,7 @@ def test_an_erased_person_is_not_served_on(reader: SnapshotReader, engine: Engin
 
 
 def _publish_nonsense(engine: Engine) -> None:
-    publish_document(engine, "policy", {"policy": "of a later version", "state": {}}, NOON)
+    publish_document(engine, "policy", {"serving": {"policy": "of a later version"}}, NOON)
 
 
 def test_a_look_that_fails_after_an_erasure_does_not_hide_it(reader: SnapshotReader, engine: Engine) -> None:
@@ -186,7 +188,7 @@ def test_a_look_that_fails_after_an_erasure_does_not_hide_it(reader: SnapshotRea
     _publish_nonsense(engine)
     with pytest.raises(ConfigurationError):
         reader.refresh()
-    publish_document(engine, "policy", {"policy": "thompson", "state": {}}, NOON)
+    publish_document(engine, "policy", {"serving": {"policy": "thompson"}}, NOON)
     reader.refresh()
     assert reader.current.state_of(PEOPLE[0]) is None
     assert _posts(reader.current, PEOPLE[1]) == 1
@@ -201,7 +203,7 @@ def test_a_bad_look_keeps_the_snapshot_and_ends_nothing(reader: SnapshotReader, 
         _publish(engine, 2)
         threading.Event().wait(0.1)
         assert _is_at(reader.current, 1)
-        publish_document(engine, "policy", {"policy": "thompson", "state": {}}, NOON)
+        publish_document(engine, "policy", {"serving": {"policy": "thompson"}}, NOON)
         _wait_for(lambda: _is_at(reader.current, 2))
     finally:
         reader.stop()
@@ -209,6 +211,7 @@ def test_a_bad_look_keeps_the_snapshot_and_ends_nothing(reader: SnapshotReader, 
 
 def test_a_store_that_is_away_is_no_error() -> None:
     reader = SnapshotReader(connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing"), poll_s=0.001)
+    before = reader.current
     with pytest.raises(StoreUnavailable):
         reader.refresh()
     with capture_logs() as logs:
@@ -216,7 +219,7 @@ def test_a_store_that_is_away_is_no_error() -> None:
         _wait_for(lambda: len(logs) > 2)
         reader.stop()
     assert {log["error"] for log in logs} == {"store_unavailable"}
-    assert reader.current == Snapshot()
+    assert reader.current is before
 
 
 def _is_at(snapshot: Snapshot, move: int) -> bool:
@@ -265,8 +268,8 @@ class _Deciders:
             if seen != pointer:
                 self.problems.append(f"{seen} posts at {pointer}")
         request = DecisionRequest(PEOPLE[0], "feed", "acme", "c")
-        decision = decide(snapshot, request, Permission((PEOPLE[0],)), NOON, 60.0)
-        if any(not arm.startswith(f"v{snapshot.creatives_version}-") for arm in decision.eligible):
+        decision = decide(snapshot, request, Permission((PEOPLE[0],)), NOON)
+        if any(not arm.startswith(f"v{snapshot.catalogue_version}-") for arm in decision.eligible):
             self.problems.append(f"{decision.eligible} in {decision.version}")
         self.versions.add(decision.version)
         self.decided += 1

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
-from alphaads_pipelines.decisions.decide import DecisionRequest, decide
+from alphaads_pipelines.decisions.decide import DecisionRequest
 from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
-from api.deps import CorrelationId, PermissionsDep, SettingsDep, SnapshotDep, SpoolDep
+from api.deps import CorrelationId, DeciderDep, PermissionsDep, SettingsDep, SnapshotDep, SpoolDep
 
 router = APIRouter(tags=["decisions"])
 _encoder = msgspec.json.Encoder()
@@ -33,11 +33,14 @@ class DecisionOut(BaseModel):
     """The answer, as documented; it is written by msgspec from `decisions.decide.Decision`."""
 
     decision_id: str
+    campaign_id: str
     arm_id: str
     creative: dict[str, str]
     policy: str
     policy_version: int
+    policy_role: str
     propensity: float
+    experiments: dict[str, str]
     personalised: bool
     personalisation: str
     reason: str
@@ -50,6 +53,7 @@ async def make_decision(
     body: DecisionIn,
     snapshot: SnapshotDep,
     permissions: PermissionsDep,
+    decider: DeciderDep,
     spool: SpoolDep,
     settings: SettingsDep,
     correlation_id: CorrelationId,
@@ -63,7 +67,8 @@ async def make_decision(
     request = DecisionRequest(body.subject_id, body.placement, caller.tenant, correlation_id)
     permission = await run_in_threadpool(permissions.of, body.subject_id)
     audit.record(body.subject_id, *permission.subjects) if body.subject_id else audit.nobody()
-    decision = decide(snapshot, request, permission, datetime.now(UTC), settings.max_data_age_s)
+    now, most_age_s = datetime.now(UTC), settings.max_data_age_s
+    decision = await run_in_threadpool(decider.decide, snapshot, request, permission, now, most_age_s)
     record = _encoder.encode(decision)
     spool.append(record)
     DECISIONS.labels(decision.policy).inc()

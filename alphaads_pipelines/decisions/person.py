@@ -1,0 +1,84 @@
+"""What a decision knows of the person who will see the ad: what they allow, and nothing else.
+
+Pure: the permission was asked just before (permissions.py), the profile is the snapshot's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alphaads_pipelines.bandits.context import facts_of
+from alphaads_pipelines.decisions.snapshot import Snapshot
+from alphaads_pipelines.profiles.segments import segment_of
+from alphaads_pipelines.profiles.view import HALF_LIFE_HOURS, ProfileView, view_of
+from alphaads_pipelines.stores.permissions import Permission
+
+REASONS: Mapping[str, str] = {
+    "mood": f"The leading emotion of this profile (half-life {HALF_LIFE_HOURS:.0f} h) is {{mood}}",
+    "correction": "The person says that their mood is {mood}",
+    "correction_to_nothing": "The person says that their mood was inferred wrongly, so nothing is personalised",
+    "no_emotion": "This profile shows no emotion now, so nothing is personalised",
+    "no_profile": "There is no profile, so nothing is personalised",
+    "no_subject": "No subject was named, so nothing is personalised",
+    "unknown_subject": "Nobody is known by this subject id, so nothing is personalised",
+    "no_consent": "There is no consent to personalised ads, so nothing is personalised",
+    "restricted": "The data of this person is restricted, so nothing is personalised",
+    "source_terms": "The terms of this person's network forbid personalised ads, so nothing is personalised",
+    "unchecked": "Consent could not be checked now, so nothing is personalised",
+}
+"""By what a decision is personalised, or why it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What may be used of them.
+
+    Attributes
+    ----------
+    subjects: whose data is used together, the asked one first; empty: nobody's.
+    personalisation: a key of REASONS.
+    mood: the emotion that creatives are chosen for; None where nothing is personalised.
+    segment: their behavioural segment, where something is personalised by the profile.
+    profile: likewise.
+    publish_seq: the publication at which their profile was seen; 0 where none was.
+    """
+
+    personalisation: str
+    subjects: tuple[str, ...] = ()
+    mood: str | None = None
+    segment: str | None = None
+    profile: ProfileView | None = None
+    publish_seq: int = 0
+
+    @property
+    def subject_id(self) -> str | None:
+        """The one who was asked for, if anything may be used of them."""
+        return self.subjects[0] if self.subjects else None
+
+    def facts(self, now: datetime, placement: str) -> dict[str, Any]:
+        """The context of a decision about them (bandits/context.py)."""
+        return facts_of(now, placement, mood=self.mood, profile=self.profile, segment=self.segment)
+
+
+def person_of(snapshot: Snapshot, permission: Permission, now: datetime) -> Person:
+    """What may be used of whom `permission` is about. Raises SchemaMismatch: their state cannot be read.
+
+    Who says of themselves that their mood was inferred wrongly has no other inference used in its place.
+    """
+    if permission.refusal is not None:
+        return Person(permission.refusal)
+    subjects = permission.subjects
+    if "mood" in permission.rectified:
+        stated = permission.rectified["mood"]
+        return Person("correction" if stated is not None else "correction_to_nothing", subjects, stated)
+    state = snapshot.state_together(subjects)
+    if state is None:
+        return Person("no_profile", subjects)
+    profile = view_of(state, now)
+    if profile.mood is None:
+        return Person("no_emotion", subjects)
+    segment = segment_of(state, snapshot.segmentation)
+    return Person("mood", subjects, profile.mood, segment, profile, snapshot.publish_seq_of(subjects))

@@ -1,0 +1,105 @@
+"""Which policy makes a decision: the one that serves, the canary in its share of the people, or an experiment's.
+
+People are placed by keyed hashes (creatives/experiments/assignment.py), the canary's as those of an experiment of its
+own layer: so everybody meets the same policy each time, on every host. Of whom nothing may be used, nobody could be
+told again: they are in no experiment, and meet the canary by chance, decision by decision.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from alphaads_pipelines.bandits.policy_store import Policies, Taught
+from alphaads_pipelines.creatives.experiments.assignment import SLOTS, Allocation, Assigner, Experiment
+from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment
+from alphaads_pipelines.decisions.catalogue import Catalogue
+
+SERVING, CANARY = "serving", "canary"
+_CANARY = "policy canary"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who decides.
+
+    Attributes
+    ----------
+    taught: the policy. role: SERVING or CANARY; an experiment's policy decides in the part of the one that serves.
+    experiments: experiment -> arm, of all in which the person takes part.
+    """
+
+    taught: Taught
+    role: str = SERVING
+    experiments: Mapping[str, str] = field(default_factory=dict)
+
+
+class Router:
+    """Routes of one state of catalogue and policies.
+
+    Parameters
+    ----------
+    salt: `Pseudonyms.assignment_salt`. holdout: share of people who are in no experiment, 0 to 1.
+
+    Raises
+    ------
+    InvalidRequest: running experiments claim the same slots.
+    """
+
+    def __init__(self, catalogue: Catalogue, policies: Policies, salt: bytes, holdout: float = 0.0) -> None:
+        self._policies = policies
+        of_tenants = defaultdict[str, list[StoredExperiment]](list)
+        for each in catalogue.experiments:
+            of_tenants[each.tenant].append(each)
+        self._running = dict(of_tenants)
+        held_out = round(holdout * SLOTS)
+        self._assigners = {
+            tenant: Assigner(salt, [each.place for each in running], holdout=held_out)
+            for tenant, running in of_tenants.items()
+        }
+        self._canary = Assigner(salt, _canary_of(policies))
+
+    def route(self, tenant: str, subject_id: str | None, decision_id: str, campaigns: Collection[str]) -> Route:
+        """Who decides.
+
+        Parameters
+        ----------
+        subject_id: None where nothing may be used of the person.
+        campaigns: that compete for this decision; a campaign's own experiment is for decisions it competes for.
+        """
+        arms = self._arms(tenant, subject_id, campaigns)
+        for experiment_id, arm in sorted(arms.items()):
+            if (named := self._treatment(tenant, experiment_id, arm)) is not None:
+                return Route(named, SERVING, arms)
+        canary = self._policies.canary
+        # Decisions of an experiment are its own: the canary would blur what its control is.
+        if canary is not None and not arms and self._canary.arms(subject_id or decision_id):
+            return Route(canary, CANARY)
+        return Route(self._policies.serving, SERVING, arms)
+
+    def _arms(self, tenant: str, subject_id: str | None, campaigns: Collection[str]) -> dict[str, str]:
+        if subject_id is None or tenant not in self._assigners:
+            return {}
+        of_campaigns = {each.experiment_id: each.campaign_id for each in self._running[tenant]}
+        arms = self._assigners[tenant].arms(subject_id)
+        return {key: arm for key, arm in arms.items() if of_campaigns[key] is None or of_campaigns[key] in campaigns}
+
+    def _treatment(self, tenant: str, experiment_id: str, arm: str) -> Taught | None:
+        experiment = next(each for each in self._running[tenant] if each.experiment_id == experiment_id)
+        name = experiment.treatments.get(arm)
+        return None if name is None else self._policies.named(name)
+
+
+def policies_asked_for(catalogue: Catalogue) -> set[str]:
+    """Names of policies that running experiments have decide."""
+    return {name for each in catalogue.experiments for name in each.treatments.values() if name is not None}
+
+
+def _canary_of(policies: Policies) -> list[Experiment]:
+    canary = policies.roles.canary
+    if canary is None or policies.canary is None:
+        return []
+    shares = {CANARY: round(canary.share * SLOTS)}
+    # Its name is part of the hash, so the next canary is tried on other people.
+    return [Experiment(f"{_CANARY} {canary.policy}", _CANARY, 0, SLOTS, Allocation().with_shares(shares))]

@@ -6,36 +6,26 @@
 
 A decision holds what it needs in one transaction before it is answered, so any number of processes cannot overspend:
 reserved and spent together never exceed a budget at the moment when something is added. A process that dies between
-this and its answer leaves a reservation that times out. An impression that comes after its release is not billed; its
-row is kept for a day, so that it can be counted.
+this and its answer leaves a reservation that times out.
 
-Everything that moves a campaign's money or frequencies holds its row in `campaign_spending` first, campaigns in the
-order of their ids, and touches its other rows after that: so two transactions never wait for each other in a circle.
-The deletion of a reservation, or its mark, is what makes a confirmation and a release happen once.
+Everything that moves a campaign's money or frequencies (here, and in settling.py) holds its row in `campaign_spending`
+first, campaigns in the order of their ids, and touches its other rows after that: so two transactions never wait for
+each other in a circle, and what was read under the row is still so when it is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.decisions import reservation_sql as sql
 from alphaads_pipelines.decisions.eligibility import is_limited
 from alphaads_pipelines.decisions.pacing import COMMON, Grant, Line, Refused, Spending, ask, has_budget
-from alphaads_pipelines.decisions.reservation_sql import (
-    COUNT,
-    HOLD,
-    LINES_OF,
-    LINES_ON,
-    NOTE,
-    SHOWN,
-    SHOWN_OF,
-    TAKE,
-    TAKE_OF_DAY,
-)
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, transaction
 from alphaads_pipelines.telemetry import RESERVATIONS
 
@@ -61,7 +51,7 @@ class Reservations:
         if not subject_ids:
             return {}
         with reading(self._engine) as connection:
-            rows = connection.execute(SHOWN, {"subject_ids": list(subject_ids), "day": day})
+            rows = connection.execute(sql.SHOWN, {"subject_ids": list(subject_ids), "the_day": day})
             return {campaign_id: int(shown) for campaign_id, shown in rows}
 
     def reserve(
@@ -89,95 +79,101 @@ class Reservations:
         if not is_limited(campaign, is_known=subject_id is not None):
             return None
         with transaction(self._engine) as connection:
-            answer = _reserve(connection, decision_id, campaign, subject_id, subject_ids, segment, now)
+            answer = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now).hold(connection)
         RESERVATIONS.labels("held" if answer is None else answer.reason).inc()
         return answer
 
 
-def _reserve(
-    connection: Connection,
-    decision_id: str,
-    campaign: Campaign,
-    subject_id: str | None,
-    subject_ids: Sequence[str],
-    segment: str | None,
-    now: datetime,
-) -> Refused | None:
-    day = now.astimezone(UTC).date()
-    used = _held(connection, campaign)
-    is_counted = campaign.daily_cap is not None and subject_id is not None
-    if is_counted and _shown_to(connection, campaign, subject_ids, day) >= (campaign.daily_cap or 0):
-        return Refused("cap")
-    grant = Grant(COMMON, {})
-    if has_budget(campaign):
-        answer = ask(campaign, Spending(day, used, _lines(connection, campaign, day)), segment, now)
+class _Asked(msgspec.Struct, frozen=True):
+    """What is to be held, inside one transaction."""
+
+    decision_id: str
+    campaign: Campaign
+    subject_id: str | None
+    subject_ids: Sequence[str]
+    segment: str | None
+    now: datetime
+
+    @property
+    def _day(self) -> dict[str, object]:
+        """Chooses the campaign's day."""
+        return {"the_campaign_id": self.campaign.campaign_id, "the_day": self.now.astimezone(UTC).date()}
+
+    @property
+    def _new(self) -> dict[str, object]:
+        """What a new row of that day begins with."""
+        day = self.now.astimezone(UTC).date()
+        return {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant, "day": day}
+
+    def hold(self, connection: Connection) -> Refused | None:
+        used = self._hold_campaign(connection)
+        is_counted = self.campaign.daily_cap is not None and self.subject_id is not None
+        shown = self._shown(connection) if is_counted else {}
+        if self.campaign.daily_cap is not None and sum(shown.values()) >= self.campaign.daily_cap:
+            return Refused("cap")
+        answer = self._take(connection, used) if has_budget(self.campaign) else Grant(COMMON, {})
         if isinstance(answer, Refused):
             return answer
-        grant = answer
-        _take(connection, campaign, grant, day)
-    if is_counted:
-        counted = {"subject_id": subject_id, "campaign_id": campaign.campaign_id, "day": day, "tenant": campaign.tenant}
-        connection.execute(COUNT[connection.dialect.name], {**counted, "shown": 1})
-    row = {
-        "decision_id": decision_id,
-        "subject_id": subject_id,
-        "tenant": campaign.tenant,
-        "campaign_id": campaign.campaign_id,
-        "day": day,
-        "segment": grant.segment,
-        "amount_microusd": campaign.cost_microusd if has_budget(campaign) else 0,
-        "is_counted": is_counted,
-        "expires_at": now + HELD,
-    }
-    connection.execute(NOTE, row)
-    return None
-
-
-def _held(connection: Connection, campaign: Campaign) -> int:
-    """Hold the campaign's row until the end of the transaction; what it used ever."""
-    asked = {"campaign_id": campaign.campaign_id}
-    used = connection.execute(HOLD, asked).scalar()
-    if used is None:
-        row = {**asked, "tenant": campaign.tenant, "reserved_microusd": 0, "spent_microusd": 0}
-        insert_ignore(connection, _SPENDING, [row])
-        used = connection.execute(HOLD, asked).scalar_one()
-    return int(used)
-
-
-def _shown_to(connection: Connection, campaign: Campaign, subject_ids: Sequence[str], day: date) -> int:
-    asked = {"subject_ids": list(subject_ids), "campaign_id": campaign.campaign_id, "day": day}
-    return int(connection.execute(SHOWN_OF, asked).scalar_one())
-
-
-def _lines(connection: Connection, campaign: Campaign, day: date) -> dict[str, Line]:
-    rows = connection.execute(LINES_OF, {"campaign_id": campaign.campaign_id, "day": day})
-    return {segment: Line(*line) for segment, *line in rows}
-
-
-def _take(connection: Connection, campaign: Campaign, grant: Grant, day: date) -> None:
-    cost = campaign.cost_microusd
-    connection.execute(TAKE, {"held_campaign_id": campaign.campaign_id, "amount": cost})
-    rows = [
-        {
-            "campaign_id": campaign.campaign_id,
-            "day": day,
-            "segment": segment,
-            "tenant": campaign.tenant,
-            "reserved_microusd": cost if segment == grant.segment else 0,
-            "spent_microusd": 0,
-            "credit_microusd": line.credit,
-            "credited_at": line.credited_at,
+        if is_counted:
+            self._count(connection, shown)
+        held = {
+            "decision_id": self.decision_id,
+            "subject_id": self.subject_id,
+            "segment": answer.segment,
+            "amount_microusd": self.campaign.cost_microusd if has_budget(self.campaign) else 0,
+            "is_counted": is_counted,
+            "expires_at": self.now + HELD,
         }
-        for segment, line in grant.lines.items()
-    ]
-    connection.execute(TAKE_OF_DAY[connection.dialect.name], rows)
+        connection.execute(sql.NOTE, self._new | held)
+        return None
+
+    def _hold_campaign(self, connection: Connection) -> int:
+        """Hold the campaign's row until the end of the transaction; what it used ever."""
+        asked = {"the_campaign_id": self.campaign.campaign_id}
+        used = connection.execute(sql.HOLD, asked).scalar()
+        if used is None:
+            names = {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant}
+            insert_ignore(connection, _SPENDING, [{**names, "reserved_microusd": 0, "spent_microusd": 0}])
+            used = connection.execute(sql.HOLD, asked).scalar_one()
+        return int(used)
+
+    def _take(self, connection: Connection, used: int) -> Grant | Refused:
+        """Take the money, if there is any."""
+        rows = connection.execute(sql.LINES_OF, self._day)
+        spending = Spending(self.now.astimezone(UTC).date(), used, {name: Line(*line) for name, *line in rows})
+        answer = ask(self.campaign, spending, self.segment, self.now)
+        if isinstance(answer, Refused):
+            return answer
+        cost = self.campaign.cost_microusd
+        connection.execute(sql.TAKE, {"the_campaign_id": self.campaign.campaign_id, "amount": cost})
+        for segment, line in answer.lines.items():
+            amount = cost if segment == answer.segment else 0
+            if segment in spending.lines:
+                changed = {"the_segment": segment, "amount": amount, "credit": line.credit, "at": line.credited_at}
+                connection.execute(sql.TAKE_OF_DAY, self._day | changed)
+            else:
+                first = {"segment": segment, "reserved_microusd": amount, "spent_microusd": 0}
+                credit = {"credit_microusd": line.credit, "credited_at": line.credited_at}
+                connection.execute(sql.FIRST_OF_DAY, self._new | first | credit)
+        return answer
+
+    def _shown(self, connection: Connection) -> dict[str, int]:
+        """Subject -> how often today, of those of the person to whom it was shown."""
+        rows = connection.execute(sql.SHOWN_OF, {**self._day, "subject_ids": list(self.subject_ids)})
+        return dict(rows.tuples().all())
+
+    def _count(self, connection: Connection, shown: Mapping[str, int]) -> None:
+        if self.subject_id in shown:
+            connection.execute(sql.COUNT, {**self._day, "the_subject_id": self.subject_id, "more": 1})
+        else:
+            connection.execute(sql.FIRST_COUNT, {**self._new, "subject_id": self.subject_id, "shown": 1})
 
 
 def read_spending(connection: Connection, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:
     """What these campaigns used, those that used anything, with the lines of a UTC day."""
     rows = select_in(connection, _SPENDING, "campaign_id", campaign_ids)
     lines: dict[str, dict[str, Line]] = {}
-    for campaign_id, segment, *line in connection.execute(LINES_ON, {"day": day}):
+    for campaign_id, segment, *line in connection.execute(sql.LINES_ON, {"the_day": day}):
         lines.setdefault(campaign_id, {})[segment] = Line(*line)
     return {
         row.campaign_id: Spending(day, row.reserved_microusd + row.spent_microusd, lines.get(row.campaign_id, {}))

@@ -10,16 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from alphaads_pipelines.decisions.reservation_sql import (
-    COUNT_MORE,
-    DUE,
-    FORGET,
-    HEARD,
-    HOLD_ALL,
-    MOVE,
-    MOVE_OF_DAY,
-    RELEASE,
-)
+from alphaads_pipelines.decisions import reservation_sql as sql
 from alphaads_pipelines.stores.relational import select_in, sql_table
 
 KNOWN_FOR: Final = timedelta(days=1)
@@ -44,7 +35,7 @@ def confirm(connection: Connection, decision_ids: Collection[str]) -> Counter[st
     rows = [
         row
         for some in _chunks(sorted(set(decision_ids)))
-        for row in connection.execute(HEARD, {"decision_ids": some}).all()
+        for row in connection.execute(sql.HEARD, {"decision_ids": some}).all()
     ]
     waiting, late = [each for each in rows if each.released_at is None], [each for each in rows if each.released_at]
     _move(connection, waiting, spent=1)
@@ -57,9 +48,9 @@ def release_expired(connection: Connection, now: datetime, most: int = AT_ONCE) 
 
     Impressions that lie in the stream must have been confirmed before, else they are late for no fault of their own.
     """
-    due = connection.execute(DUE, {"now": now, "most": most}).scalars().all()
+    due = connection.execute(sql.DUE, {"now": now, "most": most}).scalars().all()
     _hold_those_of(connection, _RESERVATIONS.c.decision_id, due)
-    released = connection.execute(RELEASE, {"decision_ids": due, "now": now}).all() if due else []
+    released = connection.execute(sql.RELEASE, {"decision_ids": due, "now": now}).all() if due else []
     _move(connection, released, spent=0)
     _count(connection, released, -1)
     return len(released)
@@ -68,7 +59,7 @@ def release_expired(connection: Connection, now: datetime, most: int = AT_ONCE) 
 def release_those_of(connection: Connection, subject_id: str) -> int:
     """Give back, and forget, what is held for decisions about a subject who is being erased; how many reservations."""
     _hold_those_of(connection, _RESERVATIONS.c.subject_id, [subject_id])
-    rows = connection.execute(FORGET, {"of_subject_id": subject_id}).all()
+    rows = connection.execute(sql.FORGET, {"the_subject_id": subject_id}).all()
     _move(connection, [each for each in rows if each.released_at is None], spent=0)
     return len(rows)
 
@@ -85,7 +76,7 @@ def _hold_those_of(connection: Connection, column: sa.Column[Any], values: Colle
     found = select_in(connection, _RESERVATIONS.name, column.name, values, ["campaign_id"])
     if campaigns := sorted({row.campaign_id for row in found}):
         for some in _chunks(campaigns):
-            connection.execute(HOLD_ALL, {"campaign_ids": some}).all()
+            connection.execute(sql.HOLD_ALL, {"campaign_ids": some}).all()
 
 
 def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: int) -> None:
@@ -99,32 +90,32 @@ def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: in
     if not of_campaigns:
         return
     amounts = [
-        {"held_campaign_id": campaign_id, "amount": amount, "spent": spent * amount}
+        {"the_campaign_id": campaign_id, "amount": amount, "spent": spent * amount}
         for campaign_id, amount in sorted(of_campaigns.items())
     ]
-    connection.execute(MOVE, amounts)
+    connection.execute(sql.MOVE, amounts)
     days = [
         {
-            "held_campaign_id": campaign_id,
-            "of_day": day,
-            "of_segment": segment,
+            "the_campaign_id": campaign_id,
+            "the_day": day,
+            "the_segment": segment,
             "amount": amount,
             "spent": spent * amount,
         }
         for (campaign_id, day, segment), amount in sorted(of_days.items())
     ]
-    connection.execute(MOVE_OF_DAY, days)
+    connection.execute(sql.MOVE_OF_DAY, days)
 
 
 def _count(connection: Connection, reservations: Iterable[Row[Any]], shown: int) -> None:
     """Count these impressions for the people they were for, or (-1) take them back."""
     times = Counter((each.subject_id, each.campaign_id, each.day) for each in reservations if each.is_counted)
     rows = [
-        {"of_subject_id": subject_id, "held_campaign_id": campaign_id, "of_day": day, "shown_more": shown * number}
+        {"the_subject_id": subject_id, "the_campaign_id": campaign_id, "the_day": day, "more": shown * number}
         for (subject_id, campaign_id, day), number in sorted(times.items())
     ]
     if rows:
-        connection.execute(COUNT_MORE, rows)
+        connection.execute(sql.COUNT, rows)
 
 
 def _chunks(values: Sequence[str]) -> list[Sequence[str]]:

@@ -17,6 +17,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from alphaads_pipelines.decisions.settling import release_those_of
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
 from alphaads_pipelines.sqlite import count_words, scrub, wal_of
@@ -24,7 +25,7 @@ from alphaads_pipelines.stores.links import leave_in
 from alphaads_pipelines.stores.relational import reading, sql_table, sqlite_file, transaction
 from alphaads_pipelines.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 
-_REQUESTS, _POST_KEYS, _PEOPLE = "rights_requests", "post_keys", "people"
+_REQUESTS, _RESERVATIONS, _POST_KEYS, _PEOPLE = "rights_requests", "ad_reservations", "post_keys", "people"
 _BY_SUBJECT = tuple(table.name for table in RELATIONAL_TABLES if table.subject_column == "subject_id")
 _OPEN = ("open", "running")
 _CHUNK = 500
@@ -35,11 +36,15 @@ _SMALL_BYTES = 64 << 20
 def delete_subject(connection: Connection, subject_id: str) -> dict[str, int]:
     """Delete or blank every row of a subject, in the caller's transaction; table -> rows.
 
-    Requests of theirs stay as a record that they were answered, without their name; those that wait are refused.
+    Requests of theirs stay as a record that they were answered, without their name; those that wait are refused. Money
+    that is held for ads to them is given back to the campaigns.
     """
+    # First, for whoever moves a campaign's money holds its row before anything else.
+    rows = {_RESERVATIONS: release_those_of(connection, subject_id)}
     was_linked = leave_in(connection, subject_id)
-    rows = {}
     for name in _BY_SUBJECT:
+        if name == _RESERVATIONS:
+            continue
         table = sql_table(name)
         if name == _REQUESTS:
             is_open = table.c.state.in_(_OPEN)

@@ -19,6 +19,7 @@ _WORD = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,6}")
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BASE32 = re.compile(r"[A-Z2-7]+=*")
 _PLAIN = re.compile(r"[A-Za-z0-9 .,:;/@'!?_%-]+")
+_LONGEST_CAPITALS = 16
 _FEWEST_BYTES, _FEWEST_ODD_BYTES = 5, 8
 """Below them a name or a part number says something too, now and then; the more so in characters that are not plain."""
 
@@ -31,7 +32,8 @@ def is_packed(text: str) -> bool:
 
 def _says_something(word: str) -> bool:
     bare = word.rstrip("=")
-    if bare.isdecimal() or (bare.isalpha() and (bare[1:].islower() or (bare.isupper() and len(bare) < 16))):
+    is_capitals = bare.isupper() and len(word) < _LONGEST_CAPITALS
+    if bare.isdecimal() or (bare.isalpha() and (bare[1:].islower() or (is_capitals and word == bare))):
         return False
     return any(map(_is_text, _unpacked(bare)))
 

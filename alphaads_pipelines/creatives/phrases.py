@@ -8,7 +8,7 @@ shorter a phrase, the more literally it is taken: much that is harmless looks li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from alphaads_pipelines.creatives.reading import as_read
@@ -18,7 +18,7 @@ _LEET = {
     "o": "[o0]", "s": "[s5$]", "t": "[t7+]", "w": "(?:w|vv)", "z": "[z2]",
     "0": "[0o]", "1": "[1il!|]", "3": "[3e]", "4": "[4a]", "5": "[5s]", "7": "[7t]", "8": "[8b]", "9": "[9g]",
 }  # fmt: skip
-_MEANT = frozenset("%+&$€£")
+_MEANT = frozenset("%+&$€£#")
 """Signs that are part of a phrase; others may be there or not."""
 
 _SIGN = r"(?:[^\w@€!|$+%]|_)"
@@ -46,11 +46,15 @@ class Phrases:
     ----------
     phrases: in any spelling; `#` is any number, and `*` at the end any ending of the last word.
     whole: more of them, single words whose parts are harmless words: a space does not stand between their letters.
+    as_they_stand: no sign in `phrases` is special.
     """
 
-    def __init__(self, *phrases: str, whole: Sequence[str] = ()) -> None:
-        self._forwards = _any_of(phrases, whole)
-        self._backwards = _any_of([each for each in phrases if _letters(each) >= _SHORT], whole)
+    def __init__(self, *phrases: str, whole: Sequence[str] = (), as_they_stand: bool = False) -> None:
+        found = {each: _pattern(each, f"gap{at}", as_they_stand) for at, each in enumerate(phrases)}
+        whole_words = [leet(word, _IN_WHOLE_WORD) + _ENDS for word in whole]
+        self._forwards = _any_of([*found.values(), *whole_words])
+        long = [pattern for phrase, pattern in found.items() if _letters(phrase) >= _SHORT]
+        self._backwards = _any_of([*long, *whole_words])
 
     def said_in(self, text: str) -> bool:
         """Whether one of them is in a text."""
@@ -60,8 +64,8 @@ class Phrases:
 
 @lru_cache(maxsize=1024)
 def literally(phrases: tuple[str, ...]) -> Phrases:
-    """Phrases that somebody else wrote: no sign in them is special."""
-    return Phrases(*(each.translate({ord("#"): " ", ord("*"): " "}) for each in phrases))
+    """Phrases that somebody else wrote."""
+    return Phrases(*phrases, as_they_stand=True)
 
 
 def leet(word: str, gap: str = "") -> str:
@@ -73,30 +77,25 @@ def leet(word: str, gap: str = "") -> str:
     return gap.join(parts)
 
 
-def _any_of(phrases: Iterable[str], whole: Iterable[str]) -> re.Pattern[str]:
-    patterns = [_pattern(phrase, f"gap{number}") for number, phrase in enumerate(phrases)]
-    patterns += [leet(word, _IN_WHOLE_WORD) + _ENDS for word in whole]
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
     return re.compile(f"{_STARTS}(?:{'|'.join(patterns) or '(?!)'})")
 
 
-def _pattern(phrase: str, name: str) -> str:
-    words = _words(phrase)
-    if not words:
-        return re.escape(as_read(phrase))
-    ends = _ENDS if words[-1][-1].isalnum() and not phrase.endswith("*") else ""
+def _pattern(phrase: str, name: str, as_it_stands: bool) -> str:
+    words = as_read(phrase).replace("-", " ").split()
     if _letters(phrase) < _SHORT - 1:
-        return r"[\s-]*".join(map(_figures, words)) + ends
+        return r"[\s-]*".join(map(_figures, words)) + (_ENDS if words and words[-1][-1].isalnum() else "")
+    words = [kept for word in words if (kept := "".join(filter(_is_meant, word)))]
     if _letters(phrase) <= _SHORT:
-        return _BETWEEN_WORDS.join(_in_like_gaps(word, f"{name}_{at}") for at, word in enumerate(words)) + ends
-    return _BETWEEN_WORDS.join(_NUMBER if word == "#" else leet(word, _IN_WORD) for word in words) + ends
+        said = [_in_like_gaps(word, f"{name}_{at}") for at, word in enumerate(words)]
+    else:
+        said = [_NUMBER if word == "#" and not as_it_stands else leet(word, _IN_WORD) for word in words]
+    is_stem = phrase.endswith("*") and not as_it_stands
+    return _BETWEEN_WORDS.join(said) + (_ENDS if words[-1][-1].isalnum() and not is_stem else "")
 
 
-def _words(phrase: str) -> Sequence[str]:
-    kept = (
-        "".join(each for each in word if each.isalnum() or each in "#" or each in _MEANT)
-        for word in as_read(phrase).replace("-", " ").split()
-    )
-    return [word for word in kept if word]
+def _is_meant(each: str) -> bool:
+    return each.isalnum() or each in _MEANT
 
 
 def _letters(phrase: str) -> int:

@@ -191,8 +191,10 @@ AD_CREATIVES = Table(
         plain("body", "utf8"),
         plain("call_to_action", "utf8"),
         plain("generator", "utf8", "name and version of the generator"),
-        plain("moderation", "utf8", "approved or refused"),
+        plain("moderation", "utf8", "one of creatives.review.STATES; only the approved ones are served"),
         plain("created_at", "timestamp"),
+        plain("tenant", "utf8", "whose campaign it is of", nullable=True),
+        plain("placement", "utf8", "whose limits it keeps", nullable=True),
     ),
     key=("creative_id",),
 )

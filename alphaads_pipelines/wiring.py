@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.streams.base import Stream
     from alphaads_pipelines.wiring_rights import RightsWiring
 
-_OF_OUR_MODEL = frozenset({"neural", "cascade"})
+OF_OUR_MODEL = frozenset({"neural", "cascade"})
 """Tiers whose answers come from `Options.artifact`."""
 
 
@@ -208,7 +208,7 @@ class Wiring:
         from alphaads_pipelines.nlp.serving import ServingScorer
 
         tier, options = self.settings.scorer_tier, scorer_options(self.settings)
-        if tier not in _OF_OUR_MODEL or self.settings.nlp_artifact is not None:
+        if tier not in OF_OUR_MODEL or self.settings.nlp_artifact is not None:
             return build_scorer(tier, options)
 
         def build(artifact: Path) -> Scorer:

@@ -1,11 +1,16 @@
-"""Wiring of the ad texts: from `Settings` to whoever writes them. A part of wiring.py, apart for its length."""
+"""Wiring of the ad texts: from `Settings` to who writes and who judges them; of wiring.py, apart for its length."""
 
 from __future__ import annotations
 
 from alphaads_pipelines.creatives.base import Generator, Options
+from alphaads_pipelines.creatives.judges import OffensiveJudge
+from alphaads_pipelines.creatives.moderation import Judge
+from alphaads_pipelines.creatives.openai_moderation import OpenAIModeration
 from alphaads_pipelines.creatives.registry import GENERATORS
 from alphaads_pipelines.creatives.spending import parse_prices
+from alphaads_pipelines.nlp.registry import build_scorer
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.wiring import OF_OUR_MODEL, Wiring, scorer_options
 
 
 def build_generator(settings: Settings) -> Generator:
@@ -34,3 +39,21 @@ def generator_options(settings: Settings) -> Options:
         budget_usd=settings.language_model_budget_usd,
         cache=settings.ad_texts_path,
     )
+
+
+def build_judges(wiring: Wiring) -> list[Judge]:
+    """Who judges the ad texts beside the rules: our offensive model, whatever tier scores the posts; and OpenAI's
+    moderation, where its key is set.
+
+    Raises
+    ------
+    MissingArtifact: our model, or OpenAI's package, is not there.
+    """
+    settings = wiring.settings
+    is_ours = settings.scorer_tier in OF_OUR_MODEL
+    scorer = wiring.scorer if is_ours else build_scorer("neural", scorer_options(settings))
+    judges: list[Judge] = [OffensiveJudge(scorer.score)]
+    if settings.openai_moderation and settings.openai_api_key is not None:
+        key = settings.openai_api_key.get_secret_value()
+        judges.append(OpenAIModeration(key, base_url=settings.openai_base_url))
+    return judges

@@ -1,5 +1,6 @@
 """Advertising: the creatives that may be served, and the policy that chooses among them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -24,23 +25,28 @@ _SHOWN = 10
     check_specs=schema_checks(AD_CREATIVES),
 )
 def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Write creatives for every campaign and emotion, moderate them, publish them for the API."""
-    from alphaads_pipelines.creatives.campaigns import sample_briefs
-    from alphaads_pipelines.pipeline.advertising import refresh_creatives
-    from alphaads_pipelines.wiring_creatives import build_generator
+    """Write creatives for every active campaign and emotion, moderate them, keep them where the API reads them."""
+    from alphaads_pipelines.creatives.campaigns import seed_samples
+    from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
+    from alphaads_pipelines.wiring_creatives import build_generator, build_judges
 
-    generator = build_generator(wiring.settings)
+    now = datetime.now(UTC)
+    if wiring.settings.sample_campaigns:
+        seed_samples(wiring.engine, now)
+    generator, judges = build_generator(wiring.settings), build_judges(wiring)
     try:
-        done = refresh_creatives(wiring.lake, wiring.engine, generator, sample_briefs(), datetime.now(UTC))
+        done = refresh_creatives(wiring.lake, wiring.engine, generator, judges, now)
     except SchemaMismatch as error:
         yield schema_result(AD_CREATIVES, [str(error)])
         raise
     yield schema_result(AD_CREATIVES)
     shown = done.rows.select("campaign_id", "emotion", "headline", "body").head(_SHOWN).rows()
+    states = Counter(done.rows["moderation"])
     yield MaterializeResult(
         metadata={
             "dagster/row_count": done.rows.height,
-            "approved": done.rows.filter(done.rows["moderation"] == "approved").height,
+            **{state: states[state] for state in ("approved", "needs_review", "refused")},
+            "changed": done.changed,
             "published_version": done.version,
             "generator": generator.name,
             "examples": markdown_table(("campaign", "emotion", "headline", "body"), shown),

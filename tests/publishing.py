@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from alphaads_pipelines.creatives.campaigns import sample_briefs
+from alphaads_pipelines.creatives.campaigns import seed_samples
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.ingest.heartbeat import Heartbeat
 from alphaads_pipelines.ingest.publish import publish_document
-from alphaads_pipelines.pipeline.advertising import refresh_creatives
+from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.pipeline.microbatch import MicroBatch
 from alphaads_pipelines.pipeline.stages import STAGES
 from alphaads_pipelines.wiring import Wiring
@@ -40,5 +40,6 @@ def publish_everything(wiring: Wiring, posts: int = 200, authors: int = 30) -> N
     now = datetime.now(UTC)
     ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
     wiring.ledger.note_idle(ends, now)
-    refresh_creatives(wiring.lake, wiring.engine, TemplateGenerator(), sample_briefs(), now)
+    seed_samples(wiring.engine, now)
+    refresh_creatives(wiring.lake, wiring.engine, TemplateGenerator(), (), now)
     publish_document(wiring.engine, "policy", {"policy": "thompson", "state": {}}, now)

@@ -164,6 +164,12 @@ def creatives_in(connection: Connection, column: str, values: Iterable[str]) -> 
     return {row.creative_id: stored_creative(row) for row in select_in(connection, "creatives", column, values)}
 
 
+def current_creatives(connection: Connection) -> dict[str, StoredCreative]:
+    """What campaigns of every tenant use now, by id."""
+    rows = connection.execute(sa.select(CREATIVES).where(CREATIVES.c.is_current))
+    return {row.creative_id: stored_creative(row) for row in rows}
+
+
 def save_creatives(connection: Connection, changes: Sequence[tuple[StoredCreative, Sequence[Review]]]) -> None:
     """Keep creatives as they stand now, and the states they went through since, inside an `editing` block."""
     upsert(connection, "creatives", [creative_row(stored) for stored, _ in changes])

@@ -12,21 +12,18 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
-from alphaads_pipelines.creatives.campaign_store import campaigns_in, from_row
+from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.creatives.campaign_store import active_campaigns
 from alphaads_pipelines.creatives.campaigns import SAMPLE_TENANT
 from alphaads_pipelines.creatives.creative_rows import CREATIVES
 from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment, running_experiments
 from alphaads_pipelines.creatives.review import APPROVED
-from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.telemetry import get_logger
 
 _SHOWN = (
     *("creative_id", "tenant", "campaign_id", "emotion", "tone", "headline", "body", "call_to_action"),
     *("placement", "generator"),
 )
 _PARTS = (*_SHOWN, "moderation")
-_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,8 @@ def read_catalogue(connection: Connection, *, with_samples: bool) -> Catalogue:
     ----------
     with_samples: whether the sample campaigns may be offered.
     """
-    campaigns = _campaigns(connection, with_samples=with_samples)
+    active = active_campaigns(connection)
+    campaigns = {key: each for key, each in active.items() if with_samples or each.tenant != SAMPLE_TENANT}
     creatives = _creatives(connection, campaigns)
     tenants = {each.tenant for each in campaigns.values()}
     own = {tenant: tuple(each for each in creatives if each["tenant"] == tenant) for tenant in tenants}
@@ -72,18 +70,6 @@ def read_catalogue(connection: Connection, *, with_samples: bool) -> Catalogue:
         experiments=tuple(running_experiments(connection)),
         sample_tenant=SAMPLE_TENANT if SAMPLE_TENANT in tenants else None,
     )
-
-
-def _campaigns(connection: Connection, *, with_samples: bool) -> dict[str, Campaign]:
-    found = {}
-    for row in campaigns_in(connection, ACTIVE):
-        if row.tenant == SAMPLE_TENANT and not with_samples:
-            continue
-        try:
-            found[row.campaign_id] = from_row(row)
-        except InvalidRequest as error:  # of an older version with other rules; the others are served on
-            _log.warning("campaign.left_out", campaign=row.campaign_id, reason=str(error))
-    return found
 
 
 def _creatives(connection: Connection, campaigns: Mapping[str, Campaign]) -> tuple[Mapping[str, str], ...]:

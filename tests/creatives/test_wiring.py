@@ -1,4 +1,4 @@
-"""From settings to whoever writes the ad texts."""
+"""From settings to whoever writes the ad texts, and whoever judges them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import pytest
 from pydantic import SecretStr
 
 from alphaads_pipelines.creatives.campaigns import sample_briefs
+from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring_creatives import build_generator, generator_options
-from tests.creatives.llm_server import KEY, language_model_server
+from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring_creatives import build_generator, build_judges, generator_options
+from tests.creatives.llm_server import KEY, flags, language_model_server
 from tests.nlp.packages import needs
 
 
@@ -51,3 +53,23 @@ def test_what_is_missing_is_named(settings: Settings, changes: dict[str, object]
     with pytest.raises(ConfigurationError, match=named) as refused:
         build_generator(settings.model_copy(update=changes))
     assert KEY not in str(refused.value)
+
+
+def test_our_own_model_judges_the_texts_whatever_scores_the_posts(settings: Settings) -> None:
+    with wired(settings.model_copy(update={"scorer_tier": "lexicon"})) as wiring:
+        [judge] = build_judges(wiring)
+        assert judge("Warm light for late work.") == Opinion()
+        assert judge("You are a stupid idiot and a piece of shit.") != Opinion()
+
+
+@needs("openai")
+def test_openais_moderation_judges_where_its_key_is_set(settings: Settings) -> None:
+    with language_model_server() as server:
+        server.will(flags("hate"))
+        told = {"openai_api_key": SecretStr(KEY), "openai_base_url": server.base_url("openai")}
+        with wired(settings.model_copy(update=told)) as wiring:
+            _, judge = build_judges(wiring)
+            assert judge("Warm light.") == Opinion(("provider_flagged", "provider_hate"))
+            assert [each.protocol for each in server.received] == ["moderation"]
+        with wired(settings.model_copy(update={**told, "openai_moderation": False})) as wiring:
+            assert len(build_judges(wiring)) == 1

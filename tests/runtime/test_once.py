@@ -67,6 +67,6 @@ def test_a_replay_or_an_advertising_run_that_fails_names_its_run(
     monkeypatch.setattr(Acceptor, "accept", fail)
     with pytest.raises(StoreUnavailable, match=r"run [0-9a-f-]{36} says why"):
         jobs.replay_hours(hour, hour, None, {})
-    monkeypatch.setattr("alphaads_pipelines.pipeline.advertising.refresh_creatives", fail)
+    monkeypatch.setattr("alphaads_pipelines.pipeline.ad_creatives.refresh_creatives", fail)
     with pytest.raises(StoreUnavailable, match=r"run [0-9a-f-]{36} says why"):
         jobs.advertising()

@@ -1,0 +1,199 @@
+"""Creatives: written for every active campaign, moderated, brought through their states, kept; old texts retired.
+
+A text that is approved stays so while the rules of its campaign pass it, whoever approved it: judges and people judged
+the same text. What was refused without a person is judged again by everybody, so that an outage of a judge heals by
+itself. What waits for a person, or was rejected by one, is left to people.
+
+Writing and judging take long and happen outside of any transaction. What became of a campaign or a text meanwhile is
+not overwritten: its row is left to the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Engine
+
+from alphaads_pipelines.creatives.base import Brief, Creative, Generator
+from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.creatives.campaign_store import active_campaigns
+from alphaads_pipelines.creatives.creative_rows import StoredCreative
+from alphaads_pipelines.creatives.creative_store import creatives_in, current_creatives, save_creatives
+from alphaads_pipelines.creatives.edits import editing
+from alphaads_pipelines.creatives.moderation import Judge, moderate
+from alphaads_pipelines.creatives.review import APPROVED, NEEDS_REVIEW, PENDING, Review, draft, judged, submit
+from alphaads_pipelines.creatives.rules import CampaignRules
+from alphaads_pipelines.ingest.publish import publish_document, read_document
+from alphaads_pipelines.stores.base import Lake, polars_schema
+from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.tables import AD_CREATIVES
+
+CREATIVES = "creatives"
+"""Name of the published document."""
+
+Judged = tuple[Review, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What the creatives are now.
+
+    Attributes
+    ----------
+    rows: those that campaigns use, as `ad_creatives` holds them. delta_version: None where it was not written anew.
+    changed: texts that are new, came into another state, or were retired. version: that they are published under.
+    """
+
+    rows: pl.DataFrame
+    delta_version: int | None
+    changed: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A creative as it was seen (None: not known) and as it is to be, with the states between."""
+
+    before: StoredCreative | None
+    after: StoredCreative
+    path: Judged = ()
+
+    @property
+    def is_news(self) -> bool:
+        return self.before is None or bool(self.path) or self.before.is_current != self.after.is_current
+
+
+def refresh_creatives(
+    lake: Lake, engine: Engine, generator: Generator, judges: Sequence[Judge], now: datetime
+) -> Refreshed:
+    """Write, moderate and keep the texts of every active campaign; where nothing changed, nothing is written.
+
+    A generator that raises changes nothing: what was approved is served on.
+
+    Parameters
+    ----------
+    judges: asked beside the rules (creatives/moderation.py).
+
+    Raises
+    ------
+    ConfigurationError: the generator's provider refuses us. SchemaMismatch. StoreUnavailable.
+    """
+    with reading(engine) as connection:
+        campaigns = active_campaigns(connection)
+        current = current_creatives(connection)
+    written = [text for each in campaigns.values() for text in _texts(each, generator, current)]
+    with reading(engine) as connection:
+        known = {**current, **creatives_in(connection, "creative_id", [each.creative_id for _, each in written])}
+    changes = {text.creative_id: _judge(of, text, known.get(text.creative_id), judges, now) for of, text in written}
+    changes |= {key: _Change(old, replace(old, is_current=False)) for key, old in _unused(current, campaigns, changes)}
+    frame = _frame({**current, **{key: each.after for key, each in changes.items()}}.values())
+    delta_version = _write(lake, frame)
+    changed = _keep(engine, campaigns, [each for each in changes.values() if each.is_news], now)
+    return Refreshed(frame, delta_version, changed, _publish(engine, frame, campaigns, now))
+
+
+def _texts(
+    campaign: Campaign, generator: Generator, current: Mapping[str, StoredCreative]
+) -> list[tuple[Campaign, Creative]]:
+    mine = [each for each in current.values() if each.creative.campaign_id == campaign.campaign_id]
+    return [(campaign, text) for brief in campaign.briefs() for text in _texts_for(brief, generator, mine)]
+
+
+def _texts_for(brief: Brief, generator: Generator, mine: Sequence[StoredCreative]) -> list[Creative]:
+    """What is written for a brief; if only a stand-in wrote, what the generator itself wrote before stays."""
+    texts = generator.generate(brief)
+    if any(text.generator == generator.name for text in texts):
+        return texts
+    own = [
+        each.creative
+        for each in mine
+        if each.creative.emotion == brief.emotion
+        and each.creative.generator == generator.name
+        and each.review.is_servable
+    ]
+    return own or texts
+
+
+def _judge(
+    campaign: Campaign, text: Creative, before: StoredCreative | None, judges: Sequence[Judge], now: datetime
+) -> _Change:
+    if before is None:
+        path = _judged_anew(draft(text.creative_id, now), text, campaign.rules, judges, now)
+        began = (draft(text.creative_id, now), *path)
+        return _Change(None, StoredCreative(text, campaign.tenant, path[-1], True, now), began)
+    path = _path(before, campaign.rules, judges, now)
+    return _Change(before, replace(before, review=path[-1] if path else before.review, is_current=True), path)
+
+
+def _path(before: StoredCreative, rules: CampaignRules, judges: Sequence[Judge], now: datetime) -> Judged:
+    """The states that a known text comes into; none where it stays as it is."""
+    review, text = before.review, before.creative
+    if review.state == PENDING:
+        return (judged(review, moderate(text, rules, judges), now),)
+    if review.state == APPROVED:
+        is_fine = not moderate(text, rules).reasons
+        return () if is_fine else _judged_anew(review, text, rules, judges, now)
+    if review.state == NEEDS_REVIEW or review.reviewer is not None:
+        return ()
+    path = _judged_anew(review, text, rules, judges, now)
+    is_same = (path[-1].state, path[-1].reasons) == (review.state, review.reasons)
+    return () if is_same else path
+
+
+def _judged_anew(
+    review: Review, text: Creative, rules: CampaignRules, judges: Sequence[Judge], now: datetime
+) -> Judged:
+    pending = submit(review, now)
+    return pending, judged(pending, moderate(text, rules, judges), now)
+
+
+def _unused(
+    current: Mapping[str, StoredCreative], campaigns: Mapping[str, Campaign], used: Mapping[str, object]
+) -> list[tuple[str, StoredCreative]]:
+    """Texts of these campaigns that nobody wrote this time."""
+    return [(key, each) for key, each in current.items() if each.creative.campaign_id in campaigns and key not in used]
+
+
+def _keep(engine: Engine, campaigns: Mapping[str, Campaign], changes: Sequence[_Change], now: datetime) -> int:
+    """Store what is still true of what was seen; how many."""
+    if not changes:
+        return 0
+    with editing(engine, now) as connection:
+        same = {key for key, each in active_campaigns(connection).items() if campaigns.get(key) == each}
+        held = creatives_in(connection, "creative_id", [each.after.creative.creative_id for each in changes])
+        kept = [
+            (each.after, each.path)
+            for each in changes
+            if each.after.creative.campaign_id in same and held.get(each.after.creative.creative_id) == each.before
+        ]
+        save_creatives(connection, kept)
+    return len(kept)
+
+
+def _frame(creatives: Iterable[StoredCreative]) -> pl.DataFrame:
+    rows = [_row(each) for each in creatives if each.is_current]
+    return pl.DataFrame(rows, schema=polars_schema(AD_CREATIVES)).sort("creative_id")
+
+
+def _row(stored: StoredCreative) -> dict[str, Any]:
+    own = {"tenant": stored.tenant, "moderation": stored.review.state, "created_at": stored.created_at}
+    text = stored.creative
+    return {name: own[name] if name in own else getattr(text, name) for name in AD_CREATIVES.column_names}
+
+
+def _write(lake: Lake, frame: pl.DataFrame) -> int | None:
+    """Compared with the lake, not told what is new, so that the next run writes what a crash left out."""
+    if frame.equals(lake.scan(AD_CREATIVES).collect().sort("creative_id")):
+        return None
+    return lake.replace_all(AD_CREATIVES, frame)
+
+
+def _publish(engine: Engine, frame: pl.DataFrame, campaigns: Mapping[str, Campaign], now: datetime) -> int:
+    rows = [row for row in frame.to_dicts() if row["campaign_id"] in campaigns]
+    document = {"creatives": [{**row, "created_at": row["created_at"].isoformat()} for row in rows]}
+    version, held = read_document(engine, CREATIVES)
+    return version if held == document else publish_document(engine, CREATIVES, document, now)

@@ -20,7 +20,8 @@ HORIZON_HOURS = 7 * 24
 FADED = 1 / 16
 """Posts; of moods, trends and topics alike."""
 
-_DECAYS = tuple(0.5 ** (age / HALF_LIFE_HOURS) for age in range(HORIZON_HOURS))
+DECAYS = tuple(0.5 ** (age / HALF_LIFE_HOURS) for age in range(HORIZON_HOURS))
+"""What a post weighs by its age, in whole hours."""
 
 
 def leading_emotion(hours: Mapping[int, Sequence[int]], now_hour: int) -> str | None:
@@ -35,7 +36,7 @@ def leading_emotion(hours: Mapping[int, Sequence[int]], now_hour: int) -> str | 
     None where no post showed an emotion, or every emotion has faded.
     """
     recent = sorted(hour for hour in hours if now_hour - HORIZON_HOURS < hour <= now_hour)
-    decays = [_DECAYS[now_hour - hour] for hour in recent]
+    decays = [DECAYS[now_hour - hour] for hour in recent]
     emotions = zip(*(hours[hour][FIRST_EMOTION:] for hour in recent), strict=True)
     weights = [sum(map(mul, decays, counts)) for counts in emotions]
     strongest = max(weights, default=0.0)
@@ -54,7 +55,7 @@ def leading_emotions(
     ages: how long ago the hours are, 0 to HORIZON_HOURS - 1. Shape (hours,).
     emotions: posts of each emotion in these hours, in the order of `tables.EMOTIONS`. Shape (hours, emotions).
     """
-    decays = np.array(_DECAYS)[ages]
+    decays = np.array(DECAYS)[ages]
     weights = np.column_stack([np.bincount(person, decays * counts, people) for counts in emotions.T])
     leading, has_faded = weights.argmax(axis=1), weights.max(axis=1) < FADED
     return [None if gone else EMOTIONS[place] for place, gone in zip(leading, has_faded, strict=True)]

@@ -1,0 +1,115 @@
+"""The posts behind a mood: which of a person's posts were known at a decision, and what each weighed in it.
+
+A post was known once the batch that brought it was published. The ledger keeps the last time that a batch was: of one
+that was run again since, the time of its plan stands for the first time, some seconds too early. Labels are those of
+now; a post that was scored again since may have had another then.
+
+Only the rows of the people asked for are read: their shards, and the days of the horizon.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+from sqlalchemy import Engine
+
+from alphaads_pipelines.profiles.counts import FIRST_EMOTION, WIDTH
+from alphaads_pipelines.profiles.hours import hour_of
+from alphaads_pipelines.profiles.mood import DECAYS, HORIZON_HOURS, leading_emotion
+from alphaads_pipelines.profiles.state import Hours
+from alphaads_pipelines.stores.base import Lake
+from alphaads_pipelines.stores.relational import reading, select_in
+from alphaads_pipelines.tables import EMOTIONS, POST_SCORES
+
+HORIZON = timedelta(hours=HORIZON_HOURS)
+_HOUR_US = 3_600_000_000
+_COLUMNS = ("subject_id", "post_key", "platform", "created_at", "emotion", "stream_partition", "stream_offset")
+_TIME = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class MoodPosts:
+    """Posts that show an emotion.
+
+    Parameters
+    ----------
+    frame: subject_id, post_key, platform, created_at, emotion, stream_partition, stream_offset, batch_seq, hour (since
+        the epoch), known_at, is_rerun (its batch was run again since).
+    """
+
+    frame: pl.DataFrame
+
+    def weighed(self, at: datetime) -> pl.DataFrame:
+        """Those that weighed in at a time, with their `weight` in posts and their `share` of all weight; the heaviest
+        first, of equals the newest."""
+        ages = pl.lit(hour_of(at)) - pl.col("hour")
+        known = self.frame.filter(pl.col("known_at") <= at, ages >= 0, ages < HORIZON_HOURS)
+        weights = np.array(DECAYS)[hour_of(at) - known["hour"].to_numpy()]
+        weighed = known.with_columns(weight=pl.Series(weights, dtype=pl.Float64))
+        shares = weighed.with_columns(share=pl.col("weight") / pl.col("weight").sum())
+        return shares.sort("weight", "created_at", "post_key", descending=[True, True, False])
+
+
+def read_mood_posts(
+    engine: Engine, lake: Lake, shards: Mapping[str, int], since: datetime, until: datetime
+) -> MoodPosts:
+    """The posts of some people that were written in a time range and show an emotion.
+
+    Parameters
+    ----------
+    shards: subject id -> shard.
+    since, until: both inclusive.
+
+    Raises
+    ------
+    StoreUnavailable
+    """
+    rows = (
+        lake.scan(POST_SCORES)
+        .filter(
+            pl.col("event_date").is_between(since.date(), until.date()),
+            pl.col("shard").is_in(sorted(set(shards.values()))),
+            pl.col("subject_id").is_in(sorted(shards)),
+            pl.col("created_at").is_between(since, until),
+            pl.col("version") == 0,  # an edit says again what was counted already
+            pl.col("emotion").is_not_null(),
+        )
+        .select(*_COLUMNS, "batch_seq", hour=pl.col("created_at").dt.timestamp("us") // _HOUR_US)
+        .collect()
+    )
+    return MoodPosts(rows.join(_batches(engine, rows["batch_seq"].unique()), on="batch_seq", how="inner"))
+
+
+def _batches(engine: Engine, seqs: Collection[int]) -> pl.DataFrame:
+    """batch_seq, known_at, is_rerun of the batches that were ever published."""
+    with reading(engine) as connection:
+        found = select_in(connection, "batches", "batch_seq", seqs)
+    known = [
+        (row.batch_seq, row.planned_at if row.kind == "replay" else row.committed_at, row.kind == "replay")
+        for row in found
+        if row.kind == "replay" or row.committed_at is not None
+    ]
+    return pl.DataFrame(known, schema={"batch_seq": pl.Int64, "known_at": _TIME, "is_rerun": pl.Boolean}, orient="row")
+
+
+def mood_from(posts: pl.DataFrame, at: datetime) -> str | None:
+    """The leading emotion that posts make at a time: the rule of profiles/mood.py over columns `hour` and `emotion`."""
+    return leading_emotion(hours_of(posts), hour_of(at))
+
+
+def hours_of(posts: pl.DataFrame) -> Hours:
+    """Hour -> counts as in a profile's state, of the emotions alone."""
+    hours: Hours = {}
+    for (hour, emotion), count in Counter(posts.select("hour", "emotion").iter_rows()).items():
+        hours.setdefault(hour, [0] * WIDTH)[place_of(emotion)] += count
+    return hours
+
+
+def place_of(emotion: str) -> int:
+    """Where an emotion stands in an hour's counts."""
+    return FIRST_EMOTION + EMOTIONS.index(emotion)

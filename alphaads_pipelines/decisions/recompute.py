@@ -1,0 +1,58 @@
+"""A decision computed again from its record: the policy's state, the context, the eligible arms and the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alphaads_pipelines.bandits.policy_roles import Pin
+from alphaads_pipelines.bandits.policy_store import taught_as
+from alphaads_pipelines.errors import AlphaAdsError
+
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """What the policy says when it is asked again.
+
+    Attributes
+    ----------
+    problem: why it cannot be asked; empty if it was.
+    arm_id, propensity: what it draws, and how probable that is.
+    probabilities: eligible arm -> probability; they sum to 1.
+    is_same_arm, is_same_propensity: whether that is what was logged (to 1e-9: other machines round otherwise).
+    """
+
+    problem: str = ""
+    arm_id: str | None = None
+    propensity: float | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    is_same_arm: bool = False
+    is_same_propensity: bool = False
+
+
+def recompute(connection: Connection, record: Mapping[str, Any]) -> Recomputed:
+    """Ask the policy of a record again, in the version that decided.
+
+    Parameters
+    ----------
+    record: policy, policy_version, eligible, context, seed, arm_id, propensity.
+    """
+    arms: Sequence[str] = record["eligible"]
+    try:
+        policy = taught_as(connection, Pin(record["policy"], record["policy_version"])).policy
+        choice = policy.choose(arms, record["context"], record["seed"])
+        probabilities = policy.propensities(arms, record["context"], record["seed"])
+    except AlphaAdsError as error:
+        return Recomputed(str(error))
+    return Recomputed(
+        arm_id=choice.arm_id,
+        propensity=choice.propensity,
+        probabilities=dict(zip(arms, map(float, probabilities), strict=True)),
+        is_same_arm=choice.arm_id == record["arm_id"],
+        is_same_propensity=abs(choice.propensity - record["propensity"]) <= _SAME,
+    )

@@ -1,16 +1,19 @@
 """First write wins: the index of post keys decides which record of a post is the one that counts.
 
-A claim names the record's place in the stream, so an attempt that runs again wins its own claims again.
+A claim names the record's place in the stream, so an attempt that runs again wins its own claims again. A post that was
+forgotten keeps its key with a place that no record has, so that every record of it loses from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 
-from alphaads_pipelines.stores.relational import insert_ignore, select_in, transaction
+from alphaads_pipelines.stores.relational import insert_ignore, select_in, transaction, upsert
+
+_NOWHERE = -1
 
 
 class Claimant(NamedTuple):
@@ -44,3 +47,26 @@ def claim_first(engine: Engine, claimants: Sequence[Claimant]) -> list[bool]:
             found = select_in(connection, "post_keys", "post_key", lowest)
             winners = {bytes(row.post_key): (row.stream_partition, row.stream_offset) for row in found}
     return [winners[each.key] == (each.partition, each.offset) for each in claimants]
+
+
+def place_of(row: Row[Any]) -> tuple[int, int] | None:
+    """(partition, offset) of the record that has, or had, the key of a row of `post_keys`; None if none ever had."""
+    if row.stream_offset < 0:
+        return None
+    return (row.stream_partition if row.stream_partition >= 0 else _away(row.stream_partition), row.stream_offset)
+
+
+def forget(engine: Engine, keys: Iterable[bytes]) -> None:
+    """Let no record have these keys, those that are not in yet included. Raises StoreUnavailable."""
+    wanted = sorted(set(keys))
+    never = [{"post_key": key, "stream_partition": _away(0), "stream_offset": _NOWHERE} for key in wanted]
+    with transaction(engine) as connection:
+        insert_ignore(connection, "post_keys", never)  # first: it waits for who claims one of them just now
+        held = [row for row in select_in(connection, "post_keys", "post_key", wanted) if row.stream_partition >= 0]
+        away = [{**row._mapping, "stream_partition": _away(row.stream_partition)} for row in held]
+        upsert(connection, "post_keys", away)
+
+
+def _away(partition: int) -> int:
+    """Partitions below 0 stand for those that a forgotten post lay in, and back."""
+    return -1 - partition

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alphaads_pipelines.ingest.claims import Claimant, claim_first
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.ingest.claims import Claimant, claim_first, forget, place_of
+from alphaads_pipelines.stores.relational import reading, select_in, sql_table
 from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
@@ -71,3 +71,23 @@ def test_batches_that_claim_at_once_share_the_keys_without_doubles(engine: Engin
                 winners[each.key] = (each.partition, each.offset)
     assert winners == _held(engine)
     assert set(winners) == {each.key for batch in batches for each in batch}
+
+
+def test_a_forgotten_key_is_nobodys_any_more_and_knows_where_its_record_lay(engine: Engine) -> None:
+    claimed, keys = Claimant(_key(1), 2, 7), [_key(1), _key(2), _key(3)]
+    assert claim_first(engine, [claimed]) == [True]
+    for is_first in (True, False):
+        forget(engine, [_key(1), _key(2), _key(2)])
+        assert claim_first(engine, [claimed, Claimant(_key(2), 0, 9)]) == [False, False]
+        assert claim_first(engine, [Claimant(_key(3), 0, int(is_first))]) == [is_first]
+    with reading(engine) as connection:
+        found = {bytes(row.post_key): place_of(row) for row in select_in(connection, "post_keys", "post_key", keys)}
+    assert found == {_key(1): (2, 7), _key(2): None, _key(3): (0, 1)}
+
+
+def test_a_claim_that_races_with_forgetting_does_not_stay(engine: Engine) -> None:
+    keys = [_key(number) for number in range(60)]
+    claimants = [Claimant(key, number % 3, number) for number, key in enumerate(keys)]
+    at_once(partial(claim_first, engine, claimants), partial(forget, engine, keys))
+    assert all(partition < 0 for partition, _ in _held(engine).values())
+    assert claim_first(engine, claimants) == [False] * 60

@@ -1,0 +1,115 @@
+"""Which post is meant: `platform:post_id` as the network has it, or `key:` and the post key that answers show.
+
+The one place where POST of a command or a request becomes the place of a post in stream, ledger and lake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alphaads_pipelines.errors import InvalidRequest, NotFound
+from alphaads_pipelines.ingest.batches import Batch
+from alphaads_pipelines.ingest.claims import place_of
+from alphaads_pipelines.ingest.ledger import Ledger
+from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.stores.base import Lake, Slice
+from alphaads_pipelines.stores.relational import reading, select_in, sql_table
+from alphaads_pipelines.streams.base import OffsetRange
+from alphaads_pipelines.tables import RAW_POSTS
+
+VERSIONS = 16
+"""Versions of a post that are looked for: the post itself and its first 15 edits."""
+KEY = "key"
+"""Stands in the place of a platform before a post key."""
+
+_POST_KEY = r"[0-9a-f]{32}"
+_RANGES = sql_table("batch_ranges")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPost:
+    """One version of a post, as it was accepted.
+
+    Attributes
+    ----------
+    place: in the stream; a range of one offset. batch: the batch that brought it.
+    """
+
+    post_key: bytes
+    version: int
+    subject_id: str
+    shard: int
+    platform: str
+    created_at: datetime
+    place: OffsetRange
+    batch: Batch
+
+
+def parse_post(text: str) -> tuple[str, str]:
+    """(platform, post id) of `platform:post_id`; an id may hold colons. Raises InvalidRequest."""
+    platform, _, post_id = text.partition(":")
+    if not platform or not post_id:
+        raise InvalidRequest("POST: give platform:post_id as the network has them, or key: and a post key")
+    return platform.strip().lower(), post_id
+
+
+def keys_of(pseudonyms: Pseudonyms, platform: str, post_id: str) -> tuple[bytes, ...]:
+    """The keys that versions of a post have, or would have. Raises InvalidRequest for a post key that is none."""
+    if platform != KEY:
+        return tuple(pseudonyms.post_key(platform, post_id, version) for version in range(VERSIONS))
+    if not re.fullmatch(_POST_KEY, post_id):
+        raise InvalidRequest("a post key is 32 hexadecimal digits")
+    return (bytes.fromhex(post_id),)
+
+
+def find_post(engine: Engine, ledger: Ledger, lake: Lake, topic: str, keys: Collection[bytes]) -> list[FoundPost]:
+    """The versions of a post that were accepted, the first version first.
+
+    Parameters
+    ----------
+    topic: of sealed posts.
+
+    Raises
+    ------
+    NotFound: no version of it is in the lake. StoreUnavailable.
+    """
+    batches = batches_of(engine, topic, keys)
+    found = [post for seq, places in batches.items() for post in accepted_at(ledger.get(seq), lake, places, keys)]
+    if not found:
+        raise NotFound("no post of this name is here; one that was just taken in is found after some seconds")
+    return sorted(found, key=lambda post: post.version)
+
+
+def batches_of(engine: Engine, topic: str, keys: Collection[bytes]) -> dict[int, list[OffsetRange]]:
+    """Sequence number of a batch -> places of records in it that have the keys, or had them before they were forgotten.
+
+    Raises StoreUnavailable.
+    """
+    found: dict[int, list[OffsetRange]] = {}
+    with reading(engine) as connection:
+        for row in select_in(connection, "post_keys", "post_key", keys):
+            if (place := place_of(row)) is None:
+                continue
+            partition, offset = place
+            holds = (_RANGES.c.start_offset <= offset) & (_RANGES.c.end_offset > offset)
+            of_batch = sa.select(_RANGES.c.batch_seq).where(_RANGES.c.topic == topic, _RANGES.c.partition == partition)
+            for seq in connection.execute(of_batch.where(holds)).scalars():
+                found.setdefault(seq, []).append(OffsetRange(topic, partition, offset, offset + 1))
+    return dict(sorted(found.items()))
+
+
+def accepted_at(batch: Batch, lake: Lake, places: Sequence[OffsetRange], keys: Collection[bytes]) -> list[FoundPost]:
+    """The posts with these keys that lie at places of a batch. Raises StoreUnavailable."""
+    columns = ["post_key", "version", "subject_id", "shard", "platform", "created_at"]
+    found = []
+    for each in places:
+        rows = lake.read_slice(RAW_POSTS, Slice(batch.seq, (each,), batch.shards), columns)
+        posts = [FoundPost(**row, place=each, batch=batch) for row in rows.iter_rows(named=True)]
+        found += [post for post in posts if post.post_key in keys]
+    return found

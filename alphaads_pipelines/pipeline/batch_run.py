@@ -192,14 +192,14 @@ def committed_batches(tools: Tools, hours: Sequence[str]) -> list[int]:
     return sorted(found)
 
 
-def plan_replay(tools: Tools, seq: int) -> int:
+def plan_replay(tools: Tools, seq: int, patience_s: float = _PATIENCE_S) -> int:
     """Plan a committed batch to run again, once its partitions are free; the attempt, for the caller to claim.
 
     Raises
     ------
-    WriteConflict: its partitions stayed busy for ten minutes. InvalidRequest: it waits for a person. NotFound.
+    WriteConflict: its partitions stayed busy for that long. InvalidRequest: it waits for a person. NotFound.
     """
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         for planned in tools.ledger.replay([seq], _now(), by_caller=True):
             return planned.attempt
@@ -207,4 +207,4 @@ def plan_replay(tools: Tools, seq: int) -> int:
         if batch.state in ("failed", "lost", "given_up"):
             raise InvalidRequest(f"{batch.id} is {batch.state}: it waits for a person; see `alphaads batches`")
         time.sleep(_POLL_S)
-    raise WriteConflict(f"batch {seq} could not be replayed: its partitions were busy for {_PATIENCE_S:.0f} s")
+    raise WriteConflict(f"batch {seq} could not be replayed: its partitions were busy for {patience_s:.0f} s")

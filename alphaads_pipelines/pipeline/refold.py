@@ -54,7 +54,13 @@ def refold(
     still_to_come: later batches that the same run replays anyway; their slices are left to them.
     check: raises Fenced; called before each write.
     """
-    subjects = sorted({*scores["subject_id"], *_before(lake, batch)})
+    return refold_people(lake, batch, sorted({*scores["subject_id"], *_before(lake, batch)}), still_to_come, check)
+
+
+def refold_people(
+    lake: Lake, batch: Batch, subjects: list[str], still_to_come: frozenset[int], check: Callable[[], None]
+) -> Refolded:
+    """The same of some people of the batch alone; in its own slice, too, the others' rows stay."""
     history = _fold_history(
         _rows_of(lake, POST_SCORES, batch.shards, subjects), _rows_of(lake, POST_ENTITIES, batch.shards, subjects)
     )

@@ -6,7 +6,7 @@ Belongs here: the contract, and how a declared table looks as a polars frame. Do
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -121,6 +121,14 @@ class Lake(ABC):
         tick: told where the work is, for progress and for tests.
 
         Returns figures for people. Raises WriteConflict when others kept committing first.
+        """
+
+    @abstractmethod
+    def erase_posts(self, table: Table, post_keys: Collection[bytes], shard: int) -> Mapping[str, int]:
+        """Delete every row of some posts of one shard, from now and from every older version; safe beside writers.
+
+        What a writer left that was killed goes with maintenance. Returns figures for people. Raises WriteConflict when
+        others kept committing first.
         """
 
     @abstractmethod

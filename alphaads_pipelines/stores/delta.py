@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +22,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from alphaads_pipelines.errors import NotFound, SchemaMismatch, StoreUnavailable, TransientError, WriteConflict
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.base import Lake, Slice, conform, empty_frame, polars_schema
-from alphaads_pipelines.stores.delta_erase import erase_subject, find_subject, holds_subjects
+from alphaads_pipelines.stores.delta_erase import POST, SUBJECT, Doomed, erase_rows, find_subject, holds_subjects
 from alphaads_pipelines.stores.delta_maintenance import tidy_up
 from alphaads_pipelines.stores.delta_merge import TABLE_FENCE, WRITER_LEVELS, merge_small_files
 from alphaads_pipelines.stores.delta_tables import (
@@ -176,12 +176,23 @@ class DeltaLake(Lake):
         tick: Callable[[str], None] = lambda _: None,
     ) -> Mapping[str, int]:
         """See `Lake.erase`."""
+        if not holds_subjects(table):
+            return {}
+        return self._erase(table, Doomed(SUBJECT, [subject_id]), shard, tick, writers_ended=writers_ended)
+
+    def erase_posts(self, table: Table, post_keys: Collection[bytes], shard: int) -> Mapping[str, int]:
+        """See `Lake.erase_posts`."""
+        return self._erase(table, Doomed(POST, post_keys), shard, lambda _: None, writers_ended=False)
+
+    def _erase(
+        self, table: Table, doomed: Doomed, shard: int | None, tick: Callable[[str], None], *, writers_ended: bool
+    ) -> Mapping[str, int]:
         figures: Counter[str] = Counter()
-        if not holds_subjects(table) or self.version(table) is None:
+        if self.version(table) is None:
             return figures
 
         def work(handle: DeltaTable) -> None:
-            erase_subject(table, handle, subject_id, shard, figures, tick, writers_ended=writers_ended)
+            erase_rows(table, handle, doomed, shard, figures, tick, writers_ended=writers_ended)
 
         self._upon_newest(table, "erase", work)
         return figures

@@ -1,19 +1,21 @@
-"""Erasing a subject from a Delta table: only the files that hold one of its rows are written anew, then deleted.
+"""Erasing a subject, or posts, from a Delta table: only files that hold one of the rows are written anew, then deleted.
 
 delta-rs' own `delete` writes its predicate, and with it the subject id, into the log; and it leaves the old files. Here
 each commit names files alone. It records the same application transactions as writers and merges of the shard do, so
 that of two that began upon the same state the later one conflicts and starts again: no row comes back, none is lost.
 
-Files that no version names any more, because they were merged or replaced, hold the subject, too. They are looked into
-and deleted at once, and so are the files just replaced. What that costs: versions older than the erasure can no longer
-be read in the partitions that held the subject, and a reader that is in the middle of such a file fails and asks again.
+Files that no version names any more, because they were merged or replaced, hold rows, too. They are looked into and
+deleted at once, and so are the files just replaced. What that costs: versions older than the erasure can no longer
+be read in the partitions that held the rows, and a reader that is in the middle of such a file fails and asks again.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
@@ -29,9 +31,26 @@ from alphaads_pipelines.stores.delta_merge import (
     write_file,
 )
 
-SUBJECT = "subject_id"
+SUBJECT, POST = "subject_id", "post_key"
 _COMMIT_BYTES = 64 << 20
 _LOG = "_delta_log/"
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """The rows whose `column` is one of `values`."""
+
+    column: str
+    values: Collection[Any]
+
+    def rows(self) -> pl.Expr:
+        """True of them."""
+        return pl.col(self.column).is_in(pl.Series(list(self.values), dtype=self.dtype).implode())
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """Of the column."""
+        return pl.Binary() if self.column == POST else pl.String()
 
 
 def holds_subjects(table: Table) -> bool:
@@ -39,36 +58,36 @@ def holds_subjects(table: Table) -> bool:
     return SUBJECT in table.column_names
 
 
-def erase_subject(
+def erase_rows(
     table: Table,
     handle: DeltaTable,
-    subject_id: str,
+    doomed: Doomed,
     shard: int | None,
     figures: Counter[str],
     tick: Callable[[str], None],
     *,
     writers_ended: bool,
 ) -> None:
-    """Delete the subject's rows from the newest state and from every older file.
+    """Delete rows from the newest state and from every older file.
 
     Parameters
     ----------
     shard: where the rows may lie; None: anywhere.
     figures: counted on: files, files_rewritten, rows_deleted, bytes_rewritten, old_files_deleted.
     tick: told where the work is, after each commit and deletion.
-    writers_ended: nobody who may have read the subject's rows still writes: files that no version ever named go, too.
+    writers_ended: nobody who may have read the rows still writes: files that no version ever named go, too.
     """
     live = _of_shard(live_files(handle), shard)
     figures["files"] = live.height
-    holding = _holding(handle, live["path"], subject_id)
+    holding = _holding(handle, live["path"], doomed)
     for some in _commits(live.filter(pl.col("path").is_in(list(holding)))):
-        _rewrite(table, handle, some, subject_id, figures)
+        _rewrite(table, handle, some, doomed, figures)
         tick("committed")
         delete_files(handle, some["path"])
         tick("deleted")
         handle.update_incremental()
     old = _dead(handle, shard) if writers_ended else _replaced(handle, shard)
-    gone = _holding(handle, old, subject_id)
+    gone = _holding(handle, old, doomed)
     delete_files(handle, gone)
     figures["old_files_deleted"] += len(gone)
     tick("old files deleted")
@@ -82,7 +101,7 @@ def find_subject(handle: DeltaTable, subject_id: str, shard: int | None) -> Mapp
     """
     paths = _on_disk(handle, shard)
     unreadable: list[str] = []
-    held = _holding(handle, paths, subject_id, unreadable)
+    held = _holding(handle, paths, Doomed(SUBJECT, [subject_id]), unreadable)
     logs, mentions = _search_log(handle, subject_id)
     return {
         "files": len(paths),
@@ -98,38 +117,38 @@ def _of_shard(files: pl.DataFrame, shard: int | None) -> pl.DataFrame:
 
 
 def _holding(
-    handle: DeltaTable, paths: Iterable[str], subject_id: str, unreadable: list[str] | None = None
+    handle: DeltaTable, paths: Iterable[str], doomed: Doomed, unreadable: list[str] | None = None
 ) -> dict[str, int]:
-    """Path -> rows of the subject, of the files that have any; only one column of each is read."""
+    """Path -> rows that are doomed, of the files that have any; only one column of each is read."""
     wanted = list(paths)
     if not wanted:
         return {}
     try:
-        return _counted(handle, wanted, subject_id)
+        return _counted(handle, wanted, doomed)
     except (pl.exceptions.ComputeError, OSError):  # one of them is torn, or just went: which one is seen one by one
         if len(wanted) == 1:
             if unreadable is not None:
                 unreadable.extend(wanted)
             return {}
         middle = len(wanted) // 2
-        return _holding(handle, wanted[:middle], subject_id, unreadable) | _holding(
-            handle, wanted[middle:], subject_id, unreadable
+        return _holding(handle, wanted[:middle], doomed, unreadable) | _holding(
+            handle, wanted[middle:], doomed, unreadable
         )
 
 
-def _counted(handle: DeltaTable, paths: Sequence[str], subject_id: str) -> dict[str, int]:
+def _counted(handle: DeltaTable, paths: Sequence[str], doomed: Doomed) -> dict[str, int]:
     root = handle.table_uri.rstrip("/")
     found = (
         pl.scan_parquet(
             [f"{root}/{path}" for path in paths],
-            schema={SUBJECT: pl.String},
+            schema={doomed.column: doomed.dtype},
             hive_partitioning=False,
             missing_columns="insert",
             extra_columns="ignore",
             include_file_paths="uri",
             storage_options=handle._storage_options,
         )
-        .filter(pl.col(SUBJECT) == subject_id)
+        .filter(doomed.rows())
         .group_by("uri")
         .len()
         .collect()
@@ -146,7 +165,7 @@ def _commits(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield from numbered.partition_by("group", maintain_order=True)
 
 
-def _rewrite(table: Table, handle: DeltaTable, files: pl.DataFrame, subject_id: str, figures: Counter[str]) -> None:
+def _rewrite(table: Table, handle: DeltaTable, files: pl.DataFrame, doomed: Doomed, figures: Counter[str]) -> None:
     """One commit that puts the files' other rows in their place. Raises CommitFailedError."""
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = []
@@ -156,7 +175,7 @@ def _rewrite(table: Table, handle: DeltaTable, files: pl.DataFrame, subject_id: 
         partition = {name: str(file[f"partition.{name}"]) for name in table.partition_by}
         fence |= {f"merge-{partition['shard']}", f"shard-{partition['shard']}"}
         rows = file_rows(handle, [file["path"]], partition)
-        kept = rows.filter(pl.col(SUBJECT) != subject_id)
+        kept = rows.filter(~doomed.rows())
         if not kept.is_empty():
             written = write_file(table, handle, kept, partition, now, changes_data=True)
             counted["bytes_rewritten"] += written.size

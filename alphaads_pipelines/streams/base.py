@@ -123,8 +123,13 @@ class Erasable(Protocol):
     def remove(self, topic: str, records: Collection[StoredRecord]) -> int:
         """Overwrite and remove these records; the number removed."""
 
-    def scrub(self, topic: str, ids: Collection[str]) -> Mapping[str, int]:
-        """Make removed records leave pages and write-ahead log; how many pages, and how many of the ids are found."""
+    def scrub(self, topic: str, ids: Collection[str | bytes]) -> Mapping[str, int]:
+        """Make removed records leave pages and write-ahead log; how many pages, and how many of the ids are found.
+
+        Parameters
+        ----------
+        ids: what stood in the removed records and in no other, ids or parts of records.
+        """
 
 
 @runtime_checkable

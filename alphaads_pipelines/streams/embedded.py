@@ -165,10 +165,11 @@ class EmbeddedStream(Stream):
         with self._translated(), self._writing(topic) as connection:
             return connection.executemany("DELETE FROM messages WHERE position = ?", positions).rowcount
 
-    def scrub(self, topic: str, ids: Collection[str]) -> Mapping[str, int]:
+    def scrub(self, topic: str, ids: Collection[str | bytes]) -> Mapping[str, int]:
         """Make removed records leave pages and write-ahead log."""
         with self._translated():
-            done = scrub(self._connection(topic), self._file(topic), [each.encode() for each in ids])
+            words = [each.encode() if isinstance(each, str) else each for each in ids]
+            done = scrub(self._connection(topic), self._file(topic), words)
         return {"pages": done.pages, "wal_bytes": done.wal_bytes, "vacuumed": int(done.vacuumed), "found": done.found}
 
     def close(self) -> None:

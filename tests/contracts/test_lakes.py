@@ -123,6 +123,21 @@ def test_rows_outside_the_slice_are_refused(lake: Lake) -> None:
     assert lake.scan(RAW_POSTS).collect().is_empty()
 
 
+def test_single_posts_are_erased_from_now_and_from_every_older_version(lake: Lake) -> None:
+    rows = posts(1, {0: range(20), 1: range(20)})
+    first = lake.replace_slice(RAW_POSTS, rows, post_slice(1, {0: (0, 20), 1: (0, 20)}), no_guard)
+    [shard, *_] = rows["shard"].unique().sort()
+    gone = rows.filter(pl.col("shard") == shard)["post_key"].to_list()[:3]
+    elsewhere = rows.filter(pl.col("shard") != shard)["post_key"][0]
+    assert lake.erase_posts(RAW_POSTS, [*gone, elsewhere, b"no such key     "], shard)["rows_deleted"] == 3
+    kept = rows.filter(~pl.col("post_key").is_in(gone))
+    assert lake.scan(RAW_POSTS).collect().sort("post_key").equals(kept.sort("post_key"))
+    assert lake.erase_posts(RAW_POSTS, gone, shard).get("rows_deleted", 0) == 0
+    assert not lake.erase_posts(POST_SCORES, gone, shard), "a table that is not there"
+    with pytest.raises((OSError, pl.exceptions.ComputeError)):
+        lake.scan(RAW_POSTS, first).collect()  # its file is deleted
+
+
 def test_subject_tables_are_sliced_by_batch(lake: Lake) -> None:
     where = post_slice(7, {0: (0, 5)})
     before = post_slice(6, {0: (0, 5), 1: (0, 5)})

@@ -17,6 +17,7 @@ from alphaads_pipelines.cli import (
     evaluate,
     experiment,
     export,
+    forget_post,
     gazetteer,
     ingest,
     keys,
@@ -26,6 +27,7 @@ from alphaads_pipelines.cli import (
     replay,
     score,
     token,
+    touched,
     train,
     up,
 )
@@ -38,8 +40,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export, erase, ope):
-    app.command(command.__name__.rpartition(".")[2])(command.run)
+for command in (
+    *(demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export, erase, ope),
+    *(touched, forget_post),
+):
+    app.command(command.__name__.rpartition(".")[2].replace("_", "-"))(command.run)
 app.add_typer(audit.app, name="audit")
 app.add_typer(consent.app, name="consent")
 app.add_typer(link.app, name="link")

@@ -16,6 +16,9 @@ JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON on stdout i
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines on stderr.")]
 PlatformName = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads these are: x, generic.")]
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="A subject id, or platform:author_id.")]
+PostName = Annotated[
+    str, typer.Argument(metavar="POST", help="platform:post_id as the network has them, or key:POST_KEY.")
+]
 InputFile = Annotated[Path, typer.Argument(help="JSON lines or a JSON array; gzip accepted.")]
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="Folder of the datasets, as docs/models.md says; default: NLP_DATA.")

@@ -1,0 +1,43 @@
+"""`alphaads touched`: the decisions that a post touched, and the ads that were chosen there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.table import Table
+
+from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
+from alphaads_pipelines.cli.options import JsonOutput, PostName
+from alphaads_pipelines.wiring import wired
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.decisions.touched import Touched
+
+
+def run(post: PostName, as_json: JsonOutput = False) -> None:
+    """The decisions in which a post weighed in, and the ads that were chosen there."""
+    from alphaads_pipelines.decisions.touched import members_of, touched_by
+    from alphaads_pipelines.ingest.find_post import find_post, keys_of, parse_post
+
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        keys = keys_of(wiring.pseudonyms, *parse_post(post))
+        found = find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.settings.posts_topic, keys)
+        people = members_of(wiring.engine, found[0])
+        record(wiring, "touched", action="post.trace", purpose="rights", subjects=people)
+        touched = touched_by(wiring.engine, wiring.lake, found)
+    emit(msgspec.to_builtins(touched)) if as_json else show_touched(touched)
+
+
+def show_touched(touched: Touched) -> None:
+    """A table of the ads, and how often each was chosen."""
+    changed = sum(each.changed_mood for each in touched.decisions)
+    out.print(f"{len(touched.decisions)} decisions were touched; in {changed} the post changed the mood")
+    if not touched.creatives:
+        return
+    table = Table("creative", "campaign", "headline", "decisions", "shown", box=None)
+    for each in touched.creatives:
+        cells = (each.creative_id, each.campaign_id or "–", each.headline or "–", str(each.decisions), str(each.shown))
+        table.add_row(*cells)
+    out.print(table)

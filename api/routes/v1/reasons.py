@@ -1,0 +1,50 @@
+"""`GET /api/v1/decisions/{decision_id}/why`: why an ad was chosen; `.../why/page` shows it to people."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import HTMLResponse
+
+from alphaads_pipelines.decisions.reasons import Why
+from alphaads_pipelines.decisions.why import explain, whose
+from alphaads_pipelines.nlp.plots import EMOTION_COLOURS
+from alphaads_pipelines.wiring import Wiring
+from api.access import scope
+from api.audit import Recorder, recorded
+from api.credentials import Caller
+from api.deps import WiringDep
+from api.templates import page
+
+router = APIRouter(tags=["decisions"])
+DecisionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As the decision was answered.")]
+Reader = Annotated[Caller, scope("decisions:read")]
+Record = Annotated[Recorder, recorded("decision.explain", "rights")]
+_POSTS_SHOWN = 15
+
+
+@router.get("/decisions/{decision_id}/why", summary="Why this ad")
+def get_why(decision_id: DecisionId, wiring: WiringDep, caller: Reader, audit: Record) -> Why:
+    """From the ad back: the policy with the draw computed again, the text and who wrote it, the campaign, and of a
+    decision that went by somebody's mood the posts behind it with their places in the stream. No text of a post.
+
+    404: no decision of the caller's tenant, or not in yet (it takes some seconds); 409: the person's data is
+    restricted; 410: they were erased.
+    """
+    return _explained(decision_id, wiring, caller, audit)
+
+
+@router.get("/decisions/{decision_id}/why/page", summary="Why this ad, to look at", response_class=HTMLResponse)
+def get_why_page(decision_id: DecisionId, wiring: WiringDep, caller: Reader, audit: Record) -> HTMLResponse:
+    """The same as a page."""
+    why = _explained(decision_id, wiring, caller, audit)
+    posts = why.person.posts[:_POSTS_SHOWN] if why.person else []
+    return page("why.html", why=why, posts=posts, colours=EMOTION_COLOURS)
+
+
+def _explained(decision_id: str, wiring: Wiring, caller: Caller, audit: Recorder) -> Why:
+    subjects = whose(wiring.engine, wiring.pseudonyms, caller.tenant, decision_id)
+    audit.record(*subjects) if subjects else audit.nobody()
+    topic = wiring.settings.posts_topic
+    return explain(wiring.engine, wiring.lake, caller.tenant, decision_id, subjects, topic)

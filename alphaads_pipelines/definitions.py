@@ -23,8 +23,9 @@ from assets import (
 )
 from resources.batch_run import batch_run
 from resources.environments import settings_for
+from sensors.campaigns import campaigns_sensor
 from sensors.posts import failed_batches_sensor, posts_sensor
-from sensors.schedules import first_creatives_sensor, schedules
+from sensors.schedules import schedules
 
 
 def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
@@ -57,6 +58,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
         jobs=[
             jobs.micro_batch,
             jobs.advertising,
+            jobs.creatives,
             jobs.aggregates,
             jobs.erasures,
             jobs.integrity,
@@ -66,7 +68,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             jobs.maintenance,
             jobs.prune,
         ],
-        sensors=[posts_sensor, failed_batches_sensor, first_creatives_sensor],
+        sensors=[posts_sensor, failed_batches_sensor, campaigns_sensor],
         schedules=schedules,
         resources=resources,
         executor=in_process_executor,  # a UI backfill ignores the executor of a job

@@ -44,6 +44,13 @@ advertising = define_asset_job(
     tags=names.LONGEST_RUN,
 )
 
+creatives = define_asset_job(
+    names.CREATIVES,
+    selection=AssetSelection.assets(AD_CREATIVES.name),
+    description="Texts of the campaigns written, moderated and kept.",
+    tags=names.LONGEST_RUN,
+)
+
 integrity = define_asset_job(
     names.INTEGRITY,
     selection=_ledger_checks | _audit_checks,

@@ -1,24 +1,11 @@
-"""What runs by the clock, and what runs once so that a new installation need not wait for it."""
+"""What runs by the clock."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from dagster import (
-    DefaultScheduleStatus,
-    DefaultSensorStatus,
-    ResourceParam,
-    RunRequest,
-    ScheduleDefinition,
-    SkipReason,
-    sensor,
-)
-
-from alphaads_pipelines.errors import TransientError
-from alphaads_pipelines.wiring import Wiring
 from assets import names
 
-_TRY_AGAIN_S = 300
 _CRONS = {
     names.ADVERTISING: "0 * * * *",
     names.INTEGRITY: "*/5 * * * *",
@@ -36,25 +23,3 @@ schedules = [
     )
     for job, cron in _CRONS.items()
 ]
-
-
-@sensor(
-    job_name=names.ADVERTISING,
-    minimum_interval_seconds=30,
-    default_status=DefaultSensorStatus.RUNNING,
-    description="Asks for creatives and policy once, when there are none yet.",
-)
-def first_creatives_sensor(wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
-    """A new installation has something to serve before its first full hour."""
-    from alphaads_pipelines.ingest.publish import read_document
-
-    try:
-        version, _ = read_document(wiring.engine, "policy")
-    except TransientError as error:
-        return SkipReason(f"{error.code}: {error}")
-    return SkipReason("creatives and policy are there") if version else RunRequest(first_run_key(datetime.now(UTC)))
-
-
-def first_run_key(now: datetime) -> str:
-    """A run key is used once, even if its run fails: five minutes later there is another."""
-    return f"first-{int(now.timestamp()) // _TRY_AGAIN_S}"

@@ -151,7 +151,7 @@ def test_our_model_is_trained_by_hand_and_a_failed_quality_check_stops_its_promo
 def test_sensors_and_schedules_run_without_anybody_switching_them_on(repository: RepositoryDefinition) -> None:
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
-    assert set(sensors) == {"posts_sensor", "failed_batches_sensor", "first_creatives_sensor"}
+    assert set(sensors) == {"posts_sensor", "failed_batches_sensor", "campaigns_sensor"}
     assert {sensor.default_status for sensor in sensors.values()} == {DefaultSensorStatus.RUNNING}
     assert {schedule.job_name for schedule in schedules.values()} == {
         "advertising",

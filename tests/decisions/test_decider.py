@@ -187,7 +187,7 @@ def test_logged_decisions_recompute_to_the_same_arm_and_propensity(engine: Engin
 @pytest.mark.sweep
 @pytest.mark.parametrize("name", list(POLICIES))
 def test_ten_thousand_logged_decisions_recompute(engine: Engine, name: str) -> None:
-    assert set(_recomputed(engine, name, 10_000 // len(POLICIES) + 1)) == {(True, True)}
+    assert set(_recomputed(engine, name, 10_000 // len(list(POLICIES)) + 1)) == {(True, True)}
 
 
 def test_shadows_are_recorded_and_not_shown(engine: Engine) -> None:

@@ -1,0 +1,40 @@
+"""The campaigns sensor: an edited campaign has its texts within seconds, and so has a new installation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from dagster import DefaultSensorStatus, ResourceParam, RunRequest, SensorEvaluationContext, SkipReason, sensor
+
+from alphaads_pipelines.errors import TransientError
+from alphaads_pipelines.wiring import Wiring
+from assets import names
+
+_TRY_AGAIN_S = 300
+
+
+@sensor(
+    job_name=names.CREATIVES,
+    minimum_interval_seconds=5,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Asks for texts when campaigns were edited, texts wait for moderation, or there are none yet.",
+)
+def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
+    """One run for each edit; a run that failed is made up for by the hourly one, and by another of the first."""
+    from alphaads_pipelines.creatives.due import FIRST, texts_due
+
+    try:
+        due = texts_due(wiring.engine, with_samples=wiring.settings.sample_campaigns)
+    except TransientError as error:
+        return SkipReason(f"{error.code}: {error}")
+    if due is None or due == context.cursor:
+        return SkipReason("every text is written and judged")
+    if due == FIRST:
+        return RunRequest(first_run_key(datetime.now(UTC)), tags=names.LONGEST_RUN)
+    context.update_cursor(due)
+    return RunRequest(f"creatives-{due}", tags=names.LONGEST_RUN)
+
+
+def first_run_key(now: datetime) -> str:
+    """A run key is used once, even if its run fails: five minutes later there is another."""
+    return f"first-{int(now.timestamp()) // _TRY_AGAIN_S}"

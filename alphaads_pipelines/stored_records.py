@@ -101,14 +101,21 @@ DOCUMENTS = (
     Layout(
         "policy",
         ("document",),
-        "The bandit policy: counts per arm.",
-        (plain("policy", "utf8"), plain("state", "json"), plain("offsets", "json")),
+        "Which policy decides, which is tried, which watches (bandits/policy_roles.py).",
+        (
+            plain("serving", "json"),
+            plain("canary", "json"),
+            plain("shadow", "json"),
+            plain("previous", "json"),
+            plain("history", "json", "the last changes: what, by whom, when, and the figures that spoke for it"),
+        ),
     ),
+    Layout("policy_learner", ("document",), "Up to where the streams were learned from.", (plain("offsets", "json"),)),
     Layout(
-        "policy_learner",
+        "policy_history",
         ("document",),
-        "Decisions that wait for their events, for a day at most.",
-        (pseudonym("open", "json", "decision id -> arm and times", erasure=Erasure.EXPIRE), plain("offsets", "json")),
+        "When the history of posteriors was written last.",
+        (plain("written_at", "timestamp"),),
     ),
     Layout("released_groups", ("document",), "Up to which day groups were released.", (plain("until_day", "utf8"),)),
     Layout(

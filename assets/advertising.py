@@ -63,29 +63,30 @@ def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[No
     check_specs=schema_checks(BANDIT_POLICY),
 )
 def bandit_policy(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Teach the policy what decisions and events say since the last time, exactly once, and publish it."""
-    from alphaads_pipelines.pipeline.advertising import learn_policy
+    """Teach the policies what decisions and events say since the last time, exactly once; the API follows."""
+    from alphaads_pipelines.bandits.policy_store import read_roles
+    from alphaads_pipelines.pipeline.learning import learn_policies
+    from alphaads_pipelines.pipeline.policy_history import write_history
+    from alphaads_pipelines.wiring_policies import teaching
 
-    settings = wiring.settings
+    settings, now = wiring.settings, datetime.now(UTC)
+    topics = {"decisions_topic": settings.decisions_topic, "events_topic": settings.events_topic}
+    taught = teaching(settings)
+    learned = learn_policies(wiring.stream, wiring.engine, taught, **topics, now=now)
+    _, roles = read_roles(wiring.engine)
     try:
-        learned = learn_policy(
-            wiring.stream,
-            wiring.lake,
-            wiring.engine,
-            decisions_topic=settings.decisions_topic,
-            events_topic=settings.events_topic,
-            now=datetime.now(UTC),
-        )
+        write_history(wiring.lake, wiring.engine, [*taught.policies, *roles.names], now)
     except SchemaMismatch as error:
         yield schema_result(BANDIT_POLICY, [str(error)])
         raise
     yield schema_result(BANDIT_POLICY)
     yield MaterializeResult(
         metadata={
-            "published_version": learned.version,
+            "serves": roles.serving.policy,
+            "versions": markdown_table(("policy", "new version"), learned.versions.items()),
             "decisions": learned.decisions,
             "events": learned.events,
-            "malformed": learned.malformed,
+            "left_out": learned.left_out,
             "pulls": learned.pulls,
             "rewards": learned.rewards,
             "offsets": _offsets(learned.offsets),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from alphaads_pipelines.bandits.policy_roles import Roles
 from alphaads_pipelines.decisions.decide import Decision
 from alphaads_pipelines.privacy.envelope import Envelope
 from alphaads_pipelines.profiles.state import ProfileState
@@ -38,6 +39,6 @@ def test_a_subject_id_is_personal_in_every_layout() -> None:
 
 
 def test_a_document_that_is_not_declared_has_no_layout() -> None:
-    assert document_layout("policy").column_names == ("policy", "state", "offsets")
+    assert document_layout("policy").column_names == Roles.__struct_fields__
     with pytest.raises(KeyError):
         document_layout("people we know")

@@ -119,6 +119,11 @@ class Policy(ABC):
     def update(self, rewards: Mapping[str, tuple[int, int]]) -> None:
         """Learn from {arm: (pulls, rewards)}, of contexts that nobody knows. Raises InvalidRequest likewise."""
 
+    @property
+    @abstractmethod
+    def known_arms(self) -> Collection[str]:
+        """The arms that something was learned of."""
+
     @abstractmethod
     def discount(self, factor: float) -> None:
         """Let everything learned weigh `factor` as much, 0 < factor <= 1; what has FADED is forgotten."""
@@ -206,9 +211,9 @@ def greedy(scores: Floats, exploration: float = EXPLORATION) -> Floats:
     return probabilities
 
 
-def discount_of(days: float) -> float:
+def discount_of(days: float, half_life_days: float = HALF_LIFE_DAYS) -> float:
     """The factor of `Policy.discount` for so many days."""
-    return float(0.5 ** (days / HALF_LIFE_DAYS))
+    return float(0.5 ** (days / half_life_days))
 
 
 def _check_arms(arms: Sequence[str]) -> None:

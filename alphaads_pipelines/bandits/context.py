@@ -46,6 +46,8 @@ PLATFORMS = ("x", "facebook", "instagram", "linkedin", "generic")
 _BUCKETS = 8
 _TRENDS = ("rising", "falling")
 _DIGITS = 3
+_GREATEST = 1e18
+"""Of a number without a bound; a whole number may be too large for a float."""
 _WIDTHS = {
     "always": 1,
     "mood": len(EMOTIONS),
@@ -122,9 +124,11 @@ def vector(facts: Mapping[str, Any]) -> Floats:
 
 def _number(value: object, least: float, most: float) -> float | None:
     """A number, cut to its bounds; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(min(max(value, least), most))
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return float(min(max(value, least), min(most, _GREATEST)))
 
 
 def _one_of(known: tuple[str, ...], value: object) -> list[float]:

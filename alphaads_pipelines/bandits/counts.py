@@ -48,6 +48,11 @@ class CountingPolicy(Policy):
         """Add pulls and rewards, whatever the contexts. Raises InvalidRequest."""
         self._count(counted(outcomes))
 
+    @property
+    def known_arms(self) -> Collection[str]:
+        """The arms that were counted."""
+        return self._counts.keys()
+
     def discount(self, factor: float) -> None:
         """Let every count weigh `factor` as much. Raises InvalidRequest unless 0 < factor <= 1."""
         if not 0 < factor <= 1:

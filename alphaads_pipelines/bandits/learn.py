@@ -10,7 +10,7 @@ saw it, unless clicks are all that a placement reports (`lapse`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -26,6 +26,16 @@ ATTRIBUTION_WINDOW = timedelta(hours=24)
 _IMPRESSION, _CLICK = "impression", "click"
 
 
+def is_attributed(decided_at: datetime, occurred_at: datetime) -> bool:
+    """Whether an event counts for its decision, as far as their times go."""
+    return occurred_at - decided_at <= ATTRIBUTION_WINDOW
+
+
+def counted(kinds: Collection[str]) -> tuple[int, int]:
+    """(pulls, rewards) of a decision that these kinds of events were heard of; a click proves its impression."""
+    return int(_IMPRESSION in kinds or _CLICK in kinds), int(_CLICK in kinds)
+
+
 @dataclass
 class _Open:
     """What is known of one decision: its arm, its time and its facts (context.py), and the first event of each kind;
@@ -37,11 +47,10 @@ class _Open:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def counted(self) -> tuple[int, int]:
-        """(pulls, rewards); a click without its impression proves the impression."""
+        """(pulls, rewards)."""
         if self.arm is None:
             return 0, 0
-        seen = {kind for kind, at in self.heard.items() if at - self.at <= ATTRIBUTION_WINDOW}
-        return int(bool(seen)), int(_CLICK in seen)
+        return counted({kind for kind, at in self.heard.items() if is_attributed(self.at, at)})
 
 
 _News = tuple[_Open, int, int]

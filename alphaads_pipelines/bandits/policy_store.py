@@ -45,10 +45,11 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """A policy as it was taught; version 0 was not."""
+    """A policy as it was taught, and when; version 0 was not."""
 
     policy: Policy
     version: int = 0
+    taught_at: datetime | None = None
 
 
 def _first() -> Mapping[Pin, Taught]:
@@ -157,11 +158,11 @@ def taught_as(connection: Connection, pin: Pin) -> Taught:
     version = newest_versions(connection, [pin.policy]).get(pin.policy, 0) if pin.version is None else pin.version
     if version == 0:
         return Taught(kind.from_state({}))
-    query = sa.select(_versions.c.state).where(_versions.c.version == version, _versions.c.policy == pin.policy)
-    state = connection.execute(query).scalar()
-    if state is None:
+    query = sa.select(_versions.c.state, _versions.c.taught_at)
+    row = connection.execute(query.where(_versions.c.version == version, _versions.c.policy == pin.policy)).first()
+    if row is None:
         raise NotFound(f"{told(pin)} is not kept: it was never taught, or is too old")
-    return Taught(kind.from_state(state), version)
+    return Taught(kind.from_state(row.state), version, row.taught_at)
 
 
 def append_version(connection: Connection, policy: Policy, now: datetime) -> int:
@@ -231,3 +232,22 @@ def write_roles_in(connection: Connection, roles: Roles, now: datetime, *, seen:
     """The same inside the caller's transaction: write roles that were made from those of version `seen`."""
     document: Mapping[str, Any] = document_of(roles)
     return replace_document_in(connection, POLICY, document, now, seen=seen, overtaken=_OVERTAKEN)
+
+
+def settle_roles_in(connection: Connection, now: datetime) -> Roles:
+    """The roles, inside the caller's transaction; written where there are none yet.
+
+    A document from before there were roles held the policy itself: what that had learned becomes a version.
+
+    Raises
+    ------
+    SchemaMismatch. WriteConflict: somebody else wrote the first ones meanwhile.
+    """
+    rows = select_in(connection, _documents.name, "name", [POLICY], ["version", "document"])
+    seen, document = (rows[0].version, rows[0].document) if rows else (0, {})
+    roles = roles_of(document)
+    if "serving" not in document:
+        if document.get("state"):
+            append_version(connection, POLICIES.load(roles.serving.policy).from_state(document["state"]), now)
+        write_roles_in(connection, roles, now, seen=seen)
+    return roles

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any
 
+import msgspec
 import orjson
 
 from alphaads_pipelines.streams.base import OffsetRange, Stream
 
 Offsets = Mapping[str, Mapping[str, int]]
 """Topic -> partition -> first offset that was not read; JSON-ready."""
+Parse = Callable[[bytes], dict[str, Any] | None]
+"""A record's fields, or None for one that is of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,13 @@ class News:
     records: those that have the fields that were asked for, and of them nothing else.
     until: partition -> one past the last offset.
     left_out: how many records do not have the fields.
+    is_all: whether the topic ended there.
     """
 
     records: list[dict[str, Any]]
     until: dict[str, int]
     left_out: int
+    is_all: bool = True
 
 
 def read_news(stream: Stream, topic: str, offsets: Offsets, fields: tuple[str, ...]) -> News:
@@ -42,18 +48,29 @@ def read_news(stream: Stream, topic: str, offsets: Offsets, fields: tuple[str, .
     ------
     StreamUnavailable
     """
+    return read_parsed(stream, topic, offsets, partial(_parsed, fields=fields))
+
+
+def read_parsed(stream: Stream, topic: str, offsets: Offsets, parse: Parse, most: int | None = None) -> News:
+    """The same, with each record read by `parse`, and `most` offsets of each partition at most.
+
+    Raises
+    ------
+    StreamUnavailable
+    """
     ends, lows, read = stream.end_offsets(topic), stream.low_offsets(topic), offsets.get(topic, {})
-    ranges = [
-        OffsetRange(topic, partition, min(max(read.get(str(partition), 0), lows[partition]), end), end)
-        for partition, end in sorted(ends.items())
-    ]
+    ranges = []
+    for partition, end in sorted(ends.items()):
+        start = min(max(read.get(str(partition), 0), lows[partition]), end)
+        ranges.append(OffsetRange(topic, partition, start, end if most is None else min(end, start + most)))
     records, left_out = [], 0
     for chunk in stream.read([each for each in ranges if len(each) > 0]):
         for stored in chunk:
-            record = _parsed(stored.value, fields)
+            record = parse(stored.value)
             left_out += record is None
             records += [] if record is None else [record]
-    return News(records, {str(partition): end for partition, end in sorted(ends.items())}, left_out)
+    until = {str(each.partition): each.end for each in ranges}
+    return News(records, until, left_out, all(each.end == ends[each.partition] for each in ranges))
 
 
 def _parsed(value: bytes, fields: tuple[str, ...]) -> dict[str, Any] | None:
@@ -64,3 +81,79 @@ def _parsed(value: bytes, fields: tuple[str, ...]) -> dict[str, Any] | None:
         return named if is_whole and datetime.fromisoformat(named[fields[-1]]).tzinfo else None
     except (TypeError, KeyError, ValueError):
         return None
+
+
+_Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class _Decision(msgspec.Struct):
+    """Of a decision's record (stored_records.py) what is stored. Records from before a field was told lack it: then it
+    has the value that says that nobody knows, a propensity of 0 above all."""
+
+    decision_id: str
+    arm_id: str
+    decided_at: _Aware
+    subject_id: str | None = None
+    tenant: str = ""
+    correlation_id: str = ""
+    placement: str = ""
+    campaign_id: str | None = None
+    creative: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+    eligible: list[str] = []
+    policy: str = ""
+    policy_version: _Int64 = 0
+    policy_role: str = "serving"
+    propensity: _Share = 0.0
+    seed: _Int64 = 0
+    mood: str | None = None
+    personalisation: str = ""
+    experiments: dict[str, str] = {}
+    version: str = ""
+    publish_seq: _Int64 = 0
+
+
+class _Event(msgspec.Struct):
+    decision_id: str
+    kind: str
+    occurred_at: _Aware
+
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_decision_decoder, _event_decoder = msgspec.json.Decoder(_Decision), msgspec.json.Decoder(_Event)
+
+
+def decision_row(value: bytes) -> dict[str, Any] | None:
+    """A decision's record as a row of `ad_decisions`, its events aside; None if it is none, or cannot be stored."""
+    try:
+        record = msgspec.structs.asdict(_decision_decoder.decode(value))
+    except _UNREADABLE:
+        return None
+    creative, version = record.pop("creative"), record.pop("version")
+    campaign = record["campaign_id"] if record["campaign_id"] is not None else creative.get("campaign_id")
+    row = {**record, "snapshot": version, "campaign_id": campaign if isinstance(campaign, str) else ""}
+    return {**row, "decided_at": in_utc(row["decided_at"])} if _is_storable(row) else None
+
+
+def event_row(value: bytes) -> dict[str, Any] | None:
+    """decision_id, kind and occurred_at of an event's record; None if it is none, or cannot be stored."""
+    try:
+        row = msgspec.structs.asdict(_event_decoder.decode(value))
+    except _UNREADABLE:
+        return None
+    return {**row, "occurred_at": in_utc(row["occurred_at"])} if _is_storable(row) else None
+
+
+def _is_storable(row: Mapping[str, Any]) -> bool:
+    """PostgreSQL takes no NUL in a text."""
+    return not any(isinstance(each, str) and "\0" in each for each in row.values())
+
+
+def in_utc(at: datetime) -> datetime:
+    """The same moment in UTC; one that lies outside of what a year can be is moved to the end of that."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return (datetime.min if at.year == 1 else datetime.max).replace(tzinfo=UTC)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
+from alphaads_pipelines.campaign_tables import EARLY_EVENTS
 from alphaads_pipelines.decisions.spool import erase_from_spool, spooled
 from alphaads_pipelines.rights.erase_posts import check_topic, erase_records
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
@@ -21,7 +22,7 @@ class DecisionsEraser(Eraser):
     """Decisions made for the subject, and what happened to the ads."""
 
     name = "decisions"
-    covers = frozenset({DECISION_RECORD.name, EVENT_RECORD.name, "policy_learner", "spool"})
+    covers = frozenset({DECISION_RECORD.name, EVENT_RECORD.name, EARLY_EVENTS.name, "spool"})
 
     def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
         """Remove events, then decisions in the spool, then those in the stream."""
@@ -44,7 +45,7 @@ class DecisionsEraser(Eraser):
             looked_at |= each.looked_at
         found = sum(needle in record for record in records) + sum(each.found for each in topics)
         statements = [each.statement for each in topics if each.statement]
-        forgotten = "Ids of decisions that wait for their events stay in the policy learner's state for a day at most."
+        forgotten = "Events that came before their decision wait for it by its id alone, for a day at most."
         return Checked(looked_at, found, " ".join([*statements, forgotten]))
 
     def _decision_ids(self, subject_id: str) -> Iterator[str]:

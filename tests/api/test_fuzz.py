@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alphaads_pipelines.pipeline.advertising import learn_policy
+from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import Wiring, wired
 from api.app import create_app
@@ -115,5 +115,5 @@ def test_events_of_any_time_can_be_learned_from(service: Service, occurred_at: o
     topics = {"decisions_topic": "ads.decisions", "events_topic": "ads.events"}
     now = datetime.now(UTC)
     for later in (now, now + timedelta(days=2)):
-        learned = learn_policy(service.wiring.stream, service.wiring.lake, service.wiring.engine, **topics, now=later)
-        assert learned.malformed == 0
+        learned = learn_policies(service.wiring.stream, service.wiring.engine, Teaching(), **topics, now=later)
+        assert learned.left_out == 0

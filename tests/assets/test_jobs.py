@@ -94,8 +94,8 @@ def test_advertising_writes_creatives_and_a_policy_and_tells_of_them(jobs: InPro
     version, document = read_document(jobs.wiring.engine, "creatives")
     assert (version, len(document["creatives"])) == (shown["published_version"], creatives.height)
     learned = _metadata(jobs, BANDIT_POLICY.name)
-    assert (learned["decisions"], learned["events"], learned["malformed"]) == (0, 0, 0)
-    assert read_document(jobs.wiring.engine, "policy")[0] == learned["published_version"] == 1
+    assert (learned["decisions"], learned["events"], learned["left_out"]) == (0, 0, 0)
+    assert read_document(jobs.wiring.engine, "policy")[1]["serving"]["policy"] == learned["serves"] == "thompson"
 
 
 def test_groups_are_released_for_aggregates_once_a_day_and_the_reading_is_recorded(jobs: InProcess) -> None:
@@ -135,7 +135,7 @@ def test_a_record_that_is_no_decision_is_counted_and_stops_nothing(jobs: InProce
     settings = jobs.wiring.settings
     jobs.wiring.stream.produce(settings.decisions_topic, [Record(0, b"not json")])
     assert _execute(jobs, names.ADVERTISING).success
-    assert _metadata(jobs, BANDIT_POLICY.name)["malformed"] == 1
+    assert _metadata(jobs, BANDIT_POLICY.name)["left_out"] == 1
 
 
 def test_maintenance_merges_files_and_changes_no_row(jobs: InProcess) -> None:

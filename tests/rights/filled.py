@@ -10,7 +10,6 @@ import orjson
 import sqlalchemy as sa
 
 from alphaads_pipelines.decisions.spool import Spool, forward
-from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.platforms.base import Payload
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.relational import reading, sql_table, transaction
@@ -78,7 +77,7 @@ def _row(table: Table, subject: str, number: int) -> dict[str, Any]:
 
 
 def _decide(wiring: Wiring, subjects: list[str]) -> None:
-    """Two thirds are shipped, some of them lie in the spool as well; events of some; one open in the learner."""
+    """Two thirds are shipped, some of them lie in the spool as well; events of some."""
     settings = wiring.settings
     spool = Spool(settings.spool_path)
     decisions = [
@@ -95,5 +94,3 @@ def _decide(wiring: Wiring, subjects: list[str]) -> None:
     clicked = [each["decision_id"] for each in decisions[::2]]
     events = [{"event_id": f"event-{each}", "decision_id": each, "kind": "click"} for each in clicked]
     wiring.stream.produce(settings.events_topic, [Record(0, orjson.dumps(event)) for event in events])
-    opened = {decisions[0]["decision_id"]: ["a", NOON.isoformat(), {}]}
-    publish_document(wiring.engine, "policy_learner", {"open": opened, "offsets": {}}, NOON)

@@ -116,12 +116,6 @@ class Walk:
                     subject = row.get("subject_id") or self._post_keys.get((row.get("post_key") or b"").hex())
                     shown = {column: value for column, value in row.items() if column not in LEFT_OUT}
                     self._add(subject, ("relational", name), shown)
-            [[document]] = connection.execute(
-                "SELECT document FROM published_documents WHERE name = 'policy_learner'"
-            ).fetchall()
-        for decision, entry in json.loads(document)["open"].items():
-            shown = {"name": "policy_learner", "open": {decision: entry}}
-            self._add(self._decisions[decision], ("relational", "published_documents"), shown)
 
 
 def canonical(row: Mapping[str, Any]) -> str:

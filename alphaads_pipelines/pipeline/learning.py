@@ -1,0 +1,270 @@
+"""The policies are taught by what happened: decisions and events of the streams, joined and learned exactly once.
+
+One run reads what came in, stores each decision with the first event of each kind, and teaches every policy what that
+adds: an impression is a pull, a click a reward (bandits/learn.py). Rows, new versions of the policies and the offsets
+that were read move in one transaction, so whatever dies in between, nothing is learned twice and nothing is lost. What
+it costs depends on the news alone.
+
+An outcome weighs as much as the day of its decision is recent, whenever it comes in, and older ones lose weight by the
+same rule: so the order in which records arrive, late, doubled or both, does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine
+
+from alphaads_pipelines.bandits.base import HALF_LIFE_DAYS, Outcomes, discount_of
+from alphaads_pipelines.bandits.context import FEATURES, Floats, vector
+from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW, counted, is_attributed
+from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles
+from alphaads_pipelines.bandits.policy_store import append_version, prune_versions, settle_roles_in, taught_as
+from alphaads_pipelines.errors import AlphaAdsError
+from alphaads_pipelines.ingest.publish import read_document, replace_document_in
+from alphaads_pipelines.pipeline.ad_records import decision_row, event_row, read_parsed
+from alphaads_pipelines.stores import ad_decisions
+from alphaads_pipelines.stores.ad_decisions import KINDS
+from alphaads_pipelines.stores.relational import select_in, transaction
+from alphaads_pipelines.stores.subjects import living_in
+from alphaads_pipelines.streams.base import Stream
+from alphaads_pipelines.telemetry import get_logger
+
+LEARNER = "policy_learner"
+"""Name of the document that says up to where the streams were read; the sensor reads it, too."""
+MOST_RECORDS = 5_000
+"""Of each partition that are learned from in one transaction, so that a backlog costs time and no memory."""
+
+_AHEAD = timedelta(days=1)
+_OVERTAKEN = "another run taught the policies meanwhile; this one changed nothing"
+_SUMMED = ("decisions", "events", "left_out", "pulls", "rewards")
+_log = get_logger(__name__)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """How policies are taught.
+
+    Parameters
+    ----------
+    policies: names of those that learn, beside those with a role.
+    half_life_days: what was decided so long ago weighs half as much.
+    keep: for how long decisions are kept; an event that comes later than that counts nothing.
+    """
+
+    policies: tuple[str, ...] = (FIRST,)
+    half_life_days: float = HALF_LIFE_DAYS
+    keep: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the policies learned in one go.
+
+    Parameters
+    ----------
+    version: counts transactions.
+    decisions, events: that were read and can be used; left_out: the others: malformed, of somebody erased, too old.
+    pulls, rewards: that were new.
+    versions: policy -> its new version, of those that learned something.
+    offsets: topic -> partition -> one past the last that was read.
+    is_all: whether nothing was left to read.
+    """
+
+    version: int
+    decisions: int
+    events: int
+    left_out: int
+    pulls: int
+    rewards: int
+    versions: Mapping[str, int]
+    offsets: Mapping[str, Mapping[str, int]]
+    is_all: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Growth:
+    """A decision, and by how much its pulls and its rewards have grown."""
+
+    arm: str
+    facts: Mapping[str, Any]
+    decided_at: datetime
+    pulls: int
+    rewards: int
+
+
+def learn_policies(
+    stream: Stream, engine: Engine, teaching: Teaching, *, decisions_topic: str, events_topic: str, now: datetime
+) -> Learned:
+    """Learn everything that came in since the last time.
+
+    Raises
+    ------
+    WriteConflict: another run came first; what this one did before is done. ConfigurationError, MissingArtifact,
+    SchemaMismatch: a policy cannot be taught. StreamUnavailable, StoreUnavailable.
+    """
+    topics = (decisions_topic, events_topic)
+    learned = _learn_some(stream, engine, teaching, topics, now)
+    while not learned.is_all:
+        more = _learn_some(stream, engine, teaching, topics, now)
+        sums = {name: getattr(learned, name) + getattr(more, name) for name in _SUMMED}
+        learned = replace(more, versions={**learned.versions, **more.versions}, **sums)
+    return learned
+
+
+def _learn_some(stream: Stream, engine: Engine, teaching: Teaching, topics: tuple[str, str], now: datetime) -> Learned:
+    """One transaction's worth."""
+    seen, held = read_document(engine, LEARNER)
+    offsets = held.get("offsets", {})
+    decisions = read_parsed(stream, topics[0], offsets, decision_row, MOST_RECORDS)
+    events = read_parsed(stream, topics[1], offsets, event_row, MOST_RECORDS)
+    until = {topics[0]: decisions.until, topics[1]: events.until}
+    young = [each for each in decisions.records if now - teaching.keep <= each["decided_at"] <= now + _AHEAD]
+    with transaction(engine) as connection:
+        version = replace_document_in(connection, LEARNER, {"offsets": until}, now, seen=seen, overtaken=_OVERTAKEN)
+        roles = settle_roles_in(connection, now)
+        growths, passed_over = _join(connection, young, events.records, now)
+        versions = _teach_all(connection, roles, growths, teaching, now) if growths else {}
+        forgotten = {"decided_before": now - teaching.keep, "early_before": now - ATTRIBUTION_WINDOW}
+        ad_decisions.forget(connection, **forgotten)
+    used = len(young) - passed_over
+    left_out = decisions.left_out + events.left_out + len(decisions.records) - used
+    pulls, rewards = sum(each.pulls for each in growths), sum(each.rewards for each in growths)
+    is_all = decisions.is_all and events.is_all
+    return Learned(version, used, len(events.records), left_out, pulls, rewards, versions, until, is_all)
+
+
+def _join(
+    connection: Connection, decisions: Sequence[Row], events: Sequence[Row], now: datetime
+) -> tuple[list[_Growth], int]:
+    """Store what came in; what it adds, in order of decisions, and how many of these were of nobody who lives here."""
+    heard = _first_of_each(events)
+    read = {row["decision_id"]: row for row in reversed(decisions)}
+    stored = ad_decisions.read_decisions(connection, read.keys() | heard.keys())
+    early = ad_decisions.read_early(connection, read.keys() | heard.keys())
+    subjects = {row["subject_id"] for row in decisions} | {row.subject_id for row in stored}
+    living = {None, *living_in(connection, subjects - {None})}
+    growths = _store_new(connection, read, {row.decision_id for row in stored}, living, early, heard)
+    growths += _grow_stored(connection, [row for row in stored if row.subject_id in living], heard)
+    known = {row.decision_id for row in stored} | {key for key, row in read.items() if row["subject_id"] in living}
+    _keep_early(connection, {key: times for key, times in heard.items() if key not in known}, early, now)
+    passed_over = sum(row["subject_id"] not in living for row in decisions)
+    return sorted(growths, key=lambda each: (each.decided_at, each.arm)), passed_over
+
+
+def _first_of_each(events: Iterable[Row]) -> dict[str, dict[str, datetime]]:
+    """Decision -> kind -> when it first happened."""
+    heard: dict[str, dict[str, datetime]] = {}
+    for event in events:
+        if event["kind"] in KINDS:
+            times, at = heard.setdefault(event["decision_id"], {}), event["occurred_at"]
+            times[event["kind"]] = min(at, times.get(event["kind"], at))
+    return heard
+
+
+def _earliest(*heard: ad_decisions.Heard) -> dict[str, datetime]:
+    return {kind: min(each[kind] for each in heard if kind in each) for kind in KINDS if any(kind in e for e in heard)}
+
+
+def _attributed(decided_at: datetime, heard: ad_decisions.Heard) -> dict[str, datetime]:
+    return {kind: at for kind, at in heard.items() if is_attributed(decided_at, at)}
+
+
+def _store_new(
+    connection: Connection,
+    read: Mapping[str, Row],
+    stored: set[str],
+    living: set[str | None],
+    early: Mapping[str, ad_decisions.Heard],
+    heard: Mapping[str, ad_decisions.Heard],
+) -> list[_Growth]:
+    new = [row for key, row in read.items() if key not in stored and row["subject_id"] in living]
+    times = {}
+    for row in new:
+        key = row["decision_id"]
+        times[key] = _attributed(row["decided_at"], _earliest(early.get(key, {}), heard.get(key, {})))
+    ad_decisions.add_decisions(connection, new, times)
+    ad_decisions.drop_early(connection, times.keys() & early.keys())
+    grown = [(row, counted(times[row["decision_id"]])) for row in new]
+    return [_Growth(row["arm_id"], row["context"], row["decided_at"], *each) for row, each in grown if any(each)]
+
+
+def _grow_stored(
+    connection: Connection, stored: Sequence[Any], heard: Mapping[str, ad_decisions.Heard]
+) -> list[_Growth]:
+    growths, changed = [], {}
+    for row in stored:
+        before = ad_decisions.heard_of(row)
+        after = _earliest(before, _attributed(row.decided_at, heard.get(row.decision_id, {})))
+        if after == before:
+            continue
+        changed[row.decision_id] = after
+        pulls, rewards = (now - then for now, then in zip(counted(after), counted(before), strict=True))
+        if pulls or rewards:
+            growths.append(_Growth(row.arm_id, row.context, row.decided_at, pulls, rewards))
+    ad_decisions.note_heard(connection, changed)
+    return growths
+
+
+def _keep_early(
+    connection: Connection,
+    heard: Mapping[str, ad_decisions.Heard],
+    early: Mapping[str, ad_decisions.Heard],
+    now: datetime,
+) -> None:
+    """Events whose decision is not in yet wait for it; what says nothing new waits no longer than it did."""
+    news = {}
+    for key, times in heard.items():
+        held = early.get(key, {})
+        news[key] = {kind: at for kind, at in times.items() if kind not in held or at < held[kind]}
+    ad_decisions.keep_early(connection, news, now)
+
+
+def _teach_all(
+    connection: Connection, roles: Roles, growths: Sequence[_Growth], teaching: Teaching, now: datetime
+) -> dict[str, int]:
+    """Policy -> its new version. One that cannot be taught is told of and left out, unless it serves."""
+    versions = {}
+    for name in dict.fromkeys([*teaching.policies, *roles.names]):
+        try:
+            versions[name] = _teach(connection, name, growths, teaching, now)
+        except AlphaAdsError as error:
+            if name == roles.serving.policy or error.retryable:
+                raise
+            _log.error("policy not taught", policy=name, error=error.code)
+    prune_versions(connection, versions, now, since=now - teaching.keep, keep=roles.pinned)
+    return versions
+
+
+def _teach(connection: Connection, name: str, growths: Sequence[_Growth], teaching: Teaching, now: datetime) -> int:
+    held = taught_as(connection, Pin(name))
+    weights = np.array([_weight(each.decided_at, now, teaching) for each in growths])
+    since = 1.0 if held.taught_at is None else _weight(held.taught_at, now, teaching)
+    if since < 1.0 or weights.min() < 1.0:
+        held.policy.discount(since)
+    held.policy.learn(_outcomes(growths, weights))
+    held.policy.retire(_retired(connection, held.policy.known_arms))
+    return append_version(connection, held.policy, now)
+
+
+def _weight(at: datetime, now: datetime, teaching: Teaching) -> float:
+    """How much something of that UTC day weighs now; whole days, so that what is of one day weighs alike."""
+    return discount_of(max(0, (now.date() - at.date()).days), teaching.half_life_days)
+
+
+def _outcomes(growths: Sequence[_Growth], weights: Floats) -> Outcomes:
+    contexts = np.array([vector(each.facts) for each in growths]).reshape(-1, FEATURES)
+    rewards = weights * [each.rewards for each in growths]
+    return Outcomes([each.arm for each in growths], contexts, rewards, weights * [each.pulls for each in growths])
+
+
+def _retired(connection: Connection, arms: Iterable[str]) -> set[str]:
+    """Of these arms, the creatives that their campaign does not hold any more."""
+    rows = select_in(connection, "creatives", "creative_id", arms, ["creative_id", "is_current"])
+    return {row.creative_id for row in rows if not row.is_current}

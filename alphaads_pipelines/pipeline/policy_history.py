@@ -1,0 +1,69 @@
+"""The history of posteriors in the lake, for people: what each policy believed of each arm, once an hour at most.
+
+Whatever decides and learns goes by `policy_versions`; nothing reads this but people and their notebooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Engine
+
+from alphaads_pipelines.bandits.counts import CountingPolicy
+from alphaads_pipelines.bandits.policy_roles import Pin
+from alphaads_pipelines.bandits.policy_store import taught_as
+from alphaads_pipelines.errors import AlphaAdsError
+from alphaads_pipelines.ingest.publish import publish_document, read_document
+from alphaads_pipelines.stores.base import Lake, polars_schema
+from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.tables import BANDIT_POLICY
+
+HISTORY = "policy_history"
+"""Name of the document that says when the history was written last."""
+EVERY = timedelta(hours=1)
+
+
+def write_history(lake: Lake, engine: Engine, names: Iterable[str], now: datetime) -> int | None:
+    """Write the arms of these policies whose posterior is not the one last written; the version of the table, if any.
+
+    What is new is told by comparing with the lake, so that the next time writes what a crash left out. The document
+    only spares the comparison: an hour after the last one there is another.
+
+    Raises
+    ------
+    SchemaMismatch, WriteConflict, StoreUnavailable.
+    """
+    _, last = read_document(engine, HISTORY)
+    if "written_at" in last and timedelta(0) <= now - datetime.fromisoformat(last["written_at"]) < EVERY:
+        return None
+    rows = [row for name in dict.fromkeys(names) for row in _news(lake, engine, name, now)]
+    frame = pl.DataFrame(rows, schema=polars_schema(BANDIT_POLICY), orient="row")
+    version = lake.append(BANDIT_POLICY, frame) if rows else None
+    publish_document(engine, HISTORY, {"written_at": now.isoformat()}, now)
+    return version
+
+
+def _news(lake: Lake, engine: Engine, name: str, now: datetime) -> list[tuple[Any, ...]]:
+    try:
+        with reading(engine) as connection:
+            taught = taught_as(connection, Pin(name))
+    except AlphaAdsError as error:
+        if error.retryable:
+            raise
+        return []  # it was told of where it was to be taught
+    policy = taught.policy
+    if not isinstance(policy, CountingPolicy) or not policy.known_arms:
+        return []
+    newest = pl.col("alpha", "beta").sort_by("updated_at", "version").last()
+    held = lake.scan(BANDIT_POLICY).filter(pl.col("policy") == name).group_by("arm_id").agg(newest).collect()
+    written = {arm: tuple(each) for arm, *each in held.iter_rows()}
+    found = {arm: policy.posterior(arm) for arm in sorted(policy.known_arms)}
+    counts = policy.state()["arms"]
+    return [
+        (name, taught.version, arm, *beliefs, *(round(each) for each in counts[arm]), now)
+        for arm, beliefs in found.items()
+        if written.get(arm) != beliefs
+    ]

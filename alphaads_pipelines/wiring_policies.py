@@ -1,0 +1,28 @@
+"""What the settings say of policies, for assets, sensors and commands alike."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from alphaads_pipelines.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.pipeline.learning import Teaching
+    from alphaads_pipelines.settings import Settings
+
+
+def teaching(settings: Settings) -> Teaching:
+    """How policies are taught.
+
+    Raises
+    ------
+    ConfigurationError: POLICIES names something that is no policy.
+    """
+    from alphaads_pipelines.bandits.registry import POLICIES
+    from alphaads_pipelines.pipeline.learning import Teaching
+
+    names = tuple(filter(None, (name.strip() for name in settings.policies.split(","))))
+    if unknown := [name for name in names if name not in POLICIES]:
+        raise ConfigurationError(f"POLICIES: {', '.join(unknown)}: no such policy; known: {', '.join(POLICIES)}")
+    return Teaching(names, settings.policy_half_life_days, timedelta(days=settings.decision_retention_days))

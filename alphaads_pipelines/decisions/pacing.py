@@ -2,9 +2,9 @@
 
 A day's budget is spent evenly over the day, as far as there is anybody to show ads to. Money becomes free at the even
 rate of what is left: as much a second as is left, over the seconds that are left. What was not used because nobody came
-is spread over the rest of the day, so a quiet morning is caught up with by the evening, never at once: at most a 288th
-of the day (5 minutes) may be saved up, and in any case one ad, so the first ad of a day can be shown. The plan ends
-those 5 minutes early, and what is left then is free. This is a token bucket whose rate follows the remainder; pacing
+is spread over the rest of the day, so a quiet morning is caught up with by the evening, never at once: at most a 96th
+of the day (15 minutes) may be saved up, and in any case one ad, so the first ad of a day can be shown. The plan ends
+those 15 minutes early, and what is left then is free. This is a token bucket whose rate follows the remainder; pacing
 against a schedule is after Agarwal, Ghosh, Wei & You, "Budget Pacing for Targeted Online Advertisements at LinkedIn"
 (KDD 2014), with the clock in the place of a forecast of traffic.
 
@@ -33,7 +33,7 @@ is kept for other segments; the person saw it often enough today."""
 COMMON: Final = ""
 """The line of everybody who belongs to no segment with a floor."""
 
-_SAVED_UP = 288
+_SAVED_UP = 96
 """The part of a day whose money may be saved up is one of so many."""
 _FLOORS_END = 24
 """Floors end with the last of so many parts of a day."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.decisions import reservation_sql as sql
-from alphaads_pipelines.stores.relational import select_in, sql_table
+from alphaads_pipelines.stores.relational import select_in, sql_table, transaction
 
 KNOWN_FOR: Final = timedelta(days=1)
 """For so long a released reservation is kept to know a late impression by."""
@@ -21,6 +22,19 @@ AT_ONCE: Final = 500
 
 _FREQUENCY_DAYS = 2
 _RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_frequencies")
+
+
+@contextmanager
+def settling(engine: Engine) -> Iterator[Connection]:
+    """A transaction to confirm or release in, and nothing else. Raises StoreUnavailable.
+
+    Decisions wait for the campaigns that it holds, so it does not wait for PostgreSQL's disk: what a crash of the
+    database server makes it forget is done again, by whoever reads the same events again.
+    """
+    with transaction(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        yield connection
 
 
 def confirm(connection: Connection, decision_ids: Collection[str]) -> Counter[str]:

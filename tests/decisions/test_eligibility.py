@@ -94,7 +94,7 @@ def test_what_the_snapshot_knows_to_be_spent_is_not_tried() -> None:
     of = campaign(budget_microusd=10 * COST, daily_budget_microusd=5 * COST)
     held = {"tea": Spending(NOON.date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
     assert shelf(of).eligible(viewer(), held).left_out == {"tea": "pacing"}
-    assert shelf(of).eligible(viewer(now=NOON + timedelta(hours=11, minutes=56)), held).left_out == {}
+    assert shelf(of).eligible(viewer(now=NOON + timedelta(hours=11, minutes=46)), held).left_out == {}
     assert shelf(of).eligible(viewer(), {"tea": Spending(NOON.date(), 10 * COST)}).left_out == {"tea": "budget"}
     yesterday = {"tea": Spending((NOON - timedelta(days=1)).date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
     assert shelf(of).eligible(viewer(), yesterday).left_out == {}

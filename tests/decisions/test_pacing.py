@@ -52,7 +52,7 @@ def test_demand_all_day_is_served_evenly_and_to_the_end() -> None:
     for number, now in enumerate(moments(10_000)):
         till.ask(now)
         even = 1_000 * COST * number / 10_000
-        assert abs(till.today() - even) <= 0.01 * 1_000 * COST + COST
+        assert abs(till.today() - even) <= 0.012 * 1_000 * COST
     assert till.today() == 1_000 * COST
     assert set(till.reasons) == {"pacing", "budget"}
 
@@ -61,7 +61,7 @@ def test_the_first_ad_of_a_day_can_be_shown_however_dear_it_is() -> None:
     till = paced(2 * COST)
     assert till.ask(MIDNIGHT)
     assert not till.ask(MIDNIGHT + timedelta(hours=12))
-    assert till.ask(MIDNIGHT + timedelta(hours=23, minutes=55)), "all of it is free before the day ends"
+    assert till.ask(MIDNIGHT + timedelta(hours=23, minutes=45)), "all of it is free before the day ends"
     assert not till.ask(MIDNIGHT + timedelta(hours=23, minutes=59))
     assert till.reasons == ["pacing", "budget"]
 
@@ -75,10 +75,10 @@ def test_a_budget_of_less_than_one_ad_shows_none() -> None:
 def test_what_a_quiet_morning_left_is_caught_up_with_evenly_and_not_at_once() -> None:
     till = paced()
     at_once = sum(till.ask(NOON) for _ in range(2_000))
-    assert at_once == pytest.approx(1_000 * 5 / 715, abs=1), "five minutes of twice the even rate"
+    assert at_once == pytest.approx(1_000 * 15 / 705, abs=1), "15 minutes of twice the even rate"
     for now in moments(5_000, NOON, DAY / 2):
         till.ask(now)
-        assert till.today() <= 1_000 * COST * ((now - NOON) / (DAY / 2)) + 0.02 * 1_000 * COST
+        assert till.today() <= 1_000 * COST * ((now - NOON) / (DAY / 2)) + 0.025 * 1_000 * COST
     assert till.today() == 1_000 * COST
 
 
@@ -94,7 +94,7 @@ def test_a_clock_that_is_behind_another_frees_nothing_and_costs_nothing() -> Non
     for now in moments(20_000):
         till.ask(min(max(now + timedelta(seconds=spread.uniform(-2, 2)), MIDNIGHT), MIDNIGHT + DAY - DAY / 100_000))
         even = 1_000 * COST * ((now - MIDNIGHT) / DAY)
-        assert till.today() <= even + 0.01 * 1_000 * COST + COST
+        assert till.today() <= even + 0.012 * 1_000 * COST
     assert till.today() == 1_000 * COST
 
 

@@ -1,0 +1,82 @@
+"""The books of campaigns' money, looked over: do they agree with each other, and is anybody beyond a budget?
+
+Money is written in three places by every transaction that moves it: for the campaign, for its day and segment, and in
+the reservation itself. If they differ, something moved money without the others. A campaign can be beyond its budget
+for one reason only: the budget was set lower than what was used already.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from alphaads_pipelines.stores.relational import sql_table
+
+_SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
+_RESERVATIONS, _CAMPAIGNS = sql_table("ad_reservations"), sql_table("campaigns")
+
+
+class Books(NamedTuple):
+    """Ids of campaigns: whose figures do not agree; who used more than the budget, or the day's. In order."""
+
+    wrong: list[str]
+    beyond: list[str]
+
+
+def look_over(connection: Connection, day: date) -> Books:
+    """The books as they are in this transaction, which must see one snapshot (`reading`).
+
+    Parameters
+    ----------
+    day: whose daily budgets are compared.
+    """
+    return Books(sorted(connection.execute(_wrong()).scalars()), sorted({*connection.execute(_beyond(day)).scalars()}))
+
+
+def _wrong() -> sa.Select[tuple[str]]:
+    days = (
+        sa.select(
+            _DAYS.c.campaign_id,
+            sa.func.sum(_DAYS.c.reserved_microusd).label("reserved"),
+            sa.func.sum(_DAYS.c.spent_microusd).label("spent"),
+        )
+        .group_by(_DAYS.c.campaign_id)
+        .subquery("days")
+    )
+    held = (
+        sa.select(_RESERVATIONS.c.campaign_id, sa.func.sum(_RESERVATIONS.c.amount_microusd).label("held"))
+        .where(_RESERVATIONS.c.released_at.is_(None))
+        .group_by(_RESERVATIONS.c.campaign_id)
+        .subquery("held")
+    )
+    beside = _SPENDING.outerjoin(days, days.c.campaign_id == _SPENDING.c.campaign_id)
+    return (
+        sa.select(_SPENDING.c.campaign_id)
+        .select_from(beside.outerjoin(held, held.c.campaign_id == _SPENDING.c.campaign_id))
+        .where(
+            (_SPENDING.c.reserved_microusd != sa.func.coalesce(days.c.reserved, 0))
+            | (_SPENDING.c.spent_microusd != sa.func.coalesce(days.c.spent, 0))
+            | (_SPENDING.c.reserved_microusd != sa.func.coalesce(held.c.held, 0))
+            | (_SPENDING.c.reserved_microusd < 0)
+        )
+    )
+
+
+def _beyond(day: date) -> sa.CompoundSelect[tuple[str]]:
+    used = _SPENDING.c.reserved_microusd + _SPENDING.c.spent_microusd
+    of_day = sa.func.sum(_DAYS.c.reserved_microusd + _DAYS.c.spent_microusd)
+    whole = (
+        sa.select(_CAMPAIGNS.c.campaign_id)
+        .join(_SPENDING, _SPENDING.c.campaign_id == _CAMPAIGNS.c.campaign_id)
+        .where(used > _CAMPAIGNS.c.budget_microusd)
+    )
+    daily = (
+        sa.select(_CAMPAIGNS.c.campaign_id)
+        .join(_DAYS, (_DAYS.c.campaign_id == _CAMPAIGNS.c.campaign_id) & (_DAYS.c.day == day))
+        .group_by(_CAMPAIGNS.c.campaign_id, _CAMPAIGNS.c.daily_budget_microusd)
+        .having(of_day > _CAMPAIGNS.c.daily_budget_microusd)
+    )
+    return sa.union(whole, daily)

@@ -26,6 +26,7 @@ SCOPES = frozenset(
     {
         *("posts:write", "profiles:read", "decisions:write", "events:write", "health:read"),
         *("gazetteer:read", "gazetteer:write", "consents:read", "consents:write", "analytics:read", "privacy:officer"),
+        *("campaigns:read", "campaigns:write", "creatives:review"),
     }
 )
 ISSUER, AUDIENCE, ALGORITHM = "alphaads", "alphaads-api", "HS256"

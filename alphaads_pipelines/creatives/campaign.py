@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -120,6 +120,24 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
         if state not in _MOVES[self.state]:
             raise InvalidRequest(f"a campaign that is {self.state} cannot become {state}")
         return msgspec.structs.replace(self, state=state, version=self.version + 1)
+
+
+EDITABLE: Final = frozenset(Campaign.__struct_fields__) - {"campaign_id", "tenant", "state", "version"}
+
+
+def drafted(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Campaign:
+    """A draft from what somebody wrote down: EDITABLE by name, in the forms that JSON has.
+
+    Raises
+    ------
+    InvalidRequest: a field is unknown, missing or of another form, or what it says cannot be.
+    """
+    if not fields.keys() <= EDITABLE:
+        raise InvalidRequest(f"fields of a campaign are {', '.join(sorted(EDITABLE))}")
+    try:
+        return msgspec.convert({**fields, "campaign_id": campaign_id, "tenant": tenant}, Campaign)
+    except msgspec.ValidationError as error:  # it names the place and what is expected, never a value
+        raise InvalidRequest(str(error)) from None
 
 
 def _problems(campaign: Campaign) -> list[str]:

@@ -15,15 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.creatives.base import Brief
-from alphaads_pipelines.creatives.campaign import ACTIVE, DRAFT, ENDED, Campaign
+from alphaads_pipelines.creatives.campaign import ACTIVE, DRAFT, ENDED, LONGEST_WORDS, Campaign
 from alphaads_pipelines.creatives.creative_rows import retire_texts
 from alphaads_pipelines.creatives.edits import editing
+from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.errors import InvalidRequest, NotFound, WriteConflict
 from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 
 MOST_LISTED: Final = 500
-EDITABLE: Final = frozenset(Campaign.__struct_fields__) - {"campaign_id", "tenant", "state", "version"}
 _log = get_logger(__name__)
 _CAMPAIGNS, _ORGANISATIONS = sql_table("campaigns"), sql_table("organisations")
 
@@ -50,10 +50,12 @@ def save_organisation(engine: Engine, tenant: str, name: str, now: datetime) -> 
 
     Raises
     ------
-    InvalidRequest: tenant or name is blank. StoreUnavailable.
+    InvalidRequest: tenant or name is blank, or the name is none. StoreUnavailable.
     """
     if not tenant.strip() or not name.strip():
         raise InvalidRequest("tenant and name must not be blank")
+    if len(name) > LONGEST_WORDS or has_hidden_characters(name):
+        raise InvalidRequest(f"name must have at most {LONGEST_WORDS} characters, none of them hidden")
     with transaction(engine) as connection:
         insert_ignore(connection, "organisations", [{"tenant": tenant, "name": name, "created_at": now}])
         named = _ORGANISATIONS.update().where(_ORGANISATIONS.c.tenant == tenant).values(name=name)
@@ -138,7 +140,7 @@ def active_campaigns(connection: Connection) -> dict[str, Campaign]:
 def edit_campaign(
     engine: Engine, tenant: str, campaign_id: str, changes: Mapping[str, Any], *, seen: int, now: datetime
 ) -> Campaign:
-    """Change some of EDITABLE; the campaign afterwards.
+    """Change some of campaign.EDITABLE; the campaign afterwards.
 
     Parameters
     ----------

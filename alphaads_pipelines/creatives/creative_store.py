@@ -27,6 +27,7 @@ from alphaads_pipelines.creatives.creative_rows import (
 )
 from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.moderation import moderate
+from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.creatives.review import Review
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.stores.relational import reading, select_in, upsert
@@ -100,6 +101,8 @@ def approve_creative(
     NotFound. StoreUnavailable.
     """
 
+    _check_note(note)
+
     def approved(connection: Connection, held: StoredCreative) -> Review:
         review = states.approve(held.review, reviewer, note, now)
         _must_be_current(held)
@@ -119,8 +122,9 @@ def reject_creative(
 
     Raises
     ------
-    InvalidRequest: it is neither in the queue nor approved. NotFound. StoreUnavailable.
+    InvalidRequest: it is neither in the queue nor approved, or the note is none. NotFound. StoreUnavailable.
     """
+    _check_note(note)
     return _decided(engine, tenant, creative_id, lambda _, held: states.reject(held.review, reviewer, note, now), now)
 
 
@@ -138,6 +142,11 @@ def resubmit_creative(engine: Engine, tenant: str, creative_id: str, *, now: dat
         return review
 
     return _decided(engine, tenant, creative_id, submitted, now)
+
+
+def _check_note(note: str) -> None:
+    if len(note) > LONGEST_NOTE or has_hidden_characters(note):
+        raise InvalidRequest(f"note must have at most {LONGEST_NOTE} characters, none of them hidden")
 
 
 def _must_be_current(held: StoredCreative) -> None:

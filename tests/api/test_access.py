@@ -72,6 +72,18 @@ CALLS = [
     ("GET", "/api/v1/aggregates", "analytics:read"),
     ("GET", "/api/v1/health/detailed", "health:read"),
     ("GET", f"/api/v1/rights/export/{'0' * 32}", "privacy:officer"),
+    ("GET", "/api/v1/organisation", "campaigns:read"),
+    ("PUT", "/api/v1/organisation", "campaigns:write"),
+    ("POST", "/api/v1/campaigns", "campaigns:write"),
+    ("GET", "/api/v1/campaigns/k1", "campaigns:read"),
+    ("PUT", "/api/v1/campaigns/k1", "campaigns:write"),
+    *(("POST", f"/api/v1/campaigns/k1/{verb}", "campaigns:write") for verb in ("pause", "resume", "end")),
+    ("GET", "/api/v1/creatives/c1", "campaigns:read"),
+    *(("POST", f"/api/v1/creatives/c1/{verb}", "creatives:review") for verb in ("approve", "reject", "resubmit")),
+    ("POST", "/api/v1/experiments", "campaigns:write"),
+    ("GET", "/api/v1/experiments/e1", "campaigns:read"),
+    *(("POST", f"/api/v1/experiments/e1/{verb}", "campaigns:write") for verb in ("start", "stop")),
+    ("PUT", "/api/v1/experiments/e1/shares", "campaigns:write"),
 ]
 
 

@@ -1,0 +1,19 @@
+"""Pages of a list: ids in their order, a page from the last id of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import Path, Query
+
+ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+IdPath = Annotated[str, Path(pattern=ID)]
+IdQuery = Annotated[str | None, Query(pattern=ID)]
+After = Annotated[str | None, Query(pattern=ID, description="`next` of the page before; none: the first page.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+
+
+def next_page(ids: Sequence[str], limit: int) -> str | None:
+    """From where the next page goes on; None where this one is not full."""
+    return ids[-1] if len(ids) == limit else None

@@ -1,0 +1,191 @@
+"""`/api/v1/campaigns`: what is advertised to whom, within which limits. Each tenant has its own; an edit is heard of by
+every server within a poll of its snapshot."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from alphaads_pipelines.creatives.campaign import (
+    ACTIVE,
+    EDITABLE,
+    ENDED,
+    LONGEST_ID,
+    LONGEST_WORDS,
+    MOST_CAP,
+    MOST_MICROUSD,
+    MOST_PHRASES,
+    MOST_SEGMENTS,
+    PAUSED,
+    Campaign,
+    drafted,
+)
+from alphaads_pipelines.creatives.campaign_store import (
+    create_campaign,
+    edit_campaign,
+    list_campaigns,
+    move_campaign,
+    read_campaign,
+)
+from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH, LIMITS
+from alphaads_pipelines.tables import EMOTIONS
+from api.access import scope
+from api.audit import about_nobody
+from api.credentials import Caller
+from api.deps import WiringDep
+from api.listing import After, IdPath, Limit, next_page
+
+router = APIRouter(tags=["campaigns"])
+Words = Annotated[str, Field(min_length=1, max_length=LONGEST_WORDS)]
+Phrases = Annotated[list[Words], Field(max_length=MOST_PHRASES)]
+Emotions = Annotated[list[str], Field(max_length=len(EMOTIONS), examples=[["joy", "surprise"]])]
+Segment = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+Money = Annotated[int, Field(ge=0, le=MOST_MICROUSD, description="Millionths of a US dollar.")]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+State = Literal["draft", "active", "paused", "ended"]
+Reader = Annotated[Caller, scope("campaigns:read")]
+Writer = Annotated[Caller, scope("campaigns:write")]
+
+
+class VoiceIn(BaseModel):
+    """How the brand speaks: `manner` is told to who writes, the rest is checked in every text."""
+
+    model_config = ConfigDict(extra="forbid")
+    manner: str = Field("", max_length=LONGEST_WORDS)
+    avoid: Phrases = []
+    exclamations: bool = True
+    emoji: bool = True
+
+
+class RulesIn(BaseModel):
+    """What the texts may not claim, what they must say, and the brand's voice."""
+
+    model_config = ConfigDict(extra="forbid")
+    banned_claims: Phrases = []
+    disclosures: Phrases = []
+    voice: VoiceIn = VoiceIn()
+
+
+class CampaignIn(BaseModel):
+    """A campaign. The texts are written from product, benefit and call to action, for each emotion of the audience."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Words
+    product: Words
+    benefit: Words
+    call_to_action: Words
+    placement: str = Field(GOOGLE_SEARCH, max_length=LONGEST_ID, description=f"One of {', '.join(LIMITS)}.")
+    rules: RulesIn = RulesIn()
+    emotions: Emotions = Field([], description="Of the audience; empty: all.")
+    segments: list[Segment] = Field([], max_length=MOST_SEGMENTS, description="Empty: all, and people of none.")
+    unsafe_moods: Emotions = Field([], description="In these nobody is shown its ads.")
+    cost_microusd: Money = Field(0, description="Of one impression, in millionths of a US dollar.")
+    budget_microusd: Money | None = Field(None, description="Of the whole campaign; null: none is kept.")
+    daily_budget_microusd: Money | None = Field(None, description="Of a UTC day; null: none is kept.")
+    daily_cap: int | None = Field(None, ge=1, le=MOST_CAP, description="Impressions for one person in a UTC day.")
+    segment_floors: dict[Segment, Share] = Field(
+        {}, max_length=MOST_SEGMENTS, description="Segment -> share of each day's money that is kept for its people."
+    )
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = Field(None, description="One past the last moment.")
+
+
+class CampaignEdit(CampaignIn):
+    """The whole campaign as it is to be, and the version that this was made from."""
+
+    version: int = Field(ge=0)
+
+
+class Decided(BaseModel):
+    """The version that this was decided from; null: whatever it is by now."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: int | None = Field(None, ge=0)
+
+
+class CampaignOut(CampaignIn):
+    """A campaign as it is; `version` counts its edits."""
+
+    campaign_id: str
+    state: State
+    version: int
+
+
+class CampaignsOut(BaseModel):
+    """A page, by id; `next` is what `after` of the next page is, null on the last."""
+
+    campaigns: list[CampaignOut]
+    next: str | None
+
+
+def _shown(campaign: Campaign) -> CampaignOut:
+    fields = msgspec.to_builtins(campaign, builtin_types=(datetime,))
+    del fields["tenant"]
+    return CampaignOut(**fields)
+
+
+@router.post("/campaigns", status_code=201, summary="Draft a campaign")
+@about_nobody
+def post_campaign(body: CampaignIn, wiring: WiringDep, caller: Writer) -> CampaignOut:
+    """A draft: nothing of it is served until it is resumed and its texts are written and approved."""
+    campaign = drafted(body.model_dump(), campaign_id=uuid.uuid4().hex, tenant=caller.tenant)
+    return _shown(create_campaign(wiring.engine, campaign, datetime.now(UTC)))
+
+
+@router.get("/campaigns", summary="The caller's campaigns")
+@about_nobody
+def get_campaigns(
+    wiring: WiringDep, caller: Reader, state: State | None = None, after: After = None, limit: Limit = 100
+) -> CampaignsOut:
+    """A page of them, by id; those of one state where it is named."""
+    found = list_campaigns(wiring.engine, caller.tenant, state=state, after=after or "", limit=limit)
+    campaigns = [_shown(each) for each in found]
+    return CampaignsOut(campaigns=campaigns, next=next_page([each.campaign_id for each in campaigns], limit))
+
+
+@router.get("/campaigns/{campaign_id}", summary="One campaign")
+@about_nobody
+def get_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Reader) -> CampaignOut:
+    """One of the caller's campaigns."""
+    return _shown(read_campaign(wiring.engine, caller.tenant, campaign_id))
+
+
+@router.put("/campaigns/{campaign_id}", summary="Edit a campaign")
+@about_nobody
+def put_campaign(campaign_id: IdPath, body: CampaignEdit, wiring: WiringDep, caller: Writer) -> CampaignOut:
+    """409 if it was edited since `version`. Texts of a brief that this changes are served no longer, at once."""
+    wanted = drafted(body.model_dump(exclude={"version"}), campaign_id=campaign_id, tenant=caller.tenant)
+    changes = {name: getattr(wanted, name) for name in EDITABLE}
+    now = datetime.now(UTC)
+    return _shown(edit_campaign(wiring.engine, caller.tenant, campaign_id, changes, seen=body.version, now=now))
+
+
+@router.post("/campaigns/{campaign_id}/pause", summary="Pause a campaign")
+@about_nobody
+def pause_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body: Decided | None = None) -> CampaignOut:
+    """Nothing of it is served from the next poll of each server on."""
+    return _moved(wiring, caller, campaign_id, PAUSED, body)
+
+
+@router.post("/campaigns/{campaign_id}/resume", summary="Start a campaign, or let it go on")
+@about_nobody
+def resume_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body: Decided | None = None) -> CampaignOut:
+    """Its approved texts are served; those of a draft have yet to be written, which the asset `ad_creatives` does."""
+    return _moved(wiring, caller, campaign_id, ACTIVE, body)
+
+
+@router.post("/campaigns/{campaign_id}/end", summary="End a campaign for good")
+@about_nobody
+def end_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body: Decided | None = None) -> CampaignOut:
+    """It is kept for the decisions that showed it, and cannot be resumed or edited."""
+    return _moved(wiring, caller, campaign_id, ENDED, body)
+
+
+def _moved(wiring: WiringDep, caller: Caller, campaign_id: str, state: str, body: Decided | None) -> CampaignOut:
+    seen, now = body.version if body else None, datetime.now(UTC)
+    return _shown(move_campaign(wiring.engine, caller.tenant, campaign_id, state, now=now, seen=seen))

@@ -1,0 +1,134 @@
+"""`/api/v1/experiments`: which people take part in a comparison of policies, and what each arm does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from alphaads_pipelines.bandits.registry import POLICIES
+from alphaads_pipelines.creatives.campaign import LONGEST_ID, LONGEST_WORDS
+from alphaads_pipelines.creatives.experiments.assignment import SLOTS
+from alphaads_pipelines.creatives.experiments.experiment_store import (
+    MOST_ARMS,
+    NewExperiment,
+    StoredExperiment,
+    change_shares,
+    create_experiment,
+    list_experiments,
+    read_experiment,
+    start_experiment,
+    stop_experiment,
+)
+from api.access import scope
+from api.audit import about_nobody
+from api.credentials import Caller
+from api.deps import WiringDep
+from api.listing import ID, After, IdPath, Limit, next_page
+
+router = APIRouter(tags=["campaigns"])
+State = Literal["draft", "running", "stopped"]
+Arm = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+Share = Annotated[int, Field(ge=0, le=SLOTS)]
+Shares = Annotated[
+    dict[Arm, Share],
+    Field(max_length=MOST_ARMS, description=f"Arm -> share of the units, in {SLOTS:,}ths, together at most {SLOTS:,}."),
+]
+Treatments = Annotated[
+    dict[Arm, Arm | None],
+    Field(max_length=MOST_ARMS, description="Arm -> the policy that decides; null: as without the experiment."),
+]
+Reader = Annotated[Caller, scope("campaigns:read")]
+Writer = Annotated[Caller, scope("campaigns:write")]
+
+
+class ExperimentIn(BaseModel):
+    """An experiment. Those of one layer exclude one another: `layer_start` to `layer_stop` are its slots there."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1, max_length=LONGEST_WORDS)
+    shares: Shares
+    treatments: Treatments
+    campaign_id: str | None = Field(None, pattern=ID, description="Whose decisions take part; null: all of the tenant.")
+    layer: Arm = "default"
+    layer_start: int = Field(0, ge=0, lt=SLOTS)
+    layer_stop: int = Field(SLOTS, ge=1, le=SLOTS)
+
+
+class SharesIn(BaseModel):
+    """Other shares; an arm that is not named ends."""
+
+    model_config = ConfigDict(extra="forbid")
+    shares: Shares
+
+
+class ExperimentOut(ExperimentIn):
+    """An experiment as it is."""
+
+    experiment_id: str
+    state: State
+    created_at: datetime
+    started_at: datetime | None
+    stopped_at: datetime | None
+
+
+class ExperimentsOut(BaseModel):
+    """A page, by id; `next` is what `after` of the next page is, null on the last."""
+
+    experiments: list[ExperimentOut]
+    next: str | None
+
+
+def _shown(stored: StoredExperiment) -> ExperimentOut:
+    fields = {name: getattr(stored, name) for name in ExperimentOut.model_fields if name != "shares"}
+    return ExperimentOut(**fields, shares=stored.allocation.shares)
+
+
+@router.post("/experiments", status_code=201, summary="Draft an experiment")
+@about_nobody
+def post_experiment(body: ExperimentIn, wiring: WiringDep, caller: Writer) -> ExperimentOut:
+    """Nobody takes part until it is started."""
+    new, now = msgspec.convert(body.model_dump(), NewExperiment), datetime.now(UTC)
+    return _shown(create_experiment(wiring.engine, caller.tenant, new, policies=list(POLICIES), now=now))
+
+
+@router.get("/experiments", summary="The caller's experiments")
+@about_nobody
+def get_experiments(
+    wiring: WiringDep, caller: Reader, state: State | None = None, after: After = None, limit: Limit = 100
+) -> ExperimentsOut:
+    """A page of them, by id; those of one state where it is named."""
+    found = list_experiments(wiring.engine, caller.tenant, state=state, after=after or "", limit=limit)
+    experiments = [_shown(each) for each in found]
+    return ExperimentsOut(experiments=experiments, next=next_page([each.experiment_id for each in experiments], limit))
+
+
+@router.get("/experiments/{experiment_id}", summary="One experiment")
+@about_nobody
+def get_experiment(experiment_id: IdPath, wiring: WiringDep, caller: Reader) -> ExperimentOut:
+    """One of the caller's experiments."""
+    return _shown(read_experiment(wiring.engine, caller.tenant, experiment_id))
+
+
+@router.post("/experiments/{experiment_id}/start", summary="Start an experiment")
+@about_nobody
+def start(experiment_id: IdPath, wiring: WiringDep, caller: Writer) -> ExperimentOut:
+    """People take part from the next poll of each server on; 422 if its slots are another's, or it was stopped."""
+    return _shown(start_experiment(wiring.engine, caller.tenant, experiment_id, datetime.now(UTC)))
+
+
+@router.put("/experiments/{experiment_id}/shares", summary="Change the shares of an experiment")
+@about_nobody
+def put_shares(experiment_id: IdPath, body: SharesIn, wiring: WiringDep, caller: Writer) -> ExperimentOut:
+    """As few people as is possible come into another arm."""
+    return _shown(change_shares(wiring.engine, caller.tenant, experiment_id, body.shares, datetime.now(UTC)))
+
+
+@router.post("/experiments/{experiment_id}/stop", summary="Stop an experiment for good")
+@about_nobody
+def stop(experiment_id: IdPath, wiring: WiringDep, caller: Writer) -> ExperimentOut:
+    """Nobody takes part any more; it cannot be started again."""
+    return _shown(stop_experiment(wiring.engine, caller.tenant, experiment_id, datetime.now(UTC)))

@@ -34,8 +34,10 @@ from api.routes.v1 import (
     journeys,
     organisations,
     people,
+    post_rights,
     posts,
     profiles,
+    reasons,
     rights,
 )
 
@@ -69,10 +71,12 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
         journeys,
         consents,
         decisions,
+        reasons,
         events,
         exports,
         gazetteer,
         people,
+        post_rights,
         rights,
         health,
     ):

@@ -24,7 +24,7 @@ from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_tab
 
 SCOPES = frozenset(
     {
-        *("posts:write", "profiles:read", "decisions:write", "events:write", "health:read"),
+        *("posts:write", "profiles:read", "decisions:read", "decisions:write", "events:write", "health:read"),
         *("gazetteer:read", "gazetteer:write", "consents:read", "consents:write", "analytics:read", "privacy:officer"),
         *("campaigns:read", "campaigns:write", "creatives:review"),
     }

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from alphaads_pipelines.creatives.campaigns import seed_samples
+from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.decisions.reasons import MOST_POSTS
+from alphaads_pipelines.decisions.spool import forward
+from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
+from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS
 from alphaads_pipelines.stores.consents import record_consent
 from alphaads_pipelines.stores.permissions import link
@@ -73,6 +80,39 @@ def test_a_decision_leads_back_to_policy_text_campaign_and_posts(
     assert why["person"]["mood"] == why["person"]["mood_again"] == mood_at(wiring, [ada], at)
     assert why["summary"][0].endswith("of the campaign “Kettles in autumn” was chosen for the placement “feed”.")
     assert "Computed again from the record, the draw gives the same ad with the same probability." in why["summary"]
+
+
+def test_a_decision_of_the_service_is_explained_once_the_learner_has_read_it(
+    wiring: Wiring, app: FastAPI, client: TestClient, headers: Headers
+) -> None:
+    at = now()
+    taken_in(wiring, at)
+    ada = subject_of(wiring, "a0")
+    seed_samples(wiring.engine, at)
+    refresh_creatives(wiring.lake, wiring.engine, TemplateGenerator(), (), at)
+    record_consent(wiring.engine, ada, "personalised_ads", granted=True, source="cli", evidence="t", now=at)
+    wiring.ledger.note_idle(wiring.stream.end_offsets(wiring.settings.posts_topic), now())
+    app.state.reader.refresh()
+    token = issue_token(SECRET, subject="shop", tenant="newcomer", scopes=["decisions:write", "decisions:read"])
+    given = {"Authorization": f"Bearer {token}"}
+    made = client.post("/api/v1/decisions", json={"subject_id": ada}, headers=given).json()
+    place = f"/api/v1/decisions/{made['decision_id']}/why"
+    assert client.get(place, headers=given).status_code == 404
+    event = {"event_id": "e" * 12, "decision_id": made["decision_id"], "kind": "impression"}
+    client.post("/api/v1/events", json={"events": [event]}, headers=headers())
+    topics = {"decisions_topic": "ads.decisions", "events_topic": "ads.events"}
+    deadline = time.monotonic() + 10
+    while client.get(place, headers=given).status_code == 404 and time.monotonic() < deadline:
+        forward(wiring.settings.spool_path, wiring.stream, "ads.decisions")
+        learn_policies(wiring.stream, wiring.engine, Teaching(), **topics, now=now())
+    why = client.get(place, headers=given).json()
+    assert (why["context"], why["creative_id"], why["snapshot"]) == (made["context"], made["arm_id"], made["version"])
+    assert (why["policy"]["is_same_arm"], why["policy"]["is_same_propensity"]) == (True, True)
+    assert why["person"]["mood"] == why["person"]["mood_again"] == made["mood"]
+    assert why["person"]["publish_seq"] == made["publish_seq"] > 0
+    assert why["creative"]["headline"] == made["creative"]["headline"]
+    assert why["campaign"]["campaign_id"] == made["campaign_id"]
+    assert why["impression_at"] is not None
 
 
 def test_every_post_behind_the_mood_is_listed_with_its_place_and_weight(

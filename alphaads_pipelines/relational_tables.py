@@ -187,7 +187,7 @@ PUBLISHED = Table(
 PUBLISHED_DOCUMENTS = Table(
     "published_documents",
     "relational",
-    "Small published views that are swapped whole: creatives, bandit policy.",
+    "Small published views that are swapped whole (stored_records.DOCUMENTS).",
     (
         plain("name", "utf8"),
         plain("version", "int64"),

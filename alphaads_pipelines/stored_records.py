@@ -7,7 +7,6 @@ installation and fails on a part that is not declared here. Nothing here imports
 from __future__ import annotations
 
 from alphaads_pipelines.schema import Column, Erasure, Layout, Privacy, derived, plain, pseudonym, sealed
-from alphaads_pipelines.tables import AD_CREATIVES
 
 _REMOVED = Erasure.REMOVE_RECORD
 
@@ -91,7 +90,6 @@ PROFILE_STATE = Layout(
 )
 
 DOCUMENTS = (
-    Layout("creatives", ("document",), "Rendered ads.", (plain("creatives", "json"),)),
     Layout(
         "advertising",
         ("document",),
@@ -142,8 +140,6 @@ DOCUMENTS = (
     ),
 )
 """`published_documents`, by name."""
-
-CREATIVE = Layout("creative", ("document",), "One entry of `creatives`.", AD_CREATIVES.columns)
 
 AUDIT_LOG = Layout(
     "audit",
@@ -221,7 +217,7 @@ BESIDE = (
 """What lies beside ALPHAADS_HOME, by the ending of its name."""
 
 RECORDS = (POST_RECORD, DECISION_RECORD, EVENT_RECORD)
-LAYOUTS: tuple[Layout, ...] = (*RECORDS, PROFILE_STATE, *DOCUMENTS, CREATIVE, *FILES, *BESIDE)
+LAYOUTS: tuple[Layout, ...] = (*RECORDS, PROFILE_STATE, *DOCUMENTS, *FILES, *BESIDE)
 
 
 def document_layout(name: str) -> Layout:

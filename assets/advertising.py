@@ -47,7 +47,6 @@ def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[No
             "dagster/row_count": done.rows.height,
             **{state: states[state] for state in ("approved", "needs_review", "refused")},
             "changed": done.changed,
-            "published_version": done.version,
             "generator": generator.name,
             "examples": markdown_table(("campaign", "emotion", "headline", "body"), shown),
         }

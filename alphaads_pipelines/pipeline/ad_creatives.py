@@ -27,13 +27,9 @@ from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.moderation import Judge, moderate
 from alphaads_pipelines.creatives.review import APPROVED, NEEDS_REVIEW, PENDING, Review, draft, judged, submit
 from alphaads_pipelines.creatives.rules import CampaignRules
-from alphaads_pipelines.ingest.publish import publish_document, read_document
 from alphaads_pipelines.stores.base import Lake, polars_schema
 from alphaads_pipelines.stores.relational import reading
 from alphaads_pipelines.tables import AD_CREATIVES
-
-CREATIVES = "creatives"
-"""Name of the published document."""
 
 Judged = tuple[Review, ...]
 
@@ -45,13 +41,12 @@ class Refreshed:
     Attributes
     ----------
     rows: those that campaigns use, as `ad_creatives` holds them. delta_version: None where it was not written anew.
-    changed: texts that are new, came into another state, or were retired. version: that they are published under.
+    changed: texts that are new, came into another state, or were retired.
     """
 
     rows: pl.DataFrame
     delta_version: int | None
     changed: int
-    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +88,7 @@ def refresh_creatives(
     frame = _frame({**current, **{key: each.after for key, each in changes.items()}}.values())
     delta_version = _write(lake, frame)
     changed = _keep(engine, campaigns, [each for each in changes.values() if each.is_news], now)
-    return Refreshed(frame, delta_version, changed, _publish(engine, frame, campaigns, now))
+    return Refreshed(frame, delta_version, changed)
 
 
 def _texts(
@@ -190,10 +185,3 @@ def _write(lake: Lake, frame: pl.DataFrame) -> int | None:
     if frame.equals(lake.scan(AD_CREATIVES).collect().sort("creative_id")):
         return None
     return lake.replace_all(AD_CREATIVES, frame)
-
-
-def _publish(engine: Engine, frame: pl.DataFrame, campaigns: Mapping[str, Campaign], now: datetime) -> int:
-    rows = [row for row in frame.to_dicts() if row["campaign_id"] in campaigns]
-    document = {"creatives": [{**row, "created_at": row["created_at"].isoformat()} for row in rows]}
-    version, held = read_document(engine, CREATIVES)
-    return version if held == document else publish_document(engine, CREATIVES, document, now)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dagster import AssetCheckKey, AssetKey, ExecuteInProcessResult, build_op_context
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from alphaads_pipelines.decisions.catalogue import read_catalogue
 from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.people_tables import AD_ENGAGEMENT, RELEASED_GROUPS
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
@@ -91,8 +92,10 @@ def test_advertising_writes_creatives_and_a_policy_and_tells_of_them(jobs: InPro
     assert shown["approved"] == creatives.filter(creatives["moderation"] == "approved").height > 0
     assert shown["generator"] == "templates-1"
     assert sum(body in shown["examples"] for body in creatives["body"]) >= 10
-    version, document = read_document(jobs.wiring.engine, "creatives")
-    assert (version, len(document["creatives"])) == (shown["published_version"], creatives.height)
+    assert (shown["changed"], shown["needs_review"], shown["refused"]) == (creatives.height, 0, 0)
+    with reading(jobs.wiring.engine) as connection:
+        offered = read_catalogue(connection, with_samples=True).creatives
+    assert {each["body"] for each in offered} == set(creatives["body"])
     learned = _metadata(jobs, BANDIT_POLICY.name)
     assert (learned["decisions"], learned["events"], learned["left_out"]) == (0, 0, 0)
     assert read_document(jobs.wiring.engine, "policy")[1]["serving"]["policy"] == learned["serves"] == "thompson"

@@ -11,11 +11,12 @@ import pytest
 from dagster import AssetCheckKey, AssetKey, DagsterRunStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from alphaads_pipelines.creatives.creative_store import current_creatives
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.ingest.accept import Acceptor
 from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.nlp import rows
-from alphaads_pipelines.pipeline import advertising
+from alphaads_pipelines.pipeline.learning import LEARNER
 from alphaads_pipelines.profiles import fold
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
 from alphaads_pipelines.schema import Table
@@ -144,5 +145,6 @@ def test_wrong_creatives_fail_their_check_and_are_not_served(jobs: InProcess, mo
     with pytest.raises(StoreUnavailable, match="could not be written"):
         jobs.advertising()
     assert _latest_check(jobs, AD_CREATIVES).status is AssetCheckExecutionRecordStatus.FAILED
-    assert read_document(jobs.wiring.engine, advertising.CREATIVES) == (0, {})
-    assert read_document(jobs.wiring.engine, advertising.POLICY) == (0, {})
+    with reading(jobs.wiring.engine) as connection:
+        assert current_creatives(connection) == {}
+    assert read_document(jobs.wiring.engine, LEARNER) == (0, {})

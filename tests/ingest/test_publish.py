@@ -174,7 +174,7 @@ def test_documents_are_swapped_whole_and_counted(engine: Engine) -> None:
     assert read_document(engine, "policy") == (0, {})
     assert publish_document(engine, "policy", {"arms": [1], "old": True}, NOON) == 1
     assert publish_document(engine, "policy", {"arms": [2]}, NOON) == 2
-    assert publish_document(engine, "creatives", {}, NOON) == 1
+    assert publish_document(engine, "advertising", {}, NOON) == 1
     assert read_document(engine, "policy") == (2, {"arms": [2]})
 
 

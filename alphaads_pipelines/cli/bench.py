@@ -18,6 +18,9 @@ Size = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A size of the benchmark; may be given again.")
 ]
 Tier = Annotated[str | None, typer.Option("--tier", "-t", help="Which scorer; default: as the settings say.")]
+Generator = Annotated[
+    str | None, typer.Option("--generator", "-g", help="Who writes the ad texts: templates, openai or anthropic.")
+]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the public datasets; default: NLP_DATA.")]
 Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the one that serves.")]
 _SERVER_SETTINGS = ("kafka_bootstrap_servers", "database_url", "redis_url")
@@ -46,12 +49,17 @@ def _options(benchmark: Callable[..., Any], settings: Settings, **given: Any) ->
 
 def run(
     name: Annotated[
-        str, typer.Argument(help="erasure, ingest, lake, latency, load, nlp, ope, policy, profiles or sealing.")
+        str,
+        typer.Argument(
+            help="audit, budget, decision, erasure, ingest, lake, latency, load, nlp, ope, policy, profiles, regret, "
+            "sealing or served."
+        ),
     ],
     servers: Servers = False,
     sizes: Size = None,
     full: Annotated[bool, typer.Option("--full", help="The sizes that the documentation reports.")] = False,
     tier: Tier = None,
+    generator: Generator = None,
     data: Data = None,
     artifact: Artifact = None,
 ) -> None:
@@ -61,7 +69,7 @@ def run(
     with exit_codes():
         settings, benchmark = load_settings(quiet=True), load(name)
         arguments: dict[str, Any] = {**(FULL.get(name, {}) if full else {}), **_sizes(sizes or [])}
-        arguments |= _options(benchmark, settings, tier=tier, data=data, artifact=artifact)
+        arguments |= _options(benchmark, settings, tier=tier, generator=generator, data=data, artifact=artifact)
         if servers:
             arguments |= {each: value for each in _SERVER_SETTINGS if (value := getattr(settings, each))}
         try:

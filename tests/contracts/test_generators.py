@@ -18,7 +18,7 @@ from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import CALM_TONES, FALLING, JourneySummary
 from alphaads_pipelines.tables import EMOTIONS
-from tests.creatives.llm_server import KEY, LanguageModelServer, language_model_server
+from benchmarks.llm_server import KEY, LanguageModelServer, language_model_server
 from tests.nlp.packages import needs
 
 BRIEF = Brief("kettle", "Brasswick kettle", "tea at the right heat", "joy", "Have a look")

@@ -14,7 +14,7 @@ from alphaads_pipelines.creatives.openai_moderation import OpenAIModeration
 from alphaads_pipelines.errors import ConfigurationError, TransientError
 from alphaads_pipelines.nlp.base import Label, Score
 from alphaads_pipelines.nlp.registry import build_scorer
-from tests.creatives.llm_server import (
+from benchmarks.llm_server import (
     KEY,
     LanguageModelServer,
     Reply,

@@ -21,7 +21,7 @@ from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import FALLING, TONES, TRENDS, JourneySummary
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
 from alphaads_pipelines.tables import EMOTIONS
-from tests.creatives.llm_server import (
+from benchmarks.llm_server import (
     INPUT_TOKENS,
     KEY,
     OUTPUT_TOKENS,

@@ -29,7 +29,7 @@ from alphaads_pipelines.creatives.tone import (
 )
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.tables import EMOTIONS
-from tests.creatives.llm_server import KEY, language_model_server, says
+from benchmarks.llm_server import KEY, language_model_server, says
 from tests.nlp.packages import needs
 
 JOURNEYS = st.builds(JourneySummary, st.sampled_from(TRENDS), st.none() | st.floats(0, 2))

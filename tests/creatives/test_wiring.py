@@ -11,7 +11,7 @@ from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import wired
 from alphaads_pipelines.wiring_creatives import build_generator, build_judges, generator_options
-from tests.creatives.llm_server import KEY, flags, language_model_server
+from benchmarks.llm_server import KEY, flags, language_model_server
 from tests.nlp.packages import needs
 
 

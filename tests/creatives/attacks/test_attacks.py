@@ -20,10 +20,10 @@ from alphaads_pipelines.creatives.rules import CampaignRules, Voice
 from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import JourneySummary, tone_for
+from benchmarks.llm_server import KEY, LanguageModelServer, Received, Reply, language_model_server, says
 from tests.creatives.attacks.bases import ATTACKS, CANARY, CANARY_WORDS, EVASIONS, INJECTIONS, Attack
 from tests.creatives.attacks.encodings import PAIRS, SINGLE, Encoding
 from tests.creatives.attacks.held_out import HELD_OUT_ATTACKS, HELD_OUT_ENCODINGS
-from tests.creatives.llm_server import KEY, LanguageModelServer, Received, Reply, language_model_server, says
 from tests.nlp.packages import needs
 
 PROVIDERS = ("anthropic", "openai")

@@ -37,11 +37,13 @@ class Received:
     def question(self) -> dict[str, Any]:
         """The facts that the model was given."""
         said = self.body["input"] if self.protocol == "openai" else self.body["messages"][0]["content"]
-        return json.loads(said)
+        facts: dict[str, Any] = json.loads(said)
+        return facts
 
     @property
     def instructions(self) -> str:
-        return self.body["instructions" if self.protocol == "openai" else "system"]
+        """What the model was told to do."""
+        return str(self.body["instructions" if self.protocol == "openai" else "system"])
 
 
 Reply = Callable[["_Handler", Received], None]
@@ -105,7 +107,7 @@ def flags(*categories: str) -> Reply:
     return lambda handler, _: handler.send_json(200, _moderation(True, categories))
 
 
-def _writes(handler: _Handler, received: Received) -> None:
+def writes(handler: _Handler, received: Received) -> None:
     """What a well-behaved model does."""
     if received.protocol == "moderation":
         handler.send_json(200, _moderation(False, ()))
@@ -238,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
 @dataclass
 class _Script:
     replies: deque[Reply] = field(default_factory=deque)
-    always: Reply = _writes
+    always: Reply = writes
 
 
 class LanguageModelServer(ThreadingHTTPServer):
@@ -267,6 +269,7 @@ class LanguageModelServer(ThreadingHTTPServer):
         self.received.clear()
 
     def next_reply(self) -> Reply:
+        """What is queued, else what is always done."""
         return self._script.replies.popleft() if self._script.replies else self._script.always
 
     def base_url(self, provider: str) -> str:

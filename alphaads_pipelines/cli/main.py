@@ -10,7 +10,9 @@ from alphaads_pipelines.cli import (
     backup,
     batches,
     bench,
+    campaign,
     consent,
+    creative,
     demo,
     doctor,
     erase,
@@ -50,6 +52,8 @@ app.add_typer(consent.app, name="consent")
 app.add_typer(link.app, name="link")
 app.add_typer(gazetteer.app, name="gazetteer")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(campaign.app, name="campaign")
+app.add_typer(creative.app, name="creative")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(train.app, name="train")
 app.add_typer(keys.app, name="keys")

@@ -140,6 +140,13 @@ def drafted(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Camp
         raise InvalidRequest(str(error)) from None
 
 
+def changes_in(campaign: Campaign, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of some fields of a campaign that is there; what `campaign_store.edit_campaign` takes."""
+    kept = {name: value for name, value in msgspec.to_builtins(campaign).items() if name in EDITABLE}
+    wanted = drafted({**kept, **fields}, campaign_id=campaign.campaign_id, tenant=campaign.tenant)
+    return {name: getattr(wanted, name) for name in fields}
+
+
 def _problems(campaign: Campaign) -> list[str]:
     """What is wrong, in sentences; the first is told."""
     checks = {**_checks_of_words(campaign), **_checks_of_numbers(campaign)}

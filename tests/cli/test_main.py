@@ -19,6 +19,8 @@ COMMANDS = (
     *("demo", "up", "doctor", "ingest", "parse", "score"),
     *("train", "evaluate", "backfill", "replay", "batches", "gazetteer", "bench", "token"),
     *("consent", "link", "export", "erase", "audit", "keys", "backup", "ope", "experiment"),
+    *("campaign", "creative"),
+    *("touched", "forget-post"),
 )
 WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token", "ope")
 

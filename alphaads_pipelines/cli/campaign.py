@@ -1,0 +1,152 @@
+"""`alphaads campaign`: what is advertised: list, create, edit, pause, resume, end."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from alphaads_pipelines.campaign_tables import CAMPAIGN_STATES
+from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
+from alphaads_pipelines.cli.options import JsonOutput
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.wiring import wired
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from alphaads_pipelines.creatives.campaign import Campaign
+
+app = typer.Typer(
+    help="What is advertised to whom, within which limits; servers follow within a second.", no_args_is_help=True
+)
+Tenant = Annotated[str, typer.Option(help="Whose campaigns.")]
+State = Annotated[str | None, typer.Option(help=f"Those of one state: {', '.join(CAMPAIGN_STATES)}.")]
+Id = Annotated[str, typer.Argument(help="A campaign's id, as `list` shows it.", metavar="ID", show_default=False)]
+File = Annotated[
+    Path,
+    typer.Argument(help="A JSON object with the fields that docs/learning.md names; -: stdin.", show_default=False),
+]
+Version = Annotated[int, typer.Option(help="The version that the edit was made from; `list` shows it.")]
+_DEFAULT = "default"
+_DRAFT, _ACTIVE, _PAUSED, _ENDED = CAMPAIGN_STATES
+_MOST_BYTES = 1_000_000
+_MICRO = 1_000_000
+
+
+@app.command("list")
+def list_all(tenant: Tenant = _DEFAULT, state: State = None, as_json: JsonOutput = False) -> None:
+    """Show the campaigns, by id."""
+    from alphaads_pipelines.creatives.campaign_store import MOST_LISTED, list_campaigns
+
+    found: list[Campaign] = []
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        if state is not None and state not in CAMPAIGN_STATES:
+            raise InvalidRequest(f"--state: must be one of {', '.join(CAMPAIGN_STATES)}")
+        last = ""
+        while page := list_campaigns(wiring.engine, tenant, state=state, after=last, limit=MOST_LISTED):
+            found += page
+            last = page[-1].campaign_id
+    if as_json:
+        emit([_shown(each) for each in found])
+        return
+    table = Table("id", "state", "version", "name", "product", box=None, pad_edge=False)
+    for name in ("budget USD", "a day USD"):
+        table.add_column(name, justify="right")
+    for each in found:
+        budgets = (_usd(each.budget_microusd), _usd(each.daily_budget_microusd))
+        words = (escape(each.name), escape(each.product))
+        table.add_row(each.campaign_id, each.state, str(each.version), *words, *budgets)
+    out.print(table)
+
+
+@app.command()
+def create(file: File, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Draft a campaign; `resume` starts it."""
+    from alphaads_pipelines.creatives.campaign import drafted
+    from alphaads_pipelines.creatives.campaign_store import create_campaign
+
+    with exit_codes():
+        campaign = drafted(_fields(file), campaign_id=uuid.uuid4().hex, tenant=tenant)
+        _act(lambda engine, now: create_campaign(engine, campaign, now), as_json=as_json)
+
+
+@app.command()
+def edit(campaign_id: Id, file: File, version: Version, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Change the fields that the file names; refused if somebody edited the campaign since that version."""
+    from alphaads_pipelines.creatives.campaign import changes_in
+    from alphaads_pipelines.creatives.campaign_store import edit_campaign, read_campaign
+
+    def edited(engine: Engine, now: datetime) -> Campaign:
+        changes = changes_in(read_campaign(engine, tenant, campaign_id), fields)
+        return edit_campaign(engine, tenant, campaign_id, changes, seen=version, now=now)
+
+    with exit_codes():
+        fields = _fields(file)
+        _act(edited, as_json=as_json)
+
+
+@app.command()
+def pause(campaign_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Serve nothing of it until it is resumed."""
+    _move(campaign_id, _PAUSED, tenant, as_json=as_json)
+
+
+@app.command()
+def resume(campaign_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Start a draft, or let a paused campaign go on."""
+    _move(campaign_id, _ACTIVE, tenant, as_json=as_json)
+
+
+@app.command()
+def end(campaign_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """End it for good; it is kept for the decisions that showed it."""
+    _move(campaign_id, _ENDED, tenant, as_json=as_json)
+
+
+def _move(campaign_id: str, state: str, tenant: str, *, as_json: bool) -> None:
+    from alphaads_pipelines.creatives.campaign_store import move_campaign
+
+    _act(lambda engine, now: move_campaign(engine, tenant, campaign_id, state, now=now), as_json=as_json)
+
+
+def _act(act: Callable[[Engine, datetime], Campaign], *, as_json: bool) -> None:
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        campaign = act(wiring.engine, datetime.now(UTC))
+        if as_json:
+            emit(_shown(campaign))
+        else:
+            out.print(f"{campaign.campaign_id} is {campaign.state} (version {campaign.version})")
+
+
+def _fields(file: Path) -> dict[str, Any]:
+    """A JSON object. Raises InvalidRequest."""
+    import msgspec
+
+    try:
+        raw = sys.stdin.buffer.read(_MOST_BYTES + 1) if str(file) == "-" else file.read_bytes()
+        if len(raw) > _MOST_BYTES:
+            raise InvalidRequest(f"{file} is larger than {_MOST_BYTES:,} bytes")
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRequest(f"{file} is no JSON object") from None
+
+
+def _usd(microusd: int | None) -> str:
+    return "" if microusd is None else f"{microusd / _MICRO:,.2f}"
+
+
+def _shown(campaign: Campaign) -> dict[str, Any]:
+    import msgspec
+
+    shown: dict[str, Any] = msgspec.to_builtins(campaign)
+    return shown

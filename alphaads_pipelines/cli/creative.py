@@ -1,0 +1,106 @@
+"""`alphaads creative`: the texts of campaigns, and the queue of those that wait for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from alphaads_pipelines.cli.acting import actor
+from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
+from alphaads_pipelines.cli.options import JsonOutput
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.wiring import wired
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from alphaads_pipelines.creatives.creative_rows import StoredCreative
+
+app = typer.Typer(
+    help="Texts of campaigns: what is served, what was refused and why, what waits for a person.",
+    no_args_is_help=True,
+)
+Tenant = Annotated[str, typer.Option(help="Whose campaigns.")]
+State = Annotated[
+    str | None, typer.Option(help="Those of one state; needs_review is the queue. Default: all that campaigns use.")
+]
+CampaignId = Annotated[str | None, typer.Option("--campaign", help="Those of one campaign, by its id.")]
+Id = Annotated[str, typer.Argument(help="A creative's id, as `list` shows it.", metavar="ID", show_default=False)]
+Note = Annotated[str, typer.Option(help="Why; it is kept with your name.", show_default=False)]
+_DEFAULT = "default"
+
+
+@app.command("list")
+def list_all(
+    tenant: Tenant = _DEFAULT, state: State = None, campaign: CampaignId = None, as_json: JsonOutput = False
+) -> None:
+    """Show the texts that campaigns use, by id."""
+    from alphaads_pipelines.creatives.creative_store import MOST_LISTED, list_creatives
+    from alphaads_pipelines.creatives.review import STATES
+
+    found: list[StoredCreative] = []
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        if state is not None and state not in STATES:
+            raise InvalidRequest(f"--state: must be one of {', '.join(STATES)}")
+        last = ""
+        while page := list_creatives(
+            wiring.engine, tenant, state=state, campaign_id=campaign, after=last, limit=MOST_LISTED
+        ):
+            found += page
+            last = page[-1].creative.creative_id
+    if as_json:
+        emit([_shown(each) for each in found])
+        return
+    table = Table("id", "campaign", "emotion", "state", "reasons", "headline", "body", box=None, pad_edge=False)
+    for each in found:
+        text, reasons = each.creative, ", ".join(each.review.reasons)
+        words = (escape(text.headline), escape(text.body))
+        table.add_row(text.creative_id, text.campaign_id, text.emotion, each.review.state, reasons, *words)
+    out.print(table)
+
+
+@app.command()
+def approve(creative_id: Id, note: Note, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Let a text be served that moderation was in doubt of."""
+    from alphaads_pipelines.creatives.creative_store import approve_creative
+
+    decision = {"reviewer": actor(), "note": note}
+    _act(lambda engine, now: approve_creative(engine, tenant, creative_id, **decision, now=now), as_json=as_json)
+
+
+@app.command()
+def reject(creative_id: Id, note: Note, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Refuse a text that waits for a person, or that was approved; it does not come back by itself."""
+    from alphaads_pipelines.creatives.creative_store import reject_creative
+
+    decision = {"reviewer": actor(), "note": note}
+    _act(lambda engine, now: reject_creative(engine, tenant, creative_id, **decision, now=now), as_json=as_json)
+
+
+@app.command()
+def resubmit(creative_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Have a text moderated again; until then it is not served."""
+    from alphaads_pipelines.creatives.creative_store import resubmit_creative
+
+    _act(lambda engine, now: resubmit_creative(engine, tenant, creative_id, now=now), as_json=as_json)
+
+
+def _act(act: Callable[[Engine, datetime], StoredCreative], *, as_json: bool) -> None:
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        stored = act(wiring.engine, datetime.now(UTC))
+        if as_json:
+            emit(_shown(stored))
+        else:
+            out.print(f"{stored.creative.creative_id} is {stored.review.state}")
+
+
+def _shown(stored: StoredCreative) -> dict[str, Any]:
+    import msgspec
+
+    shown: dict[str, Any] = msgspec.to_builtins({"creative": stored.creative, "review": stored.review})
+    return {**shown["creative"], **shown["review"], "is_current": stored.is_current}

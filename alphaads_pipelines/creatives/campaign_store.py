@@ -217,4 +217,7 @@ def _row(campaign: Campaign) -> dict[str, Any]:
 
 def _from_row(row: Row[Any]) -> Campaign:
     """A campaign from its row. Raises InvalidRequest for one that is none by today's rules."""
-    return msgspec.convert({name: getattr(row, name) for name in Campaign.__struct_fields__}, Campaign)
+    try:
+        return msgspec.convert({name: getattr(row, name) for name in Campaign.__struct_fields__}, Campaign)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error)) from None

@@ -61,14 +61,15 @@ def read_catalogue(connection: Connection, *, with_samples: bool) -> Catalogue:
     active = active_campaigns(connection)
     campaigns = {key: each for key, each in active.items() if with_samples or each.tenant != SAMPLE_TENANT}
     creatives = _creatives(connection, campaigns)
-    tenants = {each.tenant for each in campaigns.values()}
-    own = {tenant: tuple(each for each in creatives if each["tenant"] == tenant) for tenant in tenants}
+    own: dict[str, list[Mapping[str, str]]] = {each.tenant: [] for each in campaigns.values()}
+    for each in creatives:
+        own[each["tenant"]].append(each)
     return Catalogue(
         campaigns=campaigns,
         creatives=creatives,
-        creatives_of=own,
+        creatives_of={tenant: tuple(texts) for tenant, texts in own.items()},
         experiments=tuple(running_experiments(connection)),
-        sample_tenant=SAMPLE_TENANT if SAMPLE_TENANT in tenants else None,
+        sample_tenant=SAMPLE_TENANT if SAMPLE_TENANT in own else None,
     )
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dagster import AssetCheckKey, AssetKey, ExecuteInProcessResult, build_op_context
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from alphaads_pipelines.creatives.campaign_store import has_campaigns
 from alphaads_pipelines.decisions.catalogue import read_catalogue
 from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.people_tables import AD_ENGAGEMENT, RELEASED_GROUPS
@@ -99,6 +100,14 @@ def test_advertising_writes_creatives_and_a_policy_and_tells_of_them(jobs: InPro
     learned = _metadata(jobs, BANDIT_POLICY.name)
     assert (learned["decisions"], learned["events"], learned["left_out"]) == (0, 0, 0)
     assert read_document(jobs.wiring.engine, "policy")[1]["serving"]["policy"] == learned["serves"] == "thompson"
+
+
+def test_no_sample_is_advertised_where_the_settings_want_none(jobs: InProcess) -> None:
+    jobs.wiring.settings.sample_campaigns = False
+    assert _execute(jobs, names.CREATIVES).success
+    assert _metadata(jobs, AD_CREATIVES.name)["dagster/row_count"] == 0
+    with reading(jobs.wiring.engine) as connection:
+        assert not has_campaigns(connection)
 
 
 def test_groups_are_released_for_aggregates_once_a_day_and_the_reading_is_recorded(jobs: InProcess) -> None:

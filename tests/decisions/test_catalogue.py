@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -123,12 +124,13 @@ def test_a_text_of_another_tenant_under_the_same_campaign_is_not_offered(engine:
     assert offered(engine) == set()
 
 
-def test_a_campaign_that_is_none_by_todays_rules_is_left_out_alone(engine: Engine) -> None:
+@pytest.mark.parametrize("damage", [{"placement": "moon"}, {"emotions": 5}], ids=lambda each: next(iter(each)))
+def test_a_campaign_that_is_none_by_todays_rules_is_left_out_alone(engine: Engine, damage: dict[str, Any]) -> None:
     keep(engine, active(engine, "k1"), {})
     keep(engine, active(engine, "k2"), {})
     table = sql_table("campaigns")
     with transaction(engine) as connection:
-        connection.execute(table.update().where(table.c.campaign_id == "k2").values(placement="moon"))
+        connection.execute(table.update().where(table.c.campaign_id == "k2").values(**damage))
     found = catalogue(engine)
     assert found.campaigns.keys() == {each["campaign_id"] for each in found.creatives} == {"k1"}
 

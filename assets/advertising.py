@@ -61,7 +61,9 @@ def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[No
     deps=[AD_CREATIVES.name],
     check_specs=schema_checks(BANDIT_POLICY),
 )
-def bandit_policy(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+def bandit_policy(
+    context: AssetExecutionContext, wiring: ResourceParam[Wiring]
+) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Teach the policies what decisions and events say since the last time, exactly once; the API follows."""
     from alphaads_pipelines.bandits.policy_store import read_roles
     from alphaads_pipelines.pipeline.learning import learn_policies
@@ -71,7 +73,9 @@ def bandit_policy(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[N
     settings, now = wiring.settings, datetime.now(UTC)
     topics = {"decisions_topic": settings.decisions_topic, "events_topic": settings.events_topic}
     taught = teaching(settings)
-    learned = learn_policies(wiring.stream, wiring.engine, taught, **topics, now=now)
+    note = recorder(context, wiring, action="decisions.learn", purpose="operation", resource=BANDIT_POLICY.name)
+    # The loop's run and the hourly one may meet.
+    learned = learn_policies(wiring.stream, wiring.engine, taught, **topics, now=now, note=note, attempts=3)
     _, roles = read_roles(wiring.engine)
     try:
         write_history(wiring.lake, wiring.engine, [*taught.policies, *roles.names], now)

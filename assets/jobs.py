@@ -19,6 +19,7 @@ from alphaads_pipelines.wiring import Wiring
 from assets import names
 from assets.audit import AUDIT_CHAIN
 from assets.models import MODEL_CHECKS
+from assets.promotion import POLICY_EVALUATION, SERVED_POLICY
 from assets.publishing import LEDGER_CHECKS, UPSTREAM
 from assets.reporting import markdown_table
 from assets.segments import BEHAVIOURAL_SEGMENTS
@@ -49,6 +50,13 @@ creatives = define_asset_job(
     names.CREATIVES,
     selection=AssetSelection.assets(AD_CREATIVES.name),
     description="Texts of the campaigns written, moderated and kept.",
+    tags=names.LONGEST_RUN,
+)
+
+promotion = define_asset_job(
+    names.PROMOTION,
+    selection=AssetSelection.assets(POLICY_EVALUATION, SERVED_POLICY),
+    description="The policies that learn judged against the one that serves; the best one promoted; by hand only.",
     tags=names.LONGEST_RUN,
 )
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 MICRO_BATCH = "micro_batch"
 ADVERTISING = "advertising"
+PROMOTION = "promotion"
 CREATIVES = "creatives"
 INTEGRITY = "integrity"
 MODEL_WATCH = "model_watch"

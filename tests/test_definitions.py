@@ -36,6 +36,7 @@ MICRO_BATCH = {
     "published",
 }
 MODEL = {"nlp_model", "served_nlp_model"}
+PROMOTION = {"policy_evaluation", "served_policy"}
 SEGMENTS = "behavioural_segments"
 COUNTED = {"ad_engagement", "ad_spending", "released_groups", "rights_requests"}
 HEAVY = """
@@ -60,7 +61,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> RepositoryDefinition
 
 def test_the_assets_are_the_lakes_tables_the_published_pointer_and_our_model(repository: RepositoryDefinition) -> None:
     assert set(repository.asset_graph.get_all_asset_keys()) == {
-        AssetKey(name) for name in {*(table.name for table in LAKE_TABLES), "published", *COUNTED, SEGMENTS, *MODEL}
+        AssetKey(name)
+        for name in {*(table.name for table in LAKE_TABLES), "published", *COUNTED, SEGMENTS, *MODEL, *PROMOTION}
     }
     assert {table.name for table in LAKE_TABLES} == MICRO_BATCH - {"published"} | {"ad_creatives", "bandit_policy"}
 
@@ -87,6 +89,8 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "released_groups": {"customer_profiles"},
         "nlp_model": set(),
         "served_nlp_model": {"nlp_model"},
+        "policy_evaluation": {"bandit_policy"},
+        "served_policy": {"policy_evaluation"},
     }
 
 
@@ -147,6 +151,15 @@ def test_our_model_is_trained_by_hand_and_a_failed_quality_check_stops_its_promo
     job = repository.get_job("training")
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == MODEL
     assert "training" not in {schedule.job_name for schedule in repository.schedule_defs}
+
+
+def test_policies_are_promoted_by_hand_and_a_check_stops_what_is_not_better(repository: RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    [check] = graph.get(AssetKey("policy_evaluation")).check_keys
+    assert (check.name, graph.get_check_spec(check).blocking) == ("a_better_one", True)
+    job = repository.get_job("promotion")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == PROMOTION
+    assert "promotion" not in {schedule.job_name for schedule in repository.schedule_defs}
 
 
 def test_sensors_and_schedules_run_without_anybody_switching_them_on(repository: RepositoryDefinition) -> None:

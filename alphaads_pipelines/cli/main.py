@@ -26,6 +26,7 @@ from alphaads_pipelines.cli import (
     link,
     ope,
     parse,
+    policy,
     replay,
     score,
     token,
@@ -55,6 +56,7 @@ app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(creative.app, name="creative")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(policy.app, name="policy")
 app.add_typer(train.app, name="train")
 app.add_typer(keys.app, name="keys")
 app.add_typer(backup.app, name="backup")

@@ -11,7 +11,7 @@ same rule: so the order in which records arrive, late, doubled or both, does not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from alphaads_pipelines.bandits.context import FEATURES, Floats, vector
 from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW, counted, is_attributed
 from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles
 from alphaads_pipelines.bandits.policy_store import append_version, prune_versions, settle_roles_in, taught_as
-from alphaads_pipelines.errors import AlphaAdsError
+from alphaads_pipelines.errors import AlphaAdsError, WriteConflict
 from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.ad_records import decision_row, event_row, read_parsed
 from alphaads_pipelines.stores import ad_decisions
@@ -45,6 +45,7 @@ _SUMMED = ("decisions", "events", "left_out", "pulls", "rewards")
 _log = get_logger(__name__)
 
 Row = Mapping[str, Any]
+Note = Callable[[Collection[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +101,49 @@ class _Growth:
 
 
 def learn_policies(
-    stream: Stream, engine: Engine, teaching: Teaching, *, decisions_topic: str, events_topic: str, now: datetime
+    stream: Stream,
+    engine: Engine,
+    teaching: Teaching,
+    *,
+    decisions_topic: str,
+    events_topic: str,
+    now: datetime,
+    note: Note = lambda _: None,
+    attempts: int = 1,
 ) -> Learned:
     """Learn everything that came in since the last time.
+
+    Parameters
+    ----------
+    note: is told whose decisions are stored or learned from, before they are; what it raises ends this.
+    attempts: how often other runs may come first before this one gives up.
 
     Raises
     ------
     WriteConflict: another run came first; what this one did before is done. ConfigurationError, MissingArtifact,
     SchemaMismatch: a policy cannot be taught. StreamUnavailable, StoreUnavailable.
     """
-    topics = (decisions_topic, events_topic)
-    learned = _learn_some(stream, engine, teaching, topics, now)
-    while not learned.is_all:
-        more = _learn_some(stream, engine, teaching, topics, now)
-        sums = {name: getattr(learned, name) + getattr(more, name) for name in _SUMMED}
-        learned = replace(more, versions={**learned.versions, **more.versions}, **sums)
+    topics, learned, left = (decisions_topic, events_topic), None, attempts
+    while learned is None or not learned.is_all:
+        try:
+            more = _learn_some(stream, engine, teaching, topics, now, note)
+        except WriteConflict:
+            left -= 1
+            if not left:
+                raise
+            continue
+        learned = more if learned is None else _together(learned, more)
     return learned
 
 
-def _learn_some(stream: Stream, engine: Engine, teaching: Teaching, topics: tuple[str, str], now: datetime) -> Learned:
+def _together(first: Learned, more: Learned) -> Learned:
+    sums = {name: getattr(first, name) + getattr(more, name) for name in _SUMMED}
+    return replace(more, versions={**first.versions, **more.versions}, **sums)
+
+
+def _learn_some(
+    stream: Stream, engine: Engine, teaching: Teaching, topics: tuple[str, str], now: datetime, note: Note
+) -> Learned:
     """One transaction's worth."""
     seen, held = read_document(engine, LEARNER)
     offsets = held.get("offsets", {})
@@ -129,7 +154,7 @@ def _learn_some(stream: Stream, engine: Engine, teaching: Teaching, topics: tupl
     with transaction(engine) as connection:
         version = replace_document_in(connection, LEARNER, {"offsets": until}, now, seen=seen, overtaken=_OVERTAKEN)
         roles = settle_roles_in(connection, now)
-        growths, passed_over = _join(connection, young, events.records, now)
+        growths, passed_over = _join(connection, young, events.records, now, note)
         versions = _teach_all(connection, roles, growths, teaching, now) if growths else {}
         forgotten = {"decided_before": now - teaching.keep, "early_before": now - ATTRIBUTION_WINDOW}
         ad_decisions.forget(connection, **forgotten)
@@ -141,7 +166,7 @@ def _learn_some(stream: Stream, engine: Engine, teaching: Teaching, topics: tupl
 
 
 def _join(
-    connection: Connection, decisions: Sequence[Row], events: Sequence[Row], now: datetime
+    connection: Connection, decisions: Sequence[Row], events: Sequence[Row], now: datetime, note: Note
 ) -> tuple[list[_Growth], int]:
     """Store what came in; what it adds, in order of decisions, and how many of these were of nobody who lives here."""
     heard = _first_of_each(events)
@@ -149,7 +174,10 @@ def _join(
     stored = ad_decisions.read_decisions(connection, read.keys() | heard.keys())
     early = ad_decisions.read_early(connection, read.keys() | heard.keys())
     subjects = {row["subject_id"] for row in decisions} | {row.subject_id for row in stored}
-    living = {None, *living_in(connection, subjects - {None})}
+    named = living_in(connection, subjects - {None})
+    living = {None, *named}
+    if named:
+        note(named)
     growths = _store_new(connection, read, {row.decision_id for row in stored}, living, early, heard)
     growths += _grow_stored(connection, [row for row in stored if row.subject_id in living], heard)
     known = {row.decision_id for row in stored} | {key for key, row in read.items() if row["subject_id"] in living}

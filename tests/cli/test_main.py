@@ -20,7 +20,7 @@ COMMANDS = (
     *("train", "evaluate", "backfill", "replay", "batches", "gazetteer", "bench", "token"),
     *("consent", "link", "export", "erase", "audit", "keys", "backup", "ope", "experiment"),
     *("campaign", "creative"),
-    *("touched", "forget-post"),
+    *("touched", "forget-post", "policy"),
 )
 WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token", "ope")
 

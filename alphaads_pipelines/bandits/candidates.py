@@ -1,0 +1,184 @@
+"""Is a candidate better than the policy that serves? Asked of the decisions that were made, answered with the numbers.
+
+A policy that learned from a record would flatter itself on it. So a candidate is judged in a version that was taught
+before all records it is judged on: of the versions that are kept the newest that leaves WANTED of them, or half of
+what there is. What it learned since is not judged; what serves after a promotion is the policy, not that version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+from sqlalchemy import Engine
+
+from alphaads_pipelines.bandits.logged import closed_decisions, log_of
+from alphaads_pipelines.bandits.ope.estimators import weigh
+from alphaads_pipelines.bandits.ope.evaluation import Evaluation, evaluate
+from alphaads_pipelines.bandits.ope.logs import Floats
+from alphaads_pipelines.bandits.ope.named import PolicyTarget
+from alphaads_pipelines.bandits.policy_roles import Pin, Roles
+from alphaads_pipelines.bandits.policy_store import Taught, change_roles, read_roles, taught_as, versions_of
+from alphaads_pipelines.bandits.promotion import Rule, judge
+from alphaads_pipelines.errors import InvalidRequest, QualityRefused
+from alphaads_pipelines.stores.relational import reading
+
+MOST, WANTED, LEAST = 50_000, 20_000, 50
+"""Records that are looked at, that are judged on if there are so many, and below which nothing is said."""
+SETTLED = timedelta(hours=1)
+"""A version is dated to the begin of a run, which may still have read what was decided while it ran."""
+SEED = 0
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What is to be said of a candidate.
+
+    Parameters
+    ----------
+    policy, version: the candidate, as it was judged. taught_at: when it was taught (RFC 3339); None: never.
+    incumbent: the policy that made the decisions.
+    since, until: of the decisions it was judged on; None where there are none.
+    evaluation: None where there is too little to say anything.
+    reasons: what speaks against it, with the numbers; nothing: it may serve.
+    """
+
+    policy: str
+    version: int
+    taught_at: str | None
+    incumbent: str
+    records: int
+    since: str | None
+    until: str | None
+    evaluation: Evaluation | None
+    reasons: list[str]
+
+    @property
+    def is_better(self) -> bool:
+        """Whether it may serve."""
+        return not self.reasons
+
+    @property
+    def low(self) -> float:
+        """The bound that has to beat the incumbent; 0 where nothing can be said."""
+        return 0.0 if self.evaluation is None else self.evaluation.estimates[Rule().estimator].low
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The numbers that a promotion is remembered with."""
+        told: dict[str, Any] = {"version": self.version, "incumbent": self.incumbent, "records": self.records}
+        if self.evaluation is None:
+            return told
+        estimate = self.evaluation.estimates[Rule().estimator]
+        earned = self.evaluation.diagnostics.on_policy.value
+        samples = {"effective_samples": self.evaluation.effective_samples, "incumbent_earned": earned}
+        return {**told, **samples, "value": estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judgement, and the weights of the records, shape (records,), for a page with plots; newest record first."""
+
+    told: Judgement
+    weights: Floats = field(default_factory=lambda: np.empty(0))
+
+
+def judge_candidate(
+    engine: Engine, name: str, now: datetime, rule: Rule = Rule(), version: int | None = None
+) -> Judged:
+    """Judge a policy against the one that serves now.
+
+    Parameters
+    ----------
+    version: judge this one, on the decisions that came after it; None: choose it (see above).
+
+    Raises
+    ------
+    NotFound: the version is not kept. ConfigurationError, MissingArtifact, SchemaMismatch: it cannot be read.
+    StoreUnavailable.
+    """
+    _, roles = read_roles(engine)
+    with reading(engine) as connection:
+        rows = closed_decisions(connection, roles.serving.policy, now, MOST)
+        kept = versions_of(connection, name)
+        chosen = _version(kept, [row.decided_at for row in rows]) if version is None else version
+        candidate = taught_as(connection, Pin(name, chosen))
+    judged = rows if candidate.taught_at is None else [r for r in rows if r.decided_at > candidate.taught_at + SETTLED]
+    if len(judged) < LEAST:
+        why = f"{len(judged)} closed decisions of {roles.serving.policy} came after that version, {LEAST} are needed"
+        return Judged(_told(name, candidate, roles, judged, None, [why]))
+    log = log_of(judged)
+    weighted = weigh(log, PolicyTarget(candidate.policy, SEED), SEED)
+    evaluation = evaluate(log, weighted)
+    verdict = judge(evaluation, evaluation.diagnostics.on_policy.value, rule)
+    return Judged(_told(name, candidate, roles, judged, evaluation, verdict.reasons), weighted.weights)
+
+
+def _version(kept: Sequence[tuple[int, datetime]], times: Sequence[datetime]) -> int:
+    """Which to judge, of the versions that are kept and by the times of decisions, both the newest first; 0 if none."""
+    if not kept:
+        return 0
+    wanted = min(WANTED, len(times) // 2)
+    latest = times[wanted - 1] - SETTLED if wanted else None
+    early = [number for number, at in kept if latest is not None and at < latest]
+    return early[0] if early else kept[-1][0]
+
+
+def _told(
+    name: str,
+    candidate: Taught,
+    roles: Roles,
+    judged: Sequence[Any],
+    evaluation: Evaluation | None,
+    reasons: list[str],
+) -> Judgement:
+    return Judgement(
+        policy=name,
+        version=candidate.version,
+        taught_at=None if candidate.taught_at is None else candidate.taught_at.isoformat(),
+        incumbent=roles.serving.policy,
+        records=len(judged),
+        since=judged[-1].decided_at.isoformat() if judged else None,
+        until=judged[0].decided_at.isoformat() if judged else None,
+        evaluation=evaluation,
+        reasons=reasons,
+    )
+
+
+def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule()) -> tuple[Judgement, Roles]:
+    """Let a policy serve if it is shown to be better; it goes on learning.
+
+    Raises
+    ------
+    QualityRefused: it is not, for every reason that is told. InvalidRequest: it serves already. WriteConflict: the
+    roles were changed meanwhile. Else as `judge_candidate`.
+    """
+    _, roles = read_roles(engine)
+    if roles.serving == Pin(name):
+        raise InvalidRequest(f"{name} serves already")
+    told = judge_candidate(engine, name, now, rule).told
+    if not told.is_better:
+        raise QualityRefused(f"{name} is not promoted: {'; '.join(told.reasons)}")
+
+    def change(held: Roles) -> Roles:
+        if held.serving != roles.serving:
+            raise InvalidRequest("another policy serves since this one was judged; judge it anew")
+        return held.promote(Pin(name), by, now, told.figures)
+
+    return told, change_roles(engine, change, now)
+
+
+def judge_all(engine: Engine, names: Sequence[str], now: datetime, rule: Rule = Rule()) -> dict[str, Judgement]:
+    """Every one of these policies that does not serve, judged. Raises as `judge_candidate`."""
+    _, roles = read_roles(engine)
+    others = [name for name in dict.fromkeys(names) if name != roles.serving.policy]
+    return {name: judge_candidate(engine, name, now, rule).told for name in others}
+
+
+def best_of(judged: Mapping[str, Judgement]) -> str | None:
+    """Of those that may serve the one with the highest lower bound."""
+    better = {name: each.low for name, each in judged.items() if each.is_better}
+    return max(better, key=lambda name: better[name]) if better else None

@@ -19,7 +19,9 @@ process loses nothing, one of the database server may forget what was held in th
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -49,6 +51,8 @@ class Reservations:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Whoever finds SQLite's lock taken sleeps for milliseconds; threads of one process can take turns better.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     def shown(self, subject_ids: Sequence[str], day: date) -> dict[str, int]:
         """Campaign -> how often it was shown to these subjects, one person, on a UTC day. Raises StoreUnavailable."""
@@ -82,7 +86,7 @@ class Reservations:
         """
         if not is_limited(campaign, is_known=subject_id is not None):
             return None
-        with transaction(self._engine) as connection:
+        with self._turn, transaction(self._engine) as connection:
             answer = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now).hold(connection)
         RESERVATIONS.labels("held" if answer is None else answer.reason).inc()
         return answer

@@ -10,6 +10,7 @@ them, in a transaction of its own, and whoever dies in between leaves work that 
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ POSITION = "ad_spending"
 
 _READ_AT_ONCE = 20_000
 """Offsets of a partition."""
+
+_PAUSE_S = 0.003
+"""After each small transaction: SQLite gives its lock to whoever asks in the right moment, and decisions must, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ def _confirm(engine: Engine, decision_ids: list[str], found: Counter[str], note:
     for start in range(0, len(decision_ids), AT_ONCE):
         with settling(engine) as connection:
             done = confirm(connection, decision_ids[start : start + AT_ONCE], note)
+        time.sleep(_PAUSE_S)
         found.update(done)
         RESERVATIONS.labels("confirmed").inc(done["confirmed"])
         RESERVATIONS.labels("late").inc(done["late"])
@@ -107,6 +112,7 @@ def _release(engine: Engine, now: datetime, note: Note) -> int:
     while True:
         with settling(engine) as connection:
             done = release_expired(connection, now, note)
+        time.sleep(_PAUSE_S)
         released += done
         RESERVATIONS.labels("released").inc(done)
         if done < AT_ONCE:

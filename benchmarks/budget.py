@@ -58,8 +58,8 @@ class Day:
 
     @property
     def held_up(self) -> timedelta:
-        """A process may wait for its turn while the others make 200 decisions, which is hours in a small run."""
-        return _DAY * min(0.25, 200 / self.decisions)
+        """For so long, by the simulated clock, a process may wait for its turn before it tells what it heard."""
+        return _DAY * min(1 / 4, max(1 / 12, 200 / self.decisions))
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from alphaads_pipelines.creatives.base import Brief
 from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
 from alphaads_pipelines.creatives.campaign_store import has_campaigns, insert_campaigns
 from alphaads_pipelines.creatives.edits import editing
@@ -36,11 +35,6 @@ def sample_campaigns() -> list[Campaign]:
         )
         for campaign_id, product, benefit, action in _PRODUCTS
     ]
-
-
-def sample_briefs() -> list[Brief]:
-    """One brief per synthetic product and emotion."""
-    return [brief for campaign in sample_campaigns() for brief in campaign.briefs()]
 
 
 def seed_samples(engine: Engine, now: datetime) -> int:

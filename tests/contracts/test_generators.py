@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alphaads_pipelines.creatives.base import Brief, Generator, Options
-from alphaads_pipelines.creatives.campaigns import sample_briefs
+from alphaads_pipelines.creatives.campaigns import sample_campaigns
 from alphaads_pipelines.creatives.limits import LIMITS, META_FEED
 from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.creatives.registry import GENERATORS
@@ -21,6 +21,7 @@ from alphaads_pipelines.tables import EMOTIONS
 from benchmarks.llm_server import KEY, LanguageModelServer, language_model_server
 from tests.nlp.packages import needs
 
+BRIEFS = [brief for campaign in sample_campaigns() for brief in campaign.briefs()]
 BRIEF = Brief("kettle", "Brasswick kettle", "tea at the right heat", "joy", "Have a look")
 PACKAGES = {"templates": "jinja2"}
 ALL = [pytest.param(name, marks=needs(PACKAGES.get(name, name))) for name in GENERATORS]
@@ -54,7 +55,7 @@ def test_the_same_brief_gives_the_same_creatives(generator: Generator) -> None:
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_every_emotion_gets_creatives_that_may_be_served(generator: Generator, emotion: str) -> None:
-    for brief in (each for each in sample_briefs() if each.emotion == emotion):
+    for brief in (each for each in BRIEFS if each.emotion == emotion):
         creatives = generator.generate(brief)
         assert creatives
         for creative in creatives:
@@ -108,8 +109,8 @@ def test_a_claim_that_the_campaign_bans_is_not_made_even_if_the_brief_makes_it(g
 
 
 def test_a_creative_is_named_by_its_content(generator: Generator) -> None:
-    ids = {creative.creative_id: creative for brief in sample_briefs() for creative in generator.generate(brief)}
-    assert len(ids) == sum(len(generator.generate(brief)) for brief in sample_briefs())
+    ids = {creative.creative_id: creative for brief in BRIEFS for creative in generator.generate(brief)}
+    assert len(ids) == sum(len(generator.generate(brief)) for brief in BRIEFS)
     for changed in (
         dataclasses.replace(BRIEF, benefit="tea at any heat"),
         dataclasses.replace(BRIEF, placement=META_FEED),

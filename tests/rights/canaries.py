@@ -8,13 +8,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from alphaads_pipelines.platforms.base import Payload
 
 MARK = "Zqvexo"
 """Every planted word begins with it, so that one look at a file tells whether any of them is there."""
 _SYLLABLES = ("ba", "cu", "do", "fi", "ga", "hu", "jo", "ki", "la", "mu", "no", "pi", "ra", "su", "to", "vi")
-AT = "2026-11-24T10:00:00Z"
+_AT = datetime.now(UTC) - timedelta(hours=1)
+"""Of every post: what somebody showed fades within days, and their mood must lead to a decision still."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,14 @@ def _generic(canary: Canary, post_id: str, text: str | None) -> Payload:
         "author_name": canary.name,
         "author_handle": canary.handle,
         "text": text,
-        "created_at": AT,
+        "created_at": f"{_AT:%Y-%m-%dT%H:%M:%SZ}",
     }
 
 
 def _x(canary: Canary, post_id: str, text: str | None) -> Payload:
     return {
         "id_str": post_id,
-        "created_at": "Tue Nov 24 10:00:00 +0000 2026",
+        "created_at": f"{_AT:%a %b %d %H:%M:%S +0000 %Y}",
         "text": text,
         "user": {"id_str": canary.author_id, "screen_name": canary.handle, "name": canary.name},
         "lang": "en",

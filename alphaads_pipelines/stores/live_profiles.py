@@ -60,8 +60,9 @@ def trim_changes(
 
 def _listed_after(held: Row[Any], publish_seq: int) -> int:
     """Of a shard that seldom moves the last change stays: a reader that is at its pointer must find the next one."""
-    since: int = held.publish_seq if held.listed_after is None else held.listed_after
-    return max(since, min(held.publish_seq, publish_seq - LISTED))
+    since = held.publish_seq if held.listed_after is None else held.listed_after
+    after: int = max(since, min(held.publish_seq, publish_seq - LISTED))
+    return after
 
 
 def changed_profiles(connection: Connection, shard: int, after: int) -> dict[str, bytes]:

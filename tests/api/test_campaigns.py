@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from alphaads_pipelines.creatives.campaigns import sample_campaigns
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
@@ -96,6 +98,30 @@ def test_a_campaign_is_drafted_run_paused_and_ended(acme: TestClient, wiring: Wi
     assert acme.post(f"{at}/end", json={"version": 3}).json()["state"] == "ended"
     assert acme.post(f"{at}/resume").status_code == 422
     assert acme.get(at).json()["version"] == 4
+
+
+def test_a_tenant_is_served_its_own_campaign_until_it_is_paused(
+    published: Wiring, acme: TestClient, app: FastAPI, other: dict[str, str]
+) -> None:
+    campaign_id = draft(acme)["campaign_id"]
+    at = f"{CAMPAIGNS}/{campaign_id}"
+
+    def served(headers: dict[str, str] | None = None) -> set[str]:
+        app.state.reader.refresh()
+        answers = [acme.post("/api/v1/decisions", json={"subject_id": None}, headers=headers) for _ in range(8)]
+        return {each.json()["creative"]["campaign_id"] for each in answers}
+
+    samples = {each.campaign_id for each in sample_campaigns()}
+    assert served() <= samples
+    acme.post(f"{at}/resume")
+    app.state.reader.refresh()
+    early = acme.post("/api/v1/decisions", json={"subject_id": None})
+    assert early.status_code == 404, "it runs, and nothing of it is moderated yet"
+    write_texts(published)
+    assert served() == {campaign_id}
+    assert served(other) <= samples
+    acme.post(f"{at}/pause")
+    assert served() <= samples
 
 
 def test_an_edit_names_the_version_that_it_was_made_from(acme: TestClient) -> None:

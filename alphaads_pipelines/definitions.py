@@ -25,6 +25,7 @@ from assets import (
 )
 from resources.batch_run import batch_run
 from resources.environments import settings_for
+from sensors.ads import ads_sensor
 from sensors.campaigns import campaigns_sensor
 from sensors.posts import failed_batches_sensor, posts_sensor
 from sensors.schedules import schedules
@@ -63,6 +64,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
         jobs=[
             jobs.micro_batch,
             jobs.advertising,
+            jobs.advertising_loop,
             jobs.promotion,
             jobs.creatives,
             jobs.aggregates,
@@ -74,7 +76,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
             jobs.maintenance,
             jobs.prune,
         ],
-        sensors=[posts_sensor, failed_batches_sensor, campaigns_sensor],
+        sensors=[posts_sensor, failed_batches_sensor, campaigns_sensor, ads_sensor],
         schedules=schedules,
         resources=resources,
         executor=in_process_executor,  # a UI backfill ignores the executor of a job

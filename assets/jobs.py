@@ -53,6 +53,13 @@ creatives = define_asset_job(
     tags=names.LONGEST_RUN,
 )
 
+advertising_loop = define_asset_job(
+    names.ADVERTISING_LOOP,
+    selection=AssetSelection.assets(BANDIT_POLICY.name, AD_ENGAGEMENT.name, AD_SPENDING),
+    description="The policies taught by what happened just now, engagement counted, ads billed; asked for by news.",
+    tags=names.LONGEST_RUN,
+)
+
 promotion = define_asset_job(
     names.PROMOTION,
     selection=AssetSelection.assets(POLICY_EVALUATION, SERVED_POLICY),

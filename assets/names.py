@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 MICRO_BATCH = "micro_batch"
 ADVERTISING = "advertising"
+ADVERTISING_LOOP = "advertising_loop"
 PROMOTION = "promotion"
 CREATIVES = "creatives"
 INTEGRITY = "integrity"

@@ -165,7 +165,7 @@ def test_policies_are_promoted_by_hand_and_a_check_stops_what_is_not_better(repo
 def test_sensors_and_schedules_run_without_anybody_switching_them_on(repository: RepositoryDefinition) -> None:
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
-    assert set(sensors) == {"posts_sensor", "failed_batches_sensor", "campaigns_sensor"}
+    assert set(sensors) == {"posts_sensor", "failed_batches_sensor", "campaigns_sensor", "ads_sensor"}
     assert {sensor.default_status for sensor in sensors.values()} == {DefaultSensorStatus.RUNNING}
     assert {schedule.job_name for schedule in schedules.values()} == {
         "advertising",

@@ -1,23 +1,28 @@
-"""Which batches must be requested now: what the posts sensor asks in every tick, without Dagster.
+"""What must be requested now: what the sensors of posts and of ads ask in every tick, without Dagster.
 
 The wait is inside: for new posts while nothing runs, for the ledger while something does, because a commit frees the
-partitions that the next batch needs.
+partitions that the next batch needs; for decisions and events that nobody learned from yet.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from alphaads_pipelines.ingest.batches import Batch
     from alphaads_pipelines.ingest.ledger import Ledger
     from alphaads_pipelines.streams.base import Stream
 
 LEDGER_POLL_S = 0.1
 """How often the ledger is asked while a batch is planned or running."""
+
+ADS_POLL_S = 0.25
+"""How often the streams of decisions and events are looked at."""
 
 IDLE_LOOK_S = 1.0
 """How long one wait for posts is; each moves the time up to which everything is known to be published."""
@@ -75,3 +80,45 @@ def end_attempt(ledger: Ledger, batch_id: str, attempt: int, *, started: bool) -
         return False
     ledger.fail(batch, "run_failed" if started else "interrupted", datetime.now(UTC))
     return True
+
+
+def ads_due(stream: Stream, engine: Engine, topics: Sequence[str], *, wait_s: float) -> str | None:
+    """Wait up to `wait_s` seconds until there is something to learn from, or to give back; what names that state.
+
+    Parameters
+    ----------
+    topics: of decisions and of events.
+
+    Raises
+    ------
+    StreamUnavailable, StoreUnavailable.
+    """
+    from alphaads_pipelines.ingest.publish import read_document
+    from alphaads_pipelines.pipeline.learning import LEARNER
+
+    deadline = time.monotonic() + wait_s
+    while True:
+        version, held = read_document(engine, LEARNER)
+        offsets = held.get("offsets", {})
+        ends = {topic: stream.end_offsets(topic) for topic in topics}
+        news = sum(end - offsets.get(topic, {}).get(str(at), 0) for topic in topics for at, end in ends[topic].items())
+        if news > 0:
+            return f"{version}-{news}"
+        if _holds_expired(engine):
+            return "held"
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return None
+        time.sleep(min(ADS_POLL_S, left))
+
+
+def _holds_expired(engine: Engine) -> bool:
+    """Whether money is held for an ad whose time is over."""
+    import sqlalchemy as sa
+
+    from alphaads_pipelines.stores.relational import reading, sql_table
+
+    held = sql_table("ad_reservations")
+    with reading(engine) as connection:
+        query = sa.select(held.c.decision_id).where(held.c.expires_at < datetime.now(UTC)).limit(1)
+        return connection.execute(query).first() is not None

@@ -1,0 +1,69 @@
+"""The ads sensor: what was decided and what came of it is learned from within seconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    ResourceParam,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from alphaads_pipelines.errors import TransientError
+from alphaads_pipelines.pipeline.requests import ads_due
+from alphaads_pipelines.wiring import Wiring
+from assets import names
+
+EVERY_S = 5
+"""Runs are so far apart at least: each takes a warm worker for a second or two."""
+PATIENCE = timedelta(minutes=5)
+"""A run that goes on for longer has lost its worker, or learns from a backlog; another one may begin, and they cannot
+learn anything twice."""
+
+_TRY_AGAIN_S = 60
+_GOES_ON = [
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+]
+
+
+@sensor(
+    job_name=names.ADVERTISING_LOOP,
+    minimum_interval_seconds=EVERY_S,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Waits inside its tick for decisions and events that nobody learned from; one run at a time.",
+)
+def ads_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
+    """Request a run for what came in. When broker or store do not answer, nothing moves."""
+    settings = wiring.settings
+    if goes_on(context.instance, datetime.now(UTC)):
+        return SkipReason("a run goes on")
+    topics = (settings.decisions_topic, settings.events_topic)
+    try:
+        due = ads_due(wiring.stream, wiring.engine, topics, wait_s=settings.sensor_wait_s)
+    except TransientError as error:
+        return SkipReason(f"{error.code}: {error}")
+    if due is None:
+        return SkipReason("everything was learned from")
+    return RunRequest(run_key(due, datetime.now(UTC)), tags=names.LONGEST_RUN)
+
+
+def goes_on(instance: DagsterInstance, now: datetime) -> bool:
+    """Whether a run that learns was requested and is not over."""
+    jobs = (names.ADVERTISING_LOOP, names.ADVERTISING)
+    filters = [RunsFilter(job_name=job, statuses=_GOES_ON, created_after=now - PATIENCE) for job in jobs]
+    return any(instance.get_runs_count(each) for each in filters)
+
+
+def run_key(due: str, now: datetime) -> str:
+    """A run key is used once, even if its run fails: a minute later there is another."""
+    return f"ads-{due}-{int(now.timestamp()) // _TRY_AGAIN_S}"

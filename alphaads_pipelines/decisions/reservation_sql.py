@@ -107,3 +107,14 @@ RELEASE = (
     .returning(*_RESERVATIONS.c)
 )
 FORGET = _RESERVATIONS.delete().where(*_the(_RESERVATIONS, "subject_id")).returning(*_RESERVATIONS.c)
+
+
+def _forget(table: sa.Table, over: sa.Column[Any]) -> sa.Delete:
+    """Delete rows that were over before `before`, `most` of them."""
+    key = [table.c[each.name] for each in table.primary_key.columns]
+    some = sa.select(*key).where(over < sa.bindparam("before")).limit(sa.bindparam("most"))
+    return table.delete().where(sa.tuple_(*key).in_(some))
+
+
+FORGET_FREQUENCIES = _forget(_FREQUENCIES, _FREQUENCIES.c.day)
+FORGET_RELEASED = _forget(_RESERVATIONS, _RESERVATIONS.c.released_at)

@@ -23,7 +23,7 @@ AT_ONCE: Final = 100
 Note = Callable[[Collection[str]], None]
 
 _FREQUENCY_DAYS = 2
-_RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_frequencies")
+_RESERVATIONS = sql_table("ad_reservations")
 
 
 def _nobody(_: Collection[str]) -> None:
@@ -89,11 +89,17 @@ def release_those_of(connection: Connection, subject_id: str) -> int:
     return len(rows)
 
 
-def prune(connection: Connection, now: datetime) -> None:
-    """Forget frequencies of days that are over, and released reservations by which no impression is known any more."""
-    yesterday = now.astimezone(UTC).date() - timedelta(days=_FREQUENCY_DAYS)
-    connection.execute(_FREQUENCIES.delete().where(_FREQUENCIES.c.day < yesterday))
-    connection.execute(_RESERVATIONS.delete().where(_RESERVATIONS.c.released_at < now - KNOWN_FOR))
+def prune(connection: Connection, now: datetime) -> int:
+    """Forget frequencies of days that are over, and released reservations by which no impression is known any more.
+
+    Returns
+    -------
+    how many rows of one of the two at most; AT_ONCE of each at a time.
+    """
+    day = now.astimezone(UTC).date() - timedelta(days=_FREQUENCY_DAYS)
+    frequencies = connection.execute(sql.FORGET_FREQUENCIES, {"before": day, "most": AT_ONCE}).rowcount
+    released = connection.execute(sql.FORGET_RELEASED, {"before": now - KNOWN_FOR, "most": AT_ONCE}).rowcount
+    return max(frequencies, released)
 
 
 def _hold_those_of(connection: Connection, column: sa.Column[Any], values: Collection[Any]) -> None:

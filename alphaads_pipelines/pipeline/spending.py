@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.creatives.campaign import MICROUSD
 from alphaads_pipelines.decisions.settling import AT_ONCE, Note, confirm, prune, release_expired, settling
@@ -83,9 +83,9 @@ def update_spending(stream: Stream, engine: Engine, *, events_topic: str, now: d
         offsets = until
         if news.is_all:
             break
-    found["released"] = _release(engine, now, note)
-    with transaction(engine) as connection:
-        prune(connection, now)
+    found["released"] = _in_turns(engine, lambda connection: release_expired(connection, now, note))
+    RESERVATIONS.labels("released").inc(found["released"])
+    _in_turns(engine, lambda connection: prune(connection, now))
     figures = {name: found[name] for name in ("events", "left_out", "confirmed", "microusd", "late", "released")}
     return Spent(**figures, offsets=offsets)
 
@@ -107,13 +107,13 @@ def _move(engine: Engine, until: Offsets, now: datetime, seen: int) -> int:
         return replace_document_in(connection, POSITION, {"offsets": until}, now, seen=seen, overtaken=overtaken)
 
 
-def _release(engine: Engine, now: datetime, note: Note) -> int:
-    released = 0
+def _in_turns(engine: Engine, act: Callable[[Connection], int]) -> int:
+    """Act until there is less to do than is done at once; how much was done."""
+    done = 0
     while True:
         with settling(engine) as connection:
-            done = release_expired(connection, now, note)
+            more = act(connection)
         time.sleep(_PAUSE_S)
-        released += done
-        RESERVATIONS.labels("released").inc(done)
-        if done < AT_ONCE:
-            return released
+        done += more
+        if more < AT_ONCE:
+            return done

@@ -134,6 +134,10 @@ def test_more_events_than_are_read_at_once_are_all_read_before_anything_is_given
     done = ads.bill(LATE)
     assert (done.events, done.confirmed, done.released) == (25, 25, 15)
     assert ads.money() == (0, 25 * COST)
+    ads.bill(LATE + timedelta(days=3))
+    assert not frequencies(ads.engine)
+    with reading(ads.engine) as connection:
+        assert not connection.execute(sql_table("ad_reservations").select()).all(), "nor is a late one known any more"
 
 
 def test_a_run_that_dies_at_any_commit_leaves_the_rest_to_the_next(ads: Ads, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -244,7 +244,7 @@ POLICY_VERSIONS = Table(
         plain("version", "int64"),
         plain("policy", "utf8", "name in the registry"),
         plain("taught_at", "timestamp"),
-        plain("state", "json", "of bandits.base.Policy.state: sums over everybody, nobody's own; the long one is last"),
+        plain("state", "binary", "bandits.base.Policy.state, compressed JSON: sums over everybody, nobody's own"),
     ),
     key=("version",),
     indexes=(("policy", "version"),),

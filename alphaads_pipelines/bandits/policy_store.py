@@ -17,27 +17,30 @@ Whoever decides reads them so, as often as they like, and hands in what they hol
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.bandits.base import Policy
 from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles, document_of, roles_of, told
 from alphaads_pipelines.bandits.registry import POLICIES
-from alphaads_pipelines.errors import AlphaAdsError, NotFound
+from alphaads_pipelines.errors import AlphaAdsError, NotFound, SchemaMismatch
 from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.stores.relational import select_in, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 
 POLICY = "policy"
 """Name of the document of roles."""
-NEWEST = 200
+NEWEST = 1_000
 HOURLY = timedelta(days=7)
 
+_CHUNK = 900
 _OVERTAKEN = "the roles of the policies were changed meanwhile; nothing was changed by this"
 _versions, _documents = sql_table("policy_versions"), sql_table("published_documents")
 _log = get_logger(__name__)
@@ -162,12 +165,25 @@ def taught_as(connection: Connection, pin: Pin) -> Taught:
     row = connection.execute(query.where(_versions.c.version == version, _versions.c.policy == pin.policy)).first()
     if row is None:
         raise NotFound(f"{told(pin)} is not kept: it was never taught, or is too old")
-    return Taught(kind.from_state(row.state), version, row.taught_at)
+    return Taught(kind.from_state(_unpacked(row.state)), version, row.taught_at)
+
+
+def _packed(state: Mapping[str, Any]) -> bytes:
+    """JSON, compressed: much of what linear policies keep are zeros."""
+    return zlib.compress(orjson.dumps(state), 1)
+
+
+def _unpacked(packed: bytes) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = orjson.loads(zlib.decompress(packed))
+    except (zlib.error, orjson.JSONDecodeError) as error:
+        raise SchemaMismatch("the state of a policy cannot be read") from error
+    return state
 
 
 def append_version(connection: Connection, policy: Policy, now: datetime) -> int:
     """Keep a policy as it is now; its version, greater than every one before it."""
-    row = {"policy": policy.name, "state": policy.state(), "taught_at": now}
+    row = {"policy": policy.name, "state": _packed(policy.state()), "taught_at": now}
     return int(connection.execute(_versions.insert().values(row).returning(_versions.c.version)).scalar_one())
 
 
@@ -188,8 +204,8 @@ def prune_versions(
     """
     held = [versions_of(connection, name) for name in names]
     old = [version for each in held for version in _outlived(each, now, since) if version not in keep]
-    for start in range(0, len(old), NEWEST):
-        connection.execute(_versions.delete().where(_versions.c.version.in_(old[start : start + NEWEST])))
+    for start in range(0, len(old), _CHUNK):
+        connection.execute(_versions.delete().where(_versions.c.version.in_(old[start : start + _CHUNK])))
     return len(old)
 
 

@@ -220,7 +220,7 @@ def upgrade() -> None:
         ),
         sa.Column("policy", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("taught_at", UtcTimestamp(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.JSON(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("version"),
         sqlite_autoincrement=True,
         sqlite_with_rowid=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -150,11 +151,12 @@ def test_a_serving_policy_that_cannot_be_read_is_an_error(engine: Engine) -> Non
         _read(engine)
 
 
-def test_a_shadow_that_cannot_be_read_is_left_out_and_told_of_once(engine: Engine) -> None:
+@pytest.mark.parametrize("state", [zlib.compress(b'{"sums": {"a": "no base64"}}'), zlib.compress(b"{"), b"no zlib"])
+def test_a_shadow_that_cannot_be_read_is_left_out_and_told_of_once(engine: Engine, state: bytes) -> None:
     broken = _taught(engine, _linucb())
     versions = sql_table("policy_versions")
     with transaction(engine) as connection:
-        connection.execute(versions.update().values(state={"sums": {"a": "no base64"}}))
+        connection.execute(versions.update().values(state=state))
     _change(engine, lambda roles: roles.watch(("linucb", "random"), "a", NOON))
     with capture_logs() as logs:
         policies = _read(engine)

@@ -135,8 +135,6 @@ class Settings(BaseSettings):
                 raise ValueError("SECRET_KEY must be set in production")
             if self.debug:
                 raise ValueError("DEBUG must be off in production")
-            if self.sample_campaigns and "sample_campaigns" in self.model_fields_set:
-                raise ValueError("SAMPLE_CAMPAIGNS must be off in production")
             self.sample_campaigns = False
         if len(self.secret_key.get_secret_value()) < 32:
             raise ValueError("SECRET_KEY needs 32 characters or more")

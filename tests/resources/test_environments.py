@@ -45,8 +45,6 @@ def test_production_has_no_sample_campaigns(monkeypatch: pytest.MonkeyPatch, tmp
     production = settings_for("production")
     assert not production.sample_campaigns
     assert production.process_environment["SAMPLE_CAMPAIGNS"] == "false"
-    monkeypatch.setenv("SAMPLE_CAMPAIGNS", "false")
-    assert not settings_for("production").sample_campaigns
-    monkeypatch.setenv("SAMPLE_CAMPAIGNS", "true")
-    with pytest.raises(ValidationError, match="SAMPLE_CAMPAIGNS must be off in production"):
-        settings_for("production")
+    for said in ("false", "true"):
+        monkeypatch.setenv("SAMPLE_CAMPAIGNS", said)
+        assert not settings_for("production").sample_campaigns

@@ -26,15 +26,21 @@ class LinearPolicy(CountingPolicy):
     ----------
     features: length of a context; the vectors of context.py, unless told otherwise.
     width: by how many standard deviations of the estimate a policy explores. Rewards lie within 0 to 1.
+    exploration: share of decisions that any eligible arm gets alike. Less than that of policies without a context:
+        these explore where they are unsure in any case.
     """
 
     uses_context: ClassVar[bool] = True
     WIDTH: ClassVar[float]
+    EXPLORATION: ClassVar[float] = 0.02
+    INFORMED: ClassVar[float] = 60.0
+    """Weight of a prior that was informed, in squared contexts: so much alike creatives are, as far as is known."""
 
-    def __init__(self, features: int = FEATURES, width: float | None = None) -> None:
+    def __init__(self, features: int = FEATURES, width: float | None = None, exploration: float | None = None) -> None:
         super().__init__()
         self.features = features
         self.width = self.WIDTH if width is None else width
+        self.exploration = self.EXPLORATION if exploration is None else exploration
         self.ridge = Ridge(features)
 
     def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
@@ -70,9 +76,9 @@ class LinearPolicy(CountingPolicy):
         self.ridge.keep(self._counts)
 
     def inform(self) -> None:
-        """Expect of every arm, with the weight of a pull, what a regression over all arms together says."""
+        """Expect of every arm, with the weight INFORMED, what a regression over all arms together says."""
         super().inform()
-        self.ridge.inform()
+        self.ridge.inform(self.INFORMED)
 
     def state(self) -> dict[str, Any]:
         """The counts, and "sums": {arm: base64 of the little-endian float64 that `Ridge.sums` gives}.
@@ -83,8 +89,8 @@ class LinearPolicy(CountingPolicy):
         self.ridge.settle()
         sums = {arm: _encoded(each) for arm, each in self.ridge.sums().items()}
         means = _encoded(self.ridge.prior)
-        own = {"features": self.features, "layout": VERSION, "width": self.width, "means": means, "sums": sums}
-        return {**super().state(), **own}
+        sizes = {"features": self.features, "layout": VERSION, "width": self.width, "exploration": self.exploration}
+        return {**super().state(), **sizes, "means": means, "weight": self.ridge.ridge, "sums": sums}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
@@ -96,7 +102,8 @@ class LinearPolicy(CountingPolicy):
         """
         if state.get("layout", VERSION) != VERSION:
             return cls()
-        policy = cls(int(state.get("features", FEATURES)), state.get("width"))
+        policy = cls(int(state.get("features", FEATURES)), state.get("width"), state.get("exploration"))
+        policy.ridge.ridge = float(state.get("weight", policy.ridge.ridge))
         policy._restore(state)
         try:
             policy.ridge.restore({arm: _decoded(each) for arm, each in state.get("sums", {}).items()})

@@ -24,7 +24,7 @@ class LinearThompsonPolicy(LinearPolicy):
     at a few percent; the proof's own v explores far more."""
 
     name: ClassVar[str] = "linear_thompson"
-    WIDTH: ClassVar[float] = 0.1
+    WIDTH: ClassVar[float] = 0.05
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """Share of `DRAWS` draws in which each arm was the best; all contexts of a call are told by the same draws."""
@@ -34,4 +34,4 @@ class LinearThompsonPolicy(LinearPolicy):
         for place, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
             best = (mean + deviation * draws).argmax(axis=1)
             wins[place] = np.bincount(best, minlength=len(arms)) / DRAWS
-        return mixed(wins)
+        return mixed(wins, self.exploration)

@@ -19,11 +19,11 @@ class LinUCBPolicy(LinearPolicy):
     percent do."""
 
     name: ClassVar[str] = "linucb"
-    WIDTH: ClassVar[float] = 0.2
+    WIDTH: ClassVar[float] = 0.05
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """All but the exploration share for the greatest bound; closed form, the same for each seed."""
         means, deviations = self.scores(arms, contexts)
         deviations *= self.width
         means += deviations
-        return greedy(means)
+        return greedy(means, self.exploration)

@@ -86,10 +86,11 @@ class Ridge:
         self._rooms.append(room)
         return contexts @ theta.T, spreads
 
-    def inform(self) -> None:
-        """Make the coefficients that fit all arms together the prior of each."""
-        together = self.ridge * np.eye(self.features) + self._grams.sum(axis=0)
+    def inform(self, weight: float) -> None:
+        """Make the coefficients that fit all arms together the prior of each, of this weight."""
+        together = np.eye(self.features) + self._grams.sum(axis=0)
         self.prior = np.linalg.solve(together, self._moments.sum(axis=0))
+        self.ridge = weight
         self.settle()
 
     def discount(self, factor: float) -> None:

@@ -8,13 +8,14 @@ from math import erf, sqrt
 import numpy as np
 import pytest
 
-from alphaads_pipelines.bandits.base import EXPLORATION, Outcomes
+from alphaads_pipelines.bandits.base import Outcomes
 from alphaads_pipelines.bandits.context import FEATURES, vector
 from alphaads_pipelines.bandits.linear_thompson import DRAWS, LinearThompsonPolicy
 from alphaads_pipelines.bandits.linucb import LinUCBPolicy
 from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
 
 ARMS = ["a", "b", "c", "d"]
+EXPLORATION = LinUCBPolicy.EXPLORATION
 
 
 def test_linucb_follows_algorithm_1_step_by_step() -> None:
@@ -84,6 +85,16 @@ def test_features_out_of_all_proportion_are_refused_and_change_nothing() -> None
 
 
 def test_sizes_are_part_of_the_state() -> None:
-    again = LinUCBPolicy.from_state(LinUCBPolicy(features=3, width=2.0).state())
-    assert (again.features, again.width) == (3, 2.0)
+    again = LinUCBPolicy.from_state(LinUCBPolicy(features=3, width=2.0, exploration=0.1).state())
+    assert (again.features, again.width, again.exploration) == (3, 2.0, 0.1)
     assert LinUCBPolicy.from_state({}).features == FEATURES
+
+
+def test_the_weight_of_an_informed_prior_is_part_of_the_state() -> None:
+    policy = LinUCBPolicy()
+    policy.update({"a": (100, 50)})
+    before = {**policy.state()}
+    policy.inform()
+    assert LinUCBPolicy.from_state(policy.state()).ridge.ridge == LinUCBPolicy.INFORMED
+    del before["weight"], before["exploration"]
+    assert LinUCBPolicy.from_state(before).ridge.ridge == 1.0, "a state of before knows no weight"

@@ -132,7 +132,8 @@ def test_arms_that_are_not_kept_are_new() -> None:
 def test_what_fits_all_arms_together_may_be_expected_of_each() -> None:
     seen, ridge = _seen(80, 2), Ridge(FEATURES)
     ridge.add(*seen)
-    ridge.inform()
+    ridge.inform(7.0)
     whole = np.eye(FEATURES) + (seen.contexts.T * seen.pulls) @ seen.contexts
     assert ridge.prior == pytest.approx(np.linalg.solve(whole, seen.rewards @ seen.contexts))
+    assert ridge.ridge == 7.0
     _agrees(ridge, seen)

@@ -29,6 +29,7 @@ from alphaads_pipelines.cli import (
     policy,
     replay,
     score,
+    simulate,
     token,
     touched,
     train,
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 for command in (
     *(demo, up, doctor, ingest, parse, score, backfill, replay, batches, token, bench, export, erase, ope),
-    *(touched, forget_post),
+    *(simulate, touched, forget_post),
 ):
     app.command(command.__name__.rpartition(".")[2].replace("_", "-"))(command.run)
 app.add_typer(audit.app, name="audit")

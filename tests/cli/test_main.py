@@ -20,9 +20,9 @@ COMMANDS = (
     *("train", "evaluate", "backfill", "replay", "batches", "gazetteer", "bench", "token"),
     *("consent", "link", "export", "erase", "audit", "keys", "backup", "ope", "experiment"),
     *("campaign", "creative"),
-    *("touched", "forget-post", "policy"),
+    *("touched", "forget-post", "policy", "simulate"),
 )
-WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token", "ope")
+WITH_JSON = ("demo", "doctor", "ingest", "backfill", "replay", "batches", "token", "ope", "simulate")
 
 
 def _options(name: str) -> set[str]:

@@ -1,0 +1,169 @@
+"""Many runs of many policies: what each regretted, with intervals over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaads_pipelines.bandits.base import Policy
+from alphaads_pipelines.bandits.context import Floats
+from alphaads_pipelines.bandits.registry import POLICIES
+from alphaads_pipelines.bandits.simulator.loop import Played, play
+from alphaads_pipelines.bandits.simulator.stream import Stream
+from alphaads_pipelines.bandits.simulator.world import DAY_S, WORLDS
+from alphaads_pipelines.errors import InvalidRequest, MissingArtifact
+
+MOST_DECISIONS, MOST_SEEDS = 1_000_000, 1_000
+POINTS = 56
+"""Of a curve."""
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Regrets:
+    """What a policy regretted, by seed.
+
+    Attributes
+    ----------
+    curves: regret so far at the points of the simulation, shape (seeds, points). clicks: shape (seeds,).
+    """
+
+    curves: Floats
+    clicks: NDArray[np.int64]
+
+    @property
+    def totals(self) -> Floats:
+        """Regret at the end, shape (seeds,)."""
+        return np.asarray(self.curves[:, -1])
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Policies on the same streams.
+
+    Attributes
+    ----------
+    points: numbers of decisions at which curves are told, shape (points,). changes: those at which the truth changed,
+    about.
+    random: expected of draws at random. best: clicks that whoever knows the truth expects. policies: by name.
+    """
+
+    world: str
+    decisions: int
+    seeds: Sequence[int]
+    points: NDArray[np.intp]
+    changes: Sequence[int]
+    random: Regrets
+    best: Floats
+    policies: Mapping[str, Regrets]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "world": self.world,
+            "decisions": self.decisions,
+            "seeds": list(self.seeds),
+            "points": self.points.tolist(),
+            "changes": list(self.changes),
+            "clicks_of_the_best": round(float(self.best.mean()), 1),
+            "regret_of_random": round(float(self.random.totals.mean()), 1),
+            "policies": {name: self._told(each) for name, each in self.policies.items()},
+        }
+
+    def _told(self, each: Regrets) -> dict[str, Any]:
+        low, high = interval(each.totals)
+        return {
+            "regret": round(float(each.totals.mean()), 1),
+            "low": None if low is None else round(low, 1),
+            "high": None if high is None else round(high, 1),
+            "share_of_random": round(float(each.totals.mean() / self.random.totals.mean()), 4),
+            "clicks": round(float(each.clicks.mean()), 1),
+            "by_seed": each.totals.round(1).tolist(),
+            "curve": each.curves.mean(axis=0).round(1).tolist(),
+        }
+
+
+def simulate(
+    world: str,
+    names: Sequence[str],
+    decisions: int,
+    seeds: Sequence[int],
+    advance: Callable[[int], object] = lambda _: None,
+    see: Callable[[Stream, str, Played], object] = lambda *_: None,
+) -> Simulation:
+    """Let each of these policies, new at first, decide on the stream of each seed.
+
+    Parameters
+    ----------
+    advance: is told how many more decisions are made. see: is shown each run.
+
+    Raises
+    ------
+    InvalidRequest: there is no such world, or nothing to do. ConfigurationError: there is no such policy.
+    MissingArtifact: a policy's packages are not installed.
+    """
+    if world not in WORLDS:
+        raise InvalidRequest(f"unknown world {world!r}; known: {', '.join(WORLDS)}")
+    if not (1 <= decisions <= MOST_DECISIONS and 1 <= len(seeds) <= MOST_SEEDS and names):
+        raise InvalidRequest(f"from 1 to {MOST_DECISIONS:,} decisions, 1 to {MOST_SEEDS:,} seeds, and a policy")
+    makers = {name: new(name) for name in names}
+    points, changes = points_of(decisions), list[int]()
+    random, best = list[tuple[Floats, int]](), list[float]()
+    found: dict[str, list[tuple[Floats, int]]] = {name: [] for name in makers}
+    for seed in seeds:
+        stream = Stream.made(WORLDS[world], decisions, seed)
+        changes = changes or [int(np.searchsorted(stream.at, day * DAY_S)) for day in stream.begins[1:]]
+        random.append((curve(stream.regret_of_random, points), 0))
+        best.append(float(stream.chances.max(axis=1)[stream.reports.is_seen].sum()))
+        for name in makers:
+            played = play(stream, new(name), advance=advance)
+            found[name].append((curve(played.regret, points), int(played.is_clicked.sum())))
+            see(stream, name, played)
+    policies = {name: _gathered(runs) for name, runs in found.items()}
+    return Simulation(world, decisions, seeds, points, changes, _gathered(random), np.array(best), policies)
+
+
+def new(name: str) -> Policy:
+    """A policy that knows nothing. Raises ConfigurationError, MissingArtifact."""
+    return POLICIES.load(name).from_state({})
+
+
+def loadable() -> list[str]:
+    """Names of the policies whose packages are installed."""
+    names = []
+    for name in POLICIES:
+        try:
+            new(name)
+        except MissingArtifact:
+            continue
+        names.append(name)
+    return names
+
+
+def points_of(decisions: int) -> NDArray[np.intp]:
+    """Numbers of decisions at which a curve is told: evenly, the last one is the end."""
+    return np.unique(np.linspace(0, decisions, min(POINTS, decisions) + 1)[1:].astype(np.intp))
+
+
+def curve(regret: Floats, points: NDArray[np.intp]) -> Floats:
+    """Regret so far after so many decisions each."""
+    return np.asarray(regret.cumsum()[points - 1])
+
+
+def interval(values: Floats) -> tuple[float | None, float | None]:
+    """Student's 95 % interval of the mean; (None, None) of a single value."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return None, None
+    half = float(t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1)) * float(values.std(ddof=1)) / sqrt(len(values))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def _gathered(runs: Sequence[tuple[Floats, int]]) -> Regrets:
+    return Regrets(np.array([each for each, _ in runs]), np.array([clicks for _, clicks in runs], dtype=np.int64))

@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, str] = {
     "ope": "benchmarks.ope",
     "policy": "benchmarks.policy",
     "profiles": "benchmarks.profiles",
+    "regret": "benchmarks.regret",
     "sealing": "benchmarks.sealing",
     "served": "benchmarks.served",
 }
@@ -32,6 +33,7 @@ FULL: dict[str, dict[str, float]] = {
     "latency": {"seconds": 300.0},
     "ope": {"runs": 1_000},
     "profiles": {"profiles": 1_000_000, "batches": 50, "runs": 40},
+    "regret": {"seeds": 20, "decisions": 20_000},
 }
 """The sizes that docs/benchmarks.md reports."""
 

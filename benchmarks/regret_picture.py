@@ -1,0 +1,32 @@
+"""`python -m benchmarks.regret_picture FILE.json FILE.png`: the curves of what `bench regret` printed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from alphaads_pipelines.bandits.simulator.picture import RANDOM, Panel, draw
+
+
+def panels(report: dict[str, Any]) -> list[Panel]:
+    """A panel for each world of the report."""
+    return [
+        Panel(
+            f"{world} world, mean of {report['seeds']} seeds",
+            told["points"],
+            told["changes"],
+            {
+                "ours" if name not in (RANDOM, *told["settings"]) else name: each
+                for name, each in told["curves"].items()
+            },
+        )
+        for world, told in report["worlds"].items()
+    ]
+
+
+if __name__ == "__main__":
+    source, target = map(Path, sys.argv[1:])
+    target.write_bytes(draw(panels(orjson.loads(source.read_bytes()))))

@@ -278,6 +278,7 @@ def _teach(connection: Connection, name: str, growths: Sequence[_Growth], teachi
         held.policy.discount(since)
     held.policy.learn(_outcomes(growths, weights))
     held.policy.retire(_retired(connection, held.policy.known_arms))
+    held.policy.inform()
     return append_version(connection, held.policy, now)
 
 

@@ -99,14 +99,13 @@ DUE = (
     .order_by(_RESERVATIONS.c.expires_at)
     .limit(sa.bindparam("most"))
 )
-HEARD = _RESERVATIONS.delete().where(_THESE).returning(*_RESERVATIONS.c)
+TAKE_AWAY = _RESERVATIONS.delete().where(_THESE).returning(*_RESERVATIONS.c)
 RELEASE = (
     _RESERVATIONS.update()
     .where(_THESE, _RESERVATIONS.c.released_at.is_(None))
     .values(released_at=sa.bindparam("now"))
     .returning(*_RESERVATIONS.c)
 )
-FORGET = _RESERVATIONS.delete().where(*_the(_RESERVATIONS, "subject_id")).returning(*_RESERVATIONS.c)
 
 
 def _forget(table: sa.Table, over: sa.Column[Any]) -> sa.Delete:

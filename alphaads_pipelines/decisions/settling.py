@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.decisions import reservation_sql as sql
-from alphaads_pipelines.stores.relational import select_in, sql_table, transaction
+from alphaads_pipelines.stores.relational import select_in, transaction
 
 KNOWN_FOR: Final = timedelta(days=1)
 """For so long a released reservation is kept to know a late impression by."""
@@ -23,7 +22,8 @@ AT_ONCE: Final = 100
 Note = Callable[[Collection[str]], None]
 
 _FREQUENCY_DAYS = 2
-_RESERVATIONS = sql_table("ad_reservations")
+_RESERVATIONS, _FREQUENCIES = "ad_reservations", "ad_frequencies"
+_WHICH = ("decision_id", "campaign_id")
 
 
 def _nobody(_: Collection[str]) -> None:
@@ -55,12 +55,9 @@ def confirm(connection: Connection, decision_ids: Collection[str], note: Note = 
     `confirmed` and `microusd`; `late`: those that came after their release, which are not billed. They count for the
     person's cap all the same: the ad was seen.
     """
-    _hold_those_of(connection, _RESERVATIONS.c.decision_id, decision_ids)
-    rows = [
-        row
-        for some in _chunks(sorted(set(decision_ids)))
-        for row in connection.execute(sql.HEARD, {"decision_ids": some}).all()
-    ]
+    found = select_in(connection, _RESERVATIONS, "decision_id", decision_ids, _WHICH)
+    _hold(connection, found)
+    rows = _taken(connection, found)
     waiting, late = [each for each in rows if each.released_at is None], [each for each in rows if each.released_at]
     _move(connection, waiting, spent=1)
     _count(connection, late, 1, note)
@@ -74,7 +71,7 @@ def release_expired(connection: Connection, now: datetime, note: Note = _nobody)
     `note` is as for `confirm`.
     """
     due = connection.execute(sql.DUE, {"now": now, "most": AT_ONCE}).scalars().all()
-    _hold_those_of(connection, _RESERVATIONS.c.decision_id, due)
+    _hold(connection, select_in(connection, _RESERVATIONS, "decision_id", due, ["campaign_id"]))
     released = connection.execute(sql.RELEASE, {"decision_ids": due, "now": now}).all() if due else []
     _move(connection, released, spent=0)
     _count(connection, released, -1, note)
@@ -83,8 +80,11 @@ def release_expired(connection: Connection, now: datetime, note: Note = _nobody)
 
 def release_those_of(connection: Connection, subject_id: str) -> int:
     """Give back, and forget, what is held for decisions about a subject who is being erased; how many reservations."""
-    _hold_those_of(connection, _RESERVATIONS.c.subject_id, [subject_id])
-    rows = connection.execute(sql.FORGET, {"the_subject_id": subject_id}).all()
+    found = select_in(connection, _RESERVATIONS, "subject_id", [subject_id], _WHICH)
+    # Their frequencies are deleted next, and whoever counts those holds the campaigns.
+    counted = select_in(connection, _FREQUENCIES, "subject_id", [subject_id], ["campaign_id"])
+    _hold(connection, [*found, *counted])
+    rows = _taken(connection, found)
     _move(connection, [each for each in rows if each.released_at is None], spent=0)
     return len(rows)
 
@@ -102,12 +102,19 @@ def prune(connection: Connection, now: datetime) -> int:
     return max(frequencies, released)
 
 
-def _hold_those_of(connection: Connection, column: sa.Column[Any], values: Collection[Any]) -> None:
-    """Hold the rows of the campaigns that these reservations are of. A reservation never changes its campaign."""
-    found = select_in(connection, _RESERVATIONS.name, column.name, values, ["campaign_id"])
-    if campaigns := sorted({row.campaign_id for row in found}):
-        for some in _chunks(campaigns):
-            connection.execute(sql.HOLD_ALL, {"campaign_ids": some}).all()
+def _hold(connection: Connection, rows: Iterable[Row[Any]]) -> None:
+    """Hold the rows of these campaigns, in the order of their ids. A reservation never changes its campaign."""
+    for some in _chunks(sorted({row.campaign_id for row in rows})):
+        connection.execute(sql.HOLD_ALL, {"campaign_ids": some}).all()
+
+
+def _taken(connection: Connection, found: Iterable[Row[Any]]) -> list[Row[Any]]:
+    """Delete these reservations, whose campaigns are held; those that were still there.
+
+    By their ids: what came in since they were looked for may be of a campaign that is not held.
+    """
+    ids = sorted(row.decision_id for row in found)
+    return [row for some in _chunks(ids) for row in connection.execute(sql.TAKE_AWAY, {"decision_ids": some}).all()]
 
 
 def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: int) -> None:

@@ -237,7 +237,7 @@ def test_those_who_move_the_money_of_many_campaigns_never_wait_in_a_circle(shop:
             chance.shuffle(keys)
             shop.heard(*[keys.pop() for _ in range(3)])
             if turn % 4 == 3:
-                shop.release() if number % 2 else _erase(shop, ADA)
+                shop.release() if number % 2 else _erase(shop, chance.choice((ADA, BO)))
         return len(keys)
 
     at_once(*[partial(trade, number) for number in range(6)])
@@ -246,8 +246,11 @@ def test_those_who_move_the_money_of_many_campaigns_never_wait_in_a_circle(shop:
 
 
 def _erase(shop: Shop, subject: str) -> None:
+    """As an erasure does: their frequencies go as well."""
+    frequencies = sql_table("ad_frequencies")
     with transaction(shop.engine) as connection:
         release_those_of(connection, subject)
+        connection.execute(frequencies.delete().where(frequencies.c.subject_id == subject))
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

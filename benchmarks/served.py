@@ -5,13 +5,16 @@ synthetic person who agreed to personalised ads, and makes and starts a campaign
 The clock stops when a decision for that person is answered with a text of that campaign, approved by moderation, chosen
 by the mood that these posts show. With `--generator openai` or `anthropic` the texts are asked for through the official
 client, from a local server that speaks the protocol and takes `answer_s` for each answer.
+
+Then the ad's impression and click are reported, and the clock runs until a decision is made by a policy that learned
+from them (`learned`).
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +24,7 @@ from typing import Any
 import httpx
 
 from alphaads_pipelines.decisions.permissions import PURPOSE
+from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.consents import record_consent
 from alphaads_pipelines.wiring import Wiring, wired
@@ -30,29 +34,36 @@ from benchmarks.llm_server import KEY, Reply, language_model_server, writes
 LIMIT_S = 60.0
 _PATIENCE_S = 300.0
 _POLL_S = 0.1
-_SCOPES = ("campaigns:write", "decisions:write", "posts:write")
+_SCOPES = ("campaigns:write", "decisions:write", "events:write", "posts:write")
 _JOY = "I am so happy and excited today, this is wonderful news and I love it!"
 
 
 def run(rounds: int = 12, generator: str = "templates", answer_s: float = 1.5, **servers: str) -> dict[str, Any]:
     """`rounds` rounds, one after the other."""
-    seconds = list[float]()
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder, _provider(generator, answer_s) as provider:
         settings = live_settings(Path(folder) / "home", generator=generator, **provider, **servers)
         with wired(settings) as wiring, live(wiring):
-            seconds = [_round(wiring, number) for number in range(rounds)]
-    p95 = quantiles(seconds, n=20, method="inclusive")[-1]
+            timed = [_round(wiring, number) for number in range(rounds)]
+    served, learned = (list(each) for each in zip(*timed, strict=True))
     return {
         "bench": "served",
         "stream": settings.stream_kind,
         "generator": generator,
         "answer_s": None if generator == "templates" else answer_s,
         "rounds": rounds,
-        "p50_s": round(median(seconds), 2),
-        "p95_s": round(p95, 2),
-        "max_s": round(max(seconds), 2),
-        "ratio_of_p95_to_limit": round(p95 / LIMIT_S, 2),
+        **_told(served),
+        "ratio_of_p95_to_limit": round(_p95(served) / LIMIT_S, 2),
+        "learned": _told(learned),
     }
+
+
+def _p95(seconds: list[float]) -> float:
+    return quantiles(seconds, n=20, method="inclusive")[-1]
+
+
+def _told(seconds: list[float]) -> dict[str, float]:
+    figures = {"p50_s": median(seconds), "p95_s": _p95(seconds), "max_s": max(seconds)}
+    return {name: round(value, 2) for name, value in figures.items()}
 
 
 @contextmanager
@@ -75,7 +86,8 @@ def _slowly(answer_s: float) -> Reply:
     return reply
 
 
-def _round(wiring: Wiring, number: int) -> float:
+def _round(wiring: Wiring, number: int) -> tuple[float, float]:
+    """Seconds until the ad was served, and from its click until it was learned from."""
     with _client(wiring.settings, f"bench-{number}") as client:
         author = f"served-{number}"
         [subject] = wiring.subject_keys.ensure([wiring.pseudonyms.identity("generic", author)])
@@ -86,12 +98,32 @@ def _round(wiring: Wiring, number: int) -> float:
         started = time.monotonic()
         _take_posts(client, author, now)
         campaign_id = _start_campaign(client, number)
-        while time.monotonic() - started < _PATIENCE_S:
-            answer = client.post("/api/v1/decisions", json={"subject_id": subject.subject_id})
-            if answer.status_code == httpx.codes.OK and _is_it(answer.json(), campaign_id):
-                return time.monotonic() - started
-            time.sleep(_POLL_S)
-    raise TimeoutError(f"no personalised ad within {_PATIENCE_S:.0f} s; the last answer: {answer.text}")
+        decision = _decision(client, subject.subject_id, lambda answer: _is_it(answer, campaign_id))
+        served = time.monotonic() - started
+        _report(client, decision["decision_id"])
+        clicked = time.monotonic()
+        _decision(client, subject.subject_id, lambda answer: answer["policy_version"] > decision["policy_version"])
+        return served, time.monotonic() - clicked
+
+
+def _decision(client: httpx.Client, subject_id: str, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Ask until the answer is the one that is waited for. Raises StoreUnavailable after some minutes."""
+    asked = time.monotonic()
+    while time.monotonic() - asked < _PATIENCE_S:
+        answer = client.post("/api/v1/decisions", json={"subject_id": subject_id})
+        if answer.status_code == httpx.codes.OK and is_it(decision := answer.json()):
+            return dict(decision)
+        time.sleep(_POLL_S)
+    raise StoreUnavailable(f"it did not happen within {_PATIENCE_S:.0f} s; the last answer: {answer.text}")
+
+
+def _report(client: httpx.Client, decision_id: str) -> None:
+    """The ad was seen and clicked."""
+    events = [
+        {"event_id": f"{kind}-{decision_id[:16]}", "decision_id": decision_id, "kind": kind}
+        for kind in ("impression", "click")
+    ]
+    client.post("/api/v1/events", json={"events": events}).raise_for_status()
 
 
 def _is_it(answer: dict[str, Any], campaign_id: str) -> bool:

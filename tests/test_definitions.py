@@ -84,7 +84,7 @@ def test_what_depends_on_what(repository: RepositoryDefinition) -> None:
         "bandit_policy": {"ad_creatives"},
         SEGMENTS: {"customer_profiles"},
         "ad_engagement": set(),
-            "ad_spending": set(),
+        "ad_spending": set(),
         "rights_requests": set(),
         "released_groups": {"customer_profiles"},
         "nlp_model": set(),

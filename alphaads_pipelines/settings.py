@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     experiment_holdout: float = Field(0.0, ge=0, le=1, description="share of people who are in no experiment, ever")
 
     policies: str = Field("thompson,linear_thompson", description="which policies learn, beside those with a role")
-    policy_half_life_days: float = Field(28.0, gt=0, description="what was learned so long ago weighs half as much")
+    policy_half_life_days: float = Field(56.0, gt=0, description="what was learned so long ago weighs half as much")
     decision_retention_days: float = Field(90.0, ge=2, description="how long decisions and what came of them are kept")
 
     max_data_age_s: float = Field(900.0, gt=0, description="served data older than this is answered with 503")

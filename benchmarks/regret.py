@@ -3,7 +3,8 @@
 Everybody meets the same people, contexts, coins for each decision and creative, and delays; learns as often; and is new
 at first. Ours is `linucb` as it ships, the same in both worlds, through the loop that serves: 2 % of its decisions are
 drawn evenly, so that they can be evaluated later, which the peers need not do. Of each peer the policy and its settings
-were chosen for each world, from CHOSEN_AMONG; ours and theirs on TUNING_SEEDS, none of which is reported.
+were chosen for each world, from CHOSEN_AMONG, on the first six of TUNING_SEEDS; ours on all of them. None of these is
+reported.
 
 The limit is 1.1 times the better peer's mean regret.
 """
@@ -26,7 +27,8 @@ from alphaads_pipelines.bandits.simulator.world import WORLDS
 from benchmarks.regret_peers import MABWiser, VowpalWabbit, told_at_once
 
 LIMIT = 1.1
-TUNING_SEEDS = tuple(range(9_001, 9_007))
+FIRST_SEED = 101
+TUNING_SEEDS = tuple(range(9_001, 9_013))
 CHOSEN_AMONG = {
     "vowpal_wabbit": "epsilon 0.02 and 0.05, cover, regcb, regcbopt, softmax, squarecb with gamma scales from 10 to "
     "1,000 and learning rates from 0.25 to 1",
@@ -43,13 +45,13 @@ _RESAMPLED = 10_000
 
 
 def run(seeds: int = 2, decisions: int = 6_000, workers: int = 2) -> dict[str, Any]:
-    """Play `decisions` decisions in the worlds of the seeds from 1 on, in so many processes.
+    """Play `decisions` decisions in the worlds of the seeds from FIRST_SEED on, in so many processes.
 
     Raises
     ------
     MissingArtifact: the peers are not installed.
     """
-    jobs = [(world, decisions, seed) for world in WORLDS for seed in range(1, seeds + 1)]
+    jobs = [(world, decisions, seed) for world in WORLDS for seed in range(FIRST_SEED, FIRST_SEED + seeds)]
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawned) as pool:
         played = list(pool.map(regrets, jobs))

@@ -22,7 +22,7 @@ from alphaads_pipelines.errors import InvalidRequest
 
 EXPLORATION = 0.05
 """Share of decisions that any eligible arm gets alike; it also keeps every propensity above 0."""
-HALF_LIFE_DAYS = 28.0
+HALF_LIFE_DAYS = 56.0
 """What was learned so long ago weighs half as much, where a policy is made to forget."""
 FADED = 0.5
 """An arm whose pulls weigh less than this is known no longer, so that retired arms do not pile up."""

@@ -33,7 +33,7 @@ class LinearPolicy(CountingPolicy):
     uses_context: ClassVar[bool] = True
     WIDTH: ClassVar[float]
     EXPLORATION: ClassVar[float] = 0.02
-    INFORMED: ClassVar[float] = 60.0
+    INFORMED: ClassVar[float] = 80.0
     """Weight of a prior that was informed, in squared contexts: so much alike creatives are, as far as is known."""
 
     def __init__(self, features: int = FEATURES, width: float | None = None, exploration: float | None = None) -> None:

@@ -19,7 +19,7 @@ class LinUCBPolicy(LinearPolicy):
     percent do."""
 
     name: ClassVar[str] = "linucb"
-    WIDTH: ClassVar[float] = 0.05
+    WIDTH: ClassVar[float] = 0.08
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """All but the exploration share for the greatest bound; closed form, the same for each seed."""

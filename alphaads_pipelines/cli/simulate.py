@@ -100,7 +100,8 @@ def _check_writable(*files: Path | None) -> None:
 
 def _show(found: Simulation) -> None:
     told = found.as_dict()
-    title = f"{found.world} world: {found.decisions:,} decisions, {len(found.seeds)} seeds"
+    seeds = f"{len(found.seeds)} seeds" if len(found.seeds) > 1 else "1 seed"
+    title = f"{found.world} world: {found.decisions:,} decisions, {seeds}"
     table = Table("policy", title=title, title_justify="left", box=None, pad_edge=False)
     for name in ("regret", "95 % interval", "of random's", "clicks"):
         table.add_column(name, justify="right")

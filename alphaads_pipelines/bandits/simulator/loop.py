@@ -1,8 +1,9 @@
 """The loop, closed: decisions, their records and what is reported of them, outcomes, a policy that has learned.
 
-Every part but the world is the one that serves: contexts are vectors of facts, arms are drawn by `choose_many`, records
-of decisions and events are joined by the `Learner`, and what it says goes to `learn`. Once a day everything learned is
-discounted, new creatives get their prior, and creatives that are gone are forgotten once nothing of them can come.
+Contexts are vectors of facts, arms are drawn by `choose_many`, records of decisions and events are joined by the
+`Learner`, and what it says goes to `learn`, after which new creatives get their prior. (pipeline/learning.py does the
+same, but keeps the open decisions in tables.) Once a day everything learned is discounted, and creatives that are gone
+are forgotten once nothing of them can come.
 """
 
 from __future__ import annotations
@@ -93,12 +94,12 @@ def play(
         outcomes = learner.outcomes(*post.arrived(step))
         if len(outcomes.arms):
             player.learn(outcomes)
+            player.inform()
         learner.close(START + timedelta(seconds=until) - _GRACE)
         if until % DAY_S == 0:
             player.discount(daily)
             if gone := _newly_gone(stream, until):
                 player.retire(gone)
-            player.inform()
     return Played(drawn, propensities, stream.regret(drawn), clicked(stream, drawn))
 
 

@@ -116,6 +116,7 @@ EXPERIMENTS = Table(
         plain("treatments", "json", "arm -> what is done: the policy that decides, or nothing for the control"),
         plain("created_at", "timestamp"),
         plain("started_at", "timestamp", nullable=True),
+        plain("allocated_at", "timestamp", "since when units are split as now; null: not started", nullable=True),
         plain("stopped_at", "timestamp", nullable=True),
     ),
     key=("experiment_id",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from alphaads_pipelines.campaign_tables import CAMPAIGN_STATES
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
+from alphaads_pipelines.cli.json_object import read_object
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.wiring import wired
@@ -37,7 +37,6 @@ File = Annotated[
 Version = Annotated[int, typer.Option(help="The version that the edit was made from; `list` shows it.")]
 _DEFAULT = "default"
 _DRAFT, _ACTIVE, _PAUSED, _ENDED = CAMPAIGN_STATES
-_MOST_BYTES = 1_000_000
 _MICRO = 1_000_000
 
 
@@ -74,7 +73,7 @@ def create(file: File, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -
     from alphaads_pipelines.creatives.campaign_store import create_campaign
 
     with exit_codes():
-        campaign = drafted(_fields(file), campaign_id=uuid.uuid4().hex, tenant=tenant)
+        campaign = drafted(read_object(file), campaign_id=uuid.uuid4().hex, tenant=tenant)
         _act(lambda engine, now: create_campaign(engine, campaign, now), as_json=as_json)
 
 
@@ -89,7 +88,7 @@ def edit(campaign_id: Id, file: File, version: Version, tenant: Tenant = _DEFAUL
         return edit_campaign(engine, tenant, campaign_id, changes, seen=version, now=now)
 
     with exit_codes():
-        fields = _fields(file)
+        fields = read_object(file)
         _act(edited, as_json=as_json)
 
 
@@ -124,21 +123,6 @@ def _act(act: Callable[[Engine, datetime], Campaign], *, as_json: bool) -> None:
             emit(_shown(campaign))
         else:
             out.print(f"{campaign.campaign_id} is {campaign.state} (version {campaign.version})")
-
-
-def _fields(file: Path) -> dict[str, Any]:
-    """A JSON object. Raises InvalidRequest."""
-    import msgspec
-
-    try:
-        raw = sys.stdin.buffer.read(_MOST_BYTES + 1) if str(file) == "-" else file.read_bytes()
-        if len(raw) > _MOST_BYTES:
-            raise InvalidRequest(f"{file} is larger than {_MOST_BYTES:,} bytes")
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except OSError as error:
-        raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRequest(f"{file} is no JSON object") from None
 
 
 def _usd(microusd: int | None) -> str:

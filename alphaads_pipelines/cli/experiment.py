@@ -1,23 +1,44 @@
-"""`alphaads experiment analyse`: what an experiment has shown by now, and whether to ship, stop or go on."""
+"""`alphaads experiment`: drafted, started, stopped and judged; `analyse` judges one whose units are in a file."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from alphaads_pipelines.campaign_tables import EXPERIMENT_STATES
+from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
+from alphaads_pipelines.cli.experiment_shown import Alpha, GuardRails, Planned, Report, plan_of, show_result
+from alphaads_pipelines.cli.json_object import read_object
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.wiring import wired
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.creatives.experiments.result import Metric, Result
+    from sqlalchemy import Engine
 
-app = typer.Typer(help="Judge experiments, as often as you like while they run.", no_args_is_help=True)
+    from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment
+
+app = typer.Typer(
+    help="Compare what is done to people: run experiments on decisions, and judge them as often as you like.",
+    no_args_is_help=True,
+)
+Tenant = Annotated[str, typer.Option(help="Whose experiments.")]
+State = Annotated[str | None, typer.Option(help=f"Those of one state: {', '.join(EXPERIMENT_STATES)}.")]
+Id = Annotated[str, typer.Argument(help="An experiment's id, as `list` shows it.", metavar="ID", show_default=False)]
+Draft = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="A JSON object with the fields that docs/learning.md names; -: stdin.", show_default=False
+    ),
+]
 File = Annotated[
     Path,
     typer.Argument(
@@ -31,27 +52,109 @@ Goal = Annotated[
     str,
     typer.Option(help="NAME[:rate|mean][:higher|lower]: the column that is to get better.", show_default=False),
 ]
-GuardRails = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--guard-rail",
-        help="NAME[:rate|mean][:higher|lower]:MARGIN: a column that may not get worse by more than MARGIN, a share of "
-        "control's rate (0.05: a twentieth) or a difference of means. May be repeated.",
-    ),
+Outcome = Annotated[
+    str, typer.Option("--goal", help="NAME[:higher|lower]: what is to get better: seen, clicked or converted.")
 ]
 Control = Annotated[str, typer.Option(help="The arm that others are compared with.")]
+Against = Annotated[
+    str | None,
+    typer.Option("--control", help="The arm that others are compared with; default: the one that changes nothing."),
+]
 Shares = Annotated[
     list[str] | None,
     typer.Option("--share", help="ARM=N: how units were to be split, for each arm; default: evenly."),
 ]
-Alpha = Annotated[float, typer.Option(help="Chance of shipping what is no better, over all looks and arms.")]
-Planned = Annotated[int, typer.Option("--planned-units", help="After so many units an arm that shows nothing stops.")]
-Report = Annotated[Path | None, typer.Option("--report", help="Also write a page with intervals and a picture.")]
+_DEFAULT = "default"
 
 
-@app.callback()
-def experiment() -> None:
-    """Keeps `analyse` a command of its own while it is the only one."""
+@app.command("list")
+def list_all(tenant: Tenant = _DEFAULT, state: State = None, as_json: JsonOutput = False) -> None:
+    """Show the experiments, by id."""
+    from alphaads_pipelines.creatives.experiments.experiment_store import MOST_LISTED, list_experiments
+
+    found: list[StoredExperiment] = []
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        if state is not None and state not in EXPERIMENT_STATES:
+            raise InvalidRequest(f"--state: must be one of {', '.join(EXPERIMENT_STATES)}")
+        last = ""
+        while page := list_experiments(wiring.engine, tenant, state=state, after=last, limit=MOST_LISTED):
+            found += page
+            last = page[-1].experiment_id
+    if as_json:
+        emit([_shown(each) for each in found])
+        return
+    table = Table("id", "state", "name", "shares", "layer", box=None, pad_edge=False)
+    for each in found:
+        shares = ", ".join(f"{arm} {share}" for arm, share in each.allocation.shares.items())
+        table.add_row(each.experiment_id, each.state, escape(each.name), escape(shares), escape(each.layer))
+    out.print(table)
+
+
+@app.command()
+def create(file: Draft, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Draft an experiment; nobody takes part until it is started."""
+    from alphaads_pipelines.bandits.registry import POLICIES
+    from alphaads_pipelines.creatives.experiments.experiment_store import create_experiment, drafted
+
+    with exit_codes():
+        new = drafted(read_object(file))
+        _act(lambda engine, now: create_experiment(engine, tenant, new, policies=list(POLICIES), now=now), as_json)
+
+
+@app.command()
+def start(experiment_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """Let people take part; servers follow within a second."""
+    from alphaads_pipelines.creatives.experiments.experiment_store import start_experiment
+
+    _act(lambda engine, now: start_experiment(engine, tenant, experiment_id, now), as_json)
+
+
+@app.command()
+def stop(experiment_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+    """End it for good."""
+    from alphaads_pipelines.creatives.experiments.experiment_store import stop_experiment
+
+    _act(lambda engine, now: stop_experiment(engine, tenant, experiment_id, now), as_json)
+
+
+@app.command()
+def result(
+    experiment_id: Id,
+    tenant: Tenant = _DEFAULT,
+    goal: Outcome = "clicked",
+    guard_rail: GuardRails = None,
+    control: Against = None,
+    alpha: Alpha = 0.05,
+    planned_units: Planned = 100_000,
+    report: Report = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Judge an experiment from the decisions made in it so far: ship, stop or continue, with the reasons.
+
+    Ask as often as you like; but decide on goal, guard-rails, alpha and planned units before the first look.
+    """
+    from alphaads_pipelines.creatives.experiments.experiment_store import read_experiment
+    from alphaads_pipelines.creatives.experiments.page import render_page
+    from alphaads_pipelines.decisions.experiment_results import judge, read_units, told
+
+    with exit_codes():
+        plan = plan_of(goal, guard_rail, alpha, planned_units)
+        with wired(load_settings(quiet=True)) as wiring:
+            experiment = read_experiment(wiring.engine, tenant, experiment_id)
+            keep = timedelta(days=wiring.settings.decision_retention_days)
+            units = read_units(wiring.engine, experiment, now=datetime.now(UTC), keep=keep)
+            if units.subjects:
+                noted = {"action": "experiment.judge", "purpose": "operation"}
+                record(wiring, "experiment result", **noted, subjects=units.subjects)
+        found = judge(experiment, units, plan, control)
+        if report is not None:
+            report.write_text(render_page(found, experiment.name), encoding="utf-8")
+        if as_json:
+            emit(told(experiment, units, found, looks=True))
+        elif isinstance(found, str):
+            out.print(f"nothing to see yet: {found}", markup=False)
+        else:
+            show_result(found)
 
 
 @app.command()
@@ -66,7 +169,7 @@ def analyse(
     report: Report = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Compare each arm with control, and say what to do: ship, stop or continue, with the reasons.
+    """Judge an experiment whose units are in a file: ship, stop or continue, with the reasons.
 
     Intervals hold at every look: run it after each unit if you like. Metrics, margins, alpha and planned units are
     decided before the first look. docs/learning.md describes the file, the methods and the rule.
@@ -74,42 +177,36 @@ def analyse(
     from alphaads_pipelines.creatives.experiments.analysis import analyse
     from alphaads_pipelines.creatives.experiments.observations import read_observations
     from alphaads_pipelines.creatives.experiments.page import render_page
-    from alphaads_pipelines.creatives.experiments.result import Plan
 
     with exit_codes():
         load_settings(quiet=True)
-        rails = tuple(_metric(each, "--guard-rail") for each in guard_rail or ())
-        plan = Plan(_metric(goal, "--goal"), rails, alpha, planned_units)
+        plan = plan_of(goal, guard_rail, alpha, planned_units)
         shares = _shares(share)
         observations = read_observations(_text(file), plan.metrics, shares)
-        result = analyse(observations, plan, control=control, shares=shares)
+        found = analyse(observations, plan, control=control, shares=shares)
         if report is not None:
-            report.write_text(render_page(result, f"Experiment {file.stem}"), encoding="utf-8")
+            report.write_text(render_page(found, f"Experiment {file.stem}"), encoding="utf-8")
         if as_json:
-            emit(result.as_dict())
+            emit(found.as_dict())
         else:
-            _show(result)
+            show_result(found)
 
 
-def _metric(text: str, option: str) -> Metric:
-    """NAME, then kind, direction and margin in any order. Raises InvalidRequest."""
-    from alphaads_pipelines.creatives.experiments.result import Better, Kind, Metric
-
-    name, *parts = text.split(":")
-    kind, better, margin = Kind.RATE, Better.HIGHER, None
-    for part in parts:
-        if part in list(Kind):
-            kind = Kind(part)
-        elif part in list(Better):
-            better = Better(part)
+def _act(act: Callable[[Engine, datetime], StoredExperiment], as_json: bool) -> None:
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        experiment = act(wiring.engine, datetime.now(UTC))
+        if as_json:
+            emit(_shown(experiment))
         else:
-            try:
-                margin = float(part)
-            except ValueError:
-                raise InvalidRequest(f"{option}: {part} is neither rate, mean, higher, lower nor a number") from None
-    if not name:
-        raise InvalidRequest(f"{option}: must begin with the name of a column")
-    return Metric(name, kind, better, margin)
+            out.print(f"{experiment.experiment_id} is {experiment.state}")
+
+
+def _shown(experiment: StoredExperiment) -> dict[str, Any]:
+    import msgspec
+
+    shown: dict[str, Any] = msgspec.to_builtins(experiment)
+    del shown["allocation"]
+    return {**shown, "shares": experiment.allocation.shares}
 
 
 def _shares(given: list[str] | None) -> dict[str, int] | None:
@@ -132,21 +229,3 @@ def _text(file: Path) -> str:
         raise InvalidRequest(f"line {raw.count(bytes([10]), 0, error.start) + 1}: is no UTF-8") from None
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
-
-
-def _show(result: Result) -> None:
-    from alphaads_pipelines.creatives.experiments.page import effect_text, interval_text
-
-    table = Table("arm", "metric", box=None, pad_edge=False)
-    for name in ("effect", f"{100 * result.confidence:.4g} % interval", "p"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
-    for each in result.comparisons:
-        numbers = (effect_text(each.effect, each.kind), interval_text(each), f"{each.p_value:.3g}")
-        table.add_row(escape(each.arm), escape(each.metric), *numbers, each.verdict)
-    out.print(table)
-    split = "as planned" if result.sample_ratio.is_passed else "NOT as planned"
-    out.print(f"{result.units:,} units, split {split} (p = {result.sample_ratio.p_value:.2g})")
-    out.print(" ".join(filter(None, (result.decision.action, result.decision.arm))), style="bold", markup=False)
-    for reason in result.decision.reasons:
-        out.print(f"  {reason}", markup=False, soft_wrap=True)

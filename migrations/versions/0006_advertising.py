@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("treatments", sa.JSON(), autoincrement=False, nullable=False),
         sa.Column("created_at", UtcTimestamp(), autoincrement=False, nullable=False),
         sa.Column("started_at", UtcTimestamp(), autoincrement=False, nullable=True),
+        sa.Column("allocated_at", UtcTimestamp(), autoincrement=False, nullable=True),
         sa.Column("stopped_at", UtcTimestamp(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("experiment_id"),
         sqlite_autoincrement=False,

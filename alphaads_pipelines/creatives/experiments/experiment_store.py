@@ -45,6 +45,7 @@ class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
     campaign_id: whose decisions take part; None: all of the tenant.
     layer: experiments of one layer exclude one another. layer_start, layer_stop: its slots, of 10,000.
     shares: arm -> ten-thousandths of the experiment's units. treatments: arm -> the policy that decides; None: as ever.
+    allocated_at: since when units are split as now: its start, or the last change of shares while it ran.
     """
 
     experiment_id: str
@@ -59,6 +60,7 @@ class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
     treatments: Mapping[str, str | None]
     created_at: datetime
     started_at: datetime | None = None
+    allocated_at: datetime | None = None
     stopped_at: datetime | None = None
 
     @property
@@ -80,6 +82,21 @@ class NewExperiment(msgspec.Struct, frozen=True, kw_only=True):
     layer_stop: int = SLOTS
 
 
+def drafted(fields: Mapping[str, Any]) -> NewExperiment:
+    """An experiment to be from what somebody wrote down, in the forms that JSON has.
+
+    Raises
+    ------
+    InvalidRequest: a field is unknown, missing or of another form.
+    """
+    if not fields.keys() <= set(NewExperiment.__struct_fields__):
+        raise InvalidRequest(f"fields of an experiment are {', '.join(sorted(NewExperiment.__struct_fields__))}")
+    try:
+        return msgspec.convert(fields, NewExperiment)
+    except msgspec.ValidationError as error:  # it names the place and what is expected, never a value
+        raise InvalidRequest(str(error)) from None
+
+
 def create_experiment(
     engine: Engine, tenant: str, new: NewExperiment, *, policies: Collection[str], now: datetime
 ) -> StoredExperiment:
@@ -94,7 +111,7 @@ def create_experiment(
     InvalidRequest: it cannot be run like this. NotFound: the tenant has no such campaign. StoreUnavailable.
     """
     _check(new, policies)
-    drafted = StoredExperiment(
+    made = StoredExperiment(
         experiment_id=uuid.uuid4().hex,
         tenant=tenant,
         campaign_id=new.campaign_id,
@@ -107,12 +124,12 @@ def create_experiment(
         treatments=dict(new.treatments),
         created_at=now,
     )
-    _ = drafted.place  # raises where its slots are none
+    _ = made.place  # raises where its slots are none
     with editing(engine, now) as connection:
         if new.campaign_id is not None:
             campaign_of(connection, tenant, new.campaign_id)
-        insert_ignore(connection, "experiments", [_row(drafted)])
-    return drafted
+        insert_ignore(connection, "experiments", [_row(made)])
+    return made
 
 
 def _check(new: NewExperiment, policies: Collection[str]) -> None:
@@ -185,7 +202,7 @@ def start_experiment(engine: Engine, tenant: str, experiment_id: str, now: datet
         if len(others) >= MOST_RUNNING:
             raise InvalidRequest(f"{MOST_RUNNING} experiments run already; stop one")
         check_apart(each.place for each in (*others, held))
-        return msgspec.structs.replace(held, state=RUNNING, started_at=now)
+        return msgspec.structs.replace(held, state=RUNNING, started_at=now, allocated_at=now)
 
     return _changed(engine, tenant, experiment_id, started, now)
 
@@ -193,7 +210,7 @@ def start_experiment(engine: Engine, tenant: str, experiment_id: str, now: datet
 def change_shares(
     engine: Engine, tenant: str, experiment_id: str, shares: Mapping[str, int], now: datetime
 ) -> StoredExperiment:
-    """Give the arms other shares, in ten-thousandths; as few units as is possible move.
+    """Give the arms other shares, in ten-thousandths; as few units as is possible move. Its results begin anew.
 
     Raises
     ------
@@ -205,7 +222,10 @@ def change_shares(
             raise InvalidRequest("the shares of an experiment that was stopped stay as they are")
         if not shares.keys() <= held.treatments.keys():
             raise InvalidRequest("shares must name arms of the experiment")
-        return msgspec.structs.replace(held, allocation=held.allocation.with_shares(shares))
+        allocation = held.allocation.with_shares(shares)
+        if held.state == DRAFT or allocation == held.allocation:
+            return msgspec.structs.replace(held, allocation=allocation)
+        return msgspec.structs.replace(held, allocation=allocation, allocated_at=now)
 
     return _changed(engine, tenant, experiment_id, changed, now)
 

@@ -201,7 +201,7 @@ def _wrong(number: int, column: str, what: str) -> InvalidRequest:
 
 def _of_units(table: _Table, metrics: Sequence[Metric]) -> Observations:
     rows = len(table.at)
-    ends = _spread(rows)
+    ends = spread(rows)
     block = np.searchsorted(ends, np.arange(rows), side="right")
     cell = block * len(table.arms) + np.array(table.at)
 
@@ -226,7 +226,7 @@ def _of_periods(table: _Table, metrics: Sequence[Metric]) -> Observations:
     period = {time: at for at, time in enumerate(names)}
     shape = (len(names), len(table.arms))
     cell = ([period[time] for time in table.times], table.at)
-    kept = _spread(len(names)) - 1
+    kept = spread(len(names)) - 1
 
     def so_far(values: Sequence[float]) -> Floats:
         counts = np.zeros(shape)
@@ -243,6 +243,6 @@ def _of_periods(table: _Table, metrics: Sequence[Metric]) -> Observations:
     return Observations(tuple(table.arms), tuple(names[at].isoformat() for at in kept), units, rates, {})
 
 
-def _spread(rows: int) -> NDArray[np.int64]:
-    """After how many rows a look is taken: all of them, or MOST_LOOKS evenly spread."""
+def spread(rows: int) -> NDArray[np.int64]:
+    """(looks,) After how many rows a look is taken: each of them, or MOST_LOOKS evenly spread and with the last."""
     return np.unique(np.linspace(0, rows, min(rows, MOST_LOOKS) + 1)[1:].round().astype(np.int64))

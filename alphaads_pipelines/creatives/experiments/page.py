@@ -21,18 +21,21 @@ _WORDS = {
 }
 
 
-def render_page(result: Result, title: str) -> str:
+def render_page(result: Result | str, title: str) -> str:
     """The page.
 
     Parameters
     ----------
+    result: in words where there is none yet: why.
     title: what the experiment is called.
     """
     from markupsafe import Markup
 
+    if isinstance(result, str):
+        return str(_template("waiting.html").render(title=title, why=result))
     decision = result.decision
     return str(
-        _template().render(
+        _template("experiment.html").render(
             title=title,
             result=result,
             heading=_HEADINGS[decision.action] + (f" {decision.arm}" if decision.arm else ""),
@@ -44,11 +47,11 @@ def render_page(result: Result, title: str) -> str:
 
 
 @lru_cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("experiment.html")
+    return environment.get_template(name)
 
 
 def _row(comparison: Comparison, control: str) -> dict[str, str]:

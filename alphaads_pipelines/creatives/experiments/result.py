@@ -68,6 +68,34 @@ class Metric:
             raise InvalidRequest(f"{self.name}: a margin must be above 0, and of a rate below 1")
 
 
+def metric_of(text: str, field: str) -> Metric:
+    """A metric from what somebody wrote: NAME, then kind, direction and margin in any order, with colons between.
+
+    Parameters
+    ----------
+    field: what a message calls it.
+
+    Raises
+    ------
+    InvalidRequest: it is none.
+    """
+    name, *parts = text.split(":")
+    kind, better, margin = Kind.RATE, Better.HIGHER, None
+    for part in parts:
+        if part in list(Kind):
+            kind = Kind(part)
+        elif part in list(Better):
+            better = Better(part)
+        else:
+            try:
+                margin = float(part)
+            except ValueError:
+                raise InvalidRequest(f"{field}: {part} is neither rate, mean, higher, lower nor a number") from None
+    if not name:
+        raise InvalidRequest(f"{field}: must begin with the name of a column")
+    return Metric(name, kind, better, margin)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What was decided before the first unit came.

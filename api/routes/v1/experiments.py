@@ -72,6 +72,7 @@ class ExperimentOut(ExperimentIn):
     state: State
     created_at: datetime
     started_at: datetime | None
+    allocated_at: datetime | None = Field(description="Since when people are split as now; results count from then.")
     stopped_at: datetime | None
 
 
@@ -123,7 +124,7 @@ def start(experiment_id: IdPath, wiring: WiringDep, caller: Writer) -> Experimen
 @router.put("/experiments/{experiment_id}/shares", summary="Change the shares of an experiment")
 @about_nobody
 def put_shares(experiment_id: IdPath, body: SharesIn, wiring: WiringDep, caller: Writer) -> ExperimentOut:
-    """As few people as is possible come into another arm."""
+    """As few people as is possible come into another arm. Results of one that runs count from now on."""
     return _shown(change_shares(wiring.engine, caller.tenant, experiment_id, body.shares, datetime.now(UTC)))
 
 

@@ -70,6 +70,33 @@ def test_what_the_numbers_say_is_done(
     assert any(re.search(reason, each) for each in decision.reasons), decision.reasons
 
 
+LOOKS, LOOK_UNITS = 20, 500
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_of_a_thousand_experiments_on_nothing_looked_at_twenty_times_few_are_told_apart(kind: Kind) -> None:
+    """At each look everything so far is analysed anew, as somebody who looks would; a z-test beside it."""
+    rng = np.random.default_rng(17)
+    told, told_by_z = 0, 0
+    plan = Plan(Metric("clicked", kind), planned_units=LOOKS * LOOK_UNITS)
+    for _ in range(1_000):
+        treated = rng.binomial(LOOK_UNITS, 0.5, LOOKS)
+        units = np.cumsum(np.stack([LOOK_UNITS - treated, treated], axis=1), axis=0).astype(np.float64)
+        clicked = np.cumsum(rng.binomial(np.stack([LOOK_UNITS - treated, treated], axis=1), 0.1), axis=0).astype(float)
+        names = tuple(map(str, range(LOOKS)))
+        means = {"clicked": (np.stack([clicked] * 4), 0.0)} if kind is Kind.MEAN else {}
+        observations = Observations(("control", "warm"), names, units, {"clicked": clicked}, means)
+        [comparison] = analyse(observations, plan).comparisons
+        told += any(look.low is not None and look.low > 0 for look in comparison.looks) or any(
+            look.high is not None and look.high < 0 for look in comparison.looks
+        )
+        rate = clicked.sum(axis=1) / units.sum(axis=1)
+        error = np.sqrt(rate * (1 - rate) * (1 / units).sum(axis=1))
+        told_by_z += bool((np.abs(np.diff(clicked / units, axis=1)[:, 0]) > 1.959964 * error).any())
+    assert told <= 65
+    assert told_by_z > 150
+
+
 def test_a_broken_split_stops_it_whatever_the_effect_is() -> None:
     observed = _observed({"control": 2_000, "warm": 1_700}, converted={"control": 0.1, "warm": 0.2})
     result = analyse(observed, Plan(GOAL))

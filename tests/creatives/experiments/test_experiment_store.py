@@ -52,7 +52,7 @@ def test_an_experiment_is_drafted_started_and_stopped_once(engine: Engine) -> No
     assert read_experiment(engine, "acme", drafted.experiment_id) == drafted
     assert (drafted.state, drafted.allocation.shares) == ("draft", dict(HALVES.shares))
     started = start(engine, drafted)
-    assert (started.state, started.started_at) == ("running", NOON)
+    assert (started.state, started.started_at, started.allocated_at) == ("running", NOON, NOON)
     assert start_experiment(engine, "acme", drafted.experiment_id, NOON + timedelta(days=1)) == started
     with reading(engine) as connection:
         assert running_experiments(connection) == [started]
@@ -77,6 +77,10 @@ def test_other_shares_move_as_few_units_as_is_possible(engine: Engine) -> None:
         if (arm := before.arm(drafted.experiment_id, unit)) is not None:
             assert after.arm(drafted.experiment_id, unit) == arm
     assert read_experiment(engine, "acme", drafted.experiment_id) == grown
+    later = change_shares(engine, "acme", drafted.experiment_id, {"control": 1_000}, NOON + timedelta(days=1))
+    assert (later.started_at, later.allocated_at) == (NOON, NOON + timedelta(days=1))
+    again = change_shares(engine, "acme", drafted.experiment_id, {"control": 1_000}, NOON + timedelta(days=2))
+    assert again == later
     for wrong in ({"else": 10}, {"control": -1}, {"control": 10_001}):
         with pytest.raises(InvalidRequest, match="shares"):
             change_shares(engine, "acme", drafted.experiment_id, wrong, NOON)

@@ -156,6 +156,15 @@ def test_a_sound_split_passes_after_every_unit_and_a_broken_one_does_not() -> No
     assert not any(check([0.5, 0.26, 0.24]) for _ in range(10))
 
 
+def test_ten_thousand_units_split_52_to_48_are_a_mismatch() -> None:
+    for units, is_passed in (((5_200.0, 4_800.0), False), ((4_800.0, 5_200.0), False), ((5_050.0, 4_950.0), True)):
+        assert check_sample_ratio(np.array([units]), np.ones(2)).is_passed is is_passed
+    drawn = np.random.default_rng(11).binomial(50, 0.52, (500, 200)).cumsum(axis=1)
+    units = np.stack([drawn, 50 * np.arange(1, 201) - drawn], axis=-1).astype(np.float64)
+    found = np.mean([not check_sample_ratio(run, np.ones(2)).is_passed for run in units])
+    assert found > 0.7, "of streams that are drawn so; half of them are further apart than that, half less"
+
+
 def test_the_threshold_of_the_split_is_rarely_crossed_by_chance_where_a_fixed_test_often_is() -> None:
     rng = np.random.default_rng(9)
     first = np.cumsum(rng.random((RUNS, UNITS)) < 0.5, axis=1)

@@ -1,0 +1,108 @@
+"""`GET /api/v1/experiments/{experiment_id}/result`: what an experiment has shown; `.../result/page` for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from alphaads_pipelines.creatives.campaign import LONGEST_ID
+from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment, read_experiment
+from alphaads_pipelines.creatives.experiments.page import render_page
+from alphaads_pipelines.creatives.experiments.result import Plan, Result, metric_of
+from alphaads_pipelines.decisions.experiment_results import Units, judge, read_units, told
+from alphaads_pipelines.wiring import Wiring
+from api.access import scope
+from api.audit import Recorder, recorded
+from api.credentials import Caller
+from api.deps import WiringDep
+from api.listing import IdPath
+
+router = APIRouter(tags=["campaigns"])
+Reader = Annotated[Caller, scope("campaigns:read")]
+Record = Annotated[Recorder, recorded("experiment.judge", "operation")]
+_OUTCOME = r"(seen|clicked|converted)(:(higher|lower))?"
+GuardRail = Annotated[str, Field(pattern=rf"^{_OUTCOME}:0?\.[0-9]{{1,6}}$")]
+
+
+class PlanIn(BaseModel):
+    """What was decided before the first look; another choice after it makes the chances that are stated untrue."""
+
+    model_config = ConfigDict(extra="forbid")
+    goal: str = Field(
+        "clicked", pattern=f"^{_OUTCOME}$", description="`seen`, `clicked` or `converted`, and `:lower` if less is more"
+    )
+    guard_rail: list[GuardRail] = Field(
+        [], max_length=2, description="OUTCOME:MARGIN: may not get worse by more than that share of control's rate."
+    )
+    control: str | None = Field(
+        None, min_length=1, max_length=LONGEST_ID, description="Default: the arm that changes nothing."
+    )
+    alpha: float = Field(0.05, ge=0.0001, lt=0.5, description="Chance of shipping what is no better, over all looks.")
+    planned_units: int = Field(100_000, ge=1, le=10**9, description="After so many an arm that shows nothing stops.")
+
+    @property
+    def plan(self) -> Plan:
+        """The same for the domain. Raises InvalidRequest."""
+        rails = tuple(metric_of(each, "guard_rail") for each in self.guard_rail)
+        return Plan(metric_of(self.goal, "goal"), rails, self.alpha, self.planned_units)
+
+
+class ResultIn(PlanIn):
+    """The same, and how much is told."""
+
+    looks: bool = Field(False, description="With each comparison as it was at up to 200 looks.")
+
+
+class ResultOut(BaseModel):
+    """What was counted since when, and the result: `creatives.experiments.result.Result`.
+
+    `nothing_yet` says why there is none. `moved_units` were seen in two arms: assignment is broken where there are any.
+    """
+
+    experiment_id: str
+    name: str
+    state: Literal["draft", "running", "stopped"]
+    since: datetime | None
+    decisions: int
+    units: int
+    moved_units: int
+    nothing_yet: str | None
+    result: dict[str, Any] | None
+
+
+@router.get("/experiments/{experiment_id}/result", summary="What an experiment has shown")
+def get_result(
+    experiment_id: IdPath, query: Annotated[ResultIn, Query()], wiring: WiringDep, caller: Reader, audit: Record
+) -> ResultOut:
+    """From the decisions made in it and what was heard of them so far: effects with intervals that hold at every look,
+    whether people are split as planned, and what to do. Counts begin at the last change of shares."""
+    experiment, units, found = _judged(experiment_id, query, wiring, caller, audit)
+    return ResultOut.model_validate(told(experiment, units, found, looks=query.looks))
+
+
+@router.get(
+    "/experiments/{experiment_id}/result/page",
+    summary="What an experiment has shown, to look at",
+    response_class=HTMLResponse,
+)
+def get_result_page(
+    experiment_id: IdPath, query: Annotated[PlanIn, Query()], wiring: WiringDep, caller: Reader, audit: Record
+) -> HTMLResponse:
+    """The same as a page with a picture."""
+    experiment, _, found = _judged(experiment_id, query, wiring, caller, audit)
+    return HTMLResponse(render_page(found, experiment.name))
+
+
+def _judged(
+    experiment_id: str, query: PlanIn, wiring: Wiring, caller: Caller, audit: Recorder
+) -> tuple[StoredExperiment, Units, Result | str]:
+    plan = query.plan
+    experiment = read_experiment(wiring.engine, caller.tenant, experiment_id)
+    keep = timedelta(days=wiring.settings.decision_retention_days)
+    units = read_units(wiring.engine, experiment, now=datetime.now(UTC), keep=keep)
+    audit.record(*units.subjects) if units.subjects else audit.nobody()
+    return experiment, units, judge(experiment, units, plan, query.control)

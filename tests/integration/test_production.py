@@ -22,7 +22,7 @@ from alphaads_pipelines.runtime.once import run_until_idle
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.wiring import Wiring, wired
-from api.credentials import issue_token
+from api.credentials import SCOPES, issue_token
 from assets import names
 from benchmarks.live import is_published, live_settings, wait_until
 from benchmarks.posts import synthetic_posts
@@ -85,7 +85,7 @@ def _up(settings: Settings) -> Iterator[psutil.Popen]:
 
 
 def _answer(settings: Settings, method: str, path: str, body: Any = None) -> httpx.Response | None:
-    token = issue_token(SECRET, subject="test", tenant="acme", scopes=["profiles:read", "decisions:write"], minutes=5)
+    token = issue_token(SECRET, subject="test", tenant="acme", scopes=SCOPES, minutes=5)
     url = f"http://127.0.0.1:{settings.api_port}{path}"
     try:
         return httpx.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=5.0)
@@ -128,6 +128,15 @@ def _check_runs(wiring: Wiring) -> None:
         assert {run.tags[names.BATCH_TAG]: run.tags["dagster/partition"] for run in done} == batches
 
 
+def _advertise(settings: Settings) -> None:
+    """A campaign of the caller's: in production there are no samples."""
+    words = {"name": "Kettle", "product": "Brasswick kettle", "benefit": "tea at the right heat"}
+    made = _answer(settings, "POST", "/api/v1/campaigns", {**words, "call_to_action": "Have a look"})
+    assert made is not None
+    started = _answer(settings, "POST", f"/api/v1/campaigns/{made.json()['campaign_id']}/resume", {})
+    assert _is_ok(started)
+
+
 @pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.timeout(400)
@@ -135,6 +144,7 @@ def test_one_file_becomes_a_decision_and_up_stops_when_told(production: Settings
     with wired(production) as wiring, _up(production) as up:
         wait_until(lambda: _is_ok(_answer(production, "GET", "/health")), "the API's start", START_S)
         subprocess.run(_alphaads("ingest", file, "--platform", "generic"), check=True)
+        _advertise(production)
         wait_until(lambda: is_published(wiring), "publishing", START_S)
 
         subject = wiring.lake.scan(CUSTOMER_PROFILES).select("subject_id").head(1).collect().item()

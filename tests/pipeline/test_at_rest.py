@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -51,6 +51,10 @@ STRANGERS = ("ferrowquist", "Ilsabet Korrigane")
 """People who are only mentioned: their names are not even sealed."""
 
 
+TODAY = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+"""Moods fade: an older post would personalise nothing."""
+
+
 def _post(number: int, text: str, **fields: Any) -> dict[str, Any]:
     author = {"author_id": f"authorid-{NAMES[number % 4]}", "author_name": NAMES[number % 4]}
     return {
@@ -59,7 +63,7 @@ def _post(number: int, text: str, **fields: Any) -> dict[str, Any]:
         **author,
         "author_handle": HANDLES[number % 2],
         "text": f"I love {text} so much, thanks @{STRANGERS[0]} 😀",
-        "created_at": "2026-11-24T10:00:00Z",
+        "created_at": TODAY,
         **fields,
     }
 

@@ -58,7 +58,7 @@ def test_racing_processes_use_the_budget_and_no_more(database_url: str) -> None:
     assert found["used_of_budget"] >= 1 - 8 / 240
     assert found["floor_used"] >= 0.95
     # Where a process was held up for so long that its news came too late, the ad was seen beside the one in its place.
-    assert found["most_shown_to_one"] <= found["cap"] + found["answers"]["late"]
+    assert found["most_shown_to_one"] <= found["cap"] + found["answers"].get("late", 0)
     assert found["answers"]["cap"] > 0
 
 

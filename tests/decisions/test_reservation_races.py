@@ -50,13 +50,13 @@ for minute in range(int(sys.argv[3]), 10**6):
 
 def test_racing_processes_use_the_budget_and_no_more(database_url: str) -> None:
     """The benchmark, small: the clock of a day, eight processes, one campaign with a floor and a cap."""
-    found = run(decisions=480, processes=8, seed=SEED, database_url=database_url)
+    found = run(decisions=1_200, processes=8, seed=SEED, database_url=database_url)
     assert found["looks_at_the_books"] >= 5
     assert found["looks_that_found_them_wrong"] == 0
     assert found["most_used_of_budget"] <= 1
-    # Of 240 ads that the budget buys, each process may hold up one; at the full size that is within 1 %.
-    assert found["used_of_budget"] >= 1 - 8 / 240
-    assert found["floor_used"] >= 0.95
+    # Of 600 ads that the budget buys, each process may hold up one; at the full size that is within 1 %.
+    assert found["used_of_budget"] >= 1 - 8 / 600
+    assert found["floor_used"] >= 0.9, "without a floor it would be 0.8, their share of the people"
     # Where a process was held up for so long that its news came too late, the ad was seen beside the one in its place.
     assert found["most_shown_to_one"] <= found["cap"] + found["answers"].get("late", 0)
     assert found["answers"]["cap"] > 0

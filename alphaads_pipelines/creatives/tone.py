@@ -95,6 +95,14 @@ def tone_for(emotion: str, journey: JourneySummary = STEADY) -> str:
     return own
 
 
+def spoken_to_as(emotion: str, journey: JourneySummary = STEADY) -> str:
+    """The emotion whose texts people of this mood are shown: their own, unless those are too lively for where it is
+    going. Then they are spoken to as sad people are, gently, or calmly, as angry ones are, where the mood swings."""
+    if suits(TONES.get(emotion, "calm"), emotion, journey):
+        return emotion
+    return "sadness" if journey.trend == FALLING else "anger"
+
+
 def suits(tone: str, emotion: str, journey: JourneySummary = STEADY) -> bool:
     """Whether people of this mood may be spoken to in this tone."""
     return tone in CALM_TONES or (tone in TONES.values() and not in_distress(emotion, journey))

@@ -21,6 +21,7 @@ import msgspec
 
 from alphaads_pipelines.bandits.base import Choice
 from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.creatives.tone import spoken_to_as
 from alphaads_pipelines.decisions.eligibility import Creative, Eligible, Viewer, is_limited
 from alphaads_pipelines.decisions.person import REASONS, Person, person_of
 from alphaads_pipelines.decisions.reservations import Reservations
@@ -180,6 +181,7 @@ class Decider:
             tenant=snapshot.catalogue.offered_to(request.tenant) or request.tenant,
             now=now,
             mood=person.mood,
+            journey=person.journey,
             segment=person.segment,
             is_known=bool(person.subjects),
             shown=self._shown(snapshot, person, now),
@@ -260,6 +262,8 @@ def _nothing_fits(found: Eligible) -> str:
 
 def _reason(person: Person, drawn: _Drawn) -> str:
     why = REASONS[person.personalisation].format(mood=person.mood)
+    if person.mood is not None and spoken_to_as(person.mood, person.journey) != person.mood:
+        why += ", which falls or swings, so they are spoken to calmly"
     policy, propensity = drawn.route.taught.policy.name, drawn.choice.propensity
     fit = f"{len(drawn.eligible)} approved creatives fit"
     return f"{why}; {fit}, and {policy} drew this one with probability {propensity:.2f}."

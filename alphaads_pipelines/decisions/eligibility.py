@@ -18,7 +18,8 @@ unchecked    has limits that nobody can check now, because the store is away
 no_creative  has no approved creative for this mood
 ===========  ===============================================================================
 
-The mood of somebody of whom nothing is known, or may be used, is neutral.
+The mood of somebody of whom nothing is known, or may be used, is neutral. Somebody whose mood falls or swings is shown
+calm texts alone, whatever it is now (creatives/tone.py).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any, Final
 import msgspec
 
 from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.creatives.tone import STEADY, JourneySummary, spoken_to_as
 from alphaads_pipelines.decisions.pacing import Refused, Spending, ask, has_budget
 
 NEUTRAL: Final = "neutral"
@@ -45,7 +47,8 @@ class Viewer(msgspec.Struct, frozen=True):
     Attributes
     ----------
     tenant: whose ads.
-    mood: None where nothing is personalised. segment: their behavioural segment, None likewise.
+    mood: None where nothing is personalised. journey: where it is going, steady where nobody can say.
+    segment: their behavioural segment, None as the mood.
     is_known: whether they are a subject whom frequency caps can be kept for.
     shown: campaign -> how often it was shown to them today; None: the store that knows is away.
     """
@@ -53,6 +56,7 @@ class Viewer(msgspec.Struct, frozen=True):
     tenant: str
     now: datetime
     mood: str | None = None
+    journey: JourneySummary = STEADY
     segment: str | None = None
     is_known: bool = False
     shown: Mapping[str, int] | None = {}
@@ -111,11 +115,12 @@ class Shelf:
         ----------
         spending: campaign -> what it used; one that is not named has used nothing.
         """
+        audience = spoken_to_as(viewer.mood or NEUTRAL, viewer.journey)
         creatives: dict[str, Creative] = {}
         left_out: dict[str, str] = {}
         for campaign in self.campaigns.get(viewer.tenant, ()):
             why = _why_not(campaign, viewer, spending.get(campaign.campaign_id))
-            fitting = () if why else self.creatives.get((campaign.campaign_id, viewer.mood or NEUTRAL), ())
+            fitting = () if why else self.creatives.get((campaign.campaign_id, audience), ())
             # Moderation is looked at once more, where it is served.
             approved = {str(each["creative_id"]): each for each in fitting if each["moderation"] == APPROVED}
             creatives.update(approved)

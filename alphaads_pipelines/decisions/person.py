@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from alphaads_pipelines.bandits.context import facts_of
+from alphaads_pipelines.creatives.tone import STEADY, STEADY_TREND, JourneySummary
 from alphaads_pipelines.decisions.snapshot import Snapshot
+from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.segments import segment_of
 from alphaads_pipelines.profiles.view import HALF_LIFE_HOURS, ProfileView, view_of
 from alphaads_pipelines.stores.permissions import Permission
@@ -41,6 +43,7 @@ class Person:
     subjects: whose data is used together, the asked one first; empty: nobody's.
     personalisation: a key of REASONS.
     mood: the emotion that creatives are chosen for; None where nothing is personalised.
+    journey: where it is going, as far as the profile says.
     segment: their behavioural segment, where something is personalised by the profile.
     profile: likewise.
     publish_seq: the publication at which their profile was seen; 0 where none was.
@@ -49,6 +52,7 @@ class Person:
     personalisation: str
     subjects: tuple[str, ...] = ()
     mood: str | None = None
+    journey: JourneySummary = STEADY
     segment: str | None = None
     profile: ProfileView | None = None
     publish_seq: int = 0
@@ -80,5 +84,6 @@ def person_of(snapshot: Snapshot, permission: Permission, now: datetime) -> Pers
     profile = view_of(state, now)
     if profile.mood is None:
         return Person("no_emotion", subjects)
-    segment = segment_of(state, snapshot.segmentation)
-    return Person("mood", subjects, profile.mood, segment, profile, snapshot.publish_seq_of(subjects))
+    journey = JourneySummary(profile.mood_trend or STEADY_TREND, volatility_of(state))
+    segment, seen = segment_of(state, snapshot.segmentation), snapshot.publish_seq_of(subjects)
+    return Person("mood", subjects, profile.mood, journey, segment, profile, seen)

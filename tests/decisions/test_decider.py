@@ -122,6 +122,30 @@ def test_a_mood_that_is_unsafe_for_a_campaign_never_meets_it(engine: Engine) -> 
     assert _ask(made_by, snapshot, joyful).mood == "joy"
 
 
+def _falling(subject: str) -> dict[str, bytes]:
+    """Joyful by number of posts, and yesterday's joy was greater: the sentiment falls."""
+    day = timedelta(days=1)
+    before = [
+        Scored(subject_id=subject, created_at=NOON - each * day, sentiment_positive=0.95, sentiment_negative=0.05)
+        for each in range(2, 6)
+    ]
+    lately = [
+        Scored(
+            subject_id=subject, created_at=NOON - timedelta(hours=each), sentiment_positive=0.5, sentiment_negative=0.45
+        )
+        for each in (1, 2)
+    ]
+    return dict(fold_profiles({}, frame([*before, *lately]), 1)[0].select("subject_id", "state").rows())
+
+
+def test_a_mood_that_falls_is_spoken_to_gently_and_the_answer_says_so(engine: Engine) -> None:
+    snapshot = _snapshot([campaign()], profiles={0: _falling(PEOPLE[0])})
+    decision = _ask(decider(engine), snapshot, PEOPLE[0])
+    assert (decision.mood, decision.context["mood_trend"]) == ("joy", "falling")
+    assert decision.creative["emotion"] == "sadness", "whose texts are gentle"
+    assert "spoken to calmly" in decision.reason
+
+
 def test_while_the_store_is_away_only_what_needs_it_is_not_shown() -> None:
     away = Decider(Reservations(connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")), bytes(32))
     limited = campaign("limited", cost_microusd=2_000, daily_budget_microusd=2_000_000, daily_cap=1)

@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from alphaads_pipelines.creatives.campaign import PAUSED, Campaign
+from alphaads_pipelines.creatives.tone import (
+    CALM_TONES,
+    FALLING,
+    HIGH_VOLATILITY,
+    RISING,
+    TONES,
+    JourneySummary,
+)
 from alphaads_pipelines.decisions.eligibility import Shelf, Viewer, is_limited
 from alphaads_pipelines.decisions.pacing import COMMON, Line, Spending
+from alphaads_pipelines.tables import EMOTIONS
 from tests.decisions.campaigns import COST, NOON, campaign, creative
 
 TEXTS = [creative("c-2"), creative("c-1"), creative("c-0", moderation="refused"), creative("c-3", emotion="neutral")]
@@ -88,6 +97,25 @@ def test_what_is_left_out_says_why(changed: dict[str, Any], seen_by: dict[str, A
 )
 def test_what_no_limit_forbids_is_drawn_from(changed: dict[str, Any], seen_by: dict[str, Any]) -> None:
     assert list(shelf(campaign(**changed)).eligible(viewer(**seen_by), {}).creatives) == ["c-1", "c-2"]
+
+
+DISTRESSED = [JourneySummary(FALLING), JourneySummary(volatility=HIGH_VOLATILITY), JourneySummary(RISING, 1.4)]
+CALM = [JourneySummary(), JourneySummary(RISING), JourneySummary("steady", HIGH_VOLATILITY - 0.01)]
+LAID_OUT = shelf(campaign(), creatives=[creative(each, emotion=each, tone=TONES[each]) for each in EMOTIONS])
+
+
+@pytest.mark.parametrize("mood", EMOTIONS)
+@pytest.mark.parametrize("journey", [*DISTRESSED, *CALM], ids=str)
+def test_people_whose_mood_falls_or_swings_meet_calm_texts_alone(mood: str, journey: JourneySummary) -> None:
+    [found] = LAID_OUT.eligible(viewer(mood=mood, journey=journey), {}).creatives.values()
+    assert found["tone"] in CALM_TONES or journey in CALM
+    assert (found["emotion"] == mood) == (journey in CALM or TONES[mood] in CALM_TONES)
+
+
+def test_where_a_campaign_has_no_calm_text_they_are_left_in_peace() -> None:
+    lively = shelf(campaign(), creatives=[creative("c", emotion="joy", tone="upbeat")])
+    assert list(lively.eligible(viewer(), {}).creatives) == ["c"]
+    assert lively.eligible(viewer(journey=JourneySummary(FALLING)), {}).left_out == {"tea": "no_creative"}
 
 
 def test_what_the_snapshot_knows_to_be_spent_is_not_tried() -> None:

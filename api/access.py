@@ -36,7 +36,7 @@ def authenticate(request: Request) -> Caller:
 def scope(name: str) -> DependsParameter:
     """Dependency: the caller, who must hold the scope. Raises Unauthenticated, AccessDenied."""
 
-    def check(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+    async def check(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
         if name not in caller.scopes:
             raise AccessDenied(f"this needs the scope {name}")
         return caller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -41,6 +42,9 @@ from api.routes.v1 import (
     reasons,
     rights,
 )
+
+_SWITCH_S = 0.0005
+"""A decision waits for so long at most for a thread that polls; Python's own 5 ms are as much as it may take in all."""
 
 
 def create_app(wiring: Wiring | None = None) -> FastAPI:
@@ -99,6 +103,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    sys.setswitchinterval(_SWITCH_S)
     wiring: Wiring = app.state.wiring
     settings = wiring.settings
     app.state.authenticator = Authenticator(wiring.engine, settings.secret_key.get_secret_value())

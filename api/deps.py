@@ -1,4 +1,7 @@
-"""What routes ask for: the objects of the app, by type."""
+"""What routes ask for: the objects of the app, by type.
+
+None of them waits for anything, so they are coroutines: others would each be handed to a thread and back.
+"""
 
 from __future__ import annotations
 
@@ -14,36 +17,40 @@ from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import Wiring
 
 
-def _wiring(request: Request) -> Wiring:
+def _held(request: Request) -> Wiring:
     wiring: Wiring = request.app.state.wiring
     return wiring
 
 
-def _settings(request: Request) -> Settings:
-    return _wiring(request).settings
+async def _wiring(request: Request) -> Wiring:
+    return _held(request)
 
 
-def _snapshot(request: Request) -> Snapshot:
+async def _settings(request: Request) -> Settings:
+    return _held(request).settings
+
+
+async def _snapshot(request: Request) -> Snapshot:
     snapshot: Snapshot = request.app.state.reader.current
     return snapshot
 
 
-def _spool(request: Request) -> Spool:
+async def _spool(request: Request) -> Spool:
     spool: Spool = request.app.state.spool
     return spool
 
 
-def _permissions(request: Request) -> Permissions:
+async def _permissions(request: Request) -> Permissions:
     permissions: Permissions = request.app.state.permissions
     return permissions
 
 
-def _decider(request: Request) -> Decider:
+async def _decider(request: Request) -> Decider:
     decider: Decider = request.app.state.decider
     return decider
 
 
-def _correlation_id(request: Request) -> str:
+async def _correlation_id(request: Request) -> str:
     return str(request.state.correlation_id)
 
 

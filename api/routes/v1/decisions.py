@@ -7,7 +7,6 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.decisions.decide import DecisionRequest
@@ -49,7 +48,7 @@ class DecisionOut(BaseModel):
 
 
 @router.post("/decisions", summary="Decide which ad to show", response_model=DecisionOut)
-async def make_decision(
+def make_decision(
     body: DecisionIn,
     snapshot: SnapshotDep,
     permissions: PermissionsDep,
@@ -65,10 +64,10 @@ async def make_decision(
     Without consent to personalised ads a decision is made all the same, without anything of the person.
     """
     request = DecisionRequest(body.subject_id, body.placement, caller.tenant, correlation_id)
-    permission = await run_in_threadpool(permissions.of, body.subject_id)
+    permission = permissions.of(body.subject_id)
     audit.record(body.subject_id, *permission.subjects) if body.subject_id else audit.nobody()
     now, most_age_s = datetime.now(UTC), settings.max_data_age_s
-    decision = await run_in_threadpool(decider.decide, snapshot, request, permission, now, most_age_s)
+    decision = decider.decide(snapshot, request, permission, now, most_age_s)
     record = _encoder.encode(decision)
     spool.append(record)
     DECISIONS.labels(decision.policy).inc()

@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-e
 	--python-version 3.11 --custom-compile-command "make lock"
 BENCH ?= latency ingest lake load nlp
 
-.PHONY: help install install-models demo test coverage check up lint format services bench canary sweep lock clean
+.PHONY: help install install-models demo test tests coverage check up lint format services bench canary sweep lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,7 +34,10 @@ demo: install ## Run the main job on synthetic posts, with no server.
 	$(BIN)/alphaads demo
 
 test: install-models ## Lint, type-check and run every test, real servers included.
-	$(MAKE) --no-print-directory lint
+	@# Side by side: the tests wait a lot, and the types take minutes on a fresh machine.
+	$(MAKE) --no-print-directory --jobs=2 lint tests
+
+tests: install-models
 	$(BIN)/python -m deploy.servers fetch kafka postgres redis
 	$(BIN)/python -m pytest
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.decisions import reservation_sql as sql
-from alphaads_pipelines.stores.relational import select_in, transaction
+from alphaads_pipelines.stores.relational import reading, select_in, transaction
 
 KNOWN_FOR: Final = timedelta(days=1)
 """For so long a released reservation is kept to know a late impression by."""
@@ -76,6 +76,12 @@ def release_expired(connection: Connection, now: datetime, note: Note = _nobody)
     _move(connection, released, spent=0)
     _count(connection, released, -1, note)
     return len(released)
+
+
+def is_any_due(engine: Engine, now: datetime) -> bool:
+    """Whether `release_expired` would find anything. Raises StoreUnavailable."""
+    with reading(engine) as connection:
+        return connection.execute(sql.DUE, {"now": now, "most": 1}).first() is not None
 
 
 def release_those_of(connection: Connection, subject_id: str) -> int:

@@ -93,6 +93,7 @@ def ads_due(stream: Stream, engine: Engine, topics: Sequence[str], *, wait_s: fl
     ------
     StreamUnavailable, StoreUnavailable.
     """
+    from alphaads_pipelines.decisions.settling import is_any_due
     from alphaads_pipelines.ingest.publish import read_document
     from alphaads_pipelines.pipeline.learning import LEARNER
 
@@ -104,21 +105,9 @@ def ads_due(stream: Stream, engine: Engine, topics: Sequence[str], *, wait_s: fl
         news = sum(end - offsets.get(topic, {}).get(str(at), 0) for topic in topics for at, end in ends[topic].items())
         if news > 0:
             return f"{version}-{news}"
-        if _holds_expired(engine):
+        if is_any_due(engine, datetime.now(UTC)):
             return "held"
         left = deadline - time.monotonic()
         if left <= 0:
             return None
         time.sleep(min(ADS_POLL_S, left))
-
-
-def _holds_expired(engine: Engine) -> bool:
-    """Whether money is held for an ad whose time is over."""
-    import sqlalchemy as sa
-
-    from alphaads_pipelines.stores.relational import reading, sql_table
-
-    held = sql_table("ad_reservations")
-    with reading(engine) as connection:
-        query = sa.select(held.c.decision_id).where(held.c.expires_at < datetime.now(UTC)).limit(1)
-        return connection.execute(query).first() is not None

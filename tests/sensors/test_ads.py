@@ -9,6 +9,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunRequest, SkipReason, build_sensor_context
 from dagster._core.test_utils import create_run_for_test
 
+from alphaads_pipelines.decisions.settling import release_expired, settling
 from alphaads_pipelines.errors import StreamUnavailable
 from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.runtime.once import InProcess
@@ -92,6 +93,9 @@ def test_money_that_is_held_too_long_is_news_as_well(instance: DagsterInstance, 
     with transaction(wiring.engine) as connection:
         insert_ignore(connection, "ad_reservations", [{**held, **over}])
     assert isinstance(_tick(instance, wiring), RunRequest)
+    with settling(wiring.engine) as connection:
+        assert release_expired(connection, now) == 1
+    assert _skipped(instance, wiring) == "everything was learned from", "its row is kept for a day, and is no news"
 
 
 @pytest.mark.parametrize("job", [names.ADVERTISING_LOOP, names.ADVERTISING])

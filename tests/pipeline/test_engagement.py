@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,14 @@ from alphaads_pipelines.pipeline.engagement import Engaged, update_engagement
 from alphaads_pipelines.profiles.engagement import WINDOW
 from alphaads_pipelines.stores.engagement import read_engagement
 from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
-from alphaads_pipelines.streams.base import OffsetRange, Record, StoredRecord, Stream
+from alphaads_pipelines.streams.base import Record, Stream
 from alphaads_pipelines.streams.embedded import EmbeddedStream
+from tests.pipeline.meeting import MeetingStream
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = int(NOON.timestamp()) // 3600
 DECISIONS, EVENTS = "ads.decisions", "ads.events"
 ADA, BO = "a" * 32, "b" * 32
-
-
-class MeetingStream(EmbeddedStream):
-    """Readers wait for each other, so that both have read before either writes."""
-
-    def __init__(self, path: Path, readers: int) -> None:
-        super().__init__(path)
-        self.meeting = threading.Barrier(readers, timeout=20)
-
-    def read(self, ranges: Sequence[OffsetRange]) -> Iterator[list[StoredRecord]]:
-        found = list(super().read(ranges))
-        self.meeting.wait()
-        return iter(found)
 
 
 class Ads:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,9 +26,8 @@ from alphaads_pipelines.rights.erase_relational import delete_subject
 from alphaads_pipelines.schema import Table
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.relational import connect, insert_ignore, sql_table, transaction
-from alphaads_pipelines.streams.base import OffsetRange, StoredRecord
-from alphaads_pipelines.streams.embedded import EmbeddedStream
 from tests.pipeline.loop import DECISIONS, EVENTS, NOON, Loop, decision, later, loop_at, of_event
+from tests.pipeline.meeting import MeetingStream
 from tests.racing import at_once
 from tests.stores.people import make_subjects
 
@@ -41,19 +39,6 @@ class FailingLake(DeltaLake):
 
     def append(self, table: Table, rows: pl.DataFrame) -> int:
         raise StoreUnavailable("the disk is full")
-
-
-class MeetingStream(EmbeddedStream):
-    """Readers wait for each other, so that both have read before either publishes."""
-
-    def __init__(self, path: Path, readers: int) -> None:
-        super().__init__(path)
-        self.meeting = threading.Barrier(readers, timeout=20)
-
-    def read(self, ranges: Sequence[OffsetRange]) -> Iterator[list[StoredRecord]]:
-        found = list(super().read(ranges))
-        self.meeting.wait()
-        return iter(found)
 
 
 @pytest.fixture

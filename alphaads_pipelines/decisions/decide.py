@@ -22,7 +22,7 @@ import msgspec
 from alphaads_pipelines.bandits.base import Choice
 from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.creatives.tone import spoken_to_as
-from alphaads_pipelines.decisions.eligibility import Creative, Eligible, Viewer, is_limited
+from alphaads_pipelines.decisions.eligibility import Creative, Viewer, is_limited
 from alphaads_pipelines.decisions.person import REASONS, Person, person_of
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.routing import Route, Router
@@ -174,7 +174,7 @@ class Decider:
             without = _without(offered, snapshot, drawn.campaign, why, is_known=bool(person.subjects))
             left_out |= {str(each["campaign_id"]): why for key, each in offered.items() if key not in without}
             offered = without
-        raise NotFound(_nothing_fits(Eligible({}, left_out)))
+        raise NotFound(_nothing_fits(left_out))
 
     def _viewer(self, snapshot: Snapshot, request: DecisionRequest, person: Person, now: datetime) -> Viewer:
         return Viewer(
@@ -253,10 +253,10 @@ def _without(
     return {key: each for key, each in offered.items() if stays(each)}
 
 
-def _nothing_fits(found: Eligible) -> str:
-    if not found.left_out:
+def _nothing_fits(left_out: Mapping[str, str]) -> str:
+    if not left_out:
         return "no approved creative fits this request; run the ad_creatives asset"
-    reasons = ", ".join(f"{why} ({number})" for why, number in sorted(Counter(found.left_out.values()).items()))
+    reasons = ", ".join(f"{why} ({number})" for why, number in sorted(Counter(left_out.values()).items()))
     return f"no ad may be shown here now; campaigns that were left out: {reasons}"
 
 

@@ -150,8 +150,10 @@ def features_of(state: ProfileState) -> Floats | None:
 
 def segment_of(state: ProfileState, segmentation: Segmentation) -> str | None:
     """The id of the nearest segment; None without segments, or of somebody with too few posts. Ties go to the first."""
+    if not segmentation.segments:  # asked first: decisions ask this, and features take a walk over the whole state
+        return None
     features = features_of(state)
-    if features is None or not segmentation.segments:
+    if features is None:
         return None
     distances = np.square(segmentation.centroids - segmentation.scaled(features)).sum(axis=1)
     return segmentation.segments[int(distances.argmin())].segment_id

@@ -15,8 +15,8 @@ from rich.table import Table
 from alphaads_pipelines.campaign_tables import CAMPAIGN_STATES
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.json_object import read_object
-from alphaads_pipelines.cli.options import JsonOutput
-from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.cli.listing import check_state, every_page
+from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
 from alphaads_pipelines.wiring import wired
 
 if TYPE_CHECKING:
@@ -35,24 +35,21 @@ File = Annotated[
     typer.Argument(help="A JSON object with the fields that docs/learning.md names; -: stdin.", show_default=False),
 ]
 Version = Annotated[int, typer.Option(help="The version that the edit was made from; `list` shows it.")]
-_DEFAULT = "default"
 _DRAFT, _ACTIVE, _PAUSED, _ENDED = CAMPAIGN_STATES
 _MICRO = 1_000_000
 
 
 @app.command("list")
-def list_all(tenant: Tenant = _DEFAULT, state: State = None, as_json: JsonOutput = False) -> None:
+def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: JsonOutput = False) -> None:
     """Show the campaigns, by id."""
     from alphaads_pipelines.creatives.campaign_store import MOST_LISTED, list_campaigns
 
-    found: list[Campaign] = []
+    def page(after: str) -> list[Campaign]:
+        return list_campaigns(wiring.engine, tenant, state=state, after=after, limit=MOST_LISTED)
+
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        if state is not None and state not in CAMPAIGN_STATES:
-            raise InvalidRequest(f"--state: must be one of {', '.join(CAMPAIGN_STATES)}")
-        last = ""
-        while page := list_campaigns(wiring.engine, tenant, state=state, after=last, limit=MOST_LISTED):
-            found += page
-            last = page[-1].campaign_id
+        check_state(state, CAMPAIGN_STATES)
+        found = every_page(page, lambda each: each.campaign_id)
     if as_json:
         emit([_shown(each) for each in found])
         return
@@ -67,7 +64,7 @@ def list_all(tenant: Tenant = _DEFAULT, state: State = None, as_json: JsonOutput
 
 
 @app.command()
-def create(file: File, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def create(file: File, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Draft a campaign; `resume` starts it."""
     from alphaads_pipelines.creatives.campaign import drafted
     from alphaads_pipelines.creatives.campaign_store import create_campaign
@@ -78,7 +75,9 @@ def create(file: File, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -
 
 
 @app.command()
-def edit(campaign_id: Id, file: File, version: Version, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def edit(
+    campaign_id: Id, file: File, version: Version, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False
+) -> None:
     """Change the fields that the file names; refused if somebody edited the campaign since that version."""
     from alphaads_pipelines.creatives.campaign import changes_in
     from alphaads_pipelines.creatives.campaign_store import edit_campaign, read_campaign
@@ -93,19 +92,19 @@ def edit(campaign_id: Id, file: File, version: Version, tenant: Tenant = _DEFAUL
 
 
 @app.command()
-def pause(campaign_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def pause(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Serve nothing of it until it is resumed."""
     _move(campaign_id, _PAUSED, tenant, as_json=as_json)
 
 
 @app.command()
-def resume(campaign_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def resume(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Start a draft, or let a paused campaign go on."""
     _move(campaign_id, _ACTIVE, tenant, as_json=as_json)
 
 
 @app.command()
-def end(campaign_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def end(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """End it for good; it is kept for the decisions that showed it."""
     _move(campaign_id, _ENDED, tenant, as_json=as_json)
 

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from alphaads_pipelines.cli.acting import actor
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
-from alphaads_pipelines.cli.options import JsonOutput
-from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.cli.listing import check_state, every_page
+from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
 from alphaads_pipelines.wiring import wired
 
 if TYPE_CHECKING:
@@ -32,27 +32,23 @@ State = Annotated[
 CampaignId = Annotated[str | None, typer.Option("--campaign", help="Those of one campaign, by its id.")]
 Id = Annotated[str, typer.Argument(help="A creative's id, as `list` shows it.", metavar="ID", show_default=False)]
 Note = Annotated[str, typer.Option(help="Why; it is kept with your name.", show_default=False)]
-_DEFAULT = "default"
 
 
 @app.command("list")
 def list_all(
-    tenant: Tenant = _DEFAULT, state: State = None, campaign: CampaignId = None, as_json: JsonOutput = False
+    tenant: Tenant = DEFAULT_TENANT, state: State = None, campaign: CampaignId = None, as_json: JsonOutput = False
 ) -> None:
     """Show the texts that campaigns use, by id."""
     from alphaads_pipelines.creatives.creative_store import MOST_LISTED, list_creatives
     from alphaads_pipelines.creatives.review import STATES
 
-    found: list[StoredCreative] = []
+    def page(after: str) -> list[StoredCreative]:
+        engine, most = wiring.engine, MOST_LISTED
+        return list_creatives(engine, tenant, state=state, campaign_id=campaign, after=after, limit=most)
+
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        if state is not None and state not in STATES:
-            raise InvalidRequest(f"--state: must be one of {', '.join(STATES)}")
-        last = ""
-        while page := list_creatives(
-            wiring.engine, tenant, state=state, campaign_id=campaign, after=last, limit=MOST_LISTED
-        ):
-            found += page
-            last = page[-1].creative.creative_id
+        check_state(state, STATES)
+        found = every_page(page, lambda each: each.creative.creative_id)
     if as_json:
         emit([_shown(each) for each in found])
         return
@@ -65,7 +61,7 @@ def list_all(
 
 
 @app.command()
-def approve(creative_id: Id, note: Note, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def approve(creative_id: Id, note: Note, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Let a text be served that moderation was in doubt of."""
     from alphaads_pipelines.creatives.creative_store import approve_creative
 
@@ -74,7 +70,7 @@ def approve(creative_id: Id, note: Note, tenant: Tenant = _DEFAULT, as_json: Jso
 
 
 @app.command()
-def reject(creative_id: Id, note: Note, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def reject(creative_id: Id, note: Note, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Refuse a text that waits for a person, or that was approved; it does not come back by itself."""
     from alphaads_pipelines.creatives.creative_store import reject_creative
 
@@ -83,7 +79,7 @@ def reject(creative_id: Id, note: Note, tenant: Tenant = _DEFAULT, as_json: Json
 
 
 @app.command()
-def resubmit(creative_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def resubmit(creative_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Have a text moderated again; until then it is not served."""
     from alphaads_pipelines.creatives.creative_store import resubmit_creative
 

@@ -17,7 +17,8 @@ from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.experiment_shown import Alpha, GuardRails, Planned, Report, plan_of, show_result
 from alphaads_pipelines.cli.json_object import read_object
-from alphaads_pipelines.cli.options import JsonOutput
+from alphaads_pipelines.cli.listing import check_state, every_page
+from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.wiring import wired
 
@@ -64,22 +65,19 @@ Shares = Annotated[
     list[str] | None,
     typer.Option("--share", help="ARM=N: how units were to be split, for each arm; default: evenly."),
 ]
-_DEFAULT = "default"
 
 
 @app.command("list")
-def list_all(tenant: Tenant = _DEFAULT, state: State = None, as_json: JsonOutput = False) -> None:
+def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: JsonOutput = False) -> None:
     """Show the experiments, by id."""
     from alphaads_pipelines.creatives.experiments.experiment_store import MOST_LISTED, list_experiments
 
-    found: list[StoredExperiment] = []
+    def page(after: str) -> list[StoredExperiment]:
+        return list_experiments(wiring.engine, tenant, state=state, after=after, limit=MOST_LISTED)
+
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        if state is not None and state not in EXPERIMENT_STATES:
-            raise InvalidRequest(f"--state: must be one of {', '.join(EXPERIMENT_STATES)}")
-        last = ""
-        while page := list_experiments(wiring.engine, tenant, state=state, after=last, limit=MOST_LISTED):
-            found += page
-            last = page[-1].experiment_id
+        check_state(state, EXPERIMENT_STATES)
+        found = every_page(page, lambda each: each.experiment_id)
     if as_json:
         emit([_shown(each) for each in found])
         return
@@ -91,7 +89,7 @@ def list_all(tenant: Tenant = _DEFAULT, state: State = None, as_json: JsonOutput
 
 
 @app.command()
-def create(file: Draft, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def create(file: Draft, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Draft an experiment; nobody takes part until it is started."""
     from alphaads_pipelines.bandits.registry import POLICIES
     from alphaads_pipelines.creatives.experiments.experiment_store import create_experiment, drafted
@@ -102,7 +100,7 @@ def create(file: Draft, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) 
 
 
 @app.command()
-def start(experiment_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def start(experiment_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Let people take part; servers follow within a second."""
     from alphaads_pipelines.creatives.experiments.experiment_store import start_experiment
 
@@ -110,7 +108,7 @@ def start(experiment_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = Fa
 
 
 @app.command()
-def stop(experiment_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def stop(experiment_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """End it for good."""
     from alphaads_pipelines.creatives.experiments.experiment_store import stop_experiment
 
@@ -120,7 +118,7 @@ def stop(experiment_id: Id, tenant: Tenant = _DEFAULT, as_json: JsonOutput = Fal
 @app.command()
 def result(
     experiment_id: Id,
-    tenant: Tenant = _DEFAULT,
+    tenant: Tenant = DEFAULT_TENANT,
     goal: Outcome = "clicked",
     guard_rail: GuardRails = None,
     control: Against = None,

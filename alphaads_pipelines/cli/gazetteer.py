@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
-from alphaads_pipelines.cli.options import JsonOutput
+from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.tables import ENTITY_TYPES, KINDS
 from alphaads_pipelines.wiring import wired
@@ -35,11 +35,10 @@ ExactCase = Annotated[bool, typer.Option("--exact-case", help="Find it only as i
 Ids = Annotated[list[str], typer.Argument(help="Ids, as `list` shows them.", metavar="ID...")]
 Lines = Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, as `export` writes them; -: stdin.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Forget every name that is not in the file.")]
-_DEFAULT = "default"
 
 
 @app.command("list")
-def list_names(tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def list_names(tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Show the tracked names, by id."""
     names = _read(tenant)
     if as_json:
@@ -62,7 +61,7 @@ def add(
     alias: Aliases = None,
     campaign: Campaigns = None,
     exact_case: ExactCase = False,
-    tenant: Tenant = _DEFAULT,
+    tenant: Tenant = DEFAULT_TENANT,
     as_json: JsonOutput = False,
 ) -> None:
     """Track a name; one with the same id is replaced."""
@@ -79,7 +78,7 @@ def add(
 
 
 @app.command()
-def remove(tracked_id: Ids, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def remove(tracked_id: Ids, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Stop tracking names; all of them, or none if one is not tracked."""
     from alphaads_pipelines.nlp.tracked_names import remove_names
 
@@ -89,7 +88,9 @@ def remove(tracked_id: Ids, tenant: Tenant = _DEFAULT, as_json: JsonOutput = Fal
 
 
 @app.command("import")
-def import_names(file: Lines, replace: Replace = False, tenant: Tenant = _DEFAULT, as_json: JsonOutput = False) -> None:
+def import_names(
+    file: Lines, replace: Replace = False, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False
+) -> None:
     """Track every name of a file, or none if a line is wrong."""
     from alphaads_pipelines.nlp.tracked_names import names_from_lines
 
@@ -99,7 +100,7 @@ def import_names(file: Lines, replace: Replace = False, tenant: Tenant = _DEFAUL
 
 
 @app.command("export")
-def export_names(tenant: Tenant = _DEFAULT) -> None:
+def export_names(tenant: Tenant = DEFAULT_TENANT) -> None:
     """Write the tracked names to stdout as JSON lines, for `import`."""
     from alphaads_pipelines.nlp.tracked_names import lines_of
 

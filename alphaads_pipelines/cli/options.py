@@ -12,6 +12,9 @@ from alphaads_pipelines.errors import InvalidRequest
 if TYPE_CHECKING:
     from alphaads_pipelines.settings import Settings
 
+DEFAULT_TENANT = "default"
+"""Whose things are meant where nobody says."""
+
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines on stderr.")]
 PlatformName = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads these are: x, generic.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
-from alphaads_pipelines.cli.options import JsonOutput
+from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
 from api.credentials import issue_token
 
 Scopes = Annotated[list[str] | None, typer.Option("--scope", "-s", help="A scope; may be given again.")]
@@ -15,7 +15,7 @@ Scopes = Annotated[list[str] | None, typer.Option("--scope", "-s", help="A scope
 
 def run(
     scope: Scopes = None,
-    tenant: Annotated[str, typer.Option(help="Tenant claim.")] = "default",
+    tenant: Annotated[str, typer.Option(help="Tenant claim.")] = DEFAULT_TENANT,
     subject: Annotated[str, typer.Option(help="Who will use it.")] = "cli",
     minutes: Annotated[float, typer.Option(min=0.1, max=60.0, help="Lifetime.")] = 15.0,
     as_json: JsonOutput = False,

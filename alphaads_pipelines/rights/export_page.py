@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from alphaads_pipelines.page_templates import template
 
 if TYPE_CHECKING:
     from alphaads_pipelines.rights.export import Export, Shown
@@ -28,7 +29,7 @@ def render_page(export: Export, shown: Sequence[Shown], document: str) -> str:
     document: name of the JSON file that holds all of them.
     """
     return str(
-        _template().render(
+        template(_TEMPLATES, "export.html").render(
             subject_id=export.subject_id,
             platform=export.platform or "unknown",
             exported_at=_cell(export.exported_at),
@@ -41,14 +42,6 @@ def render_page(export: Export, shown: Sequence[Shown], document: str) -> str:
             document=document,
         )
     )
-
-
-@lru_cache
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("export.html")
 
 
 def _facts(profile: Mapping[str, Any]) -> list[tuple[str, str]]:

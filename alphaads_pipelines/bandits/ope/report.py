@@ -11,6 +11,7 @@ from alphaads_pipelines.bandits.ope.diagnostics import told
 from alphaads_pipelines.bandits.ope.evaluation import Evaluation
 from alphaads_pipelines.bandits.ope.logs import Floats
 from alphaads_pipelines.nlp.plots import as_png, new_figure, without_box
+from alphaads_pipelines.page_templates import template
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _INK, _QUIET, _PALE, _ALARM = "#3b6ea5", "#7a838b", "#c9d3dc", "#c0392b"
@@ -26,15 +27,12 @@ def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> s
     weights: shape (n,), as in `Weighted`.
     log, policy: what they are called.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     pictures = {
         "estimates": _estimates_png(evaluation),
         "weights": _weights_png(evaluation, weights),
         "arms": _arms_png(evaluation),
     }
-    return environment.get_template("report.html").render(
+    rendered = template(_TEMPLATES, "report.html").render(
         log=log,
         policy=policy,
         found=evaluation,
@@ -42,6 +40,7 @@ def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> s
         problems=told(evaluation.diagnostics),
         pictures={name: b64encode(picture).decode() for name, picture in pictures.items()},
     )
+    return str(rendered)
 
 
 def _estimates_png(evaluation: Evaluation) -> bytes:

@@ -8,15 +8,13 @@ from pathlib import Path
 from alphaads_pipelines.bandits.simulator.picture import draw, panel_of
 from alphaads_pipelines.bandits.simulator.result import Simulation
 from alphaads_pipelines.bandits.simulator.world import WORLDS
+from alphaads_pipelines.page_templates import template
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def render_page(found: Simulation) -> str:
     """The page, with its picture in it."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("simulation.html").render(
-        found=found.as_dict(), world=WORLDS[found.world], picture=b64encode(draw([panel_of(found)])).decode()
-    )
+    picture = b64encode(draw([panel_of(found)])).decode()
+    page = template(_TEMPLATES, "simulation.html")
+    return str(page.render(found=found.as_dict(), world=WORLDS[found.world], picture=picture))

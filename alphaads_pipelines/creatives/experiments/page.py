@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from alphaads_pipelines.creatives.experiments.picture import draw
 from alphaads_pipelines.creatives.experiments.result import Action, Comparison, Kind, Result, Verdict
+from alphaads_pipelines.page_templates import template
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _HEADINGS = {Action.SHIP: "Ship", Action.STOP: "Stop", Action.CONTINUE: "Continue"}
@@ -32,10 +31,10 @@ def render_page(result: Result | str, title: str) -> str:
     from markupsafe import Markup
 
     if isinstance(result, str):
-        return str(_template("waiting.html").render(title=title, why=result))
+        return str(template(_TEMPLATES, "waiting.html").render(title=title, why=result))
     decision = result.decision
     return str(
-        _template("experiment.html").render(
+        template(_TEMPLATES, "experiment.html").render(
             title=title,
             result=result,
             heading=_HEADINGS[decision.action] + (f" {decision.arm}" if decision.arm else ""),
@@ -44,14 +43,6 @@ def render_page(result: Result | str, title: str) -> str:
             picture=Markup(draw(result.comparisons)),  # noqa: S704 matplotlib escapes the names it writes
         )
     )
-
-
-@lru_cache
-def _template(name: str) -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template(name)
 
 
 def _row(comparison: Comparison, control: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ import orjson
 
 from alphaads_pipelines.bandits.policy_roles import Pin, Roles
 from alphaads_pipelines.bandits.policy_store import change_roles
-from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
+from alphaads_pipelines.creatives.campaign import ACTIVE, MICROUSD, Campaign
 from alphaads_pipelines.creatives.campaign_store import insert_campaigns
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import save_creatives
@@ -40,7 +40,6 @@ LIMIT_MS = 5.0
 _TENANT = "bench"
 _CAMPAIGNS = 5
 _WEEKS_OF_HOURS = 60
-_MICROUSD = 1_000_000
 
 
 def run(people: int = 10_000, decisions: int = 3_000, **servers: str) -> dict[str, Any]:
@@ -118,7 +117,7 @@ def _advertise(wiring: Wiring, *, limited: bool) -> None:
     """Campaigns with an approved text for each emotion; the last round's end."""
     now, limits = datetime.now(UTC), dict[str, Any]()
     if limited:
-        limits = {"cost_microusd": 2_000, "daily_budget_microusd": 1_000_000 * _MICROUSD, "daily_cap": 1_000}
+        limits = {"cost_microusd": 2_000, "daily_budget_microusd": 1_000_000 * MICROUSD, "daily_cap": 1_000}
     campaigns = [_campaign(f"{'limited' if limited else 'free'}-{number}", **limits) for number in range(_CAMPAIGNS)]
     with editing(wiring.engine, now) as connection:
         connection.exec_driver_sql("UPDATE campaigns SET state = 'ended'")

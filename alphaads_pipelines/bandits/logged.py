@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row
 from alphaads_pipelines.bandits.context import FEATURES, vector
 from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW
 from alphaads_pipelines.bandits.ope.logs import Log
+from alphaads_pipelines.bandits.policy_roles import SERVING
 from alphaads_pipelines.stores.relational import sql_table
 
-_SERVING = "serving"
 _COLUMNS = ("arm_id", "context", "eligible", "propensity", "decided_at", "click_at")
 
 
@@ -31,7 +31,7 @@ def closed_decisions(connection: Connection, policy: str, now: datetime, most: i
     """
     table = sql_table("ad_decisions")
     is_heard = sa.or_(table.c.impression_at.is_not(None), table.c.click_at.is_not(None))
-    is_logged = sa.and_(table.c.policy == policy, table.c.policy_role == _SERVING, table.c.propensity > 0)
+    is_logged = sa.and_(table.c.policy == policy, table.c.policy_role == SERVING, table.c.propensity > 0)
     query = sa.select(*(table.c[name] for name in _COLUMNS)).where(
         table.c.decided_at < now - ATTRIBUTION_WINDOW, is_heard, is_logged
     )

@@ -15,6 +15,8 @@ import msgspec
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
 
+SERVING, CANARY = "serving", "canary"
+"""The parts in which a policy decides, as records of decisions name them."""
 FIRST = "thompson"
 """Serves until another one is promoted."""
 MOST_CANARY_SHARE = 0.5

@@ -36,7 +36,6 @@ File = Annotated[
 ]
 Version = Annotated[int, typer.Option(help="The version that the edit was made from; `list` shows it.")]
 _DRAFT, _ACTIVE, _PAUSED, _ENDED = CAMPAIGN_STATES
-_MICRO = 1_000_000
 
 
 @app.command("list")
@@ -125,7 +124,9 @@ def _act(act: Callable[[Engine, datetime], Campaign], *, as_json: bool) -> None:
 
 
 def _usd(microusd: int | None) -> str:
-    return "" if microusd is None else f"{microusd / _MICRO:,.2f}"
+    from alphaads_pipelines.creatives.campaign import MICROUSD
+
+    return "" if microusd is None else f"{microusd / MICROUSD:,.2f}"
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:

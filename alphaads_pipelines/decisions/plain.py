@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alphaads_pipelines.bandits.policy_roles import CANARY
 from alphaads_pipelines.decisions.reasons import PersonReason, Why
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS, HORIZON_HOURS
 
@@ -48,7 +49,7 @@ def _drawn(why: Why) -> str:
     policy, fit = why.policy, len(why.eligible)
     version = f"version {policy.version}" if policy.version else "which had learned nothing yet"
     taught = f", taught on {_time(policy.taught_at)}" if policy.taught_at else ""
-    role = " as the canary" if policy.role == "canary" else ""
+    role = " as the canary" if policy.role == CANARY else ""
     ads = "It was the only approved ad that fitted" if fit == 1 else f"It was one of {fit} approved ads that fitted"
     return (
         f"{ads}; the policy {policy.name} ({version}{taught}) drew it{role} with probability {policy.propensity:.2f}."

@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from alphaads_pipelines.bandits.policy_roles import CANARY, SERVING
 from alphaads_pipelines.bandits.policy_store import Policies, Taught
 from alphaads_pipelines.creatives.experiments.assignment import SLOTS, Allocation, Assigner, Experiment
 from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment
 from alphaads_pipelines.decisions.catalogue import Catalogue
 
-SERVING, CANARY = "serving", "canary"
 _CANARY = "policy canary"
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 
+from alphaads_pipelines.bandits.policy_roles import SERVING
 from alphaads_pipelines.streams.base import OffsetRange, Stream
 
 Offsets = Mapping[str, Mapping[str, int]]
@@ -105,7 +106,7 @@ class _Decision(msgspec.Struct):
     eligible: list[str] = []
     policy: str = ""
     policy_version: _Int64 = 0
-    policy_role: str = "serving"
+    policy_role: str = SERVING
     propensity: _Share = 0.0
     seed: _Int64 = 0
     mood: str | None = None

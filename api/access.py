@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.params import Depends as DependsParameter
 
 from alphaads_pipelines.errors import AccessDenied, Unauthenticated
@@ -22,9 +23,11 @@ def public(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-def authenticate(request: Request) -> Caller:
-    """Who calls, from the bearer token or the API key. Raises Unauthenticated."""
+async def authenticate(request: Request) -> Caller:
+    """Who calls, from the bearer token or the API key. Raises Unauthenticated, StoreUnavailable."""
     authenticator: Authenticator = request.app.state.authenticator
+    if authenticator.must_look:  # it may wait for the store, and must not keep others waiting
+        await run_in_threadpool(authenticator.look)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         return authenticator.by_token(token.strip())

@@ -124,25 +124,14 @@ class Authenticator:
         self._revoked: frozenset[str] = frozenset()
         self._keys: dict[str, Caller] = {}
 
-    def by_token(self, token: str) -> Caller:
-        """The caller of a bearer token. Raises Unauthenticated, StoreUnavailable."""
-        claims = _claims(self._secret, token)
-        self._look()
-        if claims["jti"] in self._revoked:
-            raise Unauthenticated("the token is not valid, or not valid any more")
-        scopes = frozenset(str(claims.get("scope", "")).split())
-        return Caller(str(claims["sub"]), str(claims.get("tenant", "")), scopes)
+    @property
+    def must_look(self) -> bool:
+        """Whether the next question asks the store."""
+        return self._clock() - self._looked_at >= _REVOCATION_LOOK_S
 
-    def by_key(self, key: str) -> Caller:
-        """The caller of an API key. Raises Unauthenticated, StoreUnavailable."""
-        self._look()
-        caller = self._keys.get(_hash(self._secret, key))
-        if caller is None:
-            raise Unauthenticated("the API key is not known")
-        return caller
-
-    def _look(self) -> None:
-        if self._clock() - self._looked_at < _REVOCATION_LOOK_S:
+    def look(self) -> None:
+        """Read revocations and keys, if what was read is too old. Raises StoreUnavailable."""
+        if not self.must_look:
             return
         tokens, keys = sql_table("revoked_tokens"), sql_table("api_keys")
         with reading(self._engine) as connection:
@@ -151,3 +140,20 @@ class Authenticator:
             rows = connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))
             self._keys = {row.key_hash: Caller(row.name, row.tenant, frozenset(row.scopes.split())) for row in rows}
         self._looked_at = self._clock()
+
+    def by_token(self, token: str) -> Caller:
+        """The caller of a bearer token. Raises Unauthenticated, StoreUnavailable."""
+        claims = _claims(self._secret, token)
+        self.look()
+        if claims["jti"] in self._revoked:
+            raise Unauthenticated("the token is not valid, or not valid any more")
+        scopes = frozenset(str(claims.get("scope", "")).split())
+        return Caller(str(claims["sub"]), str(claims.get("tenant", "")), scopes)
+
+    def by_key(self, key: str) -> Caller:
+        """The caller of an API key. Raises Unauthenticated, StoreUnavailable."""
+        self.look()
+        caller = self._keys.get(_hash(self._secret, key))
+        if caller is None:
+            raise Unauthenticated("the API key is not known")
+        return caller

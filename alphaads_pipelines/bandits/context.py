@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaads_pipelines.profiles.counts import most
-from alphaads_pipelines.profiles.view import ProfileView
+from alphaads_pipelines.profiles.glance import Glance
 from alphaads_pipelines.tables import EMOTIONS
 
 Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ def facts_of(
     placement: str,
     *,
     mood: str | None = None,
-    profile: ProfileView | None = None,
+    profile: Glance | None = None,
     segment: str | None = None,
 ) -> dict[str, Any]:
     """The facts of a decision, JSON-ready.
@@ -90,7 +90,7 @@ def facts_of(
     return facts
 
 
-def _facts_of_profile(profile: ProfileView) -> dict[str, Any]:
+def _facts_of_profile(profile: Glance) -> dict[str, Any]:
     facts = {
         "emotions": {name: round(share, _DIGITS) for name, share in profile.emotions.items()},
         "sentiment": None if profile.sentiment_mean is None else round(profile.sentiment_mean, _DIGITS),

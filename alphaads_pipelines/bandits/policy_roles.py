@@ -14,6 +14,7 @@ import msgspec
 
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
+from alphaads_pipelines.typed import converter
 
 SERVING, CANARY = "serving", "canary"
 """The parts in which a policy decides, as records of decisions name them."""
@@ -144,6 +145,9 @@ class Roles(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, history=history, **parts)
 
 
+_to_roles = converter(Roles)
+
+
 def told(pin: Pin) -> str:
     """A policy in words."""
     return pin.policy if pin.version is None else f"{pin.policy} as of version {pin.version}"
@@ -166,7 +170,7 @@ def roles_of(document: Mapping[str, Any]) -> Roles:
     if "serving" not in document:
         return Roles(Pin(str(document.get("policy", FIRST))))
     try:
-        return msgspec.convert(document, Roles)
+        return _to_roles(document)
     except msgspec.ValidationError as error:
         raise SchemaMismatch("the roles of the policies cannot be read") from error
 

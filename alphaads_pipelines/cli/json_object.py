@@ -19,7 +19,7 @@ def read_object(file: Path) -> dict[str, Any]:
         raw = sys.stdin.buffer.read(_MOST_BYTES + 1) if str(file) == "-" else file.read_bytes()
         if len(raw) > _MOST_BYTES:
             raise InvalidRequest(f"{file} is larger than {_MOST_BYTES:,} bytes")
-        return msgspec.json.decode(raw, type=dict[str, Any])
+        return msgspec.json.Decoder(dict[str, Any]).decode(raw)
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

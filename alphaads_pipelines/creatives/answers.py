@@ -21,6 +21,9 @@ class Kept(msgspec.Struct, frozen=True):
     ad: Ad | None
 
 
+_decoder = msgspec.json.Decoder(Kept)
+
+
 class Answers:
     """Answers by what was asked, in memory, and in `folder` if one is given."""
 
@@ -51,6 +54,6 @@ class Answers:
 
     def _load(self, path: Path, key: str) -> None:
         try:
-            self._held[key] = msgspec.json.decode(path.read_bytes(), type=Kept)
+            self._held[key] = _decoder.decode(path.read_bytes())
         except (FileNotFoundError, msgspec.DecodeError):
             return

@@ -22,6 +22,7 @@ from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.typed import converter
 
 DRAFT, ACTIVE, PAUSED, ENDED = CAMPAIGN_STATES
 MICROUSD: Final = 1_000_000
@@ -122,6 +123,10 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, state=state, version=self.version + 1)
 
 
+to_campaign = converter(Campaign)
+"""From builtin values; raises msgspec.ValidationError."""
+
+
 EDITABLE: Final = frozenset(Campaign.__struct_fields__) - {"campaign_id", "tenant", "state", "version"}
 
 
@@ -135,7 +140,7 @@ def drafted(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Camp
     if not fields.keys() <= EDITABLE:
         raise InvalidRequest(f"fields of a campaign are {', '.join(sorted(EDITABLE))}")
     try:
-        return msgspec.convert({**fields, "campaign_id": campaign_id, "tenant": tenant}, Campaign)
+        return to_campaign({**fields, "campaign_id": campaign_id, "tenant": tenant})
     except msgspec.ValidationError as error:  # it names the place and what is expected, never a value
         raise InvalidRequest(str(error)) from None
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.creatives.base import Brief
-from alphaads_pipelines.creatives.campaign import ACTIVE, DRAFT, ENDED, LONGEST_WORDS, Campaign
+from alphaads_pipelines.creatives.campaign import ACTIVE, DRAFT, ENDED, LONGEST_WORDS, Campaign, to_campaign
 from alphaads_pipelines.creatives.creative_rows import retire_texts
 from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.reading import has_hidden_characters
@@ -218,6 +218,6 @@ def _row(campaign: Campaign) -> dict[str, Any]:
 def _from_row(row: Row[Any]) -> Campaign:
     """A campaign from its row. Raises InvalidRequest for one that is none by today's rules."""
     try:
-        return msgspec.convert({name: getattr(row, name) for name in Campaign.__struct_fields__}, Campaign)
+        return to_campaign({name: getattr(row, name) for name in Campaign.__struct_fields__})
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from None

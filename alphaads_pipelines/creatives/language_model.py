@@ -35,6 +35,7 @@ _HIDDEN_PROMPT = " " * 1_000
 _NOT_AGAIN = frozenset({"budget", "time"})
 
 _log = get_logger(__name__)
+_ad_decoder = msgspec.json.Decoder(Ad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,6 @@ def _parse(answer: Answer) -> Ad | None:
     if answer.outcome != "done":
         return None
     try:
-        return msgspec.json.decode(answer.text, type=Ad)
+        return _ad_decoder.decode(answer.text)
     except msgspec.DecodeError:
         return None

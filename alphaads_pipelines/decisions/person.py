@@ -13,9 +13,10 @@ from typing import Any
 from alphaads_pipelines.bandits.context import facts_of
 from alphaads_pipelines.creatives.tone import STEADY, STEADY_TREND, JourneySummary
 from alphaads_pipelines.decisions.snapshot import Snapshot
+from alphaads_pipelines.profiles.glance import Glance, glance_of
 from alphaads_pipelines.profiles.journey import volatility_of
+from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS
 from alphaads_pipelines.profiles.segments import segment_of
-from alphaads_pipelines.profiles.view import HALF_LIFE_HOURS, ProfileView, view_of
 from alphaads_pipelines.stores.permissions import Permission
 
 REASONS: Mapping[str, str] = {
@@ -45,7 +46,7 @@ class Person:
     mood: the emotion that creatives are chosen for; None where nothing is personalised.
     journey: where it is going, as far as the profile says.
     segment: their behavioural segment, where something is personalised by the profile.
-    profile: likewise.
+    glance: likewise.
     publish_seq: the publication at which their profile was seen; 0 where none was.
     """
 
@@ -54,7 +55,7 @@ class Person:
     mood: str | None = None
     journey: JourneySummary = STEADY
     segment: str | None = None
-    profile: ProfileView | None = None
+    glance: Glance | None = None
     publish_seq: int = 0
 
     @property
@@ -64,7 +65,7 @@ class Person:
 
     def facts(self, now: datetime, placement: str) -> dict[str, Any]:
         """The context of a decision about them (bandits/context.py)."""
-        return facts_of(now, placement, mood=self.mood, profile=self.profile, segment=self.segment)
+        return facts_of(now, placement, mood=self.mood, profile=self.glance, segment=self.segment)
 
 
 def person_of(snapshot: Snapshot, permission: Permission, now: datetime) -> Person:
@@ -81,9 +82,9 @@ def person_of(snapshot: Snapshot, permission: Permission, now: datetime) -> Pers
     state = snapshot.state_together(subjects)
     if state is None:
         return Person("no_profile", subjects)
-    profile = view_of(state, now)
-    if profile.mood is None:
+    glance = glance_of(state, now)
+    if glance.mood is None:
         return Person("no_emotion", subjects)
-    journey = JourneySummary(profile.mood_trend or STEADY_TREND, volatility_of(state))
+    journey = JourneySummary(glance.mood_trend or STEADY_TREND, volatility_of(state))
     segment, seen = segment_of(state, snapshot.segmentation), snapshot.publish_seq_of(subjects)
-    return Person("mood", subjects, profile.mood, journey, segment, profile, seen)
+    return Person("mood", subjects, glance.mood, journey, segment, glance, seen)

@@ -43,6 +43,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     recipe: dict[str, str | int | float]
 
 
+_decoder = msgspec.json.Decoder(Manifest)
+
+
 class Artifact(msgspec.Struct, frozen=True):
     """A model's folder, checked."""
 
@@ -79,7 +82,7 @@ def open_artifact(path: Path | None = None) -> Artifact:
 
 def _manifest(path: Path) -> Manifest:
     try:
-        return msgspec.json.decode((path / MANIFEST).read_bytes(), type=Manifest)
+        return _decoder.decode((path / MANIFEST).read_bytes())
     except FileNotFoundError:
         raise MissingArtifact(f"there is no model in {path}; {_MEND}") from None
     except (msgspec.DecodeError, OSError) as error:

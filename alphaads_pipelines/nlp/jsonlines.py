@@ -17,6 +17,9 @@ class _Asked(msgspec.Struct):
     text: str
 
 
+_decoder = msgspec.json.Decoder(_Asked)
+
+
 class _Answer(msgspec.Struct):
     """One line out; the fields and their order are a contract."""
 
@@ -71,12 +74,11 @@ def _answer(identity: msgspec.Raw, score: Score, model: Model) -> _Answer:
 
 
 def _asked(lines: Iterable[bytes], refuse: Callable[[int, str], None]) -> Iterator[_Asked]:
-    decoder = msgspec.json.Decoder(_Asked)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            yield decoder.decode(line.decode())
+            yield _decoder.decode(line.decode())
         except msgspec.ValidationError:
             refuse(number, "needs an object with `id` and a string `text`")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -22,6 +22,7 @@ from alphaads_pipelines.tables import GAZETTEER_VERSION, TRACKED_NAMES
 DEFAULT_TENANT = "default"
 _VERSION_ROW = 1
 _PROBLEMS_TOLD = 5
+_decoder = msgspec.json.Decoder(TrackedName)
 
 
 class CurrentGazetteer:
@@ -138,12 +139,11 @@ def names_from_lines(lines: Iterable[bytes]) -> list[TrackedName]:
     """
     names: dict[str, TrackedName] = {}
     problems: list[str] = []
-    decoder = msgspec.json.Decoder(TrackedName)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            tracked = decoder.decode(line)
+            tracked = _decoder.decode(line)
             check(tracked)
             if tracked.tracked_id in names:
                 raise InvalidRequest("id: stands in an earlier line, too")

@@ -19,6 +19,7 @@ from alphaads_pipelines.platforms.base import AuthoredPayload, Payload, Platform
 from alphaads_pipelines.platforms.fields import identifier, rejected
 from alphaads_pipelines.platforms.malformed import parse_malformed
 from alphaads_pipelines.platforms.mentions import DOTTED_HANDLE, hide_people, hide_people_beside, hide_people_within
+from alphaads_pipelines.typed import converter
 
 _NETWORK = r"^\s*[A-Za-z0-9_.-]{1,40}\s*$"
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -41,6 +42,9 @@ class _Flat(Struct, gc=False):
     likes: _Count | None = None
     shares: _Count | None = None
     replies: _Count | None = None
+
+
+_to_flat = converter(_Flat)
 
 
 _FIELDS = _Flat.__struct_fields__
@@ -191,7 +195,7 @@ def _object(payload: Payload, name: str) -> Mapping[str, Any]:
 
 def _typed(flat: Payload) -> _Flat:
     try:
-        return msgspec.convert(flat, _Flat)
+        return _to_flat(flat)
     except msgspec.ValidationError as error:
         # The library's message may quote the value; only the field's name is taken from it.
         field = _FIELD_IN_ERROR.search(str(error).rpartition(" - at ")[2])

@@ -117,6 +117,10 @@ class _Numbered(msgspec.Struct):
     version: int
 
 
+_numbered_decoder = msgspec.json.Decoder(_Numbered)
+_version1_decoder, _content_decoder = msgspec.json.Decoder(_Version1), msgspec.json.Decoder(KeyFileContent)
+
+
 def new_key() -> bytes:
     """A random key of 32 bytes."""
     return secrets.token_bytes(_KEY_BYTES)
@@ -184,10 +188,10 @@ class KeyFile:
                 mode = os.fstat(file.fileno()).st_mode
                 raw = file.read()
             content: KeyFileContent | _Version1
-            if msgspec.json.decode(raw, type=_Numbered).version == 1:
-                content = msgspec.json.decode(raw, type=_Version1)
+            if _numbered_decoder.decode(raw).version == 1:
+                content = _version1_decoder.decode(raw)
             else:
-                content = msgspec.json.decode(raw, type=KeyFileContent)
+                content = _content_decoder.decode(raw)
         except (OSError, ValueError) as error:
             message = f"ALPHAADS_KEY_FILE: {self.path} cannot be read ({type(error).__name__})"
             raise ConfigurationError(message) from None

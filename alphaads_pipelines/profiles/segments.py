@@ -34,6 +34,7 @@ from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, mean_sentiment
 from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState
 from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.typed import converter
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,6 +93,9 @@ class Segmentation(msgspec.Struct, frozen=True):
         return np.array([each.centroid for each in self.segments]).reshape(-1, len(self.features))
 
 
+_to_segmentation = converter(Segmentation)
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A segmentation and what speaks for it.
@@ -127,7 +131,7 @@ def from_document(document: Mapping[str, Any]) -> Segmentation:
     """What `to_document` gave; no segments where it is empty or of code that looked at something else, whose ids are
     not given again."""
     try:
-        read = msgspec.convert(document, Segmentation)
+        read = _to_segmentation(document)
     except msgspec.ValidationError:
         return no_segments(int(document.get("next_number", 1)))
     return read if (read.format, read.features) == (FORMAT, list(FEATURES)) else no_segments(read.next_number)

@@ -62,6 +62,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return sum(each.bytes for each in self.files)
 
 
+_manifest_decoder = msgspec.json.Decoder(Manifest)
+
+
 class Copier:
     """Copies files into a folder and remembers what each of them is.
 
@@ -108,7 +111,7 @@ def read_manifest(folder: Path, signing: bytes) -> Manifest:
     try:
         public = Ed25519PrivateKey.from_private_bytes(signing).public_key()
         public.verify(bytes.fromhex(signature.decode("ascii").strip()), _PREFIX + raw)
-        return msgspec.json.decode(raw, type=Manifest)
+        return _manifest_decoder.decode(raw)
     except (InvalidSignature, ValueError):
         message = f"{MANIFEST} was changed, or belongs to another installation than ALPHAADS_KEY_FILE"
         raise InvalidRequest(message) from None

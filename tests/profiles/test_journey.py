@@ -11,6 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
+from alphaads_pipelines.profiles.glance import mood_of
 from alphaads_pipelines.profiles.hours import hour_at
 from alphaads_pipelines.profiles.journey import (
     CHANCE,
@@ -33,7 +34,6 @@ from alphaads_pipelines.profiles.state import (
     empty,
     encode,
 )
-from alphaads_pipelines.profiles.view import mood_of
 from alphaads_pipelines.tables import EMOTIONS
 from tests.profiles.states import NOON_HOUR, counts, lived_states, state_of
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from alphaads_pipelines.bandits.context import PLATFORMS, Floats, facts_of
 from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, PLACEMENTS, SEGMENTS, START, World
-from alphaads_pipelines.profiles.view import ProfileView
+from alphaads_pipelines.profiles.glance import Glance
 from alphaads_pipelines.tables import EMOTIONS
 
 Ints = NDArray[np.int64]
@@ -86,28 +86,19 @@ class People:
             return facts_of(now, where)
         mood = int(self.moods[hour, person])
         emotion = None if mood < 0 else EMOTIONS[mood]
-        view = self._view(hour, person, emotion)
-        return facts_of(now, where, mood=emotion, profile=view, segment=SEGMENTS[self.segment[person]])
+        glance = self._glance(hour, person, emotion)
+        return facts_of(now, where, mood=emotion, profile=glance, segment=SEGMENTS[self.segment[person]])
 
-    def _view(self, hour: int, person: int, mood: str | None) -> ProfileView:
+    def _glance(self, hour: int, person: int, mood: str | None) -> Glance:
         posts = int(self.posts[hour, person])
         shares = zip(EMOTIONS, self.shares[hour, person].tolist(), strict=True)
-        return ProfileView(
+        return Glance(
             posts=posts,
             mood=mood,
             mood_trend=("falling", "steady", "rising")[self.trends[hour, person] + 1] if posts else None,
             sentiment_mean=float(self.sentiment[hour, person]) if posts else None,
             emotions={name: share for name, share in shares if share},
-            language=None,
-            languages={},
             platforms={PLATFORMS[self.platform[person]]: posts},
-            brands=[],
-            interests=[],
-            active_hours=[],
-            active_weekdays=[],
-            first_post_at=None,
-            last_post_at=None,
-            journey=[],
         )
 
     def _note(self, hour: int, fresh: Floats, total: Floats) -> None:

@@ -26,6 +26,7 @@ from alphaads_pipelines.creatives.experiments.assignment import SLOTS, Allocatio
 from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table
+from alphaads_pipelines.typed import converter
 
 DRAFT, RUNNING, STOPPED = EXPERIMENT_STATES
 MOST_LISTED: Final = 500
@@ -82,6 +83,10 @@ class NewExperiment(msgspec.Struct, frozen=True, kw_only=True):
     layer_stop: int = SLOTS
 
 
+to_new_experiment = converter(NewExperiment)
+"""From builtin values; raises msgspec.ValidationError."""
+
+
 def drafted(fields: Mapping[str, Any]) -> NewExperiment:
     """An experiment to be from what somebody wrote down, in the forms that JSON has.
 
@@ -92,7 +97,7 @@ def drafted(fields: Mapping[str, Any]) -> NewExperiment:
     if not fields.keys() <= set(NewExperiment.__struct_fields__):
         raise InvalidRequest(f"fields of an experiment are {', '.join(sorted(NewExperiment.__struct_fields__))}")
     try:
-        return msgspec.convert(fields, NewExperiment)
+        return to_new_experiment(fields)
     except msgspec.ValidationError as error:  # it names the place and what is expected, never a value
         raise InvalidRequest(str(error)) from None
 

@@ -31,6 +31,7 @@ MOST_LOOKS = 200
 """Of an experiment with more units or periods, so many are looked at, evenly spread and with the last."""
 
 _MOST_ARMS = 50
+_object_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _json_row(number: int, line: str) -> Mapping[str, Any]:
     try:
-        return msgspec.json.decode(line, type=dict[str, Any])
+        return _object_decoder.decode(line)
     except (msgspec.DecodeError, UnicodeEncodeError):
         raise InvalidRequest(f"line {number}: is no JSON object") from None
 

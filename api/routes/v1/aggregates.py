@@ -15,6 +15,7 @@ from alphaads_pipelines.pipeline.noisy_aggregates import Terms, noisy_answer
 from alphaads_pipelines.platforms.registry import PLATFORMS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.privacy_budget import read_budget
+from alphaads_pipelines.typed import converter
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
 from api.audit import Recorder, about_nobody, recorded
@@ -22,6 +23,7 @@ from api.credentials import Caller
 from api.deps import WiringDep
 
 router = APIRouter(tags=["aggregates"])
+_to_question = converter(Question)
 Value = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 Values = Annotated[list[Value], Field(max_length=MOST_VALUES)]
 Grouping = Literal["platform", "language", "emotion", "segment", "period"]
@@ -44,7 +46,7 @@ class AggregateIn(BaseModel):
     def question(self) -> Question:
         """The same for the domain."""
         given = self.model_dump(exclude={"epsilon"})
-        return msgspec.convert(given, Question)
+        return _to_question(given)
 
 
 class NoisyIn(AggregateIn):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +13,6 @@ from alphaads_pipelines.creatives.campaign import LONGEST_ID, LONGEST_WORDS
 from alphaads_pipelines.creatives.experiments.assignment import SLOTS
 from alphaads_pipelines.creatives.experiments.experiment_store import (
     MOST_ARMS,
-    NewExperiment,
     StoredExperiment,
     change_shares,
     create_experiment,
@@ -22,6 +20,7 @@ from alphaads_pipelines.creatives.experiments.experiment_store import (
     read_experiment,
     start_experiment,
     stop_experiment,
+    to_new_experiment,
 )
 from api.access import scope
 from api.audit import about_nobody
@@ -92,7 +91,7 @@ def _shown(stored: StoredExperiment) -> ExperimentOut:
 @about_nobody
 def post_experiment(body: ExperimentIn, wiring: WiringDep, caller: Writer) -> ExperimentOut:
     """Nobody takes part until it is started."""
-    new, now = msgspec.convert(body.model_dump(), NewExperiment), datetime.now(UTC)
+    new, now = to_new_experiment(body.model_dump()), datetime.now(UTC)
     return _shown(create_experiment(wiring.engine, caller.tenant, new, policies=list(POLICIES), now=now))
 
 

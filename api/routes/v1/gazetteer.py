@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.nlp.gazetteer import LONGEST_ALIAS, MOST_ALIASES, TrackedName
 from alphaads_pipelines.nlp.tracked_names import read_names, remove_names, save_names
+from alphaads_pipelines.typed import converter
 from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller
 from api.deps import WiringDep
 
 router = APIRouter(tags=["gazetteer"])
+_to_tracked_name = converter(TrackedName)
 Written = Annotated[str, Field(min_length=1, max_length=LONGEST_ALIAS)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 TrackedId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Chosen by the caller.")]
@@ -67,7 +69,7 @@ def put_name(
     tracked_id: TrackedId, body: TrackedNameIn, wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:write")]
 ) -> Edited:
     """Track a name, in the place of the caller's name with this id if there is one."""
-    tracked = msgspec.convert({"id": tracked_id, **body.model_dump()}, TrackedName)
+    tracked = _to_tracked_name({"id": tracked_id, **body.model_dump()})
     version = save_names(wiring.engine, [tracked], datetime.now(UTC), tenant=caller.tenant)
     return Edited(version=version)
 

@@ -1,0 +1,92 @@
+"""What a decision looks at of a state: mood and its trend, sentiment, emotions, networks. No topic is looked at.
+
+The trend compares the mean sentiment of the last day with that of the time before, in which a post counts half as much
+a week later; where either weighs less than a sixteenth of a post (mood.FADED), there is nothing to compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from alphaads_pipelines.profiles.hours import hour_of, mean_sentiment
+from alphaads_pipelines.profiles.mood import FADED, leading_emotion
+from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI, ProfileState
+from alphaads_pipelines.tables import EMOTIONS
+
+_MILLI = 1000
+_SMALLEST_TREND = 0.05
+_LATELY_HOURS = 24
+_BASELINE_HALF_LIFE_HOURS = 7 * 24.0
+
+
+class Glance(msgspec.Struct, frozen=True):
+    """What a decision looks at of a person's state as of a time; it walks over the hours once, over no topic.
+
+    Attributes
+    ----------
+    posts: posts folded so far.
+    mood: the emotion with the greatest time-decayed weight (half-life 24 h); None where none shows or all have faded.
+    mood_trend: rising, falling or steady: the last day's mean sentiment against the time before; None without both.
+    sentiment_mean: -1 to 1 over all scored posts, or None.
+    emotions: share of each emotion among posts that have one.
+    platforms: posts by each network.
+    """
+
+    posts: int
+    mood: str | None
+    mood_trend: str | None
+    sentiment_mean: float | None
+    emotions: dict[str, float]
+    platforms: dict[str, int]
+
+
+def glance_of(held: ProfileState, now: datetime) -> Glance:
+    """What a decision looks at, as of `now` (UTC)."""
+    now_hour = hour_of(now)
+    totals = [sum(column) for column in zip(*held.hours.values(), strict=True)]
+    emotional = sum(totals[FIRST_EMOTION:])
+    named = zip(EMOTIONS, totals[FIRST_EMOTION:], strict=False)
+    return Glance(
+        posts=totals[POSTS] if totals else 0,
+        mood=mood_of(held, now_hour),
+        mood_trend=_trend(sorted(held.hours.items()), now_hour),
+        sentiment_mean=mean_sentiment(totals) if totals else None,
+        emotions={name: count / emotional for name, count in named if count},
+        platforms=dict(sorted(held.platforms.items())),
+    )
+
+
+def mood_of(state: ProfileState, now_hour: int) -> str | None:
+    """The leading emotion as of an hour since the epoch; None where none shows or all have faded (mood.py)."""
+    return leading_emotion(state.hours, now_hour)
+
+
+def _trend(hours: list[tuple[int, list[int]]], now_hour: int) -> str | None:
+    lately, before = _Sentiment(), _Sentiment()
+    for hour, counts in hours:
+        age = now_hour - hour
+        if age >= _LATELY_HOURS:
+            before.add(counts, 0.5 ** ((age - _LATELY_HOURS) / _BASELINE_HALF_LIFE_HOURS))
+        elif age >= 0:
+            lately.add(counts, 1.0)
+    if lately.posts < FADED or before.posts < FADED:
+        return None
+    change = (lately.milli / lately.posts - before.milli / before.posts) / _MILLI
+    if abs(change) < _SMALLEST_TREND:
+        return "steady"
+    return "rising" if change > 0 else "falling"
+
+
+@dataclass(slots=True)
+class _Sentiment:
+    """Scored posts and their sentiment, weighted."""
+
+    posts: float = 0.0
+    milli: float = 0.0
+
+    def add(self, counts: list[int], weight: float) -> None:
+        self.posts += weight * counts[SCORED]
+        self.milli += weight * counts[SENTIMENT_SUM_MILLI]

@@ -1,0 +1,26 @@
+"""Reading what was written elsewhere by a type: mappings here, bytes by a module's own `msgspec` decoder.
+
+msgspec (0.22) builds what it must know of a type when the type is used first, and two threads that are first at once
+end the process (segmentation fault: tests/test_typed.py shows both). So no type is left for a thread to build: a
+decoder or a `converter` is made where the module is loaded, and `msgspec.convert` and `msgspec.json.decode`, which
+would build at their call, are lint errors elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def converter(kind: type[T]) -> Callable[[Any], T]:
+    """What makes a `kind` of builtin values, and raises msgspec.ValidationError for those that are none.
+
+    Called where a module is loaded; all types that `kind` is made of must be there by then.
+    """
+    msgspec.json.Decoder(kind)  # builds what is known of the type
+    return partial(msgspec.convert, type=kind)

@@ -64,6 +64,7 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
     app.state.wiring, app.state.owns_wiring = own, wiring is None
     errors.install(app)
     _add_middleware(app, settings)
+    app.include_router(decisions.router, prefix="/api/v1")  # the first: a request asks one after the other
     app.include_router(home.router)
     for routes in (
         posts,
@@ -76,7 +77,6 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
         organisations,
         journeys,
         consents,
-        decisions,
         reasons,
         events,
         exports,

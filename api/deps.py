@@ -5,7 +5,7 @@ None of them waits for anything, so they are coroutines: others would each be ha
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
@@ -35,19 +35,19 @@ async def _snapshot(request: Request) -> Snapshot:
     return snapshot
 
 
-async def _spool(request: Request) -> Spool:
-    spool: Spool = request.app.state.spool
-    return spool
+class Deciding(NamedTuple):
+    """What a decision is made with; in one piece, since FastAPI takes its time for each that is asked for."""
+
+    snapshot: Snapshot
+    permissions: Permissions
+    decider: Decider
+    spool: Spool
+    most_age_s: float
 
 
-async def _permissions(request: Request) -> Permissions:
-    permissions: Permissions = request.app.state.permissions
-    return permissions
-
-
-async def _decider(request: Request) -> Decider:
-    decider: Decider = request.app.state.decider
-    return decider
+async def _deciding(request: Request) -> Deciding:
+    held, most_age_s = request.app.state, _held(request).settings.max_data_age_s
+    return Deciding(held.reader.current, held.permissions, held.decider, held.spool, most_age_s)
 
 
 async def _correlation_id(request: Request) -> str:
@@ -57,7 +57,5 @@ async def _correlation_id(request: Request) -> str:
 WiringDep = Annotated[Wiring, Depends(_wiring)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 SnapshotDep = Annotated[Snapshot, Depends(_snapshot)]
-PermissionsDep = Annotated[Permissions, Depends(_permissions)]
-DeciderDep = Annotated[Decider, Depends(_decider)]
-SpoolDep = Annotated[Spool, Depends(_spool)]
+DecidingDep = Annotated[Deciding, Depends(_deciding)]
 CorrelationId = Annotated[str, Depends(_correlation_id)]

@@ -43,6 +43,9 @@ HOURLY = timedelta(days=7)
 _CHUNK = 900
 _OVERTAKEN = "the roles of the policies were changed meanwhile; nothing was changed by this"
 _versions, _documents = sql_table("policy_versions"), sql_table("published_documents")
+# Made once: whoever decides asks these several times a second.
+_NEWEST = sa.select(sa.func.max(_versions.c.version)).where(_versions.c.policy == sa.bindparam("policy"))
+_ROLES_VERSION = sa.select(_documents.c.version).where(_documents.c.name == POLICY)
 _log = get_logger(__name__)
 
 
@@ -133,7 +136,7 @@ def read_policies(connection: Connection, held: Policies, also: Collection[str] 
 
 
 def _roles_in(connection: Connection, held: Policies) -> tuple[int, Roles]:
-    version = connection.execute(sa.select(_documents.c.version).where(_documents.c.name == POLICY)).scalar() or 0
+    version = connection.execute(_ROLES_VERSION).scalar() or 0
     if version == held.roles_version:
         return version, held.roles
     return version, roles_of(select_in(connection, _documents.name, "name", [POLICY], ["document"])[0].document)
@@ -143,8 +146,7 @@ def newest_versions(connection: Connection, names: Iterable[str]) -> dict[str, i
     """The newest version of each of these policies that was ever taught."""
     found = {}
     for name in sorted(set(names)):  # each the end of an index, however many versions there are
-        query = sa.select(sa.func.max(_versions.c.version)).where(_versions.c.policy == name)
-        if (version := connection.execute(query).scalar()) is not None:
+        if (version := connection.execute(_NEWEST, {"policy": name}).scalar()) is not None:
             found[name] = int(version)
     return found
 

@@ -1,7 +1,7 @@
 """Permission of each decision: asked from the store when the decision is made, never from the snapshot.
 
 The snapshot is up to a poll old, and a withdrawal must hold for the next decision, whichever process makes it. So the
-answer is read anew each time: one indexed statement where nothing is allowed, two where something is.
+answer is read anew each time, in one indexed statement.
 """
 
 from __future__ import annotations

@@ -36,6 +36,10 @@ from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 
 _PUBLISHED, _GENERATION = sql_table("published"), sql_table("key_generation")
 _DOCUMENTS, _POSITIONS = sql_table("published_documents"), sql_table("stream_positions")
+# Made once: they are asked several times a second, beside the decisions.
+_ALL_PUBLISHED, _KEY_GENERATION = sa.select(_PUBLISHED), sa.select(_GENERATION.c.generation)
+_VERSIONS = sa.select(_DOCUMENTS.c.name, _DOCUMENTS.c.version).where(_DOCUMENTS.c.name.in_((ADVERTISING, SEGMENTS)))
+_COMPLETE_UNTIL = sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == sa.bindparam("of_consumer"))
 _log = get_logger(__name__)
 
 
@@ -163,10 +167,10 @@ class SnapshotReader:
 
     def _next(self, connection: Connection) -> Snapshot:
         old = self._snapshot
-        generation = connection.execute(sa.select(_GENERATION.c.generation)).scalar() or 0
+        generation = connection.execute(_KEY_GENERATION).scalar() or 0
         # Whoever was erased since the last look leaves no trace: every profile is read anew.
         seen = old if generation == old.key_generation else Snapshot()
-        published = connection.execute(sa.select(_PUBLISHED)).all()
+        published = connection.execute(_ALL_PUBLISHED).all()
         advertised = self._advertised(connection, old)
         return replace(
             advertised,
@@ -193,8 +197,7 @@ class SnapshotReader:
 
     def _advertised(self, connection: Connection, old: Snapshot) -> Snapshot:
         """`old` with the catalogue and the segments of now; those that did not move are the same objects."""
-        query = sa.select(_DOCUMENTS.c.name, _DOCUMENTS.c.version).where(_DOCUMENTS.c.name.in_((ADVERTISING, SEGMENTS)))
-        versions = dict(connection.execute(query).tuples().all())
+        versions = dict(connection.execute(_VERSIONS).tuples().all())
         found = old
         if (version := versions.get(ADVERTISING, 0)) != old.catalogue_version:
             catalogue = read_catalogue(connection, with_samples=self._with_samples)
@@ -207,8 +210,7 @@ class SnapshotReader:
         return found
 
     def _complete_until(self, connection: Connection) -> datetime | None:
-        query = sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == self._consumer)
-        times = connection.execute(query).scalars().all()
+        times = connection.execute(_COMPLETE_UNTIL, {"of_consumer": self._consumer}).scalars().all()
         known = [time for time in times if time is not None]
         return min(known) if times and len(known) == len(times) else None
 

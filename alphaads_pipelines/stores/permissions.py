@@ -18,7 +18,7 @@ from alphaads_pipelines.errors import InvalidRequest, NotFound, NotPermitted, Re
 from alphaads_pipelines.privacy.purposes import is_forbidden, needs_consent
 from alphaads_pipelines.stores.consents import granted_in, said_in
 from alphaads_pipelines.stores.links import join_in, leave_in, members_in, members_of
-from alphaads_pipelines.stores.rectifications import rectified_in
+from alphaads_pipelines.stores.rectifications import newest_of
 from alphaads_pipelines.stores.relational import reading, sql_table, transaction
 from alphaads_pipelines.stores.restrictions import all_restricted_in, restricted_in
 from alphaads_pipelines.stores.subjects import platforms_of
@@ -55,10 +55,10 @@ def permission_of(engine: Engine, subject_id: str | None, purpose: str) -> Permi
         return Permission(refusal="no_subject")
     with reading(engine) as connection:
         rows = _rows(connection, subject_id, purpose)
-        refusals = {row.subject_id: _refusal(row, purpose) for row in rows}
-        if (refusal := refusals[subject_id]) is not None:
-            return Permission(refusal=refusal)
-        return _together(connection, subject_id, [row for row in rows if refusals[row.subject_id] is None])
+    refusals = {row.subject_id: _refusal(row, purpose) for row in rows}
+    if (refusal := refusals[subject_id]) is not None:
+        return Permission(refusal=refusal)
+    return _together(subject_id, [row for row in rows if refusals[row.subject_id] is None])
 
 
 def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
@@ -68,21 +68,22 @@ def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
     """
     with reading(engine) as connection:
         rows = _rows(connection, subject_id, "linking")
-        refusals = {row.subject_id: _refusal(row, "linking") for row in rows}
-        if refusals[subject_id] in ("unknown_subject", "restricted"):
-            return Permission(refusal=refusals[subject_id])
-        return _together(connection, subject_id, [row for row in rows if refusals[row.subject_id] is None])
+    refusals = {row.subject_id: _refusal(row, "linking") for row in rows}
+    if refusals[subject_id] in ("unknown_subject", "restricted"):
+        return Permission(refusal=refusals[subject_id])
+    return _together(subject_id, [row for row in rows if refusals[row.subject_id] is None])
 
 
 def _rows(connection: Connection, subject_id: str, purpose: str) -> Sequence[Any]:
     return connection.execute(_WHAT_IS_ALLOWED, {"subject_id": subject_id, "purpose": purpose}).all()
 
 
-def _together(connection: Connection, subject_id: str, usable: Sequence[Any]) -> Permission:
+def _together(subject_id: str, usable: Sequence[Any]) -> Permission:
     linking = {row.subject_id for row in usable if row.allows_linking}
     others = sorted(linking - {subject_id}) if subject_id in linking else []
     together = (subject_id, *others)
-    return Permission(together, None, rectified_in(connection, together))
+    said = [row for row in usable if row.field is not None and row.subject_id in together]
+    return Permission(together, None, newest_of(said))
 
 
 def _allows(purpose: Any) -> Any:
@@ -94,16 +95,21 @@ def _allows(purpose: Any) -> Any:
 
 
 def _what_is_allowed() -> Any:
-    """One row per subject of the person: network, restriction, and the newest words about the purpose and linking."""
-    subjects, restrictions = sql_table("subjects"), sql_table("restrictions")
+    """Network, restriction, the newest words about the purpose and linking, and a correction: one row for each
+    correction of each subject of the person, or for a subject without any."""
+    subjects, restrictions, corrections = map(sql_table, ("subjects", "restrictions", "rectifications"))
     known = _MEMBERS.outerjoin(subjects, subjects.c.subject_id == _MEMBERS.c.subject_id)
+    restricted = known.outerjoin(restrictions, restrictions.c.subject_id == _MEMBERS.c.subject_id)
     return sa.select(
         _MEMBERS.c.subject_id,
         subjects.c.platform,
         restrictions.c.reason.is_not(None).label("is_restricted"),
         _allows(sa.bindparam("purpose")).label("allows_purpose"),
         _allows("linking").label("allows_linking"),
-    ).select_from(known.outerjoin(restrictions, restrictions.c.subject_id == _MEMBERS.c.subject_id))
+        corrections.c.field,
+        corrections.c.value,
+        corrections.c.rectified_at,
+    ).select_from(restricted.outerjoin(corrections, corrections.c.subject_id == _MEMBERS.c.subject_id))
 
 
 _WHAT_IS_ALLOWED = _what_is_allowed()

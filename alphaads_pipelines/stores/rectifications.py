@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.stores.relational import sql_table, transaction, upsert
+from alphaads_pipelines.stores.relational import select_in, sql_table, transaction, upsert
 from alphaads_pipelines.tables import EMOTIONS
 
 _RECTIFICATIONS = sql_table("rectifications")
-# Made once: each decision asks it, and building it anew would take longer than the answer.
-_OF = sa.select(_RECTIFICATIONS).where(_RECTIFICATIONS.c.subject_id.in_(sa.bindparam("subject_ids", expanding=True)))
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 RECTIFIABLE: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -50,7 +47,11 @@ def withdraw_rectification(engine: Engine, subject_id: str, field: str) -> bool:
         return connection.execute(_RECTIFICATIONS.delete().where(*own)).rowcount > 0
 
 
-def rectified_in(connection: Connection, subject_ids: Iterable[str]) -> dict[str, Any]:
-    """Field -> corrected value; of linked subjects the newest correction holds."""
-    rows = connection.execute(_OF, {"subject_ids": list(subject_ids)}).all()
+def rectified_in(connection: Connection, subject_id: str) -> dict[str, Any]:
+    """Field -> what a subject says of themselves."""
+    return newest_of(select_in(connection, "rectifications", "subject_id", [subject_id]))
+
+
+def newest_of(rows: Iterable[Row[Any]]) -> dict[str, Any]:
+    """Field -> corrected value, from rows of corrections; of linked subjects the newest correction holds."""
     return {row.field: row.value for row in sorted(rows, key=lambda row: (row.rectified_at, row.subject_id))}

@@ -123,7 +123,10 @@ def connect(url: str) -> Engine:
     and `secure_delete` (a destroyed key is overwritten). Both databases wait up to 30 s for another writer.
     """
     if url.startswith("sqlite"):
-        engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
+        arguments = {"timeout": _BUSY_MS / 1000, "check_same_thread": False}
+        # A commit makes every other connection read its pages anew, so the one that was used last is the cheapest.
+        pool = {"pool_use_lifo": True} if sa.make_url(url).database else {}
+        engine = sa.create_engine(url, connect_args=arguments, **pool)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "engine_disposed", lambda ended: wait_for_copy(sqlite_file(ended)))
@@ -160,7 +163,8 @@ def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later can fail with SQLITE_BUSY at once; taking the write
     # lock at the start waits for it instead.
     writes = connection.get_execution_options().get("alphaads_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # SQLAlchemy would take longer about it than SQLite does
 
 
 @contextmanager
@@ -173,13 +177,20 @@ def _translated() -> Iterator[None]:
         if _is_outage(error):
             raise StoreUnavailable(f"the relational store did not answer: {type(error.orig).__name__}") from error
         raise
+    except sqlite3.OperationalError as error:  # of `_begin_sqlite`
+        if _is_outage_of_sqlite(error):
+            raise StoreUnavailable(f"the relational store did not answer: {type(error).__name__}") from error
+        raise
+
+
+def _is_outage_of_sqlite(error: sqlite3.OperationalError) -> bool:
+    # SQLite calls a wrong statement operational, too; a retry would only hide it.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR
 
 
 def _is_outage(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
-        # SQLite calls a wrong statement operational, too; a retry would only hide it.
-        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        return isinstance(error, OperationalError) and code != sqlite3.SQLITE_ERROR
+        return isinstance(error.orig, sqlite3.OperationalError) and _is_outage_of_sqlite(error.orig)
     return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
 
 

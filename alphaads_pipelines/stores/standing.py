@@ -48,5 +48,5 @@ def standing_of(engine: Engine, subject_id: str) -> Standing:
             members_in(connection, subject_id),
             tuple(sorted(purpose for purpose, event in said.items() if event.is_granted)),
             restrictions[0].reason if restrictions else None,
-            rectified_in(connection, [subject_id]),
+            rectified_in(connection, subject_id),
         )

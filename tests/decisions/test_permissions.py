@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -95,18 +96,17 @@ def test_decisions_that_race_with_a_withdrawal_use_nothing_from_when_it_is_answe
             was_withdrawn = withdrawn.is_set()
             seen.append((was_withdrawn, _decide(snapshot, permissions, people[0]).personalised))
 
-    threads = [threading.Thread(target=deciding) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    while len(seen) < 50:
-        withdrawn.wait(0.001)
-    say(engine, people[0], ADS, granted=False)
-    withdrawn.set()
-    while sum(after for after, _ in seen) < 50:
-        stopping.wait(0.001)
-    stopping.set()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(3) as pool:
+        racing = [pool.submit(deciding) for _ in range(3)]
+        while len(seen) < 50 and not any(each.done() for each in racing):
+            withdrawn.wait(0.001)
+        say(engine, people[0], ADS, granted=False)
+        withdrawn.set()
+        while sum(after for after, _ in seen) < 50 and not any(each.done() for each in racing):
+            stopping.wait(0.001)
+        stopping.set()
+    for each in racing:
+        each.result()
     assert any(personalised for after, personalised in seen if not after)
     assert not any(personalised for after, personalised in seen if after)
 

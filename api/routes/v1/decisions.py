@@ -14,7 +14,7 @@ from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
-from api.deps import CorrelationId, DeciderDep, PermissionsDep, SettingsDep, SnapshotDep, SpoolDep
+from api.deps import CorrelationId, DecidingDep
 
 router = APIRouter(tags=["decisions"])
 _encoder = msgspec.json.Encoder()
@@ -50,11 +50,7 @@ class DecisionOut(BaseModel):
 @router.post("/decisions", summary="Decide which ad to show", response_model=DecisionOut)
 def make_decision(
     body: DecisionIn,
-    snapshot: SnapshotDep,
-    permissions: PermissionsDep,
-    decider: DeciderDep,
-    spool: SpoolDep,
-    settings: SettingsDep,
+    held: DecidingDep,
     correlation_id: CorrelationId,
     caller: Annotated[Caller, scope("decisions:write")],
     audit: Annotated[Recorder, recorded("decision.make", "personalised_ads")],
@@ -64,11 +60,10 @@ def make_decision(
     Without consent to personalised ads a decision is made all the same, without anything of the person.
     """
     request = DecisionRequest(body.subject_id, body.placement, caller.tenant, correlation_id)
-    permission = permissions.of(body.subject_id)
+    permission = held.permissions.of(body.subject_id)
     audit.record(body.subject_id, *permission.subjects) if body.subject_id else audit.nobody()
-    now, most_age_s = datetime.now(UTC), settings.max_data_age_s
-    decision = decider.decide(snapshot, request, permission, now, most_age_s)
+    decision = held.decider.decide(held.snapshot, request, permission, datetime.now(UTC), held.most_age_s)
     record = _encoder.encode(decision)
-    spool.append(record)
+    held.spool.append(record)
     DECISIONS.labels(decision.policy).inc()
     return Response(record, media_type="application/json")

@@ -1,4 +1,4 @@
-"""The statements of reservations.py and settling.py, made once: building them anew would be most of a decision's time.
+"""The statements of reservations.py and settling.py, made once; those that each decision asks are prepared.
 
 None of them is an upsert: SQLAlchemy compiles those anew each time. Who writes holds the campaign's row (`HOLD`) and
 has read what is there, so it is known whether a row is changed or is the first.
@@ -8,11 +8,11 @@ Parameters that choose rows begin with `the_`: an update would take the name of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
+from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import sql_table
 
 _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
@@ -46,11 +46,13 @@ _LINE_COLUMNS = (_DAYS.c.segment, _used(_DAYS), _DAYS.c.credit_microusd, _DAYS.c
 _THESE = _among(_RESERVATIONS.c.decision_id, "decision_ids")
 
 _HOLD = sa.select(_used(_SPENDING)).where(*_the(_SPENDING, "campaign_id")).with_for_update()
-HOLD: Mapping[str, Any] = {
-    "sqlite": _HOLD,
-    # The others wait for the row, and need not wait for the disk with it.
-    "postgresql": _HOLD.add_columns(sa.func.set_config("synchronous_commit", "off", True)),
-}
+HOLD = Prepared(
+    {
+        "sqlite": _HOLD,
+        # The others wait for the row, and need not wait for the disk with it.
+        "postgresql": _HOLD.add_columns(sa.func.set_config("synchronous_commit", "off", True)),
+    }
+)
 HOLD_ALL = (
     sa.select(_SPENDING.c.campaign_id)
     .where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
@@ -58,23 +60,22 @@ HOLD_ALL = (
     .with_for_update()
 )
 
-LINES_OF = sa.select(*_LINE_COLUMNS).where(*_the(_DAYS, *_DAY_OF_CAMPAIGN))
+LINES_OF = Prepared(sa.select(*_LINE_COLUMNS).where(*_the(_DAYS, *_DAY_OF_CAMPAIGN)))
 LINES_ON = sa.select(_DAYS.c.campaign_id, *_LINE_COLUMNS).where(*_the(_DAYS, "day"))
-SHOWN_OF = sa.select(_FREQUENCIES.c.subject_id, _FREQUENCIES.c.shown).where(
-    _among(_FREQUENCIES.c.subject_id, "subject_ids"), *_the(_FREQUENCIES, *_DAY_OF_CAMPAIGN)
-)
-SHOWN = (
-    sa.select(_FREQUENCIES.c.campaign_id, sa.func.sum(_FREQUENCIES.c.shown))
-    .where(_among(_FREQUENCIES.c.subject_id, "subject_ids"), *_the(_FREQUENCIES, "day"))
-    .group_by(_FREQUENCIES.c.campaign_id)
+SHOWN_OF = Prepared(sa.select(_FREQUENCIES.c.shown).where(*_the(_FREQUENCIES, *_FREQUENCY)))
+# All days, which are few: asked for one day, SQLite would go through everybody of that day.
+SHOWN = Prepared(
+    sa.select(_FREQUENCIES.c.campaign_id, _FREQUENCIES.c.day, _FREQUENCIES.c.shown).where(
+        *_the(_FREQUENCIES, "subject_id")
+    )
 )
 
-TAKE = (
+TAKE = Prepared(
     _SPENDING.update()
     .where(*_the(_SPENDING, "campaign_id"))
     .values(reserved_microusd=_SPENDING.c.reserved_microusd + sa.bindparam("amount"))
 )
-TAKE_OF_DAY = (
+TAKE_OF_DAY = Prepared(
     _DAYS.update()
     .where(*_the(_DAYS, *_LINE))
     .values(
@@ -83,14 +84,14 @@ TAKE_OF_DAY = (
         credited_at=sa.bindparam("at"),
     )
 )
-FIRST_OF_DAY = _DAYS.insert()
+FIRST_OF_DAY = Prepared(_DAYS.insert())
 COUNT = (
     _FREQUENCIES.update()
     .where(*_the(_FREQUENCIES, *_FREQUENCY))
     .values(shown=_FREQUENCIES.c.shown + sa.bindparam("more"))
 )
-FIRST_COUNT = _FREQUENCIES.insert()
-NOTE = _RESERVATIONS.insert()
+COUNT_ONE, FIRST_COUNT = Prepared(COUNT), Prepared(_FREQUENCIES.insert())
+NOTE = Prepared(_RESERVATIONS.insert())
 
 MOVE, MOVE_OF_DAY = _moved(_SPENDING, "campaign_id"), _moved(_DAYS, *_LINE)
 DUE = (

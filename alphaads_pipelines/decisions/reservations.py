@@ -20,6 +20,7 @@ process loses nothing, one of the database server may forget what was held in th
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
@@ -59,8 +60,11 @@ class Reservations:
         if not subject_ids:
             return {}
         with reading(self._engine) as connection:
-            rows = connection.execute(sql.SHOWN, {"subject_ids": list(subject_ids), "the_day": day})
-            return {campaign_id: int(shown) for campaign_id, shown in rows}
+            found: Counter[str] = Counter()
+            for each in subject_ids:  # one, but for who is linked
+                rows = sql.SHOWN.run(connection, the_subject_id=each)
+                found.update({campaign_id: shown for campaign_id, on, shown in rows if on == day})
+            return found
 
     def reserve(
         self,
@@ -132,50 +136,49 @@ class _Asked(msgspec.Struct, frozen=True):
             "is_counted": is_counted,
             "expires_at": self.now + HELD,
         }
-        connection.execute(sql.NOTE, self._new | held)
+        sql.NOTE.run(connection, **self._new, **held)
         return None
 
     def _hold_campaign(self, connection: Connection) -> int:
         """Hold the campaign's row until the end of the transaction; what it used ever."""
-        asked = {"the_campaign_id": self.campaign.campaign_id}
-        hold = sql.HOLD[connection.dialect.name]
-        used = connection.execute(hold, asked).scalar()
-        if used is None:
+        campaign_id = self.campaign.campaign_id
+        rows = sql.HOLD.run(connection, the_campaign_id=campaign_id)
+        if not rows:
             names = {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant}
             insert_ignore(connection, _SPENDING, [{**names, "reserved_microusd": 0, "spent_microusd": 0}])
-            used = connection.execute(hold, asked).scalar_one()
-        return int(used)
+            rows = sql.HOLD.run(connection, the_campaign_id=campaign_id)
+        return int(rows[0][0])
 
     def _take(self, connection: Connection, used: int) -> Grant | Refused:
         """Take the money, if there is any."""
-        rows = connection.execute(sql.LINES_OF, self._day)
+        rows = sql.LINES_OF.run(connection, **self._day)
         spending = Spending(self.now.astimezone(UTC).date(), used, {name: Line(*line) for name, *line in rows})
         answer = ask(self.campaign, spending, self.segment, self.now)
         if isinstance(answer, Refused):
             return answer
         cost = self.campaign.cost_microusd
-        connection.execute(sql.TAKE, {"the_campaign_id": self.campaign.campaign_id, "amount": cost})
+        sql.TAKE.run(connection, the_campaign_id=self.campaign.campaign_id, amount=cost)
         for segment, line in answer.lines.items():
             amount = cost if segment == answer.segment else 0
             if segment in spending.lines:
-                changed = {"the_segment": segment, "amount": amount, "credit": line.credit, "at": line.credited_at}
-                connection.execute(sql.TAKE_OF_DAY, self._day | changed)
+                changed = {"amount": amount, "credit": line.credit, "at": line.credited_at}
+                sql.TAKE_OF_DAY.run(connection, **self._day, the_segment=segment, **changed)
             else:
                 first = {"segment": segment, "reserved_microusd": amount, "spent_microusd": 0}
                 credit = {"credit_microusd": line.credit, "credited_at": line.credited_at}
-                connection.execute(sql.FIRST_OF_DAY, self._new | first | credit)
+                sql.FIRST_OF_DAY.run(connection, **self._new, **first, **credit)
         return answer
 
     def _shown(self, connection: Connection) -> dict[str, int]:
         """Subject -> how often today, of those of the person to whom it was shown."""
-        rows = connection.execute(sql.SHOWN_OF, {**self._day, "subject_ids": list(self.subject_ids)})
-        return dict(rows.tuples().all())
+        asked = {each: sql.SHOWN_OF.run(connection, **self._day, the_subject_id=each) for each in self.subject_ids}
+        return {each: int(rows[0][0]) for each, rows in asked.items() if rows}
 
     def _count(self, connection: Connection, shown: Mapping[str, int]) -> None:
         if self.subject_id in shown:
-            connection.execute(sql.COUNT, {**self._day, "the_subject_id": self.subject_id, "more": 1})
+            sql.COUNT_ONE.run(connection, **self._day, the_subject_id=self.subject_id, more=1)
         else:
-            connection.execute(sql.FIRST_COUNT, {**self._new, "subject_id": self.subject_id, "shown": 1})
+            sql.FIRST_COUNT.run(connection, **self._new, subject_id=self.subject_id, shown=1)
 
 
 def read_spending(connection: Connection, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -18,6 +18,7 @@ from alphaads_pipelines.errors import InvalidRequest, NotFound, NotPermitted, Re
 from alphaads_pipelines.privacy.purposes import is_forbidden, needs_consent
 from alphaads_pipelines.stores.consents import granted_in, said_in
 from alphaads_pipelines.stores.links import join_in, leave_in, members_in, members_of
+from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.rectifications import newest_of
 from alphaads_pipelines.stores.relational import reading, sql_table, transaction
 from alphaads_pipelines.stores.restrictions import all_restricted_in, restricted_in
@@ -74,11 +75,24 @@ def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
     return _together(subject_id, [row for row in rows if refusals[row.subject_id] is None])
 
 
-def _rows(connection: Connection, subject_id: str, purpose: str) -> Sequence[Any]:
-    return connection.execute(_WHAT_IS_ALLOWED, {"subject_id": subject_id, "purpose": purpose}).all()
+class _Allowed(NamedTuple):
+    """A row of `_what_is_allowed`."""
+
+    subject_id: str
+    platform: str | None
+    is_restricted: bool
+    allows_purpose: bool | None
+    allows_linking: bool | None
+    field: str | None
+    value: Any
+    rectified_at: datetime | None
 
 
-def _together(subject_id: str, usable: Sequence[Any]) -> Permission:
+def _rows(connection: Connection, subject_id: str, purpose: str) -> list[_Allowed]:
+    return [_Allowed(*row) for row in _WHAT_IS_ALLOWED.run(connection, subject_id=subject_id, purpose=purpose)]
+
+
+def _together(subject_id: str, usable: Sequence[_Allowed]) -> Permission:
     linking = {row.subject_id for row in usable if row.allows_linking}
     others = sorted(linking - {subject_id}) if subject_id in linking else []
     together = (subject_id, *others)
@@ -112,10 +126,10 @@ def _what_is_allowed() -> Any:
     ).select_from(restricted.outerjoin(corrections, corrections.c.subject_id == _MEMBERS.c.subject_id))
 
 
-_WHAT_IS_ALLOWED = _what_is_allowed()
+_WHAT_IS_ALLOWED = Prepared(_what_is_allowed())
 
 
-def _refusal(row: Any, purpose: str) -> Refusal | None:
+def _refusal(row: _Allowed, purpose: str) -> Refusal | None:
     if row.platform is None:
         return "unknown_subject"
     if row.is_restricted:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.stores.relational import select_in, sql_table, transaction, upsert
@@ -52,6 +52,11 @@ def rectified_in(connection: Connection, subject_id: str) -> dict[str, Any]:
     return newest_of(select_in(connection, "rectifications", "subject_id", [subject_id]))
 
 
-def newest_of(rows: Iterable[Row[Any]]) -> dict[str, Any]:
-    """Field -> corrected value, from rows of corrections; of linked subjects the newest correction holds."""
+def newest_of(rows: Iterable[Any]) -> dict[str, Any]:
+    """Field -> corrected value; of linked subjects the newest correction holds.
+
+    Parameters
+    ----------
+    rows: with subject_id, field, value and rectified_at.
+    """
     return {row.field: row.value for row in sorted(rows, key=lambda row: (row.rectified_at, row.subject_id))}

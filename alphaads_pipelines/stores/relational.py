@@ -21,7 +21,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
@@ -168,30 +168,28 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(engine: Engine) -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
         raise StoreUnavailable("the relational store did not answer: every connection stayed busy") from error
     except DBAPIError as error:
-        if _is_outage(error):
+        if error.connection_invalidated or _is_outage(engine, error.orig):
             raise StoreUnavailable(f"the relational store did not answer: {type(error.orig).__name__}") from error
         raise
-    except sqlite3.OperationalError as error:  # of `_begin_sqlite`
-        if _is_outage_of_sqlite(error):
+    except engine.dialect.loaded_dbapi.Error as error:  # from what the driver was asked past SQLAlchemy
+        if _is_outage(engine, error):
             raise StoreUnavailable(f"the relational store did not answer: {type(error).__name__}") from error
         raise
 
 
-def _is_outage_of_sqlite(error: sqlite3.OperationalError) -> bool:
-    # SQLite calls a wrong statement operational, too; a retry would only hide it.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR
-
-
-def _is_outage(error: DBAPIError) -> bool:
-    if isinstance(error.orig, sqlite3.Error):
-        return isinstance(error.orig, sqlite3.OperationalError) and _is_outage_of_sqlite(error.orig)
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+def _is_outage(engine: Engine, error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.Error):
+        # SQLite calls a wrong statement operational, too; a retry would only hide it.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
+    driver = engine.dialect.loaded_dbapi
+    return isinstance(error, driver.OperationalError | driver.InterfaceError)
 
 
 @contextmanager
@@ -202,7 +200,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     ------
     StoreUnavailable: the database does not answer or stays locked.
     """
-    with _translated(), engine.connect().execution_options(alphaads_write=True) as connection, connection.begin():
+    with _translated(engine), engine.connect().execution_options(alphaads_write=True) as connection, connection.begin():
         yield connection
     if engine.dialect.name == "sqlite":
         copy_long_wal(sqlite_file(engine))
@@ -216,7 +214,7 @@ def sqlite_file(engine: Engine) -> Path:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads, and sees one snapshot. Raises StoreUnavailable."""
-    with _translated(), engine.connect() as connection:
+    with _translated(engine), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
@@ -286,7 +284,7 @@ def _head(folder: Path) -> str:
 
 def revision(engine: Engine) -> str | None:
     """The revision of the schema; None if there is none yet. Raises StoreUnavailable."""
-    with _translated(), engine.connect() as connection:
+    with _translated(engine), engine.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
         found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()

@@ -61,7 +61,8 @@ HOLD_ALL = (
 )
 
 LINES_OF = Prepared(sa.select(*_LINE_COLUMNS).where(*_the(_DAYS, *_DAY_OF_CAMPAIGN)))
-LINES_ON = sa.select(_DAYS.c.campaign_id, *_LINE_COLUMNS).where(*_the(_DAYS, "day"))
+LINES_ON = Prepared(sa.select(_DAYS.c.campaign_id, *_LINE_COLUMNS).where(*_the(_DAYS, "day")))
+USED = sa.select(_SPENDING.c.campaign_id, _used(_SPENDING)).where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
 SHOWN_OF = Prepared(sa.select(_FREQUENCIES.c.shown).where(*_the(_FREQUENCIES, *_FREQUENCY)))
 # All days, which are few: asked for one day, SQLite would go through everybody of that day.
 SHOWN = Prepared(

@@ -33,7 +33,7 @@ from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.decisions import reservation_sql as sql
 from alphaads_pipelines.decisions.eligibility import is_limited
 from alphaads_pipelines.decisions.pacing import COMMON, Grant, Line, Refused, Spending, ask, has_budget
-from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, transaction
+from alphaads_pipelines.stores.relational import insert_ignore, reading, transaction
 from alphaads_pipelines.telemetry import RESERVATIONS
 
 HELD: Final = timedelta(minutes=15)
@@ -183,11 +183,8 @@ class _Asked(msgspec.Struct, frozen=True):
 
 def read_spending(connection: Connection, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:
     """What these campaigns used, those that used anything, with the lines of a UTC day."""
-    rows = select_in(connection, _SPENDING, "campaign_id", campaign_ids)
+    used = connection.execute(sql.USED, {"campaign_ids": list(campaign_ids)}).tuples().all()
     lines: dict[str, dict[str, Line]] = {}
-    for campaign_id, segment, *line in connection.execute(sql.LINES_ON, {"the_day": day}):
+    for campaign_id, segment, *line in sql.LINES_ON.run(connection, the_day=day):
         lines.setdefault(campaign_id, {})[segment] = Line(*line)
-    return {
-        row.campaign_id: Spending(day, row.reserved_microusd + row.spent_microusd, lines.get(row.campaign_id, {}))
-        for row in rows
-    }
+    return {campaign_id: Spending(day, int(its), lines.get(campaign_id, {})) for campaign_id, its in used}

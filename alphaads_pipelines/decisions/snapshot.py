@@ -37,7 +37,8 @@ from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 _PUBLISHED, _GENERATION = sql_table("published"), sql_table("key_generation")
 _DOCUMENTS, _POSITIONS = sql_table("published_documents"), sql_table("stream_positions")
 # Made once: they are asked several times a second, beside the decisions.
-_ALL_PUBLISHED, _KEY_GENERATION = sa.select(_PUBLISHED), sa.select(_GENERATION.c.generation)
+_POINTERS = sa.select(_PUBLISHED.c.shard, _PUBLISHED.c.publish_seq, _PUBLISHED.c.listed_after)
+_KEY_GENERATION = sa.select(_GENERATION.c.generation)
 _VERSIONS = sa.select(_DOCUMENTS.c.name, _DOCUMENTS.c.version).where(_DOCUMENTS.c.name.in_((ADVERTISING, SEGMENTS)))
 _COMPLETE_UNTIL = sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == sa.bindparam("of_consumer"))
 _log = get_logger(__name__)
@@ -170,7 +171,7 @@ class SnapshotReader:
         generation = connection.execute(_KEY_GENERATION).scalar() or 0
         # Whoever was erased since the last look leaves no trace: every profile is read anew.
         seen = old if generation == old.key_generation else Snapshot()
-        published = connection.execute(_ALL_PUBLISHED).all()
+        published = connection.execute(_POINTERS).all()
         advertised = self._advertised(connection, old)
         return replace(
             advertised,

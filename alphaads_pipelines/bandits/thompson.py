@@ -2,11 +2,15 @@
 
 The probability that an arm is the best of a draw has no closed form, so it is estimated with seeded draws, an
 exploration share is mixed in, and the arm is drawn from that distribution: the logged propensity is the true one.
+
+The draws of an estimate are one of STREAMS, chosen by the seed: decisions between the same arms share an estimate for
+as long as nothing new is learned, and what an estimate is off (standard deviation 0.016 at most) evens out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +21,8 @@ from alphaads_pipelines.bandits.context import Floats
 from alphaads_pipelines.bandits.counts import CountingPolicy
 
 DRAWS = 1_000
+STREAMS = 16
+_KEPT = 4_096
 
 
 class ThompsonPolicy(CountingPolicy):
@@ -26,7 +32,15 @@ class ThompsonPolicy(CountingPolicy):
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """Share of `DRAWS` seeded draws in which each arm was the best, exploration mixed in; the same for each row."""
-        alpha, beta = self.posteriors(arms).T
-        draws = np.random.default_rng((seed, 0)).beta(alpha, beta, size=(DRAWS, len(arms)))
-        wins = np.bincount(draws.argmax(axis=1), minlength=len(arms)) / DRAWS
+        wins = _wins(self.posteriors(arms).tobytes(), seed % STREAMS)
         return np.repeat(mixed(wins[None]), len(contexts), axis=0)
+
+
+@lru_cache(_KEPT)
+def _wins(posteriors: bytes, stream: int) -> Floats:
+    """Share of the draws in which each arm was the best; `posteriors` are pairs of alpha and beta."""
+    alpha, beta = np.frombuffer(posteriors).reshape(-1, 2).T
+    draws = np.random.default_rng((stream, 0)).beta(alpha, beta, size=(DRAWS, len(alpha)))
+    wins: Floats = np.bincount(draws.argmax(axis=1), minlength=len(alpha)) / DRAWS
+    wins.flags.writeable = False  # it is handed out again
+    return wins

@@ -33,7 +33,7 @@ from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.decisions import reservation_sql as sql
 from alphaads_pipelines.decisions.eligibility import is_limited
 from alphaads_pipelines.decisions.pacing import COMMON, Grant, Line, Refused, Spending, ask, has_budget
-from alphaads_pipelines.stores.relational import insert_ignore, reading, transaction
+from alphaads_pipelines.stores.relational import insert_ignore, transaction
 from alphaads_pipelines.telemetry import RESERVATIONS
 
 HELD: Final = timedelta(minutes=15)
@@ -57,14 +57,11 @@ class Reservations:
 
     def shown(self, subject_ids: Sequence[str], day: date) -> dict[str, int]:
         """Campaign -> how often it was shown to these subjects, one person, on a UTC day. Raises StoreUnavailable."""
-        if not subject_ids:
-            return {}
-        with reading(self._engine) as connection:
-            found: Counter[str] = Counter()
-            for each in subject_ids:  # one, but for who is linked
-                rows = sql.SHOWN.run(connection, the_subject_id=each)
-                found.update({campaign_id: shown for campaign_id, on, shown in rows if on == day})
-            return found
+        found: Counter[str] = Counter()
+        for each in subject_ids:  # one, but for who is linked
+            rows = sql.SHOWN.ask(self._engine, the_subject_id=each)
+            found.update({campaign_id: shown for campaign_id, on, shown in rows if on == day})
+        return found
 
     def reserve(
         self,

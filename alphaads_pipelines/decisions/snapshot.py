@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.bandits.policy_store import Policies, read_policies
 from alphaads_pipelines.creatives.edits import ADVERTISING
@@ -31,16 +31,19 @@ from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
 from alphaads_pipelines.profiles.segments import Segmentation, from_document, no_segments
 from alphaads_pipelines.profiles.state import ProfileState, combine, decode
 from alphaads_pipelines.stores.live_profiles import changed_profiles, whole_shards
+from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import reading, select_in, sql_table
 from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 
 _PUBLISHED, _GENERATION = sql_table("published"), sql_table("key_generation")
 _DOCUMENTS, _POSITIONS = sql_table("published_documents"), sql_table("stream_positions")
-# Made once: they are asked several times a second, beside the decisions.
-_POINTERS = sa.select(_PUBLISHED.c.shard, _PUBLISHED.c.publish_seq, _PUBLISHED.c.listed_after)
-_KEY_GENERATION = sa.select(_GENERATION.c.generation)
-_VERSIONS = sa.select(_DOCUMENTS.c.name, _DOCUMENTS.c.version).where(_DOCUMENTS.c.name.in_((ADVERTISING, SEGMENTS)))
-_COMPLETE_UNTIL = sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == sa.bindparam("of_consumer"))
+# Asked several times a second, beside the decisions.
+_POINTERS = Prepared(sa.select(_PUBLISHED.c.shard, _PUBLISHED.c.publish_seq, _PUBLISHED.c.listed_after))
+_KEY_GENERATION = Prepared(sa.select(_GENERATION.c.generation))
+_VERSION = Prepared(sa.select(_DOCUMENTS.c.version).where(_DOCUMENTS.c.name == sa.bindparam("of_name")))
+_COMPLETE_UNTIL = Prepared(
+    sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == sa.bindparam("of_consumer"))
+)
 _log = get_logger(__name__)
 
 
@@ -111,6 +114,19 @@ class Snapshot:
         return age
 
 
+class _Pointer(NamedTuple):
+    """Publication that a shard is at, and the one after which its changes are listed."""
+
+    shard: int
+    publish_seq: int
+    listed_after: int | None
+
+
+def _one(rows: Sequence[tuple[Any, ...]]) -> Any:
+    """The value of the only row, if there is one."""
+    return rows[0][0] if rows else None
+
+
 class SnapshotReader:
     """Keeps a snapshot current in a thread. `start`, use `current`, `stop`.
 
@@ -168,10 +184,10 @@ class SnapshotReader:
 
     def _next(self, connection: Connection) -> Snapshot:
         old = self._snapshot
-        generation = connection.execute(_KEY_GENERATION).scalar() or 0
+        generation = _one(_KEY_GENERATION.run(connection)) or 0
         # Whoever was erased since the last look leaves no trace: every profile is read anew.
         seen = old if generation == old.key_generation else Snapshot()
-        published = connection.execute(_POINTERS).all()
+        published = [_Pointer(*row) for row in _POINTERS.run(connection)]
         advertised = self._advertised(connection, old)
         return replace(
             advertised,
@@ -184,7 +200,7 @@ class SnapshotReader:
         )
 
     def _profiles(
-        self, connection: Connection, published: Sequence[Row[Any]], old: Snapshot
+        self, connection: Connection, published: Sequence[_Pointer], old: Snapshot
     ) -> Mapping[int, Mapping[str, bytes]]:
         """The shards that moved; whole, where the list of changes begins later than what was seen."""
         seen = {row.shard: old.pointers.get(row.shard, 0) for row in published}
@@ -198,20 +214,19 @@ class SnapshotReader:
 
     def _advertised(self, connection: Connection, old: Snapshot) -> Snapshot:
         """`old` with the catalogue and the segments of now; those that did not move are the same objects."""
-        versions = dict(connection.execute(_VERSIONS).tuples().all())
         found = old
-        if (version := versions.get(ADVERTISING, 0)) != old.catalogue_version:
+        if (version := _one(_VERSION.run(connection, of_name=ADVERTISING)) or 0) != old.catalogue_version:
             catalogue = read_catalogue(connection, with_samples=self._with_samples)
             shelf = Shelf.of(catalogue.campaigns, catalogue.creatives)
             has_caps = any(each.daily_cap is not None for each in catalogue.campaigns.values())
             found = replace(found, catalogue=catalogue, catalogue_version=version, shelf=shelf, has_caps=has_caps)
-        if (version := versions.get(SEGMENTS, 0)) != old.segmentation_version:
+        if (version := _one(_VERSION.run(connection, of_name=SEGMENTS)) or 0) != old.segmentation_version:
             document = select_in(connection, _DOCUMENTS.name, "name", [SEGMENTS], ["document"])[0].document
             found = replace(found, segmentation=from_document(document), segmentation_version=version)
         return found
 
     def _complete_until(self, connection: Connection) -> datetime | None:
-        times = connection.execute(_COMPLETE_UNTIL, {"of_consumer": self._consumer}).scalars().all()
+        times = [time for (time,) in _COMPLETE_UNTIL.run(connection, of_consumer=self._consumer)]
         known = [time for time in times if time is not None]
         return min(known) if times and len(known) == len(times) else None
 

@@ -1,6 +1,6 @@
 """Permissions: what may be done with a subject's data for a purpose, asked at the moment when it is done.
 
-Nothing is remembered: each question is a few point reads in one transaction, so that a withdrawal, a restriction, a
+Nothing is remembered: each question is one statement of a few point reads, so that a withdrawal, a restriction, a
 link that was cut and an erasure hold for the very next question, in every process.
 """
 
@@ -20,7 +20,7 @@ from alphaads_pipelines.stores.consents import granted_in, said_in
 from alphaads_pipelines.stores.links import join_in, leave_in, members_in, members_of
 from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.rectifications import newest_of
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.relational import sql_table, transaction
 from alphaads_pipelines.stores.restrictions import all_restricted_in, restricted_in
 from alphaads_pipelines.stores.subjects import platforms_of
 
@@ -54,12 +54,11 @@ def permission_of(engine: Engine, subject_id: str | None, purpose: str) -> Permi
     """
     if subject_id is None:
         return Permission(refusal="no_subject")
-    with reading(engine) as connection:
-        rows = _rows(connection, subject_id, purpose)
+    rows = _rows(engine, subject_id, purpose)
     refusals = {row.subject_id: _refusal(row, purpose) for row in rows}
     if (refusal := refusals[subject_id]) is not None:
         return Permission(refusal=refusal)
-    return _together(subject_id, [row for row in rows if refusals[row.subject_id] is None])
+    return _together(subject_id, rows, refusals)
 
 
 def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
@@ -67,12 +66,11 @@ def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
 
     Refused are only the unknown and the restricted. Raises StoreUnavailable.
     """
-    with reading(engine) as connection:
-        rows = _rows(connection, subject_id, "linking")
+    rows = _rows(engine, subject_id, "linking")
     refusals = {row.subject_id: _refusal(row, "linking") for row in rows}
     if refusals[subject_id] in ("unknown_subject", "restricted"):
         return Permission(refusal=refusals[subject_id])
-    return _together(subject_id, [row for row in rows if refusals[row.subject_id] is None])
+    return _together(subject_id, rows, refusals)
 
 
 class _Allowed(NamedTuple):
@@ -88,15 +86,15 @@ class _Allowed(NamedTuple):
     rectified_at: datetime | None
 
 
-def _rows(connection: Connection, subject_id: str, purpose: str) -> list[_Allowed]:
-    return [_Allowed(*row) for row in _WHAT_IS_ALLOWED.run(connection, subject_id=subject_id, purpose=purpose)]
+def _rows(engine: Engine, subject_id: str, purpose: str) -> list[_Allowed]:
+    return [_Allowed(*row) for row in _WHAT_IS_ALLOWED.ask(engine, subject_id=subject_id, purpose=purpose)]
 
 
-def _together(subject_id: str, usable: Sequence[_Allowed]) -> Permission:
-    linking = {row.subject_id for row in usable if row.allows_linking}
+def _together(subject_id: str, rows: Sequence[_Allowed], refusals: Mapping[str, Refusal | None]) -> Permission:
+    linking = {row.subject_id for row in rows if row.allows_linking and refusals[row.subject_id] is None}
     others = sorted(linking - {subject_id}) if subject_id in linking else []
     together = (subject_id, *others)
-    said = [row for row in usable if row.field is not None and row.subject_id in together]
+    said = [row for row in rows if row.field is not None and row.subject_id in together]
     return Permission(together, None, newest_of(said))
 
 

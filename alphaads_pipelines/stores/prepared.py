@@ -9,9 +9,12 @@ in and out) is kept here. The transaction around is SQLAlchemy's, and translates
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy import Connection, Dialect, Engine, Executable
+
+from alphaads_pipelines.stores.relational import translated
 
 _Process = Callable[[Any], Any]
 
@@ -31,8 +34,16 @@ class Prepared:
 
     def run(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
         """Run it in the transaction of `connection`; its rows, none where it selects none."""
-        written = self._written.get(connection.dialect.name) or self._write(connection.dialect)
-        cursor = connection.connection.cursor()
+        return self._run(connection.dialect, connection.connection, values)
+
+    def ask(self, engine: Engine, **values: Any) -> list[tuple[Any, ...]]:
+        """Read by this one statement, which needs no transaction around it. Raises StoreUnavailable."""
+        with translated(engine), closing(engine.raw_connection()) as connection:
+            return self._run(engine.dialect, connection, values)
+
+    def _run(self, dialect: Dialect, connection: Any, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        written = self._written.get(dialect.name) or self._write(dialect)
+        cursor = connection.cursor()
         try:
             cursor.execute(written.text, written.given(values))
             return written.taken(cursor) if written.selects else []

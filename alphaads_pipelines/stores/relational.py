@@ -168,7 +168,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _translated(engine: Engine) -> Iterator[None]:
+def translated(engine: Engine) -> Iterator[None]:
+    """What the database or its driver raises in the block, in our words. Raises StoreUnavailable for an outage."""
     try:
         yield
     except PoolTimeout as error:
@@ -200,7 +201,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     ------
     StoreUnavailable: the database does not answer or stays locked.
     """
-    with _translated(engine), engine.connect().execution_options(alphaads_write=True) as connection, connection.begin():
+    with translated(engine), engine.connect().execution_options(alphaads_write=True) as connection, connection.begin():
         yield connection
     if engine.dialect.name == "sqlite":
         copy_long_wal(sqlite_file(engine))
@@ -214,7 +215,7 @@ def sqlite_file(engine: Engine) -> Path:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads, and sees one snapshot. Raises StoreUnavailable."""
-    with _translated(engine), engine.connect() as connection:
+    with translated(engine), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
@@ -284,7 +285,7 @@ def _head(folder: Path) -> str:
 
 def revision(engine: Engine) -> str | None:
     """The revision of the schema; None if there is none yet. Raises StoreUnavailable."""
-    with _translated(engine), engine.connect() as connection:
+    with translated(engine), engine.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
         found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()

@@ -168,6 +168,13 @@ def test_what_a_person_says_of_themselves_is_handed_on_with_what_is_allowed(engi
     assert permission_of(engine, ada, ADS).rectified == {"language": "de"}
 
 
+def test_who_allows_nothing_is_shown_as_they_say(engine: Engine) -> None:
+    [ada] = make_subjects(engine, "x")
+    rectify(engine, ada, "mood", "joy", NOON)
+    assert profile_permission_of(engine, ada) == Permission((ada,), None, {"mood": "joy"})
+    assert permission_of(engine, ada, ADS) == Permission(refusal="no_consent")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("posts", 3), ("plantedfield", "joy"), ("mood", "plantedmood"), ("language", "Planted"), ("language", ["de"])],

@@ -33,7 +33,7 @@ from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import AlphaAdsError, NotFound, SchemaMismatch
 from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import select_in, sql_table, transaction
+from alphaads_pipelines.stores.relational import chunks, select_in, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 
 POLICY = "policy"
@@ -41,7 +41,6 @@ POLICY = "policy"
 NEWEST = 1_000
 HOURLY = timedelta(days=7)
 
-_CHUNK = 900
 _OVERTAKEN = "the roles of the policies were changed meanwhile; nothing was changed by this"
 _versions, _documents = sql_table("policy_versions"), sql_table("published_documents")
 # Whoever decides asks these several times a second.
@@ -209,8 +208,8 @@ def prune_versions(
     """
     held = [versions_of(connection, name) for name in names]
     old = [version for each in held for version in _outlived(each, now, since) if version not in keep]
-    for start in range(0, len(old), _CHUNK):
-        connection.execute(_versions.delete().where(_versions.c.version.in_(old[start : start + _CHUNK])))
+    for some in chunks(old):
+        connection.execute(_versions.delete().where(_versions.c.version.in_(some)))
     return len(old)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.decisions import reservation_sql as sql
-from alphaads_pipelines.stores.relational import reading, select_in, transaction
+from alphaads_pipelines.stores.relational import chunks, reading, select_in, transaction
 
 KNOWN_FOR: Final = timedelta(days=1)
 """For so long a released reservation is kept to know a late impression by."""
@@ -110,7 +110,7 @@ def prune(connection: Connection, now: datetime) -> int:
 
 def _hold(connection: Connection, rows: Iterable[Row[Any]]) -> None:
     """Hold the rows of these campaigns, in the order of their ids. A reservation never changes its campaign."""
-    for some in _chunks(sorted({row.campaign_id for row in rows})):
+    for some in chunks(sorted({row.campaign_id for row in rows})):
         connection.execute(sql.HOLD_ALL, {"campaign_ids": some}).all()
 
 
@@ -120,7 +120,7 @@ def _taken(connection: Connection, found: Iterable[Row[Any]]) -> list[Row[Any]]:
     By their ids: what came in since they were looked for may be of a campaign that is not held.
     """
     ids = sorted(row.decision_id for row in found)
-    return [row for some in _chunks(ids) for row in connection.execute(sql.TAKE_AWAY, {"decision_ids": some}).all()]
+    return [row for some in chunks(ids) for row in connection.execute(sql.TAKE_AWAY, {"decision_ids": some}).all()]
 
 
 def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: int) -> None:
@@ -161,7 +161,3 @@ def _count(connection: Connection, reservations: Iterable[Row[Any]], shown: int,
     if rows:
         note({subject_id for subject_id, _, _ in times})
         connection.execute(sql.COUNT, rows)
-
-
-def _chunks(values: Sequence[str]) -> list[Sequence[str]]:
-    return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]

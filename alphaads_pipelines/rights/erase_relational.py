@@ -10,7 +10,7 @@ post cannot be accepted again, and intake takes nothing more of this person.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -22,13 +22,12 @@ from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
 from alphaads_pipelines.sqlite import count_words, scrub, wal_of
 from alphaads_pipelines.stores.links import leave_in
-from alphaads_pipelines.stores.relational import reading, sql_table, sqlite_file, transaction
+from alphaads_pipelines.stores.relational import chunks, reading, sql_table, sqlite_file, transaction
 from alphaads_pipelines.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 
 _REQUESTS, _RESERVATIONS, _POST_KEYS, _PEOPLE = "rights_requests", "ad_reservations", "post_keys", "people"
 _BY_SUBJECT = tuple(table.name for table in RELATIONAL_TABLES if table.subject_column == "subject_id")
 _OPEN = ("open", "running")
-_CHUNK = 500
 _SMALL_BYTES = 64 << 20
 """A table up to this size is written anew in PostgreSQL; nobody reads it meanwhile."""
 
@@ -103,10 +102,10 @@ class RelationalEraser(Eraser):
         mine = pl.col("subject_id") == subject.subject_id
         raw = lake.scan(RAW_POSTS).filter(mine, pl.col("shard") == subject.shard).select("post_key").collect()
         table = sql_table(_POST_KEYS)
-        for some in _chunks(raw["post_key"].to_list()):
+        for some in chunks(raw["post_key"].to_list()):
             deleted += self._delete(table.delete().where(table.c.post_key.in_(some)))
         rejected = lake.scan(REJECTED_POSTS).filter(mine).select("stream_partition", "stream_offset").collect()
-        for some in _chunks(rejected.rows()):
+        for some in chunks(rejected.rows()):
             place = sa.tuple_(table.c.stream_partition, table.c.stream_offset)
             deleted += self._delete(table.delete().where(place.in_(some)))
         return deleted
@@ -114,10 +113,6 @@ class RelationalEraser(Eraser):
     def _delete(self, statement: sa.Delete) -> int:
         with transaction(self._stores.engine) as connection:
             return connection.execute(statement).rowcount
-
-
-def _chunks(values: Sequence[Any]) -> list[Sequence[Any]]:
-    return [values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK)]
 
 
 def _off_the_disk(engine: Engine, subject_id: str) -> Figures:

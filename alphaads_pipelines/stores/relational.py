@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row, event
@@ -29,6 +29,7 @@ from alphaads_pipelines.schema import Column, ColumnType, Table
 from alphaads_pipelines.sqlite import BUSY_S, copy_long_wal, enter_wal, leave_copying_to_threads, wait_for_copy
 from alphaads_pipelines.tables import RELATIONAL_TABLES
 
+T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_MS = int(BUSY_S * 1000)
 _IDLE_MS = 60_000
@@ -264,12 +265,15 @@ def select_in(
     """The rows whose `column` is among `values`, in no particular order; `columns` narrows what is read."""
     table = sql_table(table_name)
     wanted = [table.c[name] for name in columns] if columns else list(table.c)
-    distinct = list(dict.fromkeys(values))
     rows: list[Row[Any]] = []
-    for start in range(0, len(distinct), _CHUNK):
-        statement = sa.select(*wanted).where(table.c[column].in_(distinct[start : start + _CHUNK]))
-        rows.extend(connection.execute(statement).all())
+    for some in chunks(list(dict.fromkeys(values))):
+        rows.extend(connection.execute(sa.select(*wanted).where(table.c[column].in_(some))).all())
     return rows
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in order, as many at a time as a statement names at most."""
+    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
 
 
 def _migrations() -> Path:

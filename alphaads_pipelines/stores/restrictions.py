@@ -12,8 +12,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.errors import InvalidRequest, Restricted
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table, transaction, upsert
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.stores.relational import select_in, sql_table, transaction, upsert
 
 RESTRICTION_REASONS = ("accuracy", "unlawful", "claims", "objection")
 """The four cases of article 18(1), in its order."""
@@ -34,13 +34,6 @@ def lift_restriction(engine: Engine, subject_id: str) -> bool:
     with transaction(engine) as connection:
         gone = connection.execute(_RESTRICTIONS.delete().where(_RESTRICTIONS.c.subject_id == subject_id))
         return gone.rowcount > 0
-
-
-def check_unrestricted(engine: Engine, subject_id: str) -> None:
-    """Raises Restricted where the subject's data may not be used, StoreUnavailable."""
-    with reading(engine) as connection:
-        if restricted_in(connection, [subject_id]):
-            raise Restricted("the data of this person is restricted: it is kept and not used")
 
 
 def restricted_in(connection: Connection, subject_ids: Iterable[str]) -> set[str]:

@@ -6,18 +6,17 @@ The one place where SUBJECT of a command or a request becomes a subject id.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import Erased, InvalidRequest, NotFound
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.relational import chunks, reading, select_in, sql_table
 from alphaads_pipelines.stores.suppressions import suppressed_among
 
 SUBJECT_ID = r"^[0-9a-f]{32}$"
-_CHUNK = 900
 
 
 def resolve_subject(engine: Engine, pseudonyms: Pseudonyms, text: str) -> str:
@@ -68,14 +67,10 @@ def platforms_of(connection: Connection, subject_ids: Iterable[str]) -> dict[str
 def living_in(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
     """Those who are subjects; none of them can be erased before the transaction ends, so what it writes is found."""
     table, found = sql_table("subjects"), set[str]()
-    for chunk in _chunks(sorted(set(subject_ids))):
+    for chunk in chunks(sorted(set(subject_ids))):
         chosen = sa.select(table.c.subject_id).where(table.c.subject_id.in_(chunk)).with_for_update(read=True)
         found.update(connection.execute(chosen).scalars())
     return found
-
-
-def _chunks(ids: list[str]) -> Iterator[list[str]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
 
 
 def subjects_on(connection: Connection, is_one: Callable[[str], bool]) -> set[str]:

@@ -16,7 +16,7 @@ from alphaads_pipelines.stores.permissions import (
 )
 from alphaads_pipelines.stores.rectifications import rectify, withdraw_rectification
 from alphaads_pipelines.stores.relational import reading, sql_table, transaction
-from alphaads_pipelines.stores.restrictions import check_unrestricted, lift_restriction, restrict
+from alphaads_pipelines.stores.restrictions import lift_restriction, restrict
 from tests.stores.people import NOON, make_subjects, say
 
 pytestmark = pytest.mark.integration
@@ -67,11 +67,8 @@ def test_who_is_restricted_is_not_used_until_the_restriction_is_lifted(engine: E
     [ada] = _allowing(engine, "x")
     restrict(engine, ada, "accuracy", NOON)
     assert permission_of(engine, ada, ADS) == profile_permission_of(engine, ada) == Permission(refusal="restricted")
-    with pytest.raises(Restricted):
-        check_unrestricted(engine, ada)
     assert lift_restriction(engine, ada)
     assert not lift_restriction(engine, ada)
-    check_unrestricted(engine, ada)
     assert permission_of(engine, ada, ADS).subjects == (ada,)
 
 

@@ -1,14 +1,13 @@
 """`bench decision`: what a decision costs inside the API process, from the request's bytes to the answer's.
 
-The service is called as its server calls it (ASGI), so everything is in the figure but the socket: the credential, the
-audit entry, consent, profile, eligibility, the draw, money and frequency held in the store, and the record in the local
-spool before the answer. Every person is known, agreed to personalised ads, and has a mood. Campaigns are without limits
+The service is called as its server calls it (ASGI, on its event loop), so everything is in the figure but the socket:
+the credential, the audit entry, consent, profile, eligibility, the draw, money and frequency held in the store, and the
+record in the local spool before the answer. Every person is known, agreed to personalised ads, and has a mood. Campaigns are without limits
 in one round, and with a daily budget and a cap in the other, where each decision is a write transaction.
 """
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import uvloop
 
 from alphaads_pipelines.bandits.policy_roles import Pin, Roles
 from alphaads_pipelines.bandits.policy_store import change_roles
@@ -56,7 +56,7 @@ def run(people: int = 10_000, decisions: int = 3_000, **servers: str) -> dict[st
                 _advertise(wiring, limited=limits != "no limits")
                 for policy in ("thompson", "linear_thompson", "linucb"):
                     measured = _measured(wiring, policy, subjects, decisions)
-                    rounds[f"{policy}, {limits}"] = asyncio.run(measured)
+                    rounds[f"{policy}, {limits}"] = uvloop.run(measured)
     return {
         "bench": "decision",
         "people": people,

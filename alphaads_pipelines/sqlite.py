@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import sqlite3
 import threading
 import time
@@ -61,7 +62,7 @@ def leave_copying_to_threads(connection: Any) -> None:
 def copy_long_wal(path: Path) -> None:
     """Copy the log of the file into it, in a thread, if the log is long; readers and writers go on meanwhile."""
     try:
-        is_long = wal_of(path).stat().st_size > LONG_WAL_BYTES
+        is_long = os.stat(f"{path}-wal").st_size > LONG_WAL_BYTES  # noqa: PTH116 - asked after each commit
     except FileNotFoundError:
         return
     if not is_long:

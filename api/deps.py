@@ -43,11 +43,13 @@ class Deciding(NamedTuple):
     decider: Decider
     spool: Spool
     most_age_s: float
+    correlation_id: str
 
 
 async def _deciding(request: Request) -> Deciding:
     held, most_age_s = request.app.state, _held(request).settings.max_data_age_s
-    return Deciding(held.reader.current, held.permissions, held.decider, held.spool, most_age_s)
+    correlation_id = str(request.state.correlation_id)
+    return Deciding(held.reader.current, held.permissions, held.decider, held.spool, most_age_s, correlation_id)
 
 
 async def _correlation_id(request: Request) -> str:

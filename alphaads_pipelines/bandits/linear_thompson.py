@@ -2,12 +2,14 @@
 
 The posterior of an arm's coefficients is N(theta, width^2 A^-1), so its reward in a context x is normal with mean
 theta'x and standard deviation width sqrt(x' A^-1 x), independent of other arms. How probable it is that an arm's is the
-greatest is estimated with seeded draws, the exploration share is mixed in, and the arm is drawn from that distribution.
+greatest is estimated with draws of one of STREAMS, by the seed; the exploration share is mixed in, and the arm is drawn
+from that distribution.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -15,8 +17,10 @@ import numpy as np
 from alphaads_pipelines.bandits.base import mixed
 from alphaads_pipelines.bandits.context import Floats
 from alphaads_pipelines.bandits.linear import LinearPolicy
+from alphaads_pipelines.bandits.thompson import STREAMS
 
 DRAWS = 1_000
+_KEPT = 64
 
 
 class LinearThompsonPolicy(LinearPolicy):
@@ -29,9 +33,17 @@ class LinearThompsonPolicy(LinearPolicy):
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """Share of `DRAWS` draws in which each arm was the best; all contexts of a call are told by the same draws."""
         means, deviations = self.scores(arms, contexts)
-        draws = self.width * np.random.default_rng((seed, 0)).standard_normal((DRAWS, len(arms)))
+        draws = self.width * _normals(seed % STREAMS, len(arms))
         wins = np.empty_like(means)
         for place, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
             best = (mean + deviation * draws).argmax(axis=1)
             wins[place] = np.bincount(best, minlength=len(arms)) / DRAWS
         return mixed(wins, self.exploration)
+
+
+@lru_cache(_KEPT)
+def _normals(stream: int, arms: int) -> Floats:
+    """Standard normal numbers, shape (DRAWS, arms)."""
+    drawn = np.random.default_rng((stream, 0)).standard_normal((DRAWS, arms))
+    drawn.flags.writeable = False  # it is handed out again
+    return drawn

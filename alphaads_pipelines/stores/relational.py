@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -210,7 +211,11 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 def sqlite_file(engine: Engine) -> Path:
     """The file of a SQLite engine."""
-    return Path(str(engine.url.database))
+    return _path(str(engine.url.database))
+
+
+_path = lru_cache(Path)
+"""Asked after each commit."""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
-from api.deps import CorrelationId, DecidingDep
+from api.deps import DecidingDep
 
 router = APIRouter(tags=["decisions"])
 _encoder = msgspec.json.Encoder()
@@ -51,7 +51,6 @@ class DecisionOut(BaseModel):
 def make_decision(
     body: DecisionIn,
     held: DecidingDep,
-    correlation_id: CorrelationId,
     caller: Annotated[Caller, scope("decisions:write")],
     audit: Annotated[Recorder, recorded("decision.make", "personalised_ads")],
 ) -> Response:
@@ -59,7 +58,7 @@ def make_decision(
 
     Without consent to personalised ads a decision is made all the same, without anything of the person.
     """
-    request = DecisionRequest(body.subject_id, body.placement, caller.tenant, correlation_id)
+    request = DecisionRequest(body.subject_id, body.placement, caller.tenant, held.correlation_id)
     permission = held.permissions.of(body.subject_id)
     audit.record(body.subject_id, *permission.subjects) if body.subject_id else audit.nobody()
     decision = held.decider.decide(held.snapshot, request, permission, datetime.now(UTC), held.most_age_s)

@@ -3,8 +3,8 @@
 The service is called as its server calls it (ASGI, on its event loop), so everything is in the figure but the socket:
 the credential, the audit entry, consent, profile, eligibility, the draw, money and frequency held in the store, and the
 record in the local spool before the answer. Every person is known, agreed to personalised ads, and has a mood.
-Campaigns are without limits in one round, and with a daily budget and a cap in the other, where each decision is a write
-transaction.
+Campaigns are without limits in one round, and with a daily budget and a cap in the other, where each decision is a
+write transaction.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ MODELS := $(VENV)/.installed-models
 SERVERS ?= kafka postgres redis
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --no-strip-extras \
 	--python-version 3.11 --custom-compile-command "make lock"
+WHOLE := tests/load tests/integration
 BENCH ?= latency ingest lake load nlp
 
-.PHONY: help install install-models demo test tests coverage check up lint format services bench canary sweep lock clean
+.PHONY: help install install-models demo test tests-of-parts tests-of-the-whole servers coverage check up lint format services bench canary sweep lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,15 +35,20 @@ demo: install ## Run the main job on synthetic posts, with no server.
 	$(BIN)/alphaads demo
 
 test: install-models ## Lint, type-check and run every test, real servers included.
-	@# Side by side: the tests wait a lot, and the types take minutes on a fresh machine.
-	$(MAKE) --no-print-directory --jobs=2 lint tests
+	@# Side by side: tests of whole installations wait a lot, and the types take minutes on a fresh machine.
+	$(MAKE) --no-print-directory --jobs=3 lint tests-of-parts tests-of-the-whole
 
-tests: install-models
-	$(BIN)/python -m deploy.servers fetch kafka postgres redis
-	$(BIN)/python -m pytest
+tests-of-parts: servers
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(WHOLE))
 
-coverage: install-models ## What the tests reach; a third slower than the tests alone.
+tests-of-the-whole: servers
+	@# What it says comes when it is over, so that it does not stand between the dots of the other tests.
+	@said=$$(mktemp); $(BIN)/python -m pytest $(WHOLE) > $$said 2>&1; status=$$?; cat $$said; rm -f $$said; exit $$status
+
+servers: install-models
 	$(BIN)/python -m deploy.servers fetch kafka postgres redis
+
+coverage: servers ## What the tests reach; a third slower than the tests alone.
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: install ## Check style, types and the import rules.

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, event
 from structlog.testing import capture_logs
 
+from alphaads_pipelines import sqlite
 from alphaads_pipelines.errors import UnsealError
 from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.privacy.keys import Identity
@@ -229,6 +230,7 @@ def test_a_reader_that_stays_does_not_keep_a_key_from_being_destroyed(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relational, "_BUSY_MS", 100)
+    monkeypatch.setattr(sqlite, "BUSY_S", 0.1)
     engine = connect(database_url)
     keys = RelationalSubjectKeys(engine, RING, SHARDS)
     [subject] = keys.ensure([_identity(1)])

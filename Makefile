@@ -8,7 +8,7 @@ MODELS := $(VENV)/.installed-models
 SERVERS ?= kafka postgres redis
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --no-strip-extras \
 	--python-version 3.11 --custom-compile-command "make lock"
-WHOLE := tests/load tests/integration
+WHOLE := $(addprefix tests/,load integration runtime assets rights)
 BENCH ?= latency ingest lake load nlp
 
 .PHONY: help install install-models demo test tests-of-parts tests-of-the-whole servers coverage check up lint format services bench canary sweep lock clean
@@ -83,4 +83,4 @@ lock: install ## Pin the dependencies again.
 		--output-file requirements-models.lock
 
 clean: ## Remove the environment and all local state.
-	rm -rf $(VENV) .alphaads .alphaads.key .servers
+	rm -rf $(VENV) .alphaads .alphaads.key .alphaads.checkpoints .servers

@@ -26,7 +26,8 @@ def test_an_open_installation_publishes_posts_in_the_clear(tmp_path: Path) -> No
 
 def test_both_kinds_are_timed_over_the_same_posts() -> None:
     report = sealing.run(posts=40, authors=8, rounds=1)
-    assert report["sealed_posts_per_second"] > 0
-    assert report["unsealed_posts_per_second"] > 0
-    lost = 1 - report["sealed_posts_per_second"] / report["unsealed_posts_per_second"]
-    assert abs(report["sealing_cost_ratio"] - lost) < 0.05
+    sealed, unsealed = report["sealed_posts_per_second"], report["unsealed_posts_per_second"]
+    assert min(sealed, unsealed) > 0
+    # Whole posts a second: of a slow machine's few, rounding hides much.
+    least, most = 1 - (sealed + 0.5) / (unsealed - 0.5), 1 - (sealed - 0.5) / (unsealed + 0.5)
+    assert least - 0.001 <= report["sealing_cost_ratio"] <= most + 0.001

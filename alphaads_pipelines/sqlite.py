@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import mmap
-import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def leave_copying_to_threads(connection: Any) -> None:
 def copy_long_wal(path: Path) -> None:
     """Copy the log of the file into it, in a thread, if the log is long; readers and writers go on meanwhile."""
     try:
-        is_long = os.stat(f"{path}-wal").st_size > LONG_WAL_BYTES  # noqa: PTH116 - asked after each commit
+        is_long = wal_of(path).stat().st_size > LONG_WAL_BYTES
     except FileNotFoundError:
         return
     if not is_long:
@@ -86,6 +86,7 @@ def _copy_wal(path: Path) -> None:
         file.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
+@lru_cache  # asked after each commit
 def wal_of(path: Path) -> Path:
     """The write-ahead log of a file."""
     return path.with_name(f"{path.name}-wal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
@@ -26,14 +27,14 @@ def public(endpoint: Endpoint) -> Endpoint:
 async def authenticate(request: Request) -> Caller:
     """Who calls, from the bearer token or the API key. Raises Unauthenticated, StoreUnavailable."""
     authenticator: Authenticator = request.app.state.authenticator
-    if authenticator.must_look:  # it may wait for the store, and must not keep others waiting
-        await run_in_threadpool(authenticator.look)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
-        return authenticator.by_token(token.strip())
-    if key := request.headers.get("x-api-key"):
-        return authenticator.by_key(key)
-    raise Unauthenticated("give a bearer token or an API key")
+        ask = partial(authenticator.by_token, token.strip())
+    elif key := request.headers.get("x-api-key"):
+        ask = partial(authenticator.by_key, key)
+    else:
+        raise Unauthenticated("give a bearer token or an API key")
+    return await run_in_threadpool(ask) if authenticator.must_look else ask()
 
 
 def scope(name: str) -> DependsParameter:

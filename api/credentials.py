@@ -143,10 +143,10 @@ class Authenticator:
 
     @property
     def must_look(self) -> bool:
-        """Whether the next question asks the store."""
+        """Whether the next question asks the store, and may wait for it."""
         return self._clock() - self._looked_at >= _REVOCATION_LOOK_S
 
-    def look(self) -> None:
+    def _look(self) -> None:
         """Read revocations and keys, if what was read is too old. Raises StoreUnavailable."""
         if not self.must_look:
             return
@@ -161,18 +161,18 @@ class Authenticator:
 
     def by_token(self, token: str) -> Caller:
         """The caller of a bearer token. Raises Unauthenticated, StoreUnavailable."""
-        self.look()
         found = self._verified.get(token)
         if found is None:
             # Kept until the next look: a signature costs more than what most calls are for.
             found = self._verified[token] = _verified(_claims(self._secret, token))
+        self._look()
         if found.token_id in self._revoked or found.expires_at <= time.time():
             raise Unauthenticated(_NOT_VALID)
         return found.caller
 
     def by_key(self, key: str) -> Caller:
         """The caller of an API key. Raises Unauthenticated, StoreUnavailable."""
-        self.look()
+        self._look()
         caller = self._keys.get(_hash(self._secret, key))
         if caller is None:
             raise Unauthenticated("the API key is not known")

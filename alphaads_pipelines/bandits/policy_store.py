@@ -31,7 +31,7 @@ from alphaads_pipelines.bandits.base import Policy
 from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles, document_of, roles_of, told
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import AlphaAdsError, NotFound, SchemaMismatch
-from alphaads_pipelines.ingest.publish import read_document, replace_document_in
+from alphaads_pipelines.ingest.publish import document_version_in, read_document, replace_document_in
 from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import chunks, select_in, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
@@ -43,9 +43,8 @@ HOURLY = timedelta(days=7)
 
 _OVERTAKEN = "the roles of the policies were changed meanwhile; nothing was changed by this"
 _versions, _documents = sql_table("policy_versions"), sql_table("published_documents")
-# Whoever decides asks these several times a second.
+# Whoever decides asks this several times a second.
 _NEWEST = Prepared(sa.select(sa.func.max(_versions.c.version)).where(_versions.c.policy == sa.bindparam("of_policy")))
-_ROLES_VERSION = Prepared(sa.select(_documents.c.version).where(_documents.c.name == POLICY))
 _log = get_logger(__name__)
 
 
@@ -136,8 +135,7 @@ def read_policies(connection: Connection, held: Policies, also: Collection[str] 
 
 
 def _roles_in(connection: Connection, held: Policies) -> tuple[int, Roles]:
-    rows = _ROLES_VERSION.run(connection)
-    version = int(rows[0][0]) if rows else 0
+    version = document_version_in(connection, POLICY)
     if version == held.roles_version:
         return version, held.roles
     return version, roles_of(select_in(connection, _documents.name, "name", [POLICY], ["document"])[0].document)
@@ -147,8 +145,7 @@ def newest_versions(connection: Connection, names: Iterable[str]) -> dict[str, i
     """The newest version of each of these policies that was ever taught."""
     found = {}
     for name in sorted(set(names)):  # each the end of an index, however many versions there are
-        [(version,)] = _NEWEST.run(connection, of_policy=name)
-        if version is not None:
+        if (version := _NEWEST.scalar(connection, of_policy=name)) is not None:
             found[name] = int(version)
     return found
 

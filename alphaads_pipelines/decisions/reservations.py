@@ -132,6 +132,7 @@ class _Asked(msgspec.Struct, frozen=True):
             "amount_microusd": self.campaign.cost_microusd if has_budget(self.campaign) else 0,
             "is_counted": is_counted,
             "expires_at": self.now + HELD,
+            "released_at": None,
         }
         sql.NOTE.run(connection, **self._new, **held)
         return None
@@ -139,12 +140,12 @@ class _Asked(msgspec.Struct, frozen=True):
     def _hold_campaign(self, connection: Connection) -> int:
         """Hold the campaign's row until the end of the transaction; what it used ever."""
         campaign_id = self.campaign.campaign_id
-        rows = sql.HOLD.run(connection, the_campaign_id=campaign_id)
-        if not rows:
+        used = sql.HOLD.scalar(connection, the_campaign_id=campaign_id)
+        if used is None:
             names = {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant}
             insert_ignore(connection, _SPENDING, [{**names, "reserved_microusd": 0, "spent_microusd": 0}])
-            rows = sql.HOLD.run(connection, the_campaign_id=campaign_id)
-        return int(rows[0][0])
+            used = sql.HOLD.scalar(connection, the_campaign_id=campaign_id)
+        return int(used)
 
     def _take(self, connection: Connection, used: int) -> Grant | Refused:
         """Take the money, if there is any."""
@@ -168,8 +169,8 @@ class _Asked(msgspec.Struct, frozen=True):
 
     def _shown(self, connection: Connection) -> dict[str, int]:
         """Subject -> how often today, of those of the person to whom it was shown."""
-        asked = {each: sql.SHOWN_OF.run(connection, **self._day, the_subject_id=each) for each in self.subject_ids}
-        return {each: int(rows[0][0]) for each, rows in asked.items() if rows}
+        found = {each: sql.SHOWN_OF.scalar(connection, **self._day, the_subject_id=each) for each in self.subject_ids}
+        return {each: int(shown) for each, shown in found.items() if shown is not None}
 
     def _count(self, connection: Connection, shown: Mapping[str, int]) -> None:
         if self.subject_id in shown:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -27,6 +27,7 @@ from alphaads_pipelines.decisions.pacing import Spending, has_budget
 from alphaads_pipelines.decisions.reservations import read_spending
 from alphaads_pipelines.decisions.routing import policies_asked_for
 from alphaads_pipelines.errors import StaleData, TransientError
+from alphaads_pipelines.ingest.publish import document_version_in
 from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
 from alphaads_pipelines.profiles.segments import Segmentation, from_document, no_segments
 from alphaads_pipelines.profiles.state import ProfileState, combine, decode
@@ -40,7 +41,6 @@ _DOCUMENTS, _POSITIONS = sql_table("published_documents"), sql_table("stream_pos
 # Asked several times a second, beside the decisions.
 _POINTERS = Prepared(sa.select(_PUBLISHED.c.shard, _PUBLISHED.c.publish_seq, _PUBLISHED.c.listed_after))
 _KEY_GENERATION = Prepared(sa.select(_GENERATION.c.generation))
-_VERSION = Prepared(sa.select(_DOCUMENTS.c.version).where(_DOCUMENTS.c.name == sa.bindparam("of_name")))
 _COMPLETE_UNTIL = Prepared(
     sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == sa.bindparam("of_consumer"))
 )
@@ -122,11 +122,6 @@ class _Pointer(NamedTuple):
     listed_after: int | None
 
 
-def _one(rows: Sequence[tuple[Any, ...]]) -> Any:
-    """The value of the only row, if there is one."""
-    return rows[0][0] if rows else None
-
-
 class SnapshotReader:
     """Keeps a snapshot current in a thread. `start`, use `current`, `stop`.
 
@@ -184,7 +179,7 @@ class SnapshotReader:
 
     def _next(self, connection: Connection) -> Snapshot:
         old = self._snapshot
-        generation = _one(_KEY_GENERATION.run(connection)) or 0
+        generation = _KEY_GENERATION.scalar(connection) or 0
         # Whoever was erased since the last look leaves no trace: every profile is read anew.
         seen = old if generation == old.key_generation else Snapshot()
         published = [_Pointer(*row) for row in _POINTERS.run(connection)]
@@ -215,12 +210,12 @@ class SnapshotReader:
     def _advertised(self, connection: Connection, old: Snapshot) -> Snapshot:
         """`old` with the catalogue and the segments of now; those that did not move are the same objects."""
         found = old
-        if (version := _one(_VERSION.run(connection, of_name=ADVERTISING)) or 0) != old.catalogue_version:
+        if (version := document_version_in(connection, ADVERTISING)) != old.catalogue_version:
             catalogue = read_catalogue(connection, with_samples=self._with_samples)
             shelf = Shelf.of(catalogue.campaigns, catalogue.creatives)
             has_caps = any(each.daily_cap is not None for each in catalogue.campaigns.values())
             found = replace(found, catalogue=catalogue, catalogue_version=version, shelf=shelf, has_caps=has_caps)
-        if (version := _one(_VERSION.run(connection, of_name=SEGMENTS)) or 0) != old.segmentation_version:
+        if (version := document_version_in(connection, SEGMENTS)) != old.segmentation_version:
             document = select_in(connection, _DOCUMENTS.name, "name", [SEGMENTS], ["document"])[0].document
             found = replace(found, segmentation=from_document(document), segmentation_version=version)
         return found

@@ -24,8 +24,7 @@ class Prepared:
 
     Parameters
     ----------
-    statement: for every database, or dialect -> statement. Its parameters are single values; those of an insert that
-        nobody gives are null.
+    statement: for every database, or dialect -> statement. Its parameters are single values, and all of them are given.
     """
 
     def __init__(self, statement: Executable | Mapping[str, Executable]) -> None:
@@ -35,6 +34,11 @@ class Prepared:
     def run(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
         """Run it in the transaction of `connection`; its rows, none where it selects none."""
         return self._run(connection.dialect, connection.connection, values)
+
+    def scalar(self, connection: Connection, **values: Any) -> Any:
+        """The first value of the first row; None where there is no row."""
+        rows = self.run(connection, **values)
+        return rows[0][0] if rows else None
 
     def ask(self, engine: Engine, **values: Any) -> list[tuple[Any, ...]]:
         """Read by this one statement, which needs no transaction around it. Raises StoreUnavailable."""
@@ -67,9 +71,10 @@ class _Written:
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.text: str = compiled.string
-        self._constants = compiled.params
+        names = compiled.bind_names
+        self._constants = {name: compiled.params[name] for bind, name in names.items() if not bind.required}
         self._order: list[str] | None = compiled.positiontup
-        types = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
+        types = {name: bind.type.dialect_impl(dialect) for bind, name in names.items()}
         made = {name: kind.bind_processor(dialect) for name, kind in types.items()}
         self._ways_in: dict[str, _Process] = {name: process for name, process in made.items() if process}
         self._dialect = dialect
@@ -78,7 +83,7 @@ class _Written:
         self.selects = bool(self._columns)
 
     def given(self, values: Mapping[str, Any]) -> Any:
-        """The parameters, as the driver takes them."""
+        """The parameters, as the driver takes them. Raises KeyError for one that is not given."""
         all_values = {**self._constants, **values}
         for name, process in self._ways_in.items():
             all_values[name] = process(all_values[name])

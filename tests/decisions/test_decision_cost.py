@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.stores.permissions import permission_of
-from alphaads_pipelines.stores.relational import connect, insert_ignore, migrate, transaction
+from alphaads_pipelines.stores.relational import insert_ignore, transaction
 from tests.decisions.campaigns import COST, NOON, campaign
 from tests.stores.people import make_subjects, say
 
 ADS = "personalised_ads"
 OTHERS = 3_000
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    url = f"sqlite:///{tmp_path}/relational.db"
-    migrate(url)
-    return connect(url)
 
 
 def _steps(engine: Engine, ask: Callable[[], object]) -> int:
@@ -58,6 +50,7 @@ def _others(engine: Engine) -> None:
             assert insert_ignore(connection, table, rows) == OTHERS
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_it_does_not_grow_with_the_people_who_saw_ads_today(engine: Engine) -> None:
     [ada] = make_subjects(engine, "x")
     say(engine, ada, ADS)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import Route
 
+from alphaads_pipelines.stores.relational import connect
 from alphaads_pipelines.wiring import Wiring
 from api.access import PUBLIC, rule_of
 from api.credentials import (
@@ -137,6 +138,12 @@ def test_a_revoked_token_is_refused_within_a_second(client: TestClient, app: Fas
     app.state.authenticator = Authenticator(wiring.engine, SECRET, clock=lambda: later[0])
     later[0] = 1.1
     assert client.get("/api/v1/health/detailed", headers=given).status_code == 401
+
+
+def test_wrong_credentials_are_refused_without_the_store(client: TestClient, app: FastAPI) -> None:
+    app.state.authenticator = Authenticator(connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing"), SECRET)
+    for given in ({}, {"Authorization": "Bearer wrong"}):
+        assert client.get("/api/v1/health/detailed", headers=given).status_code == 401
 
 
 def test_api_keys_are_stored_hashed_and_can_be_revoked(client: TestClient, app: FastAPI, wiring: Wiring) -> None:

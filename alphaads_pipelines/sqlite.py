@@ -27,6 +27,8 @@ _MOST_WAL_PAGES = 4 * LONG_WAL_BYTES // 4096
 """Of a log that threads do not get copied, because they are killed or readers hold it: then a commit does."""
 
 _RETRY_S = 0.01
+_TRIES = 100
+_TRY_S = 0.001
 
 _copies: dict[Path, threading.Thread] = {}
 _starting = threading.Lock()
@@ -81,9 +83,17 @@ def wait_for_copy(path: Path) -> None:
 
 def _copy_wal(path: Path) -> None:
     # What goes wrong here goes wrong for the commits, too, and they tell; the next one tries again.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as file:
+    uri = f"{path.resolve().as_uri()}?mode=rw"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True, timeout=0)) as file:
         file.execute("PRAGMA synchronous=NORMAL")
         file.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        # Who writes without a pause has written more meanwhile, and a log begins anew only when all of it is copied:
+        # that little is copied in the way of writers. One that is found writing is not waited for with anything held.
+        for _ in range(_TRIES):
+            is_busy, *_ = file.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+            if not is_busy:
+                return
+            time.sleep(_TRY_S)
 
 
 @lru_cache  # asked after each commit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
@@ -25,7 +25,14 @@ def public(endpoint: Endpoint) -> Endpoint:
 
 
 async def authenticate(request: Request) -> Caller:
-    """Who calls, from the bearer token or the API key. Raises Unauthenticated, StoreUnavailable."""
+    """Who calls, from the bearer token or the API key; found out once. Raises Unauthenticated, StoreUnavailable."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        caller = request.state.caller = await _authenticated(request)
+    return caller
+
+
+async def _authenticated(request: Request) -> Caller:
     authenticator: Authenticator = request.app.state.authenticator
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
@@ -40,7 +47,8 @@ async def authenticate(request: Request) -> Caller:
 def scope(name: str) -> DependsParameter:
     """Dependency: the caller, who must hold the scope. Raises Unauthenticated, AccessDenied."""
 
-    async def check(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+    async def check(request: Request) -> Caller:
+        caller = await authenticate(request)
         if name not in caller.scopes:
             raise AccessDenied(f"this needs the scope {name}")
         return caller

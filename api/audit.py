@@ -8,7 +8,7 @@ endpoint that has a recorder and did not use it never leaves: the middleware tur
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.params import Depends as DependsParameter
@@ -65,8 +65,8 @@ def recorded(action: str, purpose: str) -> DependsParameter:
     purpose: what for; see `AuditLog.record`.
     """
 
-    async def recorder(request: Request, caller: Annotated[Caller, Depends(authenticate)]) -> Recorder:
-        return Recorder(request, caller, action, purpose)
+    async def recorder(request: Request) -> Recorder:
+        return Recorder(request, await authenticate(request), action, purpose)
 
     setattr(recorder, RULE, action)
     dependency: DependsParameter = Depends(recorder)

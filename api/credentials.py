@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import InvalidRequest, Unauthenticated
-from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.stores.prepared import Prepared
+from alphaads_pipelines.stores.relational import insert_ignore, sql_table, transaction
 
 SCOPES = frozenset(
     {
@@ -35,6 +36,14 @@ _REVOCATION_LOOK_S = 1.0
 _KEY_PREFIX = "aak_"
 _NOT_VALID = "the token is not valid, or not valid any more"
 _MOST_MINUTES = 60.0
+_tokens, _api_keys = sql_table("revoked_tokens"), sql_table("api_keys")
+# Asked each second, while a decision waits.
+_REVOKED_TOKENS = Prepared(sa.select(_tokens.c.jti).where(_tokens.c.expires_at > sa.bindparam("now")))
+_KEYS = Prepared(
+    sa.select(_api_keys.c.key_hash, _api_keys.c.name, _api_keys.c.tenant, _api_keys.c.scopes).where(
+        _api_keys.c.revoked_at.is_(None)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +159,9 @@ class Authenticator:
         """Read revocations and keys, if what was read is too old. Raises StoreUnavailable."""
         if not self.must_look:
             return
-        tokens, keys = sql_table("revoked_tokens"), sql_table("api_keys")
-        with reading(self._engine) as connection:
-            revoked = connection.execute(sa.select(tokens.c.jti).where(tokens.c.expires_at > datetime.now(UTC)))
-            self._revoked = frozenset(revoked.scalars())
-            rows = connection.execute(sa.select(keys).where(keys.c.revoked_at.is_(None)))
-            self._keys = {row.key_hash: Caller(row.name, row.tenant, frozenset(row.scopes.split())) for row in rows}
+        self._revoked = frozenset(jti for (jti,) in _REVOKED_TOKENS.ask(self._engine, now=datetime.now(UTC)))
+        keys = _KEYS.ask(self._engine)
+        self._keys = {key: Caller(name, tenant, frozenset(scopes.split())) for key, name, tenant, scopes in keys}
         self._verified = {}
         self._looked_at = self._clock()
 

@@ -14,6 +14,7 @@ from alphaads_pipelines.decisions.permissions import Permissions
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.decisions.spool import Spool
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.stores.brief import answers_at_once
 from alphaads_pipelines.wiring import Wiring
 
 
@@ -36,7 +37,12 @@ async def _snapshot(request: Request) -> Snapshot:
 
 
 class Deciding(NamedTuple):
-    """What a decision is made with; in one piece, since FastAPI takes its time for each that is asked for."""
+    """What a decision is made with.
+
+    Attributes
+    ----------
+    at_once: store and audit log are on this machine, and nobody is in the way.
+    """
 
     snapshot: Snapshot
     permissions: Permissions
@@ -44,12 +50,14 @@ class Deciding(NamedTuple):
     spool: Spool
     most_age_s: float
     correlation_id: str
+    at_once: bool
 
 
 async def _deciding(request: Request) -> Deciding:
-    held, most_age_s = request.app.state, _held(request).settings.max_data_age_s
-    correlation_id = str(request.state.correlation_id)
-    return Deciding(held.reader.current, held.permissions, held.decider, held.spool, most_age_s, correlation_id)
+    held, wiring, correlation_id = request.app.state, _held(request), str(request.state.correlation_id)
+    most_age_s, at_once = wiring.settings.max_data_age_s, answers_at_once(wiring.engine) and not wiring.audit.must_wait
+    parts = (held.reader.current, held.permissions, held.decider, held.spool)
+    return Deciding(*parts, most_age_s, correlation_id, at_once)
 
 
 async def _correlation_id(request: Request) -> str:

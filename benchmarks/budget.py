@@ -76,7 +76,7 @@ class _Looks:
         while not self.stop.wait(_LOOK_S):
             with reading(engine) as connection:
                 books = look_over(connection, _MIDNIGHT.date())
-                found = read_spending(connection, [key], _MIDNIGHT.date())
+            found = read_spending(engine, [key], _MIDNIGHT.date())
             self.number += 1
             self.wrong += bool(books.wrong)
             self.most_used = max([self.most_used, *(each.used for each in found.values())])
@@ -203,12 +203,12 @@ def _report(day: Day, looks: _Looks, done: list[tuple[Counter[str], list[float]]
     engine, key = connect(day.url), day.campaign.campaign_id
     frequencies = sql_table("ad_frequencies")
     most = sa.select(sa.func.max(frequencies.c.shown)).where(frequencies.c.campaign_id == key)
+    used = read_spending(engine, [key], _MIDNIGHT.date())[key]
     with transaction(engine) as connection:
-        used = read_spending(connection, [key], _MIDNIGHT.date())[key]
         shown = connection.execute(most).scalar_one()
         while release_expired(connection, _MIDNIGHT + _DAY + HELD):
             pass
-        settled = read_spending(connection, [key], _MIDNIGHT.date())[key]
+    settled = read_spending(engine, [key], _MIDNIGHT.date())[key]
     engine.dispose()
     return {
         "decisions": day.decisions,

@@ -115,21 +115,30 @@ class Decider:
         self._routed: tuple[object, object, Router] | None = None
 
     def decide(
-        self, snapshot: Snapshot, request: DecisionRequest, permission: Permission, now: datetime, most_age_s: float
+        self,
+        snapshot: Snapshot,
+        request: DecisionRequest,
+        permission: Permission,
+        now: datetime,
+        most_age_s: float,
+        *,
+        waits: bool = True,
     ) -> Decision:
         """Choose a creative, with what the person allows and nothing else of them.
 
         Parameters
         ----------
         permission: for `request.subject_id`, asked just before (permissions.py).
+        waits: for others who hold money, too, of the same store.
 
         Raises
         ------
         StaleData: the snapshot is too old, or empty. NotFound: nothing may be shown here.
+        MustWait: nothing was decided, because somebody else writes and `waits` is not set.
         """
         age, decision_id = snapshot.check_age(now, most_age_s), uuid.uuid4().hex
         person = person_of(snapshot, permission, now)
-        drawn = self._drawn_and_held(snapshot, request, person, decision_id, now)
+        drawn = self._drawn_and_held(snapshot, request, person, decision_id, now, waits=waits)
         taught = drawn.route.taught
         return Decision(
             decision_id=decision_id,
@@ -161,14 +170,21 @@ class Decider:
         )
 
     def _drawn_and_held(
-        self, snapshot: Snapshot, request: DecisionRequest, person: Person, decision_id: str, now: datetime
+        self,
+        snapshot: Snapshot,
+        request: DecisionRequest,
+        person: Person,
+        decision_id: str,
+        now: datetime,
+        *,
+        waits: bool,
     ) -> _Drawn:
-        """Draw until the drawn campaign has room. Raises NotFound."""
+        """Draw until the drawn campaign has room. Raises NotFound, MustWait."""
         found = snapshot.shelf.eligible(self._viewer(snapshot, request, person, now), snapshot.spending)
         offered, left_out = dict(found.creatives), dict(found.left_out)
         while offered:
             drawn = self._draw(snapshot, request, person, decision_id, offered, now)
-            why = self._hold(decision_id, drawn.campaign, person, now)
+            why = self._hold(decision_id, drawn.campaign, person, now, waits=waits)
             if why is None:
                 return drawn
             without = _without(offered, snapshot, drawn.campaign, why, is_known=bool(person.subjects))
@@ -219,11 +235,11 @@ class Decider:
         campaign = snapshot.catalogue.campaigns[str(creative["campaign_id"])]
         return _Drawn(choice, campaign, creative, eligible, context, route, shadow)
 
-    def _hold(self, decision_id: str, campaign: Campaign, person: Person, now: datetime) -> str | None:
-        """Hold what the ad takes; why it could not be, or None."""
+    def _hold(self, decision_id: str, campaign: Campaign, person: Person, now: datetime, *, waits: bool) -> str | None:
+        """Hold what the ad takes; why it could not be, or None. Raises MustWait."""
         try:
             refused = self._reservations.reserve(
-                decision_id, campaign, person.subject_id, person.subjects, person.segment, now
+                decision_id, campaign, person.subject_id, person.subjects, person.segment, now, waits=waits
             )
         except StoreUnavailable as error:
             _log.warning("nothing reserved", error=error.code)

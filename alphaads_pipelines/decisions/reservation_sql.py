@@ -1,7 +1,7 @@
 """The statements of reservations.py and settling.py, made once; those that each decision asks are prepared.
 
-None of them is an upsert: SQLAlchemy compiles those anew each time. Who writes holds the campaign's row (`HOLD`) and
-has read what is there, so it is known whether a row is changed or is the first.
+Who writes holds the campaign's row (`HOLD`) and has read what is there, so it is known whether a row is changed or is
+the first; of the campaign's own row alone it is not.
 
 Parameters that choose rows begin with `the_`: an update would take the name of a column for its new value.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import sql_table
@@ -53,6 +54,13 @@ HOLD = Prepared(
         "postgresql": _HOLD.add_columns(sa.func.set_config("synchronous_commit", "off", True)),
     }
 )
+FIRST_SPENDING = Prepared(
+    {
+        "sqlite": sqlite.insert(_SPENDING).on_conflict_do_nothing(),
+        # Racing transactions find no row to hold, and one of them makes it.
+        "postgresql": postgresql.insert(_SPENDING).on_conflict_do_nothing(),
+    }
+)
 HOLD_ALL = (
     sa.select(_SPENDING.c.campaign_id)
     .where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
@@ -61,7 +69,11 @@ HOLD_ALL = (
 )
 
 LINES_OF = Prepared(sa.select(*_LINE_COLUMNS).where(*_the(_DAYS, *_DAY_OF_CAMPAIGN)))
-LINES_ON = Prepared(sa.select(_DAYS.c.campaign_id, *_LINE_COLUMNS).where(*_the(_DAYS, "day")))
+LINES_ON = Prepared(
+    sa.select(_DAYS.c.campaign_id, _used(_SPENDING).label("used_ever"), *_LINE_COLUMNS)
+    .join_from(_DAYS, _SPENDING, _SPENDING.c.campaign_id == _DAYS.c.campaign_id)
+    .where(*_the(_DAYS, "day"))
+)
 USED = sa.select(_SPENDING.c.campaign_id, _used(_SPENDING)).where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
 SHOWN_OF = Prepared(sa.select(_FREQUENCIES.c.shown).where(*_the(_FREQUENCIES, *_FREQUENCY)))
 # All days, which are few: asked for one day, SQLite would go through everybody of that day.

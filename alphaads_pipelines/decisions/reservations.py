@@ -21,25 +21,24 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.decisions import reservation_sql as sql
 from alphaads_pipelines.decisions.eligibility import is_limited
 from alphaads_pipelines.decisions.pacing import COMMON, Grant, Line, Refused, Spending, ask, has_budget
-from alphaads_pipelines.stores.relational import insert_ignore, transaction
+from alphaads_pipelines.stores.brief import Brief, MustWait, brief
+from alphaads_pipelines.stores.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS
 
 HELD: Final = timedelta(minutes=15)
 """How long money waits for the news of an impression: longer than a page is open before its ad is seen, as a rule."""
-
-_SPENDING = "campaign_spending"
 
 
 class Reservations:
@@ -53,7 +52,7 @@ class Reservations:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         # Whoever finds SQLite's lock taken sleeps for milliseconds; threads of one process can take turns better.
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     def shown(self, subject_ids: Sequence[str], day: date) -> dict[str, int]:
         """Campaign -> how often it was shown to these subjects, one person, on a UTC day. Raises StoreUnavailable."""
@@ -71,6 +70,8 @@ class Reservations:
         subject_ids: Sequence[str],
         segment: str | None,
         now: datetime,
+        *,
+        waits: bool = True,
     ) -> Refused | None:
         """Hold what showing one ad takes; None when it is held, or nothing need be.
 
@@ -80,17 +81,30 @@ class Reservations:
         subject_ids: all subjects of that person that may be used together, `subject_id` among them.
         segment: their behavioural segment, if it may be used.
         now: time of the decision; its UTC day is the one that is charged.
+        waits: for others who write to SQLite.
 
         Raises
         ------
-        StoreUnavailable: nothing is held; an ad of this campaign must not be shown.
+        StoreUnavailable: nothing is held; an ad of this campaign must not be shown. MustWait: as `brief` says.
         """
         if not is_limited(campaign, is_known=subject_id is not None):
             return None
-        with self._turn, transaction(self._engine) as connection:
+        with self._in_turn(waits=waits), brief(self._engine, waits=waits) as connection:
             answer = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now).hold(connection)
         RESERVATIONS.labels("held" if answer is None else answer.reason).inc()
         return answer
+
+    @contextmanager
+    def _in_turn(self, *, waits: bool) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(blocking=waits):
+            raise MustWait
+        try:
+            yield
+        finally:
+            self._turn.release()
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -114,7 +128,7 @@ class _Asked(msgspec.Struct, frozen=True):
         day = self.now.astimezone(UTC).date()
         return {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant, "day": day}
 
-    def hold(self, connection: Connection) -> Refused | None:
+    def hold(self, connection: Brief) -> Refused | None:
         used = self._hold_campaign(connection)
         is_counted = self.campaign.daily_cap is not None and self.subject_id is not None
         shown = self._shown(connection) if is_counted else {}
@@ -137,17 +151,17 @@ class _Asked(msgspec.Struct, frozen=True):
         sql.NOTE.run(connection, **self._new, **held)
         return None
 
-    def _hold_campaign(self, connection: Connection) -> int:
+    def _hold_campaign(self, connection: Brief) -> int:
         """Hold the campaign's row until the end of the transaction; what it used ever."""
         campaign_id = self.campaign.campaign_id
         used = sql.HOLD.scalar(connection, the_campaign_id=campaign_id)
         if used is None:
             names = {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant}
-            insert_ignore(connection, _SPENDING, [{**names, "reserved_microusd": 0, "spent_microusd": 0}])
+            sql.FIRST_SPENDING.run(connection, **names, reserved_microusd=0, spent_microusd=0)
             used = sql.HOLD.scalar(connection, the_campaign_id=campaign_id)
         return int(used)
 
-    def _take(self, connection: Connection, used: int) -> Grant | Refused:
+    def _take(self, connection: Brief, used: int) -> Grant | Refused:
         """Take the money, if there is any."""
         rows = sql.LINES_OF.run(connection, **self._day)
         spending = Spending(self.now.astimezone(UTC).date(), used, {name: Line(*line) for name, *line in rows})
@@ -167,22 +181,25 @@ class _Asked(msgspec.Struct, frozen=True):
                 sql.FIRST_OF_DAY.run(connection, **self._new, **first, **credit)
         return answer
 
-    def _shown(self, connection: Connection) -> dict[str, int]:
+    def _shown(self, connection: Brief) -> dict[str, int]:
         """Subject -> how often today, of those of the person to whom it was shown."""
         found = {each: sql.SHOWN_OF.scalar(connection, **self._day, the_subject_id=each) for each in self.subject_ids}
         return {each: int(shown) for each, shown in found.items() if shown is not None}
 
-    def _count(self, connection: Connection, shown: Mapping[str, int]) -> None:
+    def _count(self, connection: Brief, shown: Mapping[str, int]) -> None:
         if self.subject_id in shown:
             sql.COUNT_ONE.run(connection, **self._day, the_subject_id=self.subject_id, more=1)
         else:
             sql.FIRST_COUNT.run(connection, **self._new, subject_id=self.subject_id, shown=1)
 
 
-def read_spending(connection: Connection, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:
-    """What these campaigns used, those that used anything, with the lines of a UTC day."""
-    used = connection.execute(sql.USED, {"campaign_ids": list(campaign_ids)}).tuples().all()
-    lines: dict[str, dict[str, Line]] = {}
-    for campaign_id, segment, *line in sql.LINES_ON.run(connection, the_day=day):
+def read_spending(engine: Engine, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:
+    """What these campaigns used, those that used anything, with the lines of a UTC day. Raises StoreUnavailable."""
+    used, lines = dict[str, int](), dict[str, dict[str, Line]]()
+    for campaign_id, ever, segment, *line in sql.LINES_ON.ask(engine, the_day=day):
+        used[campaign_id] = ever
         lines.setdefault(campaign_id, {})[segment] = Line(*line)
-    return {campaign_id: Spending(day, int(its), lines.get(campaign_id, {})) for campaign_id, its in used}
+    if rest := [each for each in campaign_ids if each not in used]:
+        with reading(engine) as connection:
+            used.update(connection.execute(sql.USED, {"campaign_ids": rest}).tuples().all())
+    return {each: Spending(day, int(used[each]), lines.get(each, {})) for each in campaign_ids if each in used}

@@ -23,6 +23,7 @@ from alphaads_pipelines.bandits.policy_store import Policies, read_policies
 from alphaads_pipelines.creatives.edits import ADVERTISING
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
 from alphaads_pipelines.decisions.eligibility import Shelf
+from alphaads_pipelines.decisions.moves import look
 from alphaads_pipelines.decisions.pacing import Spending, has_budget
 from alphaads_pipelines.decisions.reservations import read_spending
 from alphaads_pipelines.decisions.routing import policies_asked_for
@@ -32,18 +33,12 @@ from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
 from alphaads_pipelines.profiles.segments import Segmentation, from_document, no_segments
 from alphaads_pipelines.profiles.state import ProfileState, combine, decode
 from alphaads_pipelines.stores.live_profiles import changed_profiles, whole_shards
-from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import reading, select_in, sql_table
 from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 
 _PUBLISHED, _GENERATION = sql_table("published"), sql_table("key_generation")
-_DOCUMENTS, _POSITIONS = sql_table("published_documents"), sql_table("stream_positions")
-# Asked several times a second, beside the decisions.
-_POINTERS = Prepared(sa.select(_PUBLISHED.c.shard, _PUBLISHED.c.publish_seq, _PUBLISHED.c.listed_after))
-_KEY_GENERATION = Prepared(sa.select(_GENERATION.c.generation))
-_COMPLETE_UNTIL = Prepared(
-    sa.select(_POSITIONS.c.complete_until).where(_POSITIONS.c.consumer == sa.bindparam("of_consumer"))
-)
+_DOCUMENTS = sql_table("published_documents")
+_POINTERS = sa.select(_PUBLISHED.c.shard, _PUBLISHED.c.publish_seq, _PUBLISHED.c.listed_after)
 _log = get_logger(__name__)
 
 
@@ -138,6 +133,7 @@ class SnapshotReader:
         self._engine, self._poll_s, self._consumer = engine, poll_s, consumer
         self._with_samples = with_samples
         self._snapshot = Snapshot()
+        self._marks: object = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
 
@@ -158,8 +154,13 @@ class SnapshotReader:
 
     def refresh(self) -> None:
         """Look once, and swap the snapshot if anything moved. Raises StoreUnavailable."""
-        with reading(self._engine) as connection:
-            self._snapshot = self._next(connection)
+        found, seen = self._snapshot, look(self._engine, self._consumer)
+        if seen.marks != self._marks:
+            with reading(self._engine) as connection:
+                found = self._next(connection)
+        spending = _spending(self._engine, found.catalogue)
+        self._snapshot = replace(found, spending=spending, complete_until=seen.complete_until)
+        self._marks = seen.marks  # what moved after them is looked for again
 
     def _run(self) -> None:
         while True:
@@ -179,18 +180,16 @@ class SnapshotReader:
 
     def _next(self, connection: Connection) -> Snapshot:
         old = self._snapshot
-        generation = _KEY_GENERATION.scalar(connection) or 0
+        generation = connection.execute(sa.select(_GENERATION.c.generation)).scalar() or 0
         # Whoever was erased since the last look leaves no trace: every profile is read anew.
         seen = old if generation == old.key_generation else Snapshot()
-        published = [_Pointer(*row) for row in _POINTERS.run(connection)]
+        published = [_Pointer(*row) for row in connection.execute(_POINTERS).tuples()]
         advertised = self._advertised(connection, old)
         return replace(
             advertised,
             profiles={**seen.profiles, **self._profiles(connection, published, seen)},
             pointers={row.shard: row.publish_seq for row in published},
-            spending=_spending(connection, advertised.catalogue),
             policies=read_policies(connection, old.policies, also=policies_asked_for(advertised.catalogue)),
-            complete_until=self._complete_until(connection),
             key_generation=generation,
         )
 
@@ -220,13 +219,8 @@ class SnapshotReader:
             found = replace(found, segmentation=from_document(document), segmentation_version=version)
         return found
 
-    def _complete_until(self, connection: Connection) -> datetime | None:
-        times = [time for (time,) in _COMPLETE_UNTIL.run(connection, of_consumer=self._consumer)]
-        known = [time for time in times if time is not None]
-        return min(known) if times and len(known) == len(times) else None
 
-
-def _spending(connection: Connection, catalogue: Catalogue) -> Mapping[str, Spending]:
+def _spending(engine: Engine, catalogue: Catalogue) -> Mapping[str, Spending]:
     """What campaigns used whose budget is kept."""
     kept = [campaign_id for campaign_id, each in catalogue.campaigns.items() if has_budget(each)]
-    return read_spending(connection, kept, datetime.now(UTC).date()) if kept else {}
+    return read_spending(engine, kept, datetime.now(UTC).date()) if kept else {}

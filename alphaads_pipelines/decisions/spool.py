@@ -127,13 +127,17 @@ def _is_closed(file: BinaryIO) -> bool:
 
 def _records(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
     """(position after the record, record) of every whole record; a torn one ends the walk."""
+    # All at once, which is a segment at most: a thread that reads bit by bit takes turns with decisions each time.
     file.seek(start)
-    while len(header := file.read(_HEADER.size)) == _HEADER.size:
-        length, crc = _HEADER.unpack(header)
-        record = file.read(length)
+    content, at = file.read(), 0
+    while at + _HEADER.size <= len(content):
+        length, crc = _HEADER.unpack_from(content, at)
+        end = at + _HEADER.size + length
+        record = content[at + _HEADER.size : end]
         if len(record) != length or zlib.crc32(record) != crc:
             return
-        yield file.tell(), record
+        yield start + end, record
+        at = end
 
 
 def spooled(path: Path) -> Iterator[bytes]:
@@ -187,7 +191,7 @@ class Forwarder:
     `stream` is asked for at each look: decisions are made and kept while there is none to be had.
     """
 
-    def __init__(self, path: Path, stream: Callable[[], Stream], topic: str, every_s: float = 0.5) -> None:
+    def __init__(self, path: Path, stream: Callable[[], Stream], topic: str, every_s: float = 1.0) -> None:
         self._path, self._stream, self._topic = path, stream, topic
         self._every_s = every_s
         self._stopping = threading.Event()

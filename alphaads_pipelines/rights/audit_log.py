@@ -98,6 +98,12 @@ class AuditLog:
             raise
         AUDIT_ENTRIES.labels(action).inc()
 
+    @property
+    def must_wait(self) -> bool:
+        """Whether the next entry waits: for the store, where a chain's begin and end are signed, or for who does."""
+        chain = self._chain
+        return self._lock.locked() or chain is None or not chain.is_sound or chain.is_over(self._clock())
+
     def people(self, subject_ids: Iterable[str]) -> People:
         """What stands for these people in an entry; made once for several entries."""
         return people(self._keys, subject_ids)

@@ -2,8 +2,8 @@
 
 SQLAlchemy takes 20 to 45 microseconds about an execution of which SQLite's own part is three, and a decision makes ten
 of them. So what it would find out each time (the text, the order of the parameters, what becomes of values on their way
-in and out) is kept here. The transaction around is SQLAlchemy's, and translates what the driver raises
-(`relational.reading`, `relational.transaction`).
+in and out) is kept here. The transaction around is SQLAlchemy's (`relational.reading`, `relational.transaction`) or a
+brief one (brief.py); it translates what the driver raises.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Executable
 
+from alphaads_pipelines.stores.brief import Brief
 from alphaads_pipelines.stores.relational import translated
 
 _Process = Callable[[Any], Any]
@@ -31,11 +32,11 @@ class Prepared:
         self._statement = statement
         self._written: dict[str, _Written] = {}
 
-    def run(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
+    def run(self, connection: Connection | Brief, **values: Any) -> list[tuple[Any, ...]]:
         """Run it in the transaction of `connection`; its rows, none where it selects none."""
         return self._run(connection.dialect, connection.connection, values)
 
-    def scalar(self, connection: Connection, **values: Any) -> Any:
+    def scalar(self, connection: Connection | Brief, **values: Any) -> Any:
         """The first value of the first row; None where there is no row."""
         rows = self.run(connection, **values)
         return rows[0][0] if rows else None
@@ -73,10 +74,9 @@ class _Written:
         self.text: str = compiled.string
         names = compiled.bind_names
         self._constants = {name: compiled.params[name] for bind, name in names.items() if not bind.required}
-        self._order: list[str] | None = compiled.positiontup
-        types = {name: bind.type.dialect_impl(dialect) for bind, name in names.items()}
-        made = {name: kind.bind_processor(dialect) for name, kind in types.items()}
-        self._ways_in: dict[str, _Process] = {name: process for name, process in made.items() if process}
+        ways = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in names.items()}
+        self._is_in_order = compiled.positiontup is not None
+        self._ways_in: list[tuple[str, _Process | None]] = [(name, ways[name]) for name in compiled.positiontup or ways]
         self._dialect = dialect
         self._columns = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
         self._ways_out: list[_Process | None] | None = None
@@ -84,10 +84,10 @@ class _Written:
 
     def given(self, values: Mapping[str, Any]) -> Any:
         """The parameters, as the driver takes them. Raises KeyError for one that is not given."""
-        all_values = {**self._constants, **values}
-        for name, process in self._ways_in.items():
-            all_values[name] = process(all_values[name])
-        return all_values if self._order is None else [all_values[name] for name in self._order]
+        all_values = {**self._constants, **values} if self._constants else values
+        if self._is_in_order:
+            return [way(all_values[name]) if way else all_values[name] for name, way in self._ways_in]
+        return {name: way(all_values[name]) if way else all_values[name] for name, way in self._ways_in}
 
     def taken(self, cursor: Any) -> list[tuple[Any, ...]]:
         """The rows, as Python has their values."""

@@ -32,7 +32,7 @@ from alphaads_pipelines.tables import RELATIONAL_TABLES
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BUSY_MS = int(BUSY_S * 1000)
+BUSY_MS = int(BUSY_S * 1000)
 _IDLE_MS = 60_000
 _CONNECT_S = 10
 _CACHE_KIB = 256 * 1024
@@ -125,7 +125,7 @@ def connect(url: str) -> Engine:
     and `secure_delete` (a destroyed key is overwritten). Both databases wait up to 30 s for another writer.
     """
     if url.startswith("sqlite"):
-        arguments = {"timeout": _BUSY_MS / 1000, "check_same_thread": False}
+        arguments = {"timeout": BUSY_MS / 1000, "check_same_thread": False}
         # A commit makes every other connection read its pages anew, so the one that was used last is the cheapest.
         pool = {"pool_use_lifo": True} if sa.make_url(url).database else {}
         engine = sa.create_engine(url, connect_args=arguments, **pool)
@@ -143,7 +143,7 @@ def connect(url: str) -> Engine:
 def _prepare_postgres(connection: Any, _record: Any) -> None:
     # A frozen process must not hold its locks against the rest for longer than a minute.
     with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = {_BUSY_MS}")
+        cursor.execute(f"SET lock_timeout = {BUSY_MS}")
         cursor.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_MS}")
     connection.commit()
 

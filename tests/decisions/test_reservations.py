@@ -19,7 +19,7 @@ from alphaads_pipelines.decisions.pacing import COMMON, Line, Refused, Spending
 from alphaads_pipelines.decisions.reservations import HELD, Reservations, read_spending
 from alphaads_pipelines.decisions.settling import KNOWN_FOR, confirm, prune, release_expired, release_those_of
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.stores.relational import connect, reading, sql_table, transaction
+from alphaads_pipelines.stores.relational import connect, sql_table, transaction
 from tests.decisions.books import frequencies, money, used_by_day, waiting
 from tests.decisions.campaigns import COST, MIDNIGHT, NOON, campaign
 from tests.racing import at_once
@@ -125,8 +125,7 @@ def test_pacing_and_floors_hold_in_the_store(shop: Shop) -> None:
     assert shop.refusal(of) == "pacing"
     assert shop.ask(of, segment="night")
     evening = MIDNIGHT + timedelta(hours=22, minutes=59)
-    with reading(shop.engine) as connection:
-        lines = read_spending(connection, ["tea", "coffee"], NOON.date())["tea"].lines
+    lines = read_spending(shop.engine, ["tea", "coffee"], NOON.date())["tea"].lines
     assert lines == {COMMON: Line(COST, 0.0, NOON), "night": Line(COST, 0.0, NOON)}
     shown = [shop.ask(of, now=evening + n * SECOND) for n in range(4)]
     assert shown[0] and not all(shown)
@@ -167,8 +166,7 @@ def test_what_has_no_limit_costs_no_transaction() -> None:
 def test_spending_is_read_for_those_that_are_asked_for(shop: Shop) -> None:
     shop.ask(campaign(budget_microusd=9 * COST))
     shop.ask(campaign("coffee", budget_microusd=9 * COST), now=NOON + timedelta(days=1))
-    with reading(shop.engine) as connection:
-        found = read_spending(connection, ["tea", "coffee", "milk"], NOON.date())
+    found = read_spending(shop.engine, ["tea", "coffee", "milk"], NOON.date())
     assert found == {
         "tea": Spending(NOON.date(), COST, {COMMON: Line(COST)}),
         "coffee": Spending(NOON.date(), COST, {}),

@@ -1,0 +1,69 @@
+"""Moves: whether anything that a snapshot is made of changed since the last look.
+
+That is asked several times a second, beside the decisions, of one process in which one thread runs at a time; so it is
+one statement, and the rest is read when its answer is another one than before.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alphaads_pipelines.bandits.policy_store import POLICY
+from alphaads_pipelines.creatives.edits import ADVERTISING
+from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
+from alphaads_pipelines.stores.prepared import Prepared
+from alphaads_pipelines.stores.relational import sql_table
+
+
+class Moves(NamedTuple):
+    """How things stand.
+
+    Attributes
+    ----------
+    marks: the same as long as nothing moved: publications of the shards, keys, documents, policies.
+    complete_until: everything that intake saw before is behind the publications; None before anything was published.
+    """
+
+    marks: tuple[object, ...]
+    complete_until: datetime | None
+
+
+def look(engine: Engine, consumer: str) -> Moves:
+    """How things stand at one moment. Raises StoreUnavailable.
+
+    Parameters
+    ----------
+    consumer: whose positions in the stream say what is complete.
+    """
+    [[*marks, not_complete, complete_until]] = _LOOK.ask(engine, of_consumer=consumer)
+    return Moves(tuple(marks), None if not_complete else complete_until)
+
+
+def _look() -> sa.Select[tuple[object, ...]]:
+    """One row: for each row of an answer the driver takes a turn."""
+    published, positions = sql_table("published"), sql_table("stream_positions")
+    versions, keys = sql_table("policy_versions"), sql_table("key_generation")
+    mine = positions.c.consumer == sa.bindparam("of_consumer")
+    not_complete = sa.select(sa.func.count()).where(mine, positions.c.complete_until.is_(None))
+    return sa.select(
+        # No shard's publications are ever fewer, so whichever moves moves the sum.
+        sa.select(sa.func.sum(published.c.publish_seq)).scalar_subquery(),
+        sa.select(sa.func.count()).select_from(published).scalar_subquery(),
+        sa.select(keys.c.generation).scalar_subquery(),
+        *[_version_of(name) for name in (ADVERTISING, SEGMENTS, POLICY)],
+        sa.select(sa.func.max(versions.c.version)).scalar_subquery(),
+        not_complete.scalar_subquery(),
+        sa.select(sa.func.min(positions.c.complete_until)).where(mine).scalar_subquery(),
+    )
+
+
+def _version_of(name: str) -> sa.ScalarSelect[int]:
+    documents = sql_table("published_documents")
+    return sa.select(documents.c.version).where(documents.c.name == name).scalar_subquery()
+
+
+_LOOK = Prepared(_look())

@@ -1,0 +1,72 @@
+"""Plain routes: called without FastAPI's solver, which takes as long about a decision as its reads from the store.
+
+An endpoint's signature says what it takes, as everywhere; here that may be a JSON body and dependencies which ask for
+nothing but the request. The documentation, the rules of access and audit, and errors are those of any other route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction, signature
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class PlainRoute(APIRoute):
+    """A route of an endpoint that is a coroutine and gives a `Response`; for `APIRouter(route_class=...)`.
+
+    Raises
+    ------
+    TypeError: the endpoint takes something else. It is raised when the route is made.
+    """
+
+    def get_route_handler(self) -> _Handler:
+        """What answers a request."""
+        taken, endpoint = self.dependant, self.endpoint
+        dependencies = [_checked(each) for each in taken.dependencies]
+        models = [(each.name, each.field_info.annotation) for each in taken.body_params]
+        if _asks(taken) or len(models) != 1 or not iscoroutinefunction(endpoint):
+            raise TypeError(f"{self.path}: a plain route is a coroutine that takes a body and dependencies alone")
+        [(name, model)] = models
+        assert isinstance(model, type) and issubclass(model, BaseModel), "FastAPI's body is a model"
+
+        async def handle(request: Request) -> Response:
+            sent = await request.body()
+            values = {dependency: await call(request) for dependency, call in dependencies}
+            values[name] = _read(model, sent, request.headers.get("content-type", ""))
+            response: Response = await endpoint(**values)
+            return response
+
+        return handle
+
+
+def _checked(dependency: Dependant) -> tuple[str, Callable[[Request], Coroutine[Any, Any, Any]]]:
+    """Its parameter in the endpoint, and what gives the value."""
+    call = dependency.call
+    if call is None or not iscoroutinefunction(call) or list(signature(call).parameters) != ["request"]:
+        raise TypeError(f"{call}: a dependency of a plain route is a coroutine that asks for the request alone")
+    return str(dependency.name), call
+
+
+def _asks(taken: Dependant) -> bool:
+    """Whether it takes anything out of address, headers or cookies."""
+    return bool(taken.path_params or taken.query_params or taken.header_params or taken.cookie_params)
+
+
+def _read(model: type[BaseModel], sent: bytes, content_type: str) -> BaseModel:
+    """The body. Raises RequestValidationError."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise RequestValidationError([{"type": "model_attributes_type", "loc": ("body",)}])
+    try:
+        return model.model_validate_json(sent)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from None

@@ -123,7 +123,12 @@ class Ridge:
         self.settle()
 
     def settle(self) -> None:
-        """Derive everything anew from the sums when it is next asked for, so that rounding does not pile up."""
+        """Derive everything anew from the sums when it is next asked for, so that rounding does not pile up.
+
+        Of what is the same on both sides of a diagonal a processor's product rounds one side differently; that of the
+        upper one, which is all that `sums` tells, counts from now on.
+        """
+        self._grams = np.triu(self._grams) + np.triu(self._grams, 1).transpose(0, 2, 1)
         self._is_stale: NDArray[np.bool_] = np.ones(len(self._grams), dtype=bool)
         self._inverses: Floats = np.empty_like(self._grams)
         self._theta: Floats = np.empty_like(self._moments)

@@ -32,15 +32,16 @@ class ThompsonPolicy(CountingPolicy):
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """Share of `DRAWS` seeded draws in which each arm was the best, exploration mixed in; the same for each row."""
-        wins = _wins(self.posteriors(arms).tobytes(), seed % STREAMS)
-        return np.repeat(mixed(wins[None]), len(contexts), axis=0)
+        row = _distribution(self.posteriors(arms).tobytes(), seed % STREAMS)
+        return np.broadcast_to(row, (len(contexts), row.shape[1]))
 
 
 @lru_cache(_KEPT)
-def _wins(posteriors: bytes, stream: int) -> Floats:
-    """Share of the draws in which each arm was the best; `posteriors` are pairs of alpha and beta."""
+def _distribution(posteriors: bytes, stream: int) -> Floats:
+    """Probability of each arm, shape (1, arms); `posteriors` are pairs of alpha and beta."""
     alpha, beta = np.frombuffer(posteriors).reshape(-1, 2).T
     draws = np.random.default_rng((stream, 0)).beta(alpha, beta, size=(DRAWS, len(alpha)))
-    wins: Floats = np.bincount(draws.argmax(axis=1), minlength=len(alpha)) / DRAWS
-    wins.flags.writeable = False  # it is handed out again
-    return wins
+    wins = np.bincount(draws.argmax(axis=1), minlength=len(alpha)) / DRAWS
+    probabilities = mixed(wins[None])
+    probabilities.flags.writeable = False  # it is handed out again
+    return probabilities

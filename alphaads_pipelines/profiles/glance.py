@@ -6,7 +6,6 @@ a week later; where either weighs less than a sixteenth of a post (mood.FADED), 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -65,28 +64,20 @@ def mood_of(state: ProfileState, now_hour: int) -> str | None:
 
 
 def _trend(hours: list[tuple[int, list[int]]], now_hour: int) -> str | None:
-    lately, before = _Sentiment(), _Sentiment()
+    posts, milli = 0, 0
+    posts_before, milli_before = 0.0, 0.0
     for hour, counts in hours:
         age = now_hour - hour
         if age >= _LATELY_HOURS:
-            before.add(counts, 0.5 ** ((age - _LATELY_HOURS) / _BASELINE_HALF_LIFE_HOURS))
+            weight = 0.5 ** ((age - _LATELY_HOURS) / _BASELINE_HALF_LIFE_HOURS)
+            posts_before += weight * counts[SCORED]
+            milli_before += weight * counts[SENTIMENT_SUM_MILLI]
         elif age >= 0:
-            lately.add(counts, 1.0)
-    if lately.posts < FADED or before.posts < FADED:
+            posts += counts[SCORED]
+            milli += counts[SENTIMENT_SUM_MILLI]
+    if posts < FADED or posts_before < FADED:
         return None
-    change = (lately.milli / lately.posts - before.milli / before.posts) / _MILLI
+    change = (milli / posts - milli_before / posts_before) / _MILLI
     if abs(change) < _SMALLEST_TREND:
         return "steady"
     return "rising" if change > 0 else "falling"
-
-
-@dataclass(slots=True)
-class _Sentiment:
-    """Scored posts and their sentiment, weighted."""
-
-    posts: float = 0.0
-    milli: float = 0.0
-
-    def add(self, counts: list[int], weight: float) -> None:
-        self.posts += weight * counts[SCORED]
-        self.milli += weight * counts[SENTIMENT_SUM_MILLI]

@@ -242,9 +242,13 @@ def _onward(emotion: str, counts: dict[str, int]) -> Transitions:
 
 
 def _volatility(hours: Sequence[tuple[int, list[int]]]) -> float | None:
-    means = [(hour, mean) for hour, counts in hours if (mean := mean_sentiment(counts)) is not None]
-    squares = [(b - a) ** 2 for (hour, a), (later, b) in pairwise(means) if later - hour <= SILENCE_HOURS]
-    return sqrt(sum(squares) / len(squares)) if squares else None
+    number, squares, last, before = 0, 0.0, None, 0.0
+    for hour, counts in hours:
+        if (mean := mean_sentiment(counts)) is not None:
+            if last is not None and hour - last <= SILENCE_HOURS:
+                number, squares = number + 1, squares + (mean - before) ** 2
+            last, before = hour, mean
+    return sqrt(squares / number) if number else None
 
 
 def _changes(state: ProfileState, led: Sequence[_Led]) -> list[Change]:

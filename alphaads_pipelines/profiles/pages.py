@@ -102,10 +102,11 @@ class Page:
 
     def hours(self) -> Iterator[tuple[int, list[int], list[Topic]]]:
         """Each hour within the page in order of time, its counts, its topics. Raises SchemaMismatch."""
-        start = 0
-        for at in range(0, len(self.rows), ROW):
-            hour, *counts, taken = self.rows[at : at + ROW]
-            yield hour, counts, _read(self._topics[start : start + taken]) if taken else []
+        start, rows = 0, self.rows.tolist()
+        for at in range(0, len(rows), ROW):
+            end = at + _TOPICS_BYTES
+            taken = rows[end]
+            yield rows[at], rows[at + 1 : end], _read(self._topics[start : start + taken]) if taken else []
             start += taken
 
     def _row_of(self, hour: int) -> int:

@@ -1,7 +1,7 @@
 """Brief transactions: of a few prepared statements, for who is being waited for.
 
 Around statements as short as these (prepared.py) SQLAlchemy's own connection takes longer than the database; so this is
-the driver's, out of the same pool. And who must not wait, because everybody else does meanwhile, is told instead that
+the driver's (own.py). And who must not wait, because everybody else does meanwhile, is told instead that
 they would have to: SQLite has one writer at a time, and another process may be that for long.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Dialect, Engine, QueuePool
+from sqlalchemy import Dialect, Engine
 
 from alphaads_pipelines.sqlite import copy_long_wal
+from alphaads_pipelines.stores.own import driver_connection
 from alphaads_pipelines.stores.relational import BUSY_MS, sqlite_file, translated
 
 
@@ -42,9 +43,9 @@ def brief(engine: Engine, *, waits: bool = True) -> Iterator[Brief]:
     StoreUnavailable: the database does not answer or stays locked.
     """
     is_sqlite = engine.dialect.name == "sqlite"
-    with translated(engine), closing(engine.raw_connection()) as connection:
+    with translated(engine), driver_connection(engine) as connection:
         if is_sqlite:
-            _begin(connection.driver_connection, waits=waits)
+            _begin(connection, waits=waits)
         try:
             yield Brief(engine.dialect, connection)
         except BaseException:
@@ -71,6 +72,5 @@ def _begin(driver: Any, *, waits: bool) -> None:
 
 
 def answers_at_once(engine: Engine) -> bool:
-    """Whether a short statement costs nobody a wait: for no network, and for no connection."""
-    pool = engine.pool
-    return engine.dialect.name == "sqlite" and isinstance(pool, QueuePool) and pool.checkedout() < pool.size()
+    """Whether a short statement waits for nothing: for no network, and for no connection out of a pool."""
+    return engine.dialect.name == "sqlite" and bool(engine.url.database)

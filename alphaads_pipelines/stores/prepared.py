@@ -9,12 +9,12 @@ brief one (brief.py); it translates what the driver raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Executable
 
 from alphaads_pipelines.stores.brief import Brief
+from alphaads_pipelines.stores.own import driver_connection
 from alphaads_pipelines.stores.relational import translated
 
 _Process = Callable[[Any], Any]
@@ -43,7 +43,7 @@ class Prepared:
 
     def ask(self, engine: Engine, **values: Any) -> list[tuple[Any, ...]]:
         """Read by this one statement, which needs no transaction around it. Raises StoreUnavailable."""
-        with translated(engine), closing(engine.raw_connection()) as connection:
+        with translated(engine), driver_connection(engine) as connection:
             return self._run(engine.dialect, connection, values)
 
     def _run(self, dialect: Dialect, connection: Any, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -183,7 +183,7 @@ def test_a_wrong_statement_is_no_outage(engine: Engine) -> None:
 
 
 def test_a_lock_that_is_never_given_back_is_an_outage(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relational, "_BUSY_MS", 200)
+    monkeypatch.setattr(relational, "BUSY_MS", 200)
     engine = connect(database_url)
     with transaction(engine) as connection:
         insert_ignore(connection, "post_keys", [_post(1)])

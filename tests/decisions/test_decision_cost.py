@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from alphaads_pipelines.decisions.reservations import Reservations
+from alphaads_pipelines.stores.own import driver_connection
 from alphaads_pipelines.stores.permissions import permission_of
 from alphaads_pipelines.stores.relational import insert_ignore, transaction
 from tests.decisions.campaigns import COST, NOON, campaign
@@ -25,12 +26,10 @@ def _steps(engine: Engine, ask: Callable[[], object]) -> int:
         taken[0] += 1
         return 0
 
-    with engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
+    with driver_connection(engine) as driver:
         driver.set_progress_handler(step, 1)
-    ask()  # the pool hands out the connection that was used last
-    driver.set_progress_handler(None, 1)
+        ask()
+        driver.set_progress_handler(None, 1)
     return taken[0]
 
 

@@ -229,7 +229,7 @@ def test_a_destroyed_key_is_overwritten_on_the_disk(keys: RelationalSubjectKeys,
 def test_a_reader_that_stays_does_not_keep_a_key_from_being_destroyed(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relational, "_BUSY_MS", 100)
+    monkeypatch.setattr(relational, "BUSY_MS", 100)
     monkeypatch.setattr(sqlite, "BUSY_S", 0.1)
     engine = connect(database_url)
     keys = RelationalSubjectKeys(engine, RING, SHARDS)

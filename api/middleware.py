@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,15 +57,19 @@ class EveryRequest:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        correlation_id = _correlation_id(dict(scope["headers"]))
+        headers = dict(scope["headers"])
+        correlation_id = _correlation_id(headers)
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         answer = _Answer(scope, send, self._extra, correlation_id)
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
-            await self._answered(scope, _limited(scope, receive), answer)
-        route = getattr(scope.get("route"), "path", "none")
-        REQUESTS.labels(route, str(answer.status)).inc()
-        REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+        tokens = structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
+        try:
+            await self._answered(scope, _limited(headers, receive), answer)
+        finally:
+            structlog.contextvars.reset_contextvars(**tokens)
+        number, seconds = _metrics(getattr(scope.get("route"), "path", "none"), answer.status)
+        number.inc()
+        seconds.observe(time.perf_counter() - started)
 
     async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
@@ -74,13 +80,19 @@ class EveryRequest:
             await errors.unexpected(Request(scope), error)(scope, receive, answer)
 
 
+@lru_cache
+def _metrics(route: str, status: int) -> tuple[Counter, Histogram]:
+    """Those of these labels; finding them takes longer than counting."""
+    return REQUESTS.labels(route, str(status)), REQUEST_SECONDS.labels(route)
+
+
 def _correlation_id(headers: Mapping[bytes, bytes]) -> str:
     given = headers.get(b"x-correlation-id", b"")
     return given.decode() if _WELL_FORMED.fullmatch(given) else new_correlation_id()
 
 
-def _limited(scope: Scope, receive: Receive) -> Receive:
-    declared = dict(scope["headers"]).get(b"content-length", b"0")
+def _limited(headers: Mapping[bytes, bytes], receive: Receive) -> Receive:
+    declared = headers.get(b"content-length", b"0")
     received = 0
 
     async def limited() -> Message:

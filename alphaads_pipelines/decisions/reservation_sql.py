@@ -1,7 +1,7 @@
 """The statements of reservations.py and settling.py, made once; those that each decision asks are prepared.
 
-Who writes holds the campaign's row (`HOLD`) and has read what is there, so it is known whether a row is changed or is
-the first; of the campaign's own row alone it is not.
+Who reserves takes first and looks then, and gives everything back by ending the transaction; so that each row is asked
+for once.
 
 Parameters that choose rows begin with `the_`: an update would take the name of a column for its new value.
 """
@@ -46,12 +46,17 @@ _FREQUENCY = ("subject_id", "campaign_id", "day")
 _LINE_COLUMNS = (_DAYS.c.segment, _used(_DAYS), _DAYS.c.credit_microusd, _DAYS.c.credited_at)
 _THESE = _among(_RESERVATIONS.c.decision_id, "decision_ids")
 
-_HOLD = sa.select(_used(_SPENDING)).where(*_the(_SPENDING, "campaign_id")).with_for_update()
+_HOLD = (
+    _SPENDING.update()
+    .where(*_the(_SPENDING, "campaign_id"))
+    .values(reserved_microusd=_SPENDING.c.reserved_microusd + sa.bindparam("amount"))
+    .returning(_used(_SPENDING))
+)
 HOLD = Prepared(
     {
         "sqlite": _HOLD,
         # The others wait for the row, and need not wait for the disk with it.
-        "postgresql": _HOLD.add_columns(sa.func.set_config("synchronous_commit", "off", True)),
+        "postgresql": _HOLD.returning(sa.func.set_config("synchronous_commit", "off", True)),
     }
 )
 FIRST_SPENDING = Prepared(
@@ -83,11 +88,6 @@ SHOWN = Prepared(
     )
 )
 
-TAKE = Prepared(
-    _SPENDING.update()
-    .where(*_the(_SPENDING, "campaign_id"))
-    .values(reserved_microusd=_SPENDING.c.reserved_microusd + sa.bindparam("amount"))
-)
 TAKE_OF_DAY = Prepared(
     _DAYS.update()
     .where(*_the(_DAYS, *_LINE))
@@ -103,7 +103,14 @@ COUNT = (
     .where(*_the(_FREQUENCIES, *_FREQUENCY))
     .values(shown=_FREQUENCIES.c.shown + sa.bindparam("more"))
 )
-COUNT_ONE, FIRST_COUNT = Prepared(COUNT), Prepared(_FREQUENCIES.insert())
+COUNT_ONE = Prepared(
+    {
+        dialect: insert(_FREQUENCIES)
+        .on_conflict_do_update(index_elements=_FREQUENCY, set_={"shown": _FREQUENCIES.c.shown + 1})
+        .returning(_FREQUENCIES.c.shown)
+        for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    }
+)
 NOTE = Prepared(_RESERVATIONS.insert())
 
 MOVE, MOVE_OF_DAY = _moved(_SPENDING, "campaign_id"), _moved(_DAYS, *_LINE)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -32,7 +32,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.decisions import reservation_sql as sql
 from alphaads_pipelines.decisions.eligibility import is_limited
-from alphaads_pipelines.decisions.pacing import COMMON, Grant, Line, Refused, Spending, ask, has_budget
+from alphaads_pipelines.decisions.pacing import COMMON, Line, Refused, Spending, ask, has_budget
 from alphaads_pipelines.stores.brief import Brief, MustWait, brief
 from alphaads_pipelines.stores.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS
@@ -89,10 +89,14 @@ class Reservations:
         """
         if not is_limited(campaign, is_known=subject_id is not None):
             return None
-        with self._in_turn(waits=waits), brief(self._engine, waits=waits) as connection:
-            answer = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now).hold(connection)
-        RESERVATIONS.labels("held" if answer is None else answer.reason).inc()
-        return answer
+        asked, refused = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now), None
+        try:
+            with self._in_turn(waits=waits), brief(self._engine, waits=waits) as connection:
+                asked.hold(connection)
+        except _TakenBack as back:
+            refused = back.refused
+        RESERVATIONS.labels("held" if refused is None else refused.reason).inc()
+        return refused
 
     @contextmanager
     def _in_turn(self, *, waits: bool) -> Iterator[None]:
@@ -105,6 +109,14 @@ class Reservations:
             yield
         finally:
             self._turn.release()
+
+
+class _TakenBack(Exception):
+    """Why everything that was taken so far is to be given back."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.reason)
+        self.refused = refused
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -128,50 +140,47 @@ class _Asked(msgspec.Struct, frozen=True):
         day = self.now.astimezone(UTC).date()
         return {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant, "day": day}
 
-    def hold(self, connection: Brief) -> Refused | None:
-        used = self._hold_campaign(connection)
+    @property
+    def _amount(self) -> int:
+        return self.campaign.cost_microusd if has_budget(self.campaign) else 0
+
+    def hold(self, connection: Brief) -> None:
+        """Take everything. Raises _TakenBack, to end the transaction with nothing taken."""
+        used = self._take_of_campaign(connection)
         is_counted = self.campaign.daily_cap is not None and self.subject_id is not None
-        shown = self._shown(connection) if is_counted else {}
-        if self.campaign.daily_cap is not None and sum(shown.values()) >= self.campaign.daily_cap:
-            return Refused("cap")
-        answer = self._take(connection, used) if has_budget(self.campaign) else Grant(COMMON, {})
-        if isinstance(answer, Refused):
-            return answer
         if is_counted:
-            self._count(connection, shown)
+            self._count(connection)
+        segment = self._take_of_day(connection, used) if has_budget(self.campaign) else COMMON
         held = {
             "decision_id": self.decision_id,
             "subject_id": self.subject_id,
-            "segment": answer.segment,
-            "amount_microusd": self.campaign.cost_microusd if has_budget(self.campaign) else 0,
+            "segment": segment,
+            "amount_microusd": self._amount,
             "is_counted": is_counted,
             "expires_at": self.now + HELD,
             "released_at": None,
         }
         sql.NOTE.run(connection, **self._new, **held)
-        return None
 
-    def _hold_campaign(self, connection: Brief) -> int:
-        """Hold the campaign's row until the end of the transaction; what it used ever."""
-        campaign_id = self.campaign.campaign_id
-        used = sql.HOLD.scalar(connection, the_campaign_id=campaign_id)
+    def _take_of_campaign(self, connection: Brief) -> int:
+        """Take the money, and with it the campaign's row until the end of the transaction; what was used before."""
+        wanted = {"the_campaign_id": self.campaign.campaign_id, "amount": self._amount}
+        used = sql.HOLD.scalar(connection, **wanted)
         if used is None:
             names = {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant}
             sql.FIRST_SPENDING.run(connection, **names, reserved_microusd=0, spent_microusd=0)
-            used = sql.HOLD.scalar(connection, the_campaign_id=campaign_id)
-        return int(used)
+            used = sql.HOLD.scalar(connection, **wanted)
+        return int(used) - self._amount
 
-    def _take(self, connection: Brief, used: int) -> Grant | Refused:
-        """Take the money, if there is any."""
+    def _take_of_day(self, connection: Brief, used: int) -> str:
+        """Take the money of the day; the line that it counts in. Raises _TakenBack."""
         rows = sql.LINES_OF.run(connection, **self._day)
         spending = Spending(self.now.astimezone(UTC).date(), used, {name: Line(*line) for name, *line in rows})
         answer = ask(self.campaign, spending, self.segment, self.now)
         if isinstance(answer, Refused):
-            return answer
-        cost = self.campaign.cost_microusd
-        sql.TAKE.run(connection, the_campaign_id=self.campaign.campaign_id, amount=cost)
+            raise _TakenBack(answer)
         for segment, line in answer.lines.items():
-            amount = cost if segment == answer.segment else 0
+            amount = self._amount if segment == answer.segment else 0
             if segment in spending.lines:
                 changed = {"amount": amount, "credit": line.credit, "at": line.credited_at}
                 sql.TAKE_OF_DAY.run(connection, **self._day, the_segment=segment, **changed)
@@ -179,18 +188,16 @@ class _Asked(msgspec.Struct, frozen=True):
                 first = {"segment": segment, "reserved_microusd": amount, "spent_microusd": 0}
                 credit = {"credit_microusd": line.credit, "credited_at": line.credited_at}
                 sql.FIRST_OF_DAY.run(connection, **self._new, **first, **credit)
-        return answer
+        return answer.segment
 
-    def _shown(self, connection: Brief) -> dict[str, int]:
-        """Subject -> how often today, of those of the person to whom it was shown."""
-        found = {each: sql.SHOWN_OF.scalar(connection, **self._day, the_subject_id=each) for each in self.subject_ids}
-        return {each: int(shown) for each, shown in found.items() if shown is not None}
-
-    def _count(self, connection: Brief, shown: Mapping[str, int]) -> None:
-        if self.subject_id in shown:
-            sql.COUNT_ONE.run(connection, **self._day, the_subject_id=self.subject_id, more=1)
-        else:
-            sql.FIRST_COUNT.run(connection, **self._new, subject_id=self.subject_id, shown=1)
+    def _count(self, connection: Brief) -> None:
+        """Count this ad for the person. Raises _TakenBack beyond the cap."""
+        shown = int(sql.COUNT_ONE.scalar(connection, **self._new, subject_id=self.subject_id, shown=1))
+        for each in self.subject_ids:  # one, but for who is linked
+            if each != self.subject_id:
+                shown += int(sql.SHOWN_OF.scalar(connection, **self._day, the_subject_id=each) or 0)
+        if self.campaign.daily_cap is not None and shown > self.campaign.daily_cap:
+            raise _TakenBack(Refused("cap"))
 
 
 def read_spending(engine: Engine, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:

@@ -97,6 +97,7 @@ class EmbeddedStream(Stream):
                     raise InvalidRequest(f"topic {topic} has no partition {record.partition}")
                 rows.append((_position(record.partition, ends[record.partition]), record.value))
                 ends[record.partition] += 1
+            rows.sort()
             for start in range(0, len(rows), _AT_ONCE):
                 _insert(connection, "messages", rows[start : start + _AT_ONCE])
             self._move_heads(connection, Counter(record.partition for record in records), ends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -114,11 +115,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     forwarder = Forwarder(settings.spool_path, lambda: wiring.stream, settings.decisions_topic)
     app.state.reader.start()
     forwarder.start()
+    gc.freeze()  # what is here now stays; going through it again and again would stop every request for 0.1 s
     try:
         yield
     finally:
         app.state.spool.close()
         forwarder.stop()
         app.state.reader.stop()
+        gc.unfreeze()
         if app.state.owns_wiring:
             wiring.close()

@@ -180,7 +180,7 @@ class Decider:
         waits: bool,
     ) -> _Drawn:
         """Draw until the drawn campaign has room. Raises NotFound, MustWait."""
-        found = snapshot.shelf.eligible(self._viewer(snapshot, request, person, now), snapshot.spending)
+        found = snapshot.shelf.eligible(self._viewer(snapshot, request, person, now), snapshot.funds)
         offered, left_out = dict(found.creatives), dict(found.left_out)
         while offered:
             drawn = self._draw(snapshot, request, person, decision_id, offered, now)

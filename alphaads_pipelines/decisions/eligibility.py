@@ -33,7 +33,7 @@ import msgspec
 
 from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.creatives.tone import STEADY, JourneySummary, spoken_to_as
-from alphaads_pipelines.decisions.pacing import Refused, Spending, ask, has_budget
+from alphaads_pipelines.decisions.pacing import Funds, has_budget
 
 NEUTRAL: Final = "neutral"
 APPROVED: Final = "approved"
@@ -108,18 +108,13 @@ class Shelf:
             {place: tuple(each) for place, each in laid_out.items()},
         )
 
-    def eligible(self, viewer: Viewer, spending: Mapping[str, Spending]) -> Eligible:
-        """What may be drawn for this person now.
-
-        Parameters
-        ----------
-        spending: campaign -> what it used; one that is not named has used nothing.
-        """
+    def eligible(self, viewer: Viewer, funds: Funds) -> Eligible:
+        """What may be drawn for this person now."""
         audience = spoken_to_as(viewer.mood or NEUTRAL, viewer.journey)
         creatives: dict[str, Creative] = {}
         left_out: dict[str, str] = {}
         for campaign in self.campaigns.get(viewer.tenant, ()):
-            why = _why_not(campaign, viewer, spending.get(campaign.campaign_id))
+            why = _why_not(campaign, viewer, funds)
             fitting = () if why else self.creatives.get((campaign.campaign_id, audience), ())
             # Moderation is looked at once more, where it is served.
             approved = {str(each["creative_id"]): each for each in fitting if each["moderation"] == APPROVED}
@@ -129,7 +124,7 @@ class Shelf:
         return Eligible(dict(sorted(creatives.items())), left_out)
 
 
-def _why_not(campaign: Campaign, viewer: Viewer, spending: Spending | None) -> str | None:
+def _why_not(campaign: Campaign, viewer: Viewer, funds: Funds) -> str | None:
     mood = viewer.mood or NEUTRAL
     if not campaign.runs_at(viewer.now):
         return "not_running"
@@ -139,20 +134,17 @@ def _why_not(campaign: Campaign, viewer: Viewer, spending: Spending | None) -> s
         return "emotion"
     if campaign.segments and viewer.segment not in campaign.segments:
         return "segment"
-    return _why_not_more(campaign, viewer, spending)
+    return _why_not_more(campaign, viewer, funds)
 
 
-def _why_not_more(campaign: Campaign, viewer: Viewer, spending: Spending | None) -> str | None:
+def _why_not_more(campaign: Campaign, viewer: Viewer, funds: Funds) -> str | None:
     """What its limits say."""
     if viewer.shown is None and is_limited(campaign, is_known=viewer.is_known):
         return "unchecked"
     shown = (viewer.shown or {}).get(campaign.campaign_id, 0)
     if campaign.daily_cap is not None and viewer.is_known and shown >= campaign.daily_cap:
         return "cap"
-    if not has_budget(campaign):
-        return None
-    answer = ask(campaign, spending or Spending(viewer.now.date()), viewer.segment, viewer.now)
-    return answer.reason if isinstance(answer, Refused) else None
+    return funds.why_not(campaign, viewer.segment, viewer.now) if has_budget(campaign) else None
 
 
 def is_limited(campaign: Campaign, *, is_known: bool) -> bool:

@@ -156,6 +156,31 @@ def ask(campaign: Campaign, spending: Spending, segment: str | None, now: dateti
     return Refused("pacing")
 
 
+class Funds:
+    """What campaigns used, as of one look, for whom many decisions lean on it. Thread-safe.
+
+    What it says of a campaign is found out once, as of the first question: the next look comes soon, and what is taken
+    in the end is asked anew (reservations.py).
+
+    Parameters
+    ----------
+    spending: campaign -> what it used; one that is not named has used nothing.
+    """
+
+    def __init__(self, spending: Mapping[str, Spending]) -> None:
+        self.spending = spending
+        self._said: dict[tuple[str, str], Reason | None] = {}
+
+    def why_not(self, campaign: Campaign, segment: str | None, now: datetime) -> Reason | None:
+        """Why one more ad may not be shown to somebody of this segment now, or None."""
+        key = campaign.campaign_id, line_of(campaign, segment)
+        if key not in self._said:
+            spending = self.spending.get(campaign.campaign_id) or Spending(now.date())
+            answer = ask(campaign, spending, segment, now)
+            self._said[key] = answer.reason if isinstance(answer, Refused) else None
+        return self._said[key]
+
+
 def _floors_end(day: Day) -> datetime:
     return day.end - (day.end - day.begin) / _FLOORS_END
 

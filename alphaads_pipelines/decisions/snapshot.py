@@ -24,7 +24,7 @@ from alphaads_pipelines.creatives.edits import ADVERTISING
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
 from alphaads_pipelines.decisions.eligibility import Shelf
 from alphaads_pipelines.decisions.moves import look
-from alphaads_pipelines.decisions.pacing import Spending, has_budget
+from alphaads_pipelines.decisions.pacing import Funds, Spending, has_budget
 from alphaads_pipelines.decisions.reservations import read_spending
 from alphaads_pipelines.decisions.routing import policies_asked_for
 from alphaads_pipelines.errors import StaleData, TransientError
@@ -52,7 +52,7 @@ class Snapshot:
     pointers: shard -> publication that the shard is seen at.
     catalogue: campaigns, approved creatives, experiments; catalogue_version: edits of them.
     shelf: the same, laid out for decisions. has_caps: whether any campaign has a frequency cap.
-    spending: campaign -> what it used, as of the last look.
+    funds: what campaigns used, as of the last look.
     policies: who decides, ready to.
     segmentation: the behavioural segments; segmentation_version: of their document.
     complete_until: everything that intake saw before is in here; None before anything was published.
@@ -65,7 +65,7 @@ class Snapshot:
     catalogue_version: int = 0
     shelf: Shelf = field(default_factory=lambda: Shelf({}, {}))
     has_caps: bool = False
-    spending: Mapping[str, Spending] = field(default_factory=dict)
+    funds: Funds = field(default_factory=lambda: Funds({}))
     policies: Policies = field(default_factory=Policies)
     segmentation: Segmentation = field(default_factory=no_segments)
     segmentation_version: int = 0
@@ -86,9 +86,12 @@ class Snapshot:
 
     def publish_seq_of(self, subject_ids: Iterable[str]) -> int:
         """The newest publication at which the states of these subjects are seen; 0 where none has one."""
-        wanted = tuple(subject_ids)
-        shards = (shard for shard, held in self.profiles.items() if any(each in held for each in wanted))
-        return max((self.pointers.get(shard, 0) for shard in shards), default=0)
+        newest = 0
+        for each in subject_ids:
+            for shard, held in self.profiles.items():
+                if each in held:
+                    newest = max(newest, self.pointers.get(shard, 0))
+        return newest
 
     def state_together(self, subject_ids: Iterable[str]) -> ProfileState | None:
         """The states of linked subjects as one, or None where none of them has one. Raises SchemaMismatch."""
@@ -158,8 +161,8 @@ class SnapshotReader:
         if seen.marks != self._marks:
             with reading(self._engine) as connection:
                 found = self._next(connection)
-        spending = _spending(self._engine, found.catalogue)
-        self._snapshot = replace(found, spending=spending, complete_until=seen.complete_until)
+        funds = Funds(_spending(self._engine, found.catalogue))
+        self._snapshot = replace(found, funds=funds, complete_until=seen.complete_until)
         self._marks = seen.marks  # what moved after them is looked for again
 
     def _run(self) -> None:

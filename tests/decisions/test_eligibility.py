@@ -17,7 +17,7 @@ from alphaads_pipelines.creatives.tone import (
     JourneySummary,
 )
 from alphaads_pipelines.decisions.eligibility import Shelf, Viewer, is_limited
-from alphaads_pipelines.decisions.pacing import COMMON, Line, Spending
+from alphaads_pipelines.decisions.pacing import COMMON, Funds, Line, Spending
 from alphaads_pipelines.tables import EMOTIONS
 from tests.decisions.campaigns import COST, NOON, campaign, creative
 
@@ -33,21 +33,21 @@ def viewer(**changed: Any) -> Viewer:
 
 
 def test_the_approved_creatives_of_the_mood_are_drawn_from_in_order() -> None:
-    found = shelf(campaign()).eligible(viewer(), {})
+    found = shelf(campaign()).eligible(viewer(), Funds({}))
     assert (list(found.creatives), found.left_out) == (["c-1", "c-2"], {})
-    assert list(shelf(campaign()).eligible(viewer(mood=None), {}).creatives) == ["c-3"], "nothing known: neutral"
+    assert list(shelf(campaign()).eligible(viewer(mood=None), Funds({})).creatives) == ["c-3"], "nothing known: neutral"
 
 
 def test_creatives_of_several_campaigns_stand_in_one_order() -> None:
     texts = [creative("b", "x"), creative("a", "y"), creative("c", "x")]
-    found = shelf(campaign("y"), campaign("x"), creatives=texts).eligible(viewer(), {})
+    found = shelf(campaign("y"), campaign("x"), creatives=texts).eligible(viewer(), Funds({}))
     assert list(found.creatives) == ["a", "b", "c"]
 
 
 def test_a_tenant_never_sees_another_ones() -> None:
     texts = [creative("theirs", "tea", tenant="other")]
-    assert shelf(campaign(), creatives=texts).eligible(viewer(), {}).creatives == {}
-    found = shelf(campaign()).eligible(viewer(tenant="other"), {})
+    assert shelf(campaign(), creatives=texts).eligible(viewer(), Funds({})).creatives == {}
+    found = shelf(campaign()).eligible(viewer(tenant="other"), Funds({}))
     assert (found.creatives, found.left_out) == ({}, {})
 
 
@@ -55,7 +55,7 @@ def test_what_lost_its_approval_after_it_was_laid_out_is_not_served() -> None:
     text = creative("c-1")
     laid_out = shelf(campaign(), creatives=[text])
     text["moderation"] = "refused"
-    assert laid_out.eligible(viewer(), {}).left_out == {"tea": "no_creative"}
+    assert laid_out.eligible(viewer(), Funds({})).left_out == {"tea": "no_creative"}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_lost_its_approval_after_it_was_laid_out_is_not_served() -> None:
     ],
 )
 def test_what_is_left_out_says_why(changed: dict[str, Any], seen_by: dict[str, Any], why: str) -> None:
-    found = shelf(campaign(**changed)).eligible(viewer(**seen_by), {})
+    found = shelf(campaign(**changed)).eligible(viewer(**seen_by), Funds({}))
     assert (found.creatives, found.left_out) == ({}, {"tea": why})
 
 
@@ -96,7 +96,7 @@ def test_what_is_left_out_says_why(changed: dict[str, Any], seen_by: dict[str, A
     ],
 )
 def test_what_no_limit_forbids_is_drawn_from(changed: dict[str, Any], seen_by: dict[str, Any]) -> None:
-    assert list(shelf(campaign(**changed)).eligible(viewer(**seen_by), {}).creatives) == ["c-1", "c-2"]
+    assert list(shelf(campaign(**changed)).eligible(viewer(**seen_by), Funds({})).creatives) == ["c-1", "c-2"]
 
 
 DISTRESSED = [JourneySummary(FALLING), JourneySummary(volatility=HIGH_VOLATILITY), JourneySummary(RISING, 1.4)]
@@ -107,25 +107,25 @@ LAID_OUT = shelf(campaign(), creatives=[creative(each, emotion=each, tone=TONES[
 @pytest.mark.parametrize("mood", EMOTIONS)
 @pytest.mark.parametrize("journey", [*DISTRESSED, *CALM], ids=str)
 def test_people_whose_mood_falls_or_swings_meet_calm_texts_alone(mood: str, journey: JourneySummary) -> None:
-    [found] = LAID_OUT.eligible(viewer(mood=mood, journey=journey), {}).creatives.values()
+    [found] = LAID_OUT.eligible(viewer(mood=mood, journey=journey), Funds({})).creatives.values()
     assert found["tone"] in CALM_TONES or journey in CALM
     assert (found["emotion"] == mood) == (journey in CALM or TONES[mood] in CALM_TONES)
 
 
 def test_where_a_campaign_has_no_calm_text_they_are_left_in_peace() -> None:
     lively = shelf(campaign(), creatives=[creative("c", emotion="joy", tone="upbeat")])
-    assert list(lively.eligible(viewer(), {}).creatives) == ["c"]
-    assert lively.eligible(viewer(journey=JourneySummary(FALLING)), {}).left_out == {"tea": "no_creative"}
+    assert list(lively.eligible(viewer(), Funds({})).creatives) == ["c"]
+    assert lively.eligible(viewer(journey=JourneySummary(FALLING)), Funds({})).left_out == {"tea": "no_creative"}
 
 
 def test_what_the_snapshot_knows_to_be_spent_is_not_tried() -> None:
     of = campaign(budget_microusd=10 * COST, daily_budget_microusd=5 * COST)
     held = {"tea": Spending(NOON.date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
-    assert shelf(of).eligible(viewer(), held).left_out == {"tea": "pacing"}
-    assert shelf(of).eligible(viewer(now=NOON + timedelta(hours=11, minutes=46)), held).left_out == {}
-    assert shelf(of).eligible(viewer(), {"tea": Spending(NOON.date(), 10 * COST)}).left_out == {"tea": "budget"}
+    assert shelf(of).eligible(viewer(), Funds(held)).left_out == {"tea": "pacing"}
+    assert shelf(of).eligible(viewer(now=NOON + timedelta(hours=11, minutes=46)), Funds(held)).left_out == {}
+    assert shelf(of).eligible(viewer(), Funds({"tea": Spending(NOON.date(), 10 * COST)})).left_out == {"tea": "budget"}
     yesterday = {"tea": Spending((NOON - timedelta(days=1)).date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
-    assert shelf(of).eligible(viewer(), yesterday).left_out == {}
+    assert shelf(of).eligible(viewer(), Funds(yesterday)).left_out == {}
 
 
 def test_only_what_is_limited_needs_the_store() -> None:

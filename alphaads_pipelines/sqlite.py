@@ -86,9 +86,10 @@ def _copy_wal(path: Path) -> None:
     uri = f"{path.resolve().as_uri()}?mode=rw"
     with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True, timeout=0)) as file:
         file.execute("PRAGMA synchronous=NORMAL")
+        # Who writes without a pause has written more meanwhile, and a log begins anew only when all of it is copied. So
+        # the second time little is left, and what is left then is copied in the way of writers.
         file.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        # Who writes without a pause has written more meanwhile, and a log begins anew only when all of it is copied:
-        # that little is copied in the way of writers. One that is found writing is not waited for with anything held.
+        file.execute("PRAGMA wal_checkpoint(PASSIVE)")
         for _ in range(_TRIES):
             is_busy, *_ = file.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
             if not is_busy:

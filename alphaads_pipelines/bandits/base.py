@@ -8,16 +8,18 @@ context, arms in their order and seed computes both again.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaads_pipelines.bandits.context import Floats, vector
+from alphaads_pipelines.bandits.context import FEATURES, Floats, vector
 from alphaads_pipelines.errors import InvalidRequest
 
 EXPLORATION = 0.05
@@ -162,10 +164,10 @@ class Policy(ABC):
         InvalidRequest: there is no arm to choose from, or as for `propensities`.
         """
         _check_arms(arms)
-        probabilities = self.propensities(arms, context, seed)
-        cumulated = probabilities.cumsum()
-        drawn = int(cumulated.searchsorted(_die(seed) * cumulated[-1], side="right"))
-        return Choice(arms[drawn], float(probabilities[drawn]), seed)
+        probabilities = self.propensities(arms, context, seed).tolist()
+        cumulated = list(accumulate(probabilities))
+        drawn = bisect_right(cumulated, _die(seed) * cumulated[-1])
+        return Choice(arms[drawn], probabilities[drawn], seed)
 
     def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
         """Draw an arm for each context, shape (n, features), all from the same arms. Raises InvalidRequest."""
@@ -183,7 +185,11 @@ class Policy(ABC):
     def _row(self, context: Context) -> Floats:
         if not self.uses_context:
             return np.empty((1, 0))
-        return self._checked(vector(context) if isinstance(context, Mapping) else context).reshape(1, -1)
+        if isinstance(context, np.ndarray):
+            return self._checked(context).reshape(1, -1)
+        if self.features != FEATURES:
+            raise InvalidRequest(f"a context of this policy is {self.features} finite numbers")
+        return vector(context).reshape(1, -1)
 
     def _checked(self, contexts: Floats) -> Floats:
         if self.uses_context and (contexts.shape[-1] != self.features or not np.isfinite(contexts).all()):
@@ -203,12 +209,22 @@ def greedy(scores: Floats, exploration: float = EXPLORATION) -> Floats:
 
     Arms that are equally good share alike: a new policy prefers nobody, and rounding decides nothing.
     """
+    if len(scores) == 1:
+        return _greedy_row(scores[0].tolist(), exploration)
     best = scores.max(axis=1, keepdims=True)
     is_best = scores >= best - _TIE * (1.0 + np.abs(best))
     each = (1.0 - exploration) / is_best.sum(axis=1, keepdims=True)
     probabilities: Floats = is_best * each
     probabilities += exploration / scores.shape[1]
     return probabilities
+
+
+def _greedy_row(scores: list[float], exploration: float) -> Floats:
+    """The same of one row, to the last bit: that is what a decision asks, and numpy takes longer about few numbers."""
+    best = max(scores)
+    is_best = [score >= best - _TIE * (1.0 + abs(best)) for score in scores]
+    each, any_of_them = (1.0 - exploration) / sum(is_best), exploration / len(scores)
+    return np.array([[each + any_of_them if good else any_of_them for good in is_best]])
 
 
 def discount_of(days: float, half_life_days: float = HALF_LIFE_DAYS) -> float:

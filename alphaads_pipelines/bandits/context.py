@@ -27,6 +27,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from math import cos, isfinite, log1p, pi, sin
 from typing import Any
 
@@ -103,20 +104,19 @@ def _facts_of_profile(profile: Glance) -> dict[str, Any]:
 
 def vector(facts: Mapping[str, Any]) -> Floats:
     """The vector of facts, shape (FEATURES,), every number within -1 to 1; facts of other names are left alone."""
-    hour, weekday = _number(facts.get("hour"), 0, 24), _number(facts.get("weekday"), 0, 7)
     sentiment, posts = _number(facts.get("sentiment"), -1, 1), _number(facts.get("posts"), 0, float("inf"))
     return np.array(
         [
             1.0,
-            *_one_of(EMOTIONS, facts.get("mood")),
+            *_one_of(EMOTIONS, _text(facts.get("mood"))),
             *_shares(facts.get("emotions")),
-            *([0.0, 0.0] if sentiment is None else [sentiment, 1.0]),
-            *_one_of(_TRENDS, facts.get("mood_trend")),
-            *([0.0] * 4 if hour is None else [*_turn(hour / 24), *_turn(hour / 12)]),
-            *([0.0] * 3 if weekday is None else [*_turn(weekday / 7), float(weekday >= 5)]),
-            *_one_of(PLATFORMS, facts.get("platform")),
-            *_hashed(facts.get("placement")),
-            *_hashed(facts.get("segment")),
+            *((0.0, 0.0) if sentiment is None else (sentiment, 1.0)),
+            *_one_of(_TRENDS, _text(facts.get("mood_trend"))),
+            *_of_hour(_number(facts.get("hour"), 0, 24)),
+            *_of_weekday(_number(facts.get("weekday"), 0, 7)),
+            *_one_of(PLATFORMS, _text(facts.get("platform"))),
+            *_hashed(_text(facts.get("placement"))),
+            *_hashed(_text(facts.get("segment"))),
             0.0 if posts is None else min(1.0, log1p(posts) / 10),
         ]
     )
@@ -124,15 +124,16 @@ def vector(facts: Mapping[str, Any]) -> Floats:
 
 def _number(value: object, least: float, most: float) -> float | None:
     """A number, cut to its bounds; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not isfinite(value):
         return None
     return float(min(max(value, least), min(most, _GREATEST)))
 
 
-def _one_of(known: tuple[str, ...], value: object) -> list[float]:
-    return [float(each == value) for each in known]
+def _text(value: object) -> str:
+    """Words; none for anything else."""
+    return value if isinstance(value, str) else ""
 
 
 def _shares(value: object) -> list[float]:
@@ -140,10 +141,29 @@ def _shares(value: object) -> list[float]:
     return [_number(shares.get(name), 0, 1) or 0.0 for name in EMOTIONS]
 
 
+# Decisions have few of these, again and again.
+
+
+@lru_cache
+def _one_of(known: tuple[str, ...], value: str) -> tuple[float, ...]:
+    return tuple(float(each == value) for each in known)
+
+
+@lru_cache
+def _of_hour(hour: float | None) -> tuple[float, ...]:
+    return (0.0,) * 4 if hour is None else (*_turn(hour / 24), *_turn(hour / 12))
+
+
+@lru_cache
+def _of_weekday(weekday: float | None) -> tuple[float, ...]:
+    return (0.0,) * 3 if weekday is None else (*_turn(weekday / 7), float(weekday >= 5))
+
+
 def _turn(share: float) -> tuple[float, float]:
     return sin(2 * pi * share), cos(2 * pi * share)
 
 
-def _hashed(value: object) -> list[float]:
-    place = zlib.crc32(value.encode(errors="replace")) % _BUCKETS if isinstance(value, str) and value else -1
-    return [float(each == place) for each in range(_BUCKETS)]
+@lru_cache
+def _hashed(value: str) -> tuple[float, ...]:
+    place = zlib.crc32(value.encode(errors="replace")) % _BUCKETS if value else -1
+    return tuple(float(each == place) for each in range(_BUCKETS))

@@ -33,17 +33,29 @@ class LinearThompsonPolicy(LinearPolicy):
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """Share of `DRAWS` draws in which each arm was the best; all contexts of a call are told by the same draws."""
         means, deviations = self.scores(arms, contexts)
-        draws = self.width * _normals(seed % STREAMS, len(arms))
+        draws = _normals(seed % STREAMS, len(arms), self.width)
         wins = np.empty_like(means)
         for place, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
-            best = (mean + deviation * draws).argmax(axis=1)
-            wins[place] = np.bincount(best, minlength=len(arms)) / DRAWS
+            rewards = deviation[:, None] * draws
+            rewards += mean[:, None]
+            wins[place] = _wins(rewards)
+        wins /= DRAWS
         return mixed(wins, self.exploration)
 
 
+def _wins(rewards: Floats) -> list[int]:
+    """In how many columns each row has the greatest number; of those that have it together the first counts."""
+    is_best = rewards == rewards.max(axis=0)  # several times as fast as to look for the first at once
+    wins = [int(np.count_nonzero(row)) for row in is_best]
+    if sum(wins) > rewards.shape[1]:
+        wins = np.bincount(rewards.argmax(axis=0), minlength=len(rewards)).tolist()
+    return wins
+
+
 @lru_cache(_KEPT)
-def _normals(stream: int, arms: int) -> Floats:
-    """Standard normal numbers, shape (DRAWS, arms)."""
+def _normals(stream: int, arms: int, width: float) -> Floats:
+    """Normal numbers of this standard deviation, shape (arms, DRAWS)."""
     drawn = np.random.default_rng((stream, 0)).standard_normal((DRAWS, arms))
-    drawn.flags.writeable = False  # it is handed out again
-    return drawn
+    scaled: Floats = np.ascontiguousarray((width * drawn).T)
+    scaled.flags.writeable = False  # it is handed out again
+    return scaled

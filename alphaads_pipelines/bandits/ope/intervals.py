@@ -22,6 +22,8 @@ CONFIDENCE = 0.95
 
 _LOWER, _UPPER = 1, -1
 _ROUNDING = 1e-14
+_NOTHING = 1e-200
+"""A variance whose powers are too small for a float."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -58,7 +60,7 @@ class _Moments(msgspec.Struct, frozen=True):
     def of_powers(cls, n: int, first: float, second: float, third: float) -> _Moments:
         """From the means of the first three powers."""
         variance = second - first**2
-        if variance <= _ROUNDING * second:
+        if variance <= max(_ROUNDING * second, _NOTHING):
             return cls(n, first, 0.0, 0.0)
         skewness = (third - 3 * first * second + 2 * first**3) / variance**1.5
         return cls(n, first, math.sqrt(variance * n / (n - 1)), skewness)

@@ -48,6 +48,11 @@ _SWITCH_S = 0.0005
 """A decision waits for so long at most for a thread that polls; Python's own 5 ms are as much as it may take in all."""
 
 
+_YOUNG_OBJECTS = 10_000
+"""So many more than before, and Python looks for cycles among them. Its own 700 are what shipping the spool takes for a
+moment; a request leaves none."""
+
+
 def create_app(wiring: Wiring | None = None) -> FastAPI:
     """The service. Without a wiring it builds one from the environment, and closes it at the end."""
     own = wiring or Wiring(Settings())
@@ -105,6 +110,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sys.setswitchinterval(_SWITCH_S)
+    thresholds = gc.get_threshold()
     wiring: Wiring = app.state.wiring
     settings = wiring.settings
     app.state.authenticator = Authenticator(wiring.engine, settings.secret_key.get_secret_value())
@@ -116,12 +122,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.reader.start()
     forwarder.start()
     gc.freeze()  # what is here now stays; going through it again and again would stop every request for 0.1 s
+    gc.set_threshold(_YOUNG_OBJECTS)
     try:
         yield
     finally:
         app.state.spool.close()
         forwarder.stop()
         app.state.reader.stop()
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
         if app.state.owns_wiring:
             wiring.close()

@@ -89,7 +89,8 @@ class Reservations:
         """
         if not is_limited(campaign, is_known=subject_id is not None):
             return None
-        asked, refused = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now), None
+        day = now.astimezone(UTC).date()
+        asked, refused = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now, day), None
         try:
             with self._in_turn(waits=waits), brief(self._engine, waits=waits) as connection:
                 asked.hold(connection)
@@ -128,17 +129,17 @@ class _Asked(msgspec.Struct, frozen=True):
     subject_ids: Sequence[str]
     segment: str | None
     now: datetime
+    day: date
 
     @property
     def _day(self) -> dict[str, object]:
         """Chooses the campaign's day."""
-        return {"the_campaign_id": self.campaign.campaign_id, "the_day": self.now.astimezone(UTC).date()}
+        return {"the_campaign_id": self.campaign.campaign_id, "the_day": self.day}
 
     @property
     def _new(self) -> dict[str, object]:
         """What a new row of that day begins with."""
-        day = self.now.astimezone(UTC).date()
-        return {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant, "day": day}
+        return {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant, "day": self.day}
 
     @property
     def _amount(self) -> int:
@@ -175,7 +176,7 @@ class _Asked(msgspec.Struct, frozen=True):
     def _take_of_day(self, connection: Brief, used: int) -> str:
         """Take the money of the day; the line that it counts in. Raises _TakenBack."""
         rows = sql.LINES_OF.run(connection, **self._day)
-        spending = Spending(self.now.astimezone(UTC).date(), used, {name: Line(*line) for name, *line in rows})
+        spending = Spending(self.day, used, {name: Line(*line) for name, *line in rows})
         answer = ask(self.campaign, spending, self.segment, self.now)
         if isinstance(answer, Refused):
             raise _TakenBack(answer)

@@ -83,6 +83,17 @@ def test_copying_waits_for_no_reader_and_no_writer_waits_for_it(engine: Engine, 
     assert _rows(engine) == rows + 1
 
 
+def test_the_log_begins_anew_though_somebody_writes_without_a_pause(engine: Engine, path: Path) -> None:
+    rows = _fill_log(engine, path)
+    for more in range(2_000):
+        _write(engine, rows + more, 1)
+        if wal_of(path).stat().st_size <= LONG_WAL_BYTES // 2:
+            break
+    else:
+        pytest.fail("the log is as long as ever")
+    wait_for_copy(path)
+
+
 def test_a_file_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     lost = tmp_path / "lost.db"
     with wal_of(lost).open("wb") as log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from alphaads_pipelines.bandits.policy_roles import Canary, Pin, Roles
 from alphaads_pipelines.bandits.policy_store import Policies, append_version, change_roles, read_policies
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.creatives.campaign import Campaign
-from alphaads_pipelines.decisions.decide import Decider, Decision, DecisionRequest
+from alphaads_pipelines.decisions.decide import Decider, Decision, DecisionRequest, _new_id
 from alphaads_pipelines.decisions.recompute import recompute
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
@@ -248,3 +249,11 @@ def test_a_change_of_roles_counts_from_the_next_answer_on(engine: Engine) -> Non
     snapshot = replace(base, policies=reader.current.policies)
     met = {(each.policy, each.policy_role) for each in (_ask(made_by, snapshot, one) for one in PEOPLE)}
     assert met == {("thompson", "serving"), ("linucb", "canary")}
+
+
+def test_ids_are_uuids_that_grow_with_time() -> None:
+    made = [uuid.UUID(_new_id(NOON + n * timedelta(milliseconds=1))) for n in range(50)]
+    assert made == sorted(set(made))
+    assert {(each.version, each.variant) for each in made} == {(7, uuid.RFC_4122)}
+    assert made[0].int >> 80 == int(NOON.timestamp() * 1_000)
+    assert _new_id(NOON) != _new_id(NOON)

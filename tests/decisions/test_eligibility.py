@@ -133,3 +133,12 @@ def test_only_what_is_limited_needs_the_store() -> None:
     assert is_limited(campaign(daily_cap=1), is_known=True)
     assert not is_limited(campaign(daily_cap=1), is_known=False), "a cap says nothing of nobody"
     assert is_limited(campaign(daily_budget_microusd=COST), is_known=False)
+
+
+def test_what_the_money_of_a_campaign_says_is_found_out_once_a_look() -> None:
+    of = campaign(daily_budget_microusd=5 * COST, segment_floors={"night": 0.5})
+    held = {"tea": Spending(NOON.date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
+    funds, evening = Funds(held), NOON + timedelta(hours=11, minutes=46)
+    assert funds.why_not(of, None, NOON) == funds.why_not(of, None, evening) == "pacing"
+    assert funds.why_not(of, "night", NOON) is None, "each line has its own"
+    assert Funds(held).why_not(of, None, evening) is None

@@ -1,0 +1,114 @@
+"""Brief transactions and a thread's own connection: what they hold, whom they make wait, when they are given up."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.stores import own
+from alphaads_pipelines.stores.brief import MustWait, answers_at_once, brief
+from alphaads_pipelines.stores.own import driver_connection
+from alphaads_pipelines.stores.prepared import Prepared
+from alphaads_pipelines.stores.relational import connect, migrate, reading, sql_table, transaction
+
+_KEYS = sql_table("api_keys")
+_ADD = Prepared(_KEYS.insert())
+_NUMBER = Prepared(sa.select(sa.func.count()).select_from(_KEYS))
+
+
+def _add(engine: Engine, name: str, *, waits: bool = True) -> None:
+    from datetime import UTC, datetime
+
+    with brief(engine, waits=waits) as connection:
+        row = {"name": name, "tenant": "acme", "scopes": "", "created_at": datetime.now(UTC), "revoked_at": None}
+        _ADD.run(connection, key_hash=name, **row)
+        if name == "bad":
+            raise KeyError(name)
+
+
+def _number(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(_KEYS)).scalar_one())
+
+
+def test_it_is_committed_or_nothing_is(engine: Engine) -> None:
+    _add(engine, "good")
+    with pytest.raises(KeyError):
+        _add(engine, "bad")
+    assert _number(engine) == 1
+    assert _NUMBER.ask(engine) == [(1,)], "and the next one finds a connection without a transaction"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_does_not_wait_is_told_at_once_and_has_changed_nothing(engine: Engine) -> None:
+    with transaction(engine):
+        with pytest.raises(MustWait):
+            _add(engine, "hasty", waits=False)
+        waiting = threading.Thread(target=_add, args=(engine, "patient"))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    waiting.join()
+    _add(engine, "hasty", waits=False)
+    assert _number(engine) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_threads_have_one_each_until_the_engine_is_given_up(engine: Engine) -> None:
+    seen = []
+
+    def look() -> None:
+        for _ in range(2):
+            with driver_connection(engine) as connection:
+                seen.append(id(connection))
+
+    look()
+    other = threading.Thread(target=look)
+    other.start()
+    other.join()
+    assert len(seen) == 4 and len(set(seen)) == 2
+    engine.dispose()
+    assert engine not in own._of_engines
+    assert _NUMBER.ask(engine) == [(0,)], "who goes on has a new one"
+
+
+def _ask(engine: Engine, inherited: int) -> None:
+    with driver_connection(engine) as connection:
+        assert id(connection) != inherited
+    assert _NUMBER.ask(engine) == [(0,)]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_fork_has_its_own(engine: Engine) -> None:
+    with driver_connection(engine) as connection:
+        child = multiprocessing.get_context("fork").Process(target=_ask, args=(engine, id(connection)))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+
+
+def test_an_engine_that_nobody_holds_leaves_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    migrate(url)
+    engine = connect(url)
+    _NUMBER.ask(engine)
+    before = len(own._of_engines)
+    engine.dispose()
+    del engine
+    gc.collect()
+    assert len(own._of_engines) == before - 1
+
+
+def test_only_a_file_of_this_machine_answers_at_once(tmp_path: Path) -> None:
+    assert answers_at_once(connect(f"sqlite:///{tmp_path / 'a.db'}"))
+    away = connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+    assert not answers_at_once(away) and not answers_at_once(connect("sqlite://"))
+    with pytest.raises(StoreUnavailable), brief(away):
+        pass

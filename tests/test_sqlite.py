@@ -73,7 +73,7 @@ def test_a_short_log_is_left_alone(engine: Engine, path: Path) -> None:
     assert wal_of(path).stat().st_size == before > 0
 
 
-def test_copying_waits_for_no_reader_and_no_writer_waits_for_it(engine: Engine, path: Path) -> None:
+def test_copying_waits_for_no_reader(engine: Engine, path: Path) -> None:
     with reading(engine) as old:
         assert old.execute(sa.select(sa.func.count()).select_from(sql_table("live_profiles"))).scalar_one() == 0
         rows = _fill_log(engine, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,6 @@ _NUMBER = Prepared(sa.select(sa.func.count()).select_from(_KEYS))
 
 
 def _add(engine: Engine, name: str, *, waits: bool = True) -> None:
-    from datetime import UTC, datetime
-
     with brief(engine, waits=waits) as connection:
         row = {"name": name, "tenant": "acme", "scopes": "", "created_at": datetime.now(UTC), "revoked_at": None}
         _ADD.run(connection, key_hash=name, **row)

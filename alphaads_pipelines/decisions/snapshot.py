@@ -121,7 +121,7 @@ class _Pointer(NamedTuple):
 
 
 class SnapshotReader:
-    """Keeps a snapshot current in a thread. `start`, use `current`, `stop`.
+    """Keeps a snapshot current in a thread. `start`, use `current`, `stop`. Thread-safe.
 
     Parameters
     ----------
@@ -137,6 +137,7 @@ class SnapshotReader:
         self._with_samples = with_samples
         self._snapshot = Snapshot()
         self._marks: object = None
+        self._turn = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
 
@@ -157,13 +158,14 @@ class SnapshotReader:
 
     def refresh(self) -> None:
         """Look once, and swap the snapshot if anything moved. Raises StoreUnavailable."""
-        found, seen = self._snapshot, look(self._engine, self._consumer)
-        if seen.marks != self._marks:
-            with reading(self._engine) as connection:
-                found = self._next(connection)
-        funds = Funds(_spending(self._engine, found.catalogue))
-        self._snapshot = replace(found, funds=funds, complete_until=seen.complete_until)
-        self._marks = seen.marks  # what moved after them is looked for again
+        with self._turn:  # what was seen and what is held go together
+            found, seen = self._snapshot, look(self._engine, self._consumer)
+            if seen.marks != self._marks:
+                with reading(self._engine) as connection:
+                    found = self._next(connection)
+            funds = Funds(_spending(self._engine, found.catalogue))
+            self._snapshot = replace(found, funds=funds, complete_until=seen.complete_until)
+            self._marks = seen.marks  # what moved after them is looked for again
 
     def _run(self) -> None:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -12,8 +13,10 @@ from structlog.testing import capture_logs
 
 from alphaads_pipelines.bandits.policy_store import append_version
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
+from alphaads_pipelines.decisions import snapshot
 from alphaads_pipelines.decisions.catalogue import Catalogue
 from alphaads_pipelines.decisions.decide import DecisionRequest
+from alphaads_pipelines.decisions.moves import Moves, look
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
 from alphaads_pipelines.ingest.publish import publish_document, publish_profiles
@@ -119,6 +122,30 @@ def test_only_what_changed_is_read_again(reader: SnapshotReader, engine: Engine)
     assert after.policies is before.policies
     assert after.profiles[0][PEOPLE[3]] is before.profiles[0][PEOPLE[3]]
     assert (_posts(before, PEOPLE[0]), _posts(after, PEOPLE[0])) == (1, 2), "who holds the old one keeps it whole"
+
+
+def test_who_looks_at_the_same_time_never_sees_less(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One has looked and read nothing yet, when the other does both."""
+    _publish(engine, 1)
+    reader, seen, goes_on = SnapshotReader(engine), threading.Event(), threading.Event()
+
+    def slow(*of: Any) -> Moves:
+        found = look(*of)
+        if threading.current_thread() is first:
+            seen.set()
+            goes_on.wait(1)
+        return found
+
+    monkeypatch.setattr(snapshot, "look", slow)
+    first, second = (threading.Thread(target=reader.refresh) for _ in range(2))
+    first.start()
+    seen.wait()
+    second.start()
+    second.join(0.2)
+    goes_on.set()
+    first.join()
+    second.join()
+    assert [_posts(reader.current, each) for each in PEOPLE] == [1] * len(PEOPLE)
 
 
 @pytest.mark.parametrize("missed", [LISTED - 1, LISTED, 2 * LISTED])

@@ -112,7 +112,7 @@ def _forward_segment(segment: Path, stream: Stream, topic: str) -> int:
             partitions = stream.partitions(topic)
             kept = [Record(each.crc % partitions, each.content) for each in records if not is_blank(each.content)]
             stream.produce(topic, kept)
-            os.pwrite(done, b"%0*d" % (_DIGITS, records[-1].end), 0)
+            _remember(done, records[-1].end)
     if is_closed:
         segment.unlink()
         position.unlink()
@@ -127,6 +127,10 @@ def _opened(position: Path) -> Iterator[int]:
         yield file
     finally:
         os.close(file)
+
+
+def _remember(done: int, position: int) -> None:
+    os.pwrite(done, b"%0*d" % (_DIGITS, position), 0)
 
 
 def _is_closed(file: BinaryIO) -> bool:

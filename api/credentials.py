@@ -92,9 +92,8 @@ def create_api_key(engine: Engine, secret: str, *, name: str, tenant: str, scope
 
 def revoke_api_key(engine: Engine, secret: str, key: str) -> None:
     """No longer accept an API key."""
-    table = sql_table("api_keys")
     with transaction(engine) as connection:
-        revoked = table.update().where(table.c.key_hash == _hash(secret, key))
+        revoked = _api_keys.update().where(_api_keys.c.key_hash == _hash(secret, key))
         connection.execute(revoked.values(revoked_at=datetime.now(UTC)))
 
 

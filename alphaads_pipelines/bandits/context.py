@@ -124,7 +124,7 @@ def vector(facts: Mapping[str, Any]) -> Floats:
 
 def _number(value: object, least: float, most: float) -> float | None:
     """A number, cut to its bounds; None for anything else."""
-    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not isfinite(value):
         return None

@@ -118,8 +118,7 @@ class Ridge:
         self._rows = {arm: place for place, arm in enumerate(sums, 1)}
         self._moments = stacked[:, : self.features].copy()
         self._grams = np.zeros((len(stacked), self.features, self.features))
-        for rows, columns in (self._upper, self._upper[::-1]):
-            self._grams[:, rows, columns] = stacked[:, self.features :]
+        self._grams[:, *self._upper] = stacked[:, self.features :]
         self.settle()
 
     def settle(self) -> None:

@@ -48,10 +48,10 @@ def brief(engine: Engine, *, waits: bool = True) -> Iterator[Brief]:
             _begin(connection, waits=waits)
         try:
             yield Brief(engine.dialect, connection)
+            connection.commit()
         except BaseException:
-            connection.rollback()
+            connection.rollback()  # of a commit that failed, too: the connection is kept, and with it what is open
             raise
-        connection.commit()
     if is_sqlite:
         copy_long_wal(sqlite_file(engine))
 

@@ -17,6 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from alphaads_pipelines.cli.console import FAILED, emit, err, exit_codes, load_settings, out, progress
+from alphaads_pipelines.cli.demo_person import busiest_subject
 from alphaads_pipelines.cli.demo_posts import recent_samples
 from alphaads_pipelines.cli.ingest import ingest_file
 from alphaads_pipelines.cli.options import JsonOutput, LogJson
@@ -28,7 +29,6 @@ from alphaads_pipelines.wiring import Wiring, wired
 if TYPE_CHECKING:
     from alphaads_pipelines.runtime.once import Summary
 
-_MOST_ASKED = 100
 Inputs = Annotated[
     list[Path] | None,
     typer.Option("--input", "-i", metavar="FILE...", help="JSON lines, gzip accepted; one or more."),
@@ -102,24 +102,6 @@ async def _ask(wiring: Wiring, subject_id: str | None) -> httpx.Response:
         return await client.post("http://localhost/api/v1/decisions", json={"subject_id": subject_id}, headers=headers)
 
 
-def _busiest_subject(wiring: Wiring) -> str | None:
-    """Who wrote the most, of those whose network allows personalised ads."""
-    import polars as pl
-
-    from alphaads_pipelines.decisions.permissions import PURPOSE
-    from alphaads_pipelines.privacy.purposes import is_forbidden
-    from alphaads_pipelines.stores.relational import reading
-    from alphaads_pipelines.stores.subjects import platforms_of
-    from alphaads_pipelines.tables import CUSTOMER_PROFILES
-
-    profiles = wiring.lake.scan(CUSTOMER_PROFILES).filter(pl.col("mood").is_not_null())
-    busy = profiles.sort("posts", "subject_id", descending=[True, False]).select("subject_id").head(_MOST_ASKED)
-    subjects = busy.collect()["subject_id"].to_list()
-    with reading(wiring.engine) as connection:
-        platforms = platforms_of(connection, subjects)
-    return next((each for each in subjects if not is_forbidden([platforms[each]], PURPOSE)), None)
-
-
 def _row_counts(wiring: Wiring) -> dict[str, int]:
     import polars as pl
 
@@ -181,7 +163,7 @@ def run(
             summary = _run_batches(wiring, display)
         if summary.waiting:  # told now: it may be why no decision can be made
             err.print(f"[red]batches wait for a person:[/] {', '.join(summary.waiting)}; see `alphaads batches`")
-        subject_id = _busiest_subject(wiring)
+        subject_id = busiest_subject(wiring, datetime.now(UTC))
         if subject_id is not None and not inputs:
             _consent(wiring, subject_id)
         answer = {

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 import sqlalchemy as sa
 
+from alphaads_pipelines.cli.demo_person import busiest_subject
 from alphaads_pipelines.cli.demo_posts import SAMPLES, recent_samples
 from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.ingest.accept import Acceptor
+from alphaads_pipelines.profiles.glance import glance_of
+from alphaads_pipelines.profiles.state import decode
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.wiring import wired
 from tests.cli.conftest import Command
 from tests.equality import fingerprint
@@ -72,6 +76,30 @@ def test_without_input_the_posts_are_called_synthetic_and_so_is_the_one_consent(
     assert [(each.subject_id, each.evidence) for each in said] == [
         (answer["decision"]["subject_id"], "synthetic-account")
     ]
+
+
+def test_at_any_time_of_day_the_decision_is_for_somebody_whose_mood_has_not_faded(
+    command: Command, settings: Settings
+) -> None:
+    started = datetime.now(UTC).date()
+    assert command("demo", "--json").exit_code == 0
+    with wired(settings) as wiring:
+        profiles = wiring.lake.scan(CUSTOMER_PROFILES).select("subject_id", "batch_seq", "state").collect()
+        states = dict(profiles.sort("batch_seq").select("subject_id", "state").iter_rows())
+        for hour in range(24):
+            now = datetime.combine(started, time(hour, 59, 59), UTC)
+            chosen = busiest_subject(wiring, now)
+            assert chosen is not None
+            assert glance_of(decode(states[chosen]), now).mood is not None, f"at {now}"
+            assert glance_of(decode(states[chosen]), now + timedelta(minutes=5)).mood is not None, f"soon after {now}"
+
+
+def test_who_showed_a_mood_long_ago_is_asked_for_where_nobody_shows_one_now(
+    command: Command, posts_file: Posts, settings: Settings
+) -> None:
+    assert command("demo", "--input", posts_file("one.jsonl", 20)).exit_code == 0
+    with wired(settings) as wiring:
+        assert busiest_subject(wiring, datetime(2036, 1, 1, tzinfo=UTC)) is not None
 
 
 def test_sample_posts_are_moved_by_whole_days_and_nothing_else_of_them_changes(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaads_pipelines.bandits.context import FEATURES, Floats, vector
+from alphaads_pipelines.bandits.context import Floats, vector
 from alphaads_pipelines.errors import InvalidRequest
 
 EXPLORATION = 0.05
@@ -184,11 +184,8 @@ class Policy(ABC):
     def _row(self, context: Context) -> Floats:
         if not self.uses_context:
             return np.empty((1, 0))
-        if isinstance(context, np.ndarray):
-            return self._checked(context).reshape(1, -1)
-        if self.features != FEATURES:
-            raise InvalidRequest(f"a context of this policy is {self.features} finite numbers")
-        return vector(context).reshape(1, -1)
+        numbers = context if isinstance(context, np.ndarray) else vector(context)
+        return self._checked(numbers).reshape(1, -1)
 
     def _checked(self, contexts: Floats) -> Floats:
         if self.uses_context and (contexts.shape[-1] != self.features or not np.isfinite(contexts).all()):

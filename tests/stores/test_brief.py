@@ -45,6 +45,22 @@ def test_it_is_committed_or_nothing_is(engine: Engine) -> None:
     assert _NUMBER.ask(engine) == [(1,)], "and the next one finds a connection without a transaction"
 
 
+def test_a_commit_that_fails_leaves_no_transaction_open(engine: Engine) -> None:
+    with driver_connection(engine) as connection:
+        cursor = connection.cursor()
+        if engine.dialect.name == "sqlite":
+            cursor.execute("PRAGMA foreign_keys=ON")
+        with pytest.raises(engine.dialect.loaded_dbapi.IntegrityError), brief(engine) as broken:
+            cursor = broken.connection.cursor()
+            cursor.execute(
+                "CREATE TEMPORARY TABLE orphans (id INTEGER PRIMARY KEY,"
+                " parent INTEGER REFERENCES orphans (id) DEFERRABLE INITIALLY DEFERRED)"
+            )
+            cursor.execute("INSERT INTO orphans VALUES (1, 2)")
+    _add(engine, "next")
+    assert _number(engine) == 1
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_who_does_not_wait_is_told_at_once_and_has_changed_nothing(engine: Engine) -> None:
     with transaction(engine):

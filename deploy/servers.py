@@ -20,10 +20,12 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".servers"
@@ -56,6 +58,19 @@ def find(binary: str, package: str, folders: Sequence[str] = ()) -> str:
             install = ["apt-get", "install", "--yes", "--no-install-recommends", package]
             subprocess.run(install, check=False, **quiet)  # type: ignore[call-overload] # noqa: S603
     raise CannotStart(f"{binary} is not on PATH; install the system's package {package}")
+
+
+def _started_by(process: subprocess.Popen[bytes] | None) -> list[psutil.Process]:
+    if process is None or process.poll() is not None:
+        return []
+    return list(psutil.Process(process.pid).children(recursive=True))
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Server(ABC):
@@ -134,8 +149,14 @@ class Server(ABC):
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """kill -9."""
+        """kill -9, of the processes that it started, too: left alone they find out, and end, in their own time."""
+        started = _started_by(self._process)
         self._end(signal.SIGKILL)
+        for each in started:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        while any(_is_alive(each) for each in started):
+            time.sleep(0.01)
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

@@ -109,8 +109,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    switch_s, thresholds = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(_SWITCH_S)
-    thresholds = gc.get_threshold()
     wiring: Wiring = app.state.wiring
     settings = wiring.settings
     app.state.authenticator = Authenticator(wiring.engine, settings.secret_key.get_secret_value())
@@ -131,5 +131,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.reader.stop()
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+        sys.setswitchinterval(switch_s)
         if app.state.owns_wiring:
             wiring.close()

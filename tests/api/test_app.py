@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +48,13 @@ def test_documentation_can_be_left_out(build: Build) -> None:
 def test_production_asks_for_encrypted_transport(build: Build) -> None:
     assert "strict-transport-security" not in build().get("/health").headers
     assert "max-age" in build(environment="production").get("/health").headers["strict-transport-security"]
+
+
+def test_what_it_asks_of_the_interpreter_while_it_serves_it_takes_back(build: Build) -> None:
+    before = sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()
+    with build():
+        assert sys.getswitchinterval() < before[0] and gc.get_threshold() > before[1]
+    assert (sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()) == before
 
 
 @pytest.mark.parametrize("minutes", [0.0, -1.0, 61.0])

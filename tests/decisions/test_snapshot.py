@@ -262,7 +262,7 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 
 class _Deciders:
-    """Threads that decide without end and look whether what they hold fits together."""
+    """Threads that decide again and again and look whether what they hold fits together."""
 
     def __init__(self, reader: SnapshotReader, threads: int) -> None:
         self._reader = reader
@@ -284,7 +284,7 @@ class _Deciders:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.wait(0.001):  # without a rest the interpreter is theirs, and nothing is published
                 self._look(self._reader.current)
         except Exception as error:  # noqa: BLE001 - whatever ends the thread is a finding
             self.problems.append(repr(error))

@@ -8,7 +8,7 @@ MODELS := $(VENV)/.installed-models
 SERVERS ?= kafka postgres redis
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --no-strip-extras \
 	--python-version 3.11 --custom-compile-command "make lock"
-WHOLE := $(addprefix tests/,load integration runtime assets rights)
+WHOLE := $(addprefix tests/,load integration runtime assets rights cli)
 BENCH ?= latency ingest lake load nlp
 
 .PHONY: help install install-models demo test tests-of-parts tests-of-the-whole servers coverage check up lint format services bench canary sweep lock clean

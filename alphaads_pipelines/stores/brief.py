@@ -1,7 +1,7 @@
 """Brief transactions: of a few prepared statements, for who is being waited for.
 
 Around statements as short as these (prepared.py) SQLAlchemy's own connection takes longer than the database; so this is
-the driver's (own.py). And who must not wait, because everybody else does meanwhile, is told instead that
+the driver's (driver.py). And who must not wait, because everybody else does meanwhile, is told instead that
 they would have to: SQLite has one writer at a time, and another process may be that for long.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Dialect, Engine
 
 from alphaads_pipelines.sqlite import copy_long_wal
-from alphaads_pipelines.stores.own import driver_connection
+from alphaads_pipelines.stores.driver import driver_connection
 from alphaads_pipelines.stores.relational import BUSY_MS, sqlite_file, translated
 
 
@@ -46,12 +46,17 @@ def brief(engine: Engine, *, waits: bool = True) -> Iterator[Brief]:
     with translated(engine), driver_connection(engine) as connection:
         if is_sqlite:
             _begin(connection, waits=waits)
+        else:
+            connection.driver_connection.autocommit = False
         try:
             yield Brief(engine.dialect, connection)
             connection.commit()
         except BaseException:
             connection.rollback()  # of a commit that failed, too: the connection is kept, and with it what is open
             raise
+        finally:
+            if not is_sqlite and not connection.driver_connection.closed:
+                connection.driver_connection.autocommit = True
     if is_sqlite:
         copy_long_wal(sqlite_file(engine))
 

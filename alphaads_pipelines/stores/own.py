@@ -1,5 +1,5 @@
 """A thread's own connection to SQLite, for statements so short that taking one out of a pool and giving it back takes
-longer than they do. It is kept as long as thread and engine are; PostgreSQL's connections, which are dear, are pooled.
+longer than they do. It is kept as long as thread and engine are.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _of_engines: WeakKeyDictionary[Engine, _Own] = WeakKeyDictionary()
 
 
 @contextmanager
-def driver_connection(engine: Engine) -> Iterator[Any]:
-    """A connection as the driver knows it. Whoever begins a transaction ends it."""
-    if engine.dialect.name != "sqlite" or not engine.url.database:  # what is in memory is in one connection alone
+def own_connection(engine: Engine) -> Iterator[Any]:
+    """This thread's connection, in no transaction. Whoever begins one ends it."""
+    if not engine.url.database:  # what is in memory is in one connection alone
         with closing(engine.raw_connection()) as connection:
             yield connection
         return

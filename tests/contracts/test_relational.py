@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.stores import relational
+from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import (
     METADATA,
     connect,
@@ -30,6 +31,8 @@ from alphaads_pipelines.stores.relational import (
 from alphaads_pipelines.tables import RELATIONAL_TABLES
 from deploy.servers import Postgres
 from tests.racing import at_once
+
+_NUMBER = Prepared(sa.select(sa.func.count()).select_from(relational.sql_table("post_keys")))
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
@@ -226,13 +229,16 @@ def test_a_server_that_went_away_is_an_outage_and_its_return_needs_no_new_engine
     engine = connect(url)
     with transaction(engine) as connection:
         insert_ignore(connection, "post_keys", [_post(1)])
+    assert _NUMBER.ask(engine) == [(1,)]
     with pytest.raises(StoreUnavailable), transaction(engine) as connection:
         insert_ignore(connection, "post_keys", [_post(2)])
         own_server.kill()
         insert_ignore(connection, "post_keys", [_post(3)])
-    with pytest.raises(StoreUnavailable):
-        _offsets(engine)
+    for ask in (_offsets, _NUMBER.ask):
+        with pytest.raises(StoreUnavailable):
+            ask(engine)
     own_server.start()
+    assert _NUMBER.ask(engine) == [(1,)]
     assert _offsets(engine) == {1: 0}
     engine.dispose()
 

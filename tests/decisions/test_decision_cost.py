@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from alphaads_pipelines.decisions.reservations import Reservations
-from alphaads_pipelines.stores.own import driver_connection
+from alphaads_pipelines.stores.driver import driver_connection
 from alphaads_pipelines.stores.permissions import permission_of
 from alphaads_pipelines.stores.relational import insert_ignore, transaction
 from tests.decisions.campaigns import COST, NOON, campaign

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.stores import own
 from alphaads_pipelines.stores.brief import MustWait, answers_at_once, brief
-from alphaads_pipelines.stores.own import driver_connection
+from alphaads_pipelines.stores.driver import driver_connection
 from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import connect, migrate, reading, sql_table, transaction
 

@@ -1,0 +1,158 @@
+"""PostgreSQL's connections that are kept apart: what they hold, what is not lent again, when they are given up."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg2
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.stores import lent
+from alphaads_pipelines.stores.brief import brief
+from alphaads_pipelines.stores.lent import lent_connection
+from alphaads_pipelines.stores.prepared import Prepared
+from alphaads_pipelines.stores.relational import connect, sql_table
+
+_KEYS = sql_table("api_keys")
+_ADD = Prepared(_KEYS.insert())
+_NUMBER = Prepared(sa.select(sa.func.count()).select_from(_KEYS))
+_WHO = Prepared(sa.text("SELECT pg_backend_pid()").columns(sa.column("pid", sa.Integer)))
+_TWICE = Prepared(
+    sa.select(sa.cast(sa.bindparam("given"), sa.Text), sa.cast(sa.bindparam("given"), sa.Integer) % 7).where(
+        sa.literal_column("'a%b'").like("a%")
+    )
+)
+
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+def _backends(engine: Engine) -> list[int]:
+    with ExitStack() as stack:
+        lent_now = [stack.enter_context(lent_connection(engine)) for _ in range(3)]
+        return [each.driver_connection.info.backend_pid for each in lent_now]
+
+
+def _end(engine: Engine, backend: int) -> None:
+    """What a restart of the server does to a connection."""
+    with engine.begin() as connection:
+        connection.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+
+
+def test_the_last_that_was_given_back_is_lent_next(engine: Engine) -> None:
+    assert _WHO.ask(engine) == _WHO.ask(engine)
+    backends = _backends(engine)
+    assert len(set(backends)) == 3
+    assert set(backends) == set(_backends(engine))
+
+
+def test_one_that_the_server_ended_is_replaced_before_anybody_asks_it(engine: Engine) -> None:
+    for backend in _backends(engine):
+        _end(engine, backend)
+    assert _NUMBER.ask(engine) == [(0,)]
+    [(backend,)] = _WHO.ask(engine)
+    _end(engine, backend)
+    with brief(engine) as connection:
+        _ADD.run(connection, **_row("one"))
+    assert _NUMBER.ask(engine) == [(1,)]
+
+
+def test_one_that_is_ended_while_it_is_used_is_an_outage_and_the_next_is_another(engine: Engine) -> None:
+    with pytest.raises(StoreUnavailable), brief(engine) as connection:
+        _ADD.run(connection, **_row("one"))
+        _end(engine, connection.connection.driver_connection.info.backend_pid)
+        _ADD.run(connection, **_row("two"))
+    assert _NUMBER.ask(engine) == [(0,)]
+
+
+def test_a_transaction_that_somebody_left_open_is_not_lent_again(engine: Engine) -> None:
+    with lent_connection(engine) as connection:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN")
+        left = connection.driver_connection.info.backend_pid
+    assert _WHO.ask(engine) != [(left,)]
+
+
+def test_a_wrong_statement_costs_no_connection_and_is_no_outage(engine: Engine) -> None:
+    before = _WHO.ask(engine)
+    wrong = Prepared(sa.text("SELECT nothing FROM nowhere").columns(sa.column("nothing", sa.Integer)))
+    for _ in range(2):
+        with pytest.raises(psycopg2.ProgrammingError):
+            wrong.ask(engine)
+    assert _WHO.ask(engine) == before
+
+
+def test_a_statement_is_planned_once_and_its_value_may_be_of_two_types(engine: Engine) -> None:
+    for given, rest in (("23", 2), ("15", 1)):
+        assert _TWICE.ask(engine, given=given) == [(given, rest)]
+    with lent_connection(engine) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT count(*), min(generic_plans + custom_plans) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (1, 2)
+
+
+def test_more_than_there_are_wait_for_one(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lent, "_KEPT", 1)
+    monkeypatch.setattr(lent, "_MORE", 1)
+    answers: list[Any] = []
+    with lent_connection(engine), lent_connection(engine):
+        waiting = threading.Thread(target=lambda: answers.extend(_NUMBER.ask(engine)))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    waiting.join()
+    assert answers == [(0,)]
+
+
+def _ask(engine: Engine, inherited: int) -> None:
+    assert _WHO.ask(engine) != [(inherited,)]
+
+
+def test_a_fork_has_its_own(engine: Engine) -> None:
+    [(backend,)] = _WHO.ask(engine)
+    child = multiprocessing.get_context("fork").Process(target=_ask, args=(engine, backend))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    assert _WHO.ask(engine) == [(backend,)], "and its parent keeps what it had"
+
+
+def test_they_go_with_the_engine(engine: Engine, database_url: str) -> None:
+    other = connect(database_url)
+    [(backend,)] = _WHO.ask(other)
+    other.dispose()
+    assert other not in lent._of_engines
+    assert _wait_until_gone(engine, backend)
+    _WHO.ask(other)
+    before = len(lent._of_engines)
+    del other
+    gc.collect()
+    assert len(lent._of_engines) == before - 1
+
+
+def _wait_until_gone(engine: Engine, backend: int) -> bool:
+    query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    for _ in range(500):
+        with engine.connect() as connection:
+            if not connection.execute(query, {"pid": backend}).scalar_one():
+                return True
+    return False
+
+
+def _row(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "key_hash": name,
+        "tenant": "acme",
+        "scopes": "",
+        "created_at": datetime.now(UTC),
+        "revoked_at": None,
+    }

@@ -34,13 +34,17 @@ def _service(name: str, program: str, port: int | None = None) -> Service:
 def _watched(wanted: Sequence[Service], logs: Path) -> Iterator[tuple[Supervisor, list[tuple[str, str]]]]:
     told: list[tuple[str, str]] = []
     supervisor = Supervisor(wanted, dict(os.environ), logs, lambda name, what: told.append((name, what)))
-    watcher = threading.Thread(target=supervisor.watch)
+
+    def run() -> None:
+        supervisor.watch()
+        supervisor.stop()  # by the same thread, as `up` does: the processes die with it
+
+    watcher = threading.Thread(target=run)
     watcher.start()
     try:
         yield supervisor, told
     finally:
         supervisor.request_stop()
-        supervisor.stop()
         watcher.join()
 
 
@@ -84,10 +88,8 @@ def test_stop_asks_first_and_kills_who_does_not_listen(tmp_path: Path, monkeypat
         _wait(lambda: len(supervisor.pids()) == 2)
         pids = list(supervisor.pids().values())
         time.sleep(0.3)  # until it is deaf
-        supervisor.request_stop()
-        supervisor.stop()
-        assert supervisor.pids() == {}
-        assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert supervisor.pids() == {}
+    assert not any(psutil.pid_exists(pid) for pid in pids)
     assert {name for name, what in told if what == "stopped"} == {"deaf", "polite"}
 
 

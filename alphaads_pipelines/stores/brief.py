@@ -1,8 +1,8 @@
 """Brief transactions: of a few prepared statements, for who is being waited for.
 
 Around statements as short as these (prepared.py) SQLAlchemy's own connection takes longer than the database; so this is
-the driver's (driver.py). And who must not wait, because everybody else does meanwhile, is told instead that
-they would have to: SQLite has one writer at a time, and another process may be that for long.
+the driver's (driver.py). And who must not wait, because everybody else does meanwhile, is told instead that they would
+have to: SQLite has one writer at a time, and another process may be that for long.
 """
 
 from __future__ import annotations
@@ -54,9 +54,6 @@ def brief(engine: Engine, *, waits: bool = True) -> Iterator[Brief]:
         except BaseException:
             connection.rollback()  # of a commit that failed, too: the connection is kept, and with it what is open
             raise
-        finally:
-            if not is_sqlite and not connection.driver_connection.closed:
-                connection.driver_connection.autocommit = True
     if is_sqlite:
         copy_long_wal(sqlite_file(engine))
 

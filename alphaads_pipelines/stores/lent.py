@@ -27,7 +27,10 @@ _of_engines: WeakKeyDictionary[Engine, tuple[int, Pool]] = WeakKeyDictionary()
 
 @contextmanager
 def lent_connection(engine: Engine) -> Iterator[Any]:
-    """One of them, in autocommit and in no transaction. Raises what the driver does, and SQLAlchemy's TimeoutError."""
+    """One of them, in autocommit and in no transaction; it is put back into autocommit for who comes next.
+
+    Raises what the driver does, and SQLAlchemy's TimeoutError.
+    """
     with closing(_pool(engine).connect()) as lent:
         driver: Any = lent.driver_connection
         try:
@@ -35,6 +38,8 @@ def lent_connection(engine: Engine) -> Iterator[Any]:
         finally:
             if driver.info.transaction_status:  # interrupted, or gone: who comes next must not find that
                 lent.invalidate()
+            else:
+                driver.autocommit = True
 
 
 def _pool(engine: Engine) -> Pool:

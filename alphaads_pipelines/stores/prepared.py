@@ -57,9 +57,11 @@ class Prepared:
         written = self._written.get(dialect.name) or self._write(dialect)
         cursor = connection.cursor()
         try:
-            if written.preparing is not None and written.name not in connection.info.setdefault(_TOLD, set()):
-                cursor.execute(written.preparing)
-                connection.info[_TOLD].add(written.name)
+            if written.preparing is not None:
+                told = connection.info.setdefault(_TOLD, set())
+                if written.preparing not in told:
+                    cursor.execute(written.preparing)
+                    told.add(written.preparing)
             cursor.execute(written.text, written.given(values))
             return written.taken(cursor) if written.selects else []
         finally:
@@ -77,13 +79,12 @@ class _Written:
     Attributes
     ----------
     text: what is sent each time. selects: whether it has rows.
-    preparing: what PostgreSQL is told first, once for a connection, and name: under which; else None.
+    preparing: what PostgreSQL is told first, once for a connection; else None.
     """
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.text: str = compiled.string
-        self.name: str | None = None
         self.preparing: str | None = None
         names = compiled.bind_names
         self._constants = {name: compiled.params[name] for bind, name in names.items() if not bind.required}
@@ -91,7 +92,7 @@ class _Written:
         self._is_in_order = compiled.positiontup is not None
         self._ways_in: list[tuple[str, _Process | None]] = [(name, ways[name]) for name in compiled.positiontup or ways]
         if dialect.name == "postgresql":
-            self.name, self.preparing, self.text = _by_name(self.text)
+            self.preparing, self.text = _by_name(self.text)
         self._dialect = dialect
         self._columns = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
         self._ways_out: list[_Process | None] | None = None
@@ -115,8 +116,8 @@ class _Written:
         return [tuple(way(value) if way else value for way, value in zip(ways, row, strict=True)) for row in rows]
 
 
-def _by_name(text: str) -> tuple[str, str, str]:
-    """A name for a statement in psycopg2's style, what prepares it under that name, and what executes it.
+def _by_name(text: str) -> tuple[str, str]:
+    """What prepares a statement in psycopg2's style under a name of its own, and what executes it.
 
     Each place is a parameter of its own: in two places one might be of two types.
     """
@@ -125,4 +126,4 @@ def _by_name(text: str) -> tuple[str, str, str]:
     numbers = iter(range(1, len(places) + 1))
     numbered = _PARAMETER.sub(lambda _: f"${next(numbers)}", text).replace("%%", "%")
     given = f" ({', '.join(f'%({place})s' for place in places)})" if places else ""
-    return name, f"PREPARE {name} AS {numbered}", f"EXECUTE {name}{given}"
+    return f"PREPARE {name} AS {numbered}", f"EXECUTE {name}{given}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,25 +15,20 @@ from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.stores import own
 from alphaads_pipelines.stores.brief import MustWait, answers_at_once, brief
 from alphaads_pipelines.stores.driver import driver_connection
-from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import connect, migrate, reading, sql_table, transaction
-
-_KEYS = sql_table("api_keys")
-_ADD = Prepared(_KEYS.insert())
-_NUMBER = Prepared(sa.select(sa.func.count()).select_from(_KEYS))
+from alphaads_pipelines.stores.relational import connect, migrate, reading, transaction
+from tests.stores.api_keys import KEYS, NUMBER, add_key
 
 
 def _add(engine: Engine, name: str, *, waits: bool = True) -> None:
     with brief(engine, waits=waits) as connection:
-        row = {"name": name, "tenant": "acme", "scopes": "", "created_at": datetime.now(UTC), "revoked_at": None}
-        _ADD.run(connection, key_hash=name, **row)
+        add_key(connection, name)
         if name == "bad":
             raise KeyError(name)
 
 
 def _number(engine: Engine) -> int:
     with reading(engine) as connection:
-        return int(connection.execute(sa.select(sa.func.count()).select_from(_KEYS)).scalar_one())
+        return int(connection.execute(sa.select(sa.func.count()).select_from(KEYS)).scalar_one())
 
 
 def test_it_is_committed_or_nothing_is(engine: Engine) -> None:
@@ -42,7 +36,7 @@ def test_it_is_committed_or_nothing_is(engine: Engine) -> None:
     with pytest.raises(KeyError):
         _add(engine, "bad")
     assert _number(engine) == 1
-    assert _NUMBER.ask(engine) == [(1,)], "and the next one finds a connection without a transaction"
+    assert NUMBER.ask(engine) == [(1,)], "and the next one finds a connection without a transaction"
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(engine: Engine) -> None:
@@ -91,13 +85,13 @@ def test_threads_have_one_each_until_the_engine_is_given_up(engine: Engine) -> N
     assert len(seen) == 4 and len(set(seen)) == 2
     engine.dispose()
     assert engine not in own._of_engines
-    assert _NUMBER.ask(engine) == [(0,)], "who goes on has a new one"
+    assert NUMBER.ask(engine) == [(0,)], "who goes on has a new one"
 
 
 def _ask(engine: Engine, inherited: int) -> None:
     with driver_connection(engine) as connection:
         assert id(connection) != inherited
-    assert _NUMBER.ask(engine) == [(0,)]
+    assert NUMBER.ask(engine) == [(0,)]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -113,7 +107,7 @@ def test_an_engine_that_nobody_holds_leaves_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'a.db'}"
     migrate(url)
     engine = connect(url)
-    _NUMBER.ask(engine)
+    NUMBER.ask(engine)
     before = len(own._of_engines)
     engine.dispose()
     del engine

@@ -6,7 +6,6 @@ import gc
 import multiprocessing
 import threading
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
@@ -19,18 +18,15 @@ from alphaads_pipelines.stores import lent
 from alphaads_pipelines.stores.brief import brief
 from alphaads_pipelines.stores.lent import lent_connection
 from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import connect, sql_table
+from alphaads_pipelines.stores.relational import connect
+from tests.stores.api_keys import NUMBER, add_key
 
-_KEYS = sql_table("api_keys")
-_ADD = Prepared(_KEYS.insert())
-_NUMBER = Prepared(sa.select(sa.func.count()).select_from(_KEYS))
 _WHO = Prepared(sa.text("SELECT pg_backend_pid()").columns(sa.column("pid", sa.Integer)))
 _TWICE = Prepared(
     sa.select(sa.cast(sa.bindparam("given"), sa.Text), sa.cast(sa.bindparam("given"), sa.Integer) % 7).where(
         sa.literal_column("'a%b'").like("a%")
     )
 )
-
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -57,20 +53,20 @@ def test_the_last_that_was_given_back_is_lent_next(engine: Engine) -> None:
 def test_one_that_the_server_ended_is_replaced_before_anybody_asks_it(engine: Engine) -> None:
     for backend in _backends(engine):
         _end(engine, backend)
-    assert _NUMBER.ask(engine) == [(0,)]
+    assert NUMBER.ask(engine) == [(0,)]
     [(backend,)] = _WHO.ask(engine)
     _end(engine, backend)
     with brief(engine) as connection:
-        _ADD.run(connection, **_row("one"))
-    assert _NUMBER.ask(engine) == [(1,)]
+        add_key(connection, "one")
+    assert NUMBER.ask(engine) == [(1,)]
 
 
 def test_one_that_is_ended_while_it_is_used_is_an_outage_and_the_next_is_another(engine: Engine) -> None:
     with pytest.raises(StoreUnavailable), brief(engine) as connection:
-        _ADD.run(connection, **_row("one"))
+        add_key(connection, "one")
         _end(engine, connection.connection.driver_connection.info.backend_pid)
-        _ADD.run(connection, **_row("two"))
-    assert _NUMBER.ask(engine) == [(0,)]
+        add_key(connection, "two")
+    assert NUMBER.ask(engine) == [(0,)]
 
 
 def test_a_transaction_that_somebody_left_open_is_not_lent_again(engine: Engine) -> None:
@@ -104,7 +100,7 @@ def test_more_than_there_are_wait_for_one(engine: Engine, monkeypatch: pytest.Mo
     monkeypatch.setattr(lent, "_MORE", 1)
     answers: list[Any] = []
     with lent_connection(engine), lent_connection(engine):
-        waiting = threading.Thread(target=lambda: answers.extend(_NUMBER.ask(engine)))
+        waiting = threading.Thread(target=lambda: answers.extend(NUMBER.ask(engine)))
         waiting.start()
         waiting.join(0.2)
         assert waiting.is_alive()
@@ -145,14 +141,3 @@ def _wait_until_gone(engine: Engine, backend: int) -> bool:
             if not connection.execute(query, {"pid": backend}).scalar_one():
                 return True
     return False
-
-
-def _row(name: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "key_hash": name,
-        "tenant": "acme",
-        "scopes": "",
-        "created_at": datetime.now(UTC),
-        "revoked_at": None,
-    }

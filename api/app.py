@@ -42,6 +42,7 @@ from api.routes.v1 import (
     profiles,
     reasons,
     rights,
+    spending,
 )
 
 _SWITCH_S = 0.0005
@@ -77,6 +78,7 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
         profiles,
         aggregates,
         campaigns,
+        spending,
         creatives,
         experiment_results,
         experiments,

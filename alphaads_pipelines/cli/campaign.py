@@ -1,4 +1,4 @@
-"""`alphaads campaign`: what is advertised: list, create, edit, pause, resume, end."""
+"""`alphaads campaign`: what is advertised, and what it spent: list, create, edit, pause, resume, end, spending."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from alphaads_pipelines.creatives.campaign import Campaign
+    from alphaads_pipelines.decisions.spend_report import Spend
 
 app = typer.Typer(
     help="What is advertised to whom, within which limits; servers follow within a second.", no_args_is_help=True
@@ -35,6 +36,7 @@ File = Annotated[
     typer.Argument(help="A JSON object with the fields that docs/learning.md names; -: stdin.", show_default=False),
 ]
 Version = Annotated[int, typer.Option(help="The version that the edit was made from; `list` shows it.")]
+Days = Annotated[int, typer.Option(min=1, max=366, help="UTC days that are looked at, today among them.")]
 _DRAFT, _ACTIVE, _PAUSED, _ENDED = CAMPAIGN_STATES
 
 
@@ -108,6 +110,38 @@ def end(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = 
     _move(campaign_id, _ENDED, tenant, as_json=as_json)
 
 
+@app.command()
+def spending(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, days: Days = 31, as_json: JsonOutput = False) -> None:
+    """Show what is reserved, spent and left: of the whole budget, of today, and day by day."""
+    import msgspec
+
+    from alphaads_pipelines.creatives.campaign_store import read_campaign
+    from alphaads_pipelines.decisions.spend_report import read_spend
+
+    with exit_codes(), wired(load_settings(quiet=True)) as wiring:
+        campaign = read_campaign(wiring.engine, tenant, campaign_id)
+        report = read_spend(wiring.engine, campaign, datetime.now(UTC), days)
+    if as_json:
+        emit(msgspec.to_builtins(report))
+        return
+    table = Table("", box=None, pad_edge=False)
+    for name in ("budget USD", "reserved USD", "spent USD", "left USD"):
+        table.add_column(name, justify="right")
+    _add_spend(table, "altogether", report.total, campaign.budget_microusd, report.left_microusd)
+    for day in report.days:
+        is_today = day.day == datetime.now(UTC).date()
+        plan = (report.today_budget_microusd, report.today_left_microusd) if is_today else (None, None)
+        _add_spend(table, str(day.day), day.total, *plan)
+        for segment, spend in day.segments.items():
+            _add_spend(table, f"  {escape(segment)}", spend, None, None)
+    out.print(table)
+
+
+def _add_spend(table: Table, name: str, spend: Spend, budget: int | None, left: int | None) -> None:
+    # An impression costs less than a cent.
+    table.add_row(name, *(_usd(each, 4) for each in (budget, spend.reserved_microusd, spend.spent_microusd, left)))
+
+
 def _move(campaign_id: str, state: str, tenant: str, *, as_json: bool) -> None:
     from alphaads_pipelines.creatives.campaign_store import move_campaign
 
@@ -123,10 +157,10 @@ def _act(act: Callable[[Engine, datetime], Campaign], *, as_json: bool) -> None:
             out.print(f"{campaign.campaign_id} is {campaign.state} (version {campaign.version})")
 
 
-def _usd(microusd: int | None) -> str:
+def _usd(microusd: int | None, digits: int = 2) -> str:
     from alphaads_pipelines.creatives.campaign import MICROUSD
 
-    return "" if microusd is None else f"{microusd / MICROUSD:,.2f}"
+    return "" if microusd is None else f"{microusd / MICROUSD:,.{digits}f}"
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:

@@ -81,6 +81,7 @@ CALLS = [
     ("PUT", "/api/v1/organisation", "campaigns:write"),
     ("POST", "/api/v1/campaigns", "campaigns:write"),
     ("GET", "/api/v1/campaigns/k1", "campaigns:read"),
+    ("GET", "/api/v1/campaigns/k1/spending", "campaigns:read"),
     ("PUT", "/api/v1/campaigns/k1", "campaigns:write"),
     *(("POST", f"/api/v1/campaigns/k1/{verb}", "campaigns:write") for verb in ("pause", "resume", "end")),
     ("GET", "/api/v1/creatives/c1", "campaigns:read"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from alphaads_pipelines.creatives.campaign_store import read_campaign
 from alphaads_pipelines.creatives.campaigns import sample_campaigns
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
+from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.stores.relational import reading
 from alphaads_pipelines.wiring import Wiring
@@ -135,6 +138,27 @@ def test_an_edit_names_the_version_that_it_was_made_from(acme: TestClient) -> No
     assert "at version 1" in late.json()["error"]["message"]
     assert acme.put(at, json=LAMP).status_code == 422
     assert acme.get(at).json() == edited.json()
+
+
+def test_what_a_campaign_spent_is_shown_to_its_own_tenant(
+    acme: TestClient, wiring: Wiring, other: dict[str, str]
+) -> None:
+    limits = {"cost_microusd": 500, "budget_microusd": 9_000, "daily_budget_microusd": 3_000}
+    campaign_id, now = draft(acme, **limits)["campaign_id"], datetime.now(UTC)
+    made = read_campaign(wiring.engine, "acme", campaign_id)
+    assert Reservations(wiring.engine).reserve("seen", made, None, (), None, now) is None
+    at = f"{CAMPAIGNS}/{campaign_id}/spending"
+    held = {"reserved_microusd": 500, "spent_microusd": 0}
+    assert acme.get(at).json() == {
+        "campaign_id": campaign_id,
+        "total": held,
+        "left_microusd": 8_500,
+        "today_budget_microusd": 3_000,
+        "today_left_microusd": 2_500,
+        "days": [{"day": str(now.date()), "total": held, "segments": {}}],
+    }
+    assert acme.get(at, headers=other).status_code == 404
+    assert acme.get(at, params={"days": 0}).status_code == 422
 
 
 def test_lists_come_in_pages(acme: TestClient) -> None:

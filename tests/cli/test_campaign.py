@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from alphaads_pipelines.creatives.campaign_store import read_campaign
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.decisions.catalogue import read_catalogue
+from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.relational import reading
@@ -68,6 +71,20 @@ def test_a_campaign_is_created_edited_run_and_ended(command: Command, tmp_path: 
     table = command("campaign", "list").stdout
     assert all(word in table for word in (campaign_id, "ended", "Summer", "Lumora lamp", "5.00"))
     assert said(command, "campaign", "list", "--tenant", "other") == []
+
+
+def test_what_a_campaign_spent_is_shown(command: Command, settings: Settings) -> None:
+    campaign_id, now = made(command), datetime.now(UTC)
+    with wired(settings) as wiring:
+        campaign = read_campaign(wiring.engine, "default", campaign_id)
+        for segment in ("night owls", None):
+            assert Reservations(wiring.engine).reserve(f"{segment}", campaign, None, (), segment, now) is None
+    report = said(command, "campaign", "spending", campaign_id)
+    assert (report["total"]["reserved_microusd"], report["today_left_microusd"]) == (5_000, 4_995_000)
+    table = command("campaign", "spending", campaign_id).stdout
+    assert all(word in table for word in ("altogether", str(now.date()), "night owls", "0.0025", "4.9950"))
+    assert command("campaign", "spending", "nothing").exit_code == 1
+    assert command("campaign", "spending", campaign_id, "--days", "0").exit_code == 2
 
 
 def test_the_queue_is_worked_on(command: Command, settings: Settings) -> None:

@@ -97,9 +97,6 @@ def _fill(wiring: Wiring, people: int) -> list[str]:
                 [{"change_seq": start + number + 1, "subject_id": each, **insert} for number, each in enumerate(some)],
             )
     _publish(wiring, now)
-    if wiring.engine.dialect.name == "postgresql":  # as its autovacuum does within a minute of such an import
-        with transaction(wiring.engine) as connection:
-            connection.exec_driver_sql("ANALYZE")
     return subjects
 
 

@@ -1,13 +1,14 @@
 """The statements of reservations.py and settling.py, made once; those that each decision asks are prepared.
 
-Who reserves takes first and looks then, and gives everything back by ending the transaction; so that each row is asked
-for once.
+Who reserves takes first and looks then, and gives everything back by ending the transaction; so that what is taken
+travels together, and everything that is to be known comes back at once.
 
 Parameters that choose rows begin with `the_`: an update would take the name of a column for its new value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,26 +47,23 @@ _FREQUENCY = ("subject_id", "campaign_id", "day")
 _LINE_COLUMNS = (_DAYS.c.segment, _used(_DAYS), _DAYS.c.credit_microusd, _DAYS.c.credited_at)
 _THESE = _among(_RESERVATIONS.c.decision_id, "decision_ids")
 
-_HOLD = (
-    _SPENDING.update()
-    .where(*_the(_SPENDING, "campaign_id"))
-    .values(reserved_microusd=_SPENDING.c.reserved_microusd + sa.bindparam("amount"))
-    .returning(_used(_SPENDING))
-)
-HOLD = Prepared(
-    {
-        "sqlite": _HOLD,
-        # The others wait for the row, and need not wait for the disk with it.
-        "postgresql": _HOLD.returning(sa.func.set_config("synchronous_commit", "off", True)),
-    }
-)
-FIRST_SPENDING = Prepared(
-    {
-        "sqlite": sqlite.insert(_SPENDING).on_conflict_do_nothing(),
-        # Racing transactions find no row to hold, and one of them makes it.
-        "postgresql": postgresql.insert(_SPENDING).on_conflict_do_nothing(),
-    }
-)
+_INSERTS = (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+
+
+def _added(table: sa.Table, key: Sequence[str], added: str, *replaced: str) -> Prepared:
+    """Insert a row, or add its `added` to that of the row that is there, and replace what else is named.
+
+    Whoever finds the row taken waits for it; of those who find none, one makes it.
+    """
+    statements = {}
+    for dialect, insert in _INSERTS:
+        new = insert(table)
+        changed = {added: table.c[added] + new.excluded[added], **{each: new.excluded[each] for each in replaced}}
+        statements[dialect] = new.on_conflict_do_update(index_elements=key, set_=changed)
+    return Prepared(statements)
+
+
+HOLD = _added(_SPENDING, ("campaign_id",), "reserved_microusd")
 HOLD_ALL = (
     sa.select(_SPENDING.c.campaign_id)
     .where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
@@ -73,7 +71,16 @@ HOLD_ALL = (
     .with_for_update()
 )
 
-LINES_OF = Prepared(sa.select(*_LINE_COLUMNS).where(*_the(_DAYS, *_DAY_OF_CAMPAIGN)))
+# One row at least, of a campaign that is held: lines that are not there, and people who are not counted, are NULL.
+LOOK = Prepared(
+    sa.select(_used(_SPENDING).label("used_ever"), _FREQUENCIES.c.shown, *_LINE_COLUMNS)
+    .select_from(
+        _SPENDING.outerjoin(_FREQUENCIES, sa.and_(*_the(_FREQUENCIES, *_FREQUENCY))).outerjoin(
+            _DAYS, sa.and_(*_the(_DAYS, *_DAY_OF_CAMPAIGN))
+        )
+    )
+    .where(*_the(_SPENDING, "campaign_id"))
+)
 LINES_ON = Prepared(
     sa.select(_DAYS.c.campaign_id, _used(_SPENDING).label("used_ever"), *_LINE_COLUMNS)
     .join_from(_DAYS, _SPENDING, _SPENDING.c.campaign_id == _DAYS.c.campaign_id)
@@ -88,29 +95,13 @@ SHOWN = Prepared(
     )
 )
 
-TAKE_OF_DAY = Prepared(
-    _DAYS.update()
-    .where(*_the(_DAYS, *_LINE))
-    .values(
-        reserved_microusd=_DAYS.c.reserved_microusd + sa.bindparam("amount"),
-        credit_microusd=sa.bindparam("credit"),
-        credited_at=sa.bindparam("at"),
-    )
-)
-FIRST_OF_DAY = Prepared(_DAYS.insert())
+TAKE_OF_DAY = _added(_DAYS, _LINE, "reserved_microusd", "credit_microusd", "credited_at")
 COUNT = (
     _FREQUENCIES.update()
     .where(*_the(_FREQUENCIES, *_FREQUENCY))
     .values(shown=_FREQUENCIES.c.shown + sa.bindparam("more"))
 )
-COUNT_ONE = Prepared(
-    {
-        dialect: insert(_FREQUENCIES)
-        .on_conflict_do_update(index_elements=_FREQUENCY, set_={"shown": _FREQUENCIES.c.shown + 1})
-        .returning(_FREQUENCIES.c.shown)
-        for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-    }
-)
+COUNT_ONE = _added(_FREQUENCIES, _FREQUENCY, "shown")
 NOTE = Prepared(_RESERVATIONS.insert())
 
 MOVE, MOVE_OF_DAY = _moved(_SPENDING, "campaign_id"), _moved(_DAYS, *_LINE)

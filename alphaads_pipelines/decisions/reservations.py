@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Engine
@@ -92,7 +92,7 @@ class Reservations:
         day = now.astimezone(UTC).date()
         asked, refused = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now, day), None
         try:
-            with self._in_turn(waits=waits), brief(self._engine, waits=waits) as connection:
+            with self._in_turn(waits=waits), brief(self._engine, waits=waits, on_disk=False) as connection:
                 asked.hold(connection)
         except _TakenBack as back:
             refused = back.refused
@@ -137,9 +137,14 @@ class _Asked(msgspec.Struct, frozen=True):
         return {"the_campaign_id": self.campaign.campaign_id, "the_day": self.day}
 
     @property
+    def _campaign(self) -> dict[str, object]:
+        """What a new row of the campaign begins with."""
+        return {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant}
+
+    @property
     def _new(self) -> dict[str, object]:
-        """What a new row of that day begins with."""
-        return {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant, "day": self.day}
+        """What a new row of its day begins with."""
+        return {**self._campaign, "day": self.day}
 
     @property
     def _amount(self) -> int:
@@ -147,11 +152,16 @@ class _Asked(msgspec.Struct, frozen=True):
 
     def hold(self, connection: Brief) -> None:
         """Take everything. Raises _TakenBack, to end the transaction with nothing taken."""
-        used = self._take_of_campaign(connection)
         is_counted = self.campaign.daily_cap is not None and self.subject_id is not None
+        # First the campaign's row, which is held until the end of the transaction.
+        sql.HOLD.send(connection, **self._campaign, reserved_microusd=self._amount, spent_microusd=0)
         if is_counted:
-            self._count(connection)
-        segment = self._take_of_day(connection, used) if has_budget(self.campaign) else COMMON
+            sql.COUNT_ONE.send(connection, **self._new, subject_id=self.subject_id, shown=1)
+        rows = sql.LOOK.run(connection, **self._day, the_subject_id=self.subject_id)
+        used, shown = rows[0][:2]
+        if is_counted:
+            self._check_cap(connection, shown)
+        segment = self._take_of_day(connection, used, rows) if has_budget(self.campaign) else COMMON
         held = {
             "decision_id": self.decision_id,
             "subject_id": self.subject_id,
@@ -161,44 +171,28 @@ class _Asked(msgspec.Struct, frozen=True):
             "expires_at": self.now + HELD,
             "released_at": None,
         }
-        sql.NOTE.run(connection, **self._new, **held)
+        sql.NOTE.send(connection, **self._new, **held)
 
-    def _take_of_campaign(self, connection: Brief) -> int:
-        """Take the money, and with it the campaign's row until the end of the transaction; what was used before."""
-        wanted = {"the_campaign_id": self.campaign.campaign_id, "amount": self._amount}
-        used = sql.HOLD.scalar(connection, **wanted)
-        if used is None:
-            names = {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant}
-            sql.FIRST_SPENDING.run(connection, **names, reserved_microusd=0, spent_microusd=0)
-            used = sql.HOLD.scalar(connection, **wanted)
-        return int(used) - self._amount
-
-    def _take_of_day(self, connection: Brief, used: int) -> str:
-        """Take the money of the day; the line that it counts in. Raises _TakenBack."""
-        rows = sql.LINES_OF.run(connection, **self._day)
-        spending = Spending(self.day, used, {name: Line(*line) for name, *line in rows})
-        answer = ask(self.campaign, spending, self.segment, self.now)
-        if isinstance(answer, Refused):
-            raise _TakenBack(answer)
-        for segment, line in answer.lines.items():
-            amount = self._amount if segment == answer.segment else 0
-            if segment in spending.lines:
-                changed = {"amount": amount, "credit": line.credit, "at": line.credited_at}
-                sql.TAKE_OF_DAY.run(connection, **self._day, the_segment=segment, **changed)
-            else:
-                first = {"segment": segment, "reserved_microusd": amount, "spent_microusd": 0}
-                credit = {"credit_microusd": line.credit, "credited_at": line.credited_at}
-                sql.FIRST_OF_DAY.run(connection, **self._new, **first, **credit)
-        return answer.segment
-
-    def _count(self, connection: Brief) -> None:
-        """Count this ad for the person. Raises _TakenBack beyond the cap."""
-        shown = int(sql.COUNT_ONE.scalar(connection, **self._new, subject_id=self.subject_id, shown=1))
+    def _check_cap(self, connection: Brief, shown: int) -> None:
+        """Raises _TakenBack beyond the cap, which counts this ad."""
         for each in self.subject_ids:  # one, but for who is linked
             if each != self.subject_id:
                 shown += int(sql.SHOWN_OF.scalar(connection, **self._day, the_subject_id=each) or 0)
         if self.campaign.daily_cap is not None and shown > self.campaign.daily_cap:
             raise _TakenBack(Refused("cap"))
+
+    def _take_of_day(self, connection: Brief, used: int, rows: Sequence[tuple[Any, ...]]) -> str:
+        """Take the money of the day; the line that it counts in. Raises _TakenBack."""
+        lines = {name: Line(*line) for _, _, name, *line in rows if name is not None}
+        answer = ask(self.campaign, Spending(self.day, used - self._amount, lines), self.segment, self.now)
+        if isinstance(answer, Refused):
+            raise _TakenBack(answer)
+        for segment, line in answer.lines.items():
+            amount = self._amount if segment == answer.segment else 0
+            taken = {"segment": segment, "reserved_microusd": amount, "spent_microusd": 0}
+            credit = {"credit_microusd": line.credit, "credited_at": line.credited_at}
+            sql.TAKE_OF_DAY.send(connection, **self._new, **taken, **credit)
+        return answer.segment
 
 
 def read_spending(engine: Engine, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:

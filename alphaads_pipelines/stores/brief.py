@@ -1,7 +1,9 @@
 """Brief transactions: of a few prepared statements, for who is being waited for.
 
 Around statements as short as these (prepared.py) SQLAlchemy's own connection takes longer than the database; so this is
-the driver's (driver.py). And who must not wait, because everybody else does meanwhile, is told instead that they would
+the driver's (driver.py). To PostgreSQL each message is a journey, which takes as long as a statement in it even on the
+same machine. So what nobody asks the rows of (`Prepared.send`) travels with the next statement that is asked, and the
+last ones with the commit. And who must not wait, because everybody else does meanwhile, is told instead that they would
 have to: SQLite has one writer at a time, and another process may be that for long.
 """
 
@@ -9,8 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from contextlib import closing, contextmanager
+from typing import Any
 
 from sqlalchemy import Dialect, Engine
 
@@ -18,25 +20,52 @@ from alphaads_pipelines.sqlite import copy_long_wal
 from alphaads_pipelines.stores.driver import driver_connection
 from alphaads_pipelines.stores.relational import BUSY_MS, sqlite_file, translated
 
+_OPEN = (2, 3)
+"""What libpq calls a connection in a transaction, and in one that failed (PQtransactionStatus)."""
+
 
 class MustWait(Exception):
     """Another writes now, and the caller did not want to wait. Nothing was done."""
 
 
-class Brief(NamedTuple):
-    """A write transaction: what `Prepared` asks of a connection."""
+class Brief:
+    """A write transaction: what `Prepared` asks of a connection.
 
-    dialect: Dialect
-    connection: Any
+    Attributes
+    ----------
+    unsent: what PostgreSQL is sent in front of the next statement; None of SQLite, to which nothing is sent.
+    """
+
+    def __init__(self, dialect: Dialect, connection: Any, unsent: list[bytes] | None) -> None:
+        self.dialect, self.connection, self.unsent = dialect, connection, unsent
+
+    def commit(self) -> None:
+        """Send what is unsent, and end it."""
+        if self.unsent is None:
+            self.connection.commit()
+        else:
+            self._say(b"; ".join([*self.unsent, b"COMMIT"]))
+
+    def roll_back(self) -> None:
+        """End it with nothing done, if it has begun and the database still answers."""
+        if self.unsent is None:
+            self.connection.rollback()
+        elif self.connection.driver_connection.info.transaction_status in _OPEN:
+            self._say(b"ROLLBACK")
+
+    def _say(self, message: bytes) -> None:
+        with closing(self.connection.cursor()) as cursor:
+            cursor.execute(message)
 
 
 @contextmanager
-def brief(engine: Engine, *, waits: bool = True) -> Iterator[Brief]:
+def brief(engine: Engine, *, waits: bool = True, on_disk: bool = True) -> Iterator[Brief]:
     """A write transaction of prepared statements: committed at the end of the block, rolled back by an exception.
 
     Parameters
     ----------
     waits: for another writer, up to 30 s; else MustWait is raised at once. Only SQLite's writers wait at the start.
+    on_disk: whether the block ends when PostgreSQL's disk has it, or, sooner, when the server has.
 
     Raises
     ------
@@ -46,13 +75,14 @@ def brief(engine: Engine, *, waits: bool = True) -> Iterator[Brief]:
     with translated(engine), driver_connection(engine) as connection:
         if is_sqlite:
             _begin(connection, waits=waits)
-        else:
-            connection.driver_connection.autocommit = False
+        # psycopg2 would send BEGIN in a message of its own, so the connection stays in autocommit.
+        opening = [b"BEGIN"] if on_disk else [b"BEGIN", b"SET LOCAL synchronous_commit = off"]
+        begun = Brief(engine.dialect, connection, None if is_sqlite else opening)
         try:
-            yield Brief(engine.dialect, connection)
-            connection.commit()
+            yield begun
+            begun.commit()
         except BaseException:
-            connection.rollback()  # of a commit that failed, too: the connection is kept, and with it what is open
+            begun.roll_back()  # of a commit that failed, too: the connection is kept, and with it what is open
             raise
     if is_sqlite:
         copy_long_wal(sqlite_file(engine))

@@ -27,7 +27,7 @@ _of_engines: WeakKeyDictionary[Engine, tuple[int, Pool]] = WeakKeyDictionary()
 
 @contextmanager
 def lent_connection(engine: Engine) -> Iterator[Any]:
-    """One of them, in autocommit and in no transaction; it is put back into autocommit for who comes next.
+    """One of them, in autocommit and in no transaction. Whoever begins one ends it.
 
     Raises what the driver does, and SQLAlchemy's TimeoutError.
     """
@@ -38,8 +38,6 @@ def lent_connection(engine: Engine) -> Iterator[Any]:
         finally:
             if driver.info.transaction_status:  # interrupted, or gone: who comes next must not find that
                 lent.invalidate()
-            else:
-                driver.autocommit = True
 
 
 def _pool(engine: Engine) -> Pool:
@@ -58,6 +56,10 @@ def _pool_of(engine: weakref.ref[Engine]) -> Pool:
         connection: Any = pooled.driver_connection
         pooled.detach()
         connection.autocommit = True
+        with connection.cursor() as cursor:
+            # What is prepared is planned for the table of that moment, and one that is empty is best read whole. Told
+            # not to, PostgreSQL takes a plan for a dear one, and would compile it each time.
+            cursor.execute("SET enable_seqscan = off; SET jit = off")
         return connection
 
     pool = QueuePool(opened, pool_size=_KEPT, max_overflow=_MORE, use_lifo=True, reset_on_return=None)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Executable
@@ -41,31 +42,44 @@ class Prepared:
 
     def run(self, connection: Connection | Brief, **values: Any) -> list[tuple[Any, ...]]:
         """Run it in the transaction of `connection`; its rows, none where it selects none."""
-        return self._run(connection.dialect, connection.connection, values)
+        unsent = connection.unsent if isinstance(connection, Brief) else None
+        return self._run(connection.dialect, connection.connection, values, unsent)
 
     def scalar(self, connection: Connection | Brief, **values: Any) -> Any:
         """The first value of the first row; None where there is no row."""
         rows = self.run(connection, **values)
         return rows[0][0] if rows else None
 
+    def send(self, brief: Brief, **values: Any) -> None:
+        """Have it run before the next one that is `run`, or the commit, and its rows dropped. Raises what that does."""
+        if brief.unsent is None:
+            self._run(brief.dialect, brief.connection, values)
+            return
+        written = self._for(brief.dialect)
+        with closing(brief.connection.cursor()) as cursor:
+            written.tell(brief.connection, cursor)
+            brief.unsent.append(cursor.mogrify(written.text, written.given(values)))
+
     def ask(self, engine: Engine, **values: Any) -> list[tuple[Any, ...]]:
         """Read by this one statement, which needs no transaction around it. Raises StoreUnavailable."""
         with translated(engine), driver_connection(engine) as connection:
             return self._run(engine.dialect, connection, values)
 
-    def _run(self, dialect: Dialect, connection: Any, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        written = self._written.get(dialect.name) or self._write(dialect)
-        cursor = connection.cursor()
-        try:
-            if written.preparing is not None:
-                told = connection.info.setdefault(_TOLD, set())
-                if written.preparing not in told:
-                    cursor.execute(written.preparing)
-                    told.add(written.preparing)
-            cursor.execute(written.text, written.given(values))
+    def _run(
+        self, dialect: Dialect, connection: Any, values: Mapping[str, Any], unsent: list[bytes] | None = None
+    ) -> list[tuple[Any, ...]]:
+        written = self._for(dialect)
+        with closing(connection.cursor()) as cursor:
+            written.tell(connection, cursor)
+            if unsent:
+                cursor.execute(b"; ".join([*unsent, cursor.mogrify(written.text, written.given(values))]))
+                unsent.clear()
+            else:
+                cursor.execute(written.text, written.given(values))
             return written.taken(cursor) if written.selects else []
-        finally:
-            cursor.close()
+
+    def _for(self, dialect: Dialect) -> _Written:
+        return self._written.get(dialect.name) or self._write(dialect)
 
     def _write(self, dialect: Dialect) -> _Written:
         found = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
@@ -79,24 +93,32 @@ class _Written:
     Attributes
     ----------
     text: what is sent each time. selects: whether it has rows.
-    preparing: what PostgreSQL is told first, once for a connection; else None.
     """
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.text: str = compiled.string
-        self.preparing: str | None = None
+        self._preparing: str | None = None
         names = compiled.bind_names
         self._constants = {name: compiled.params[name] for bind, name in names.items() if not bind.required}
         ways = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in names.items()}
         self._is_in_order = compiled.positiontup is not None
         self._ways_in: list[tuple[str, _Process | None]] = [(name, ways[name]) for name in compiled.positiontup or ways]
         if dialect.name == "postgresql":
-            self.preparing, self.text = _by_name(self.text)
+            self._preparing, self.text = _by_name(self.text)
         self._dialect = dialect
         self._columns = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
         self._ways_out: list[_Process | None] | None = None
         self.selects = bool(self._columns)
+
+    def tell(self, connection: Any, cursor: Any) -> None:
+        """Prepare it on PostgreSQL, once for a connection."""
+        if self._preparing is None:
+            return
+        told = connection.info.setdefault(_TOLD, set())
+        if self._preparing not in told:
+            cursor.execute(self._preparing)
+            told.add(self._preparing)
 
     def given(self, values: Mapping[str, Any]) -> Any:
         """The parameters, as the driver takes them. Raises KeyError for one that is not given."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,5 +18,14 @@ _ADD = Prepared(KEYS.insert())
 
 def add_key(connection: Brief, name: str) -> None:
     """Add a row."""
-    row = {"name": name, "tenant": "acme", "scopes": "", "created_at": datetime.now(UTC), "revoked_at": None}
-    _ADD.run(connection, key_hash=name, **row)
+    _ADD.run(connection, **_row(name))
+
+
+def send_key(connection: Brief, name: str) -> None:
+    """Add a row with the next statement, or the commit."""
+    _ADD.send(connection, **_row(name))
+
+
+def _row(name: str) -> dict[str, Any]:
+    made = {"created_at": datetime.now(UTC), "revoked_at": None}
+    return {"key_hash": name, "name": name, "tenant": "acme", "scopes": "", **made}

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
+from sqlalchemy.schema import CreateTable
 
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.stores import own
 from alphaads_pipelines.stores.brief import MustWait, answers_at_once, brief
 from alphaads_pipelines.stores.driver import driver_connection
+from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import connect, migrate, reading, transaction
-from tests.stores.api_keys import KEYS, NUMBER, add_key
+from tests.stores.api_keys import KEYS, NUMBER, add_key, send_key
 
 
 def _add(engine: Engine, name: str, *, waits: bool = True) -> None:
@@ -39,18 +41,44 @@ def test_it_is_committed_or_nothing_is(engine: Engine) -> None:
     assert NUMBER.ask(engine) == [(1,)], "and the next one finds a connection without a transaction"
 
 
+_ORPHANS = sa.Table(
+    "orphans",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("parent", sa.Integer, sa.ForeignKey("orphans.id", deferrable=True, initially="DEFERRED")),
+    prefixes=["TEMPORARY"],
+)
+
+
 def test_a_commit_that_fails_leaves_no_transaction_open(engine: Engine) -> None:
     with driver_connection(engine) as connection:
         cursor = connection.cursor()
         if engine.dialect.name == "sqlite":
             cursor.execute("PRAGMA foreign_keys=ON")
-        with pytest.raises(engine.dialect.loaded_dbapi.IntegrityError), brief(engine) as broken:
-            cursor = broken.connection.cursor()
-            cursor.execute(
-                "CREATE TEMPORARY TABLE orphans (id INTEGER PRIMARY KEY,"
-                " parent INTEGER REFERENCES orphans (id) DEFERRABLE INITIALLY DEFERRED)"
-            )
-            cursor.execute("INSERT INTO orphans VALUES (1, 2)")
+        cursor.execute(str(CreateTable(_ORPHANS).compile(dialect=engine.dialect)))
+    with pytest.raises(engine.dialect.loaded_dbapi.IntegrityError), brief(engine) as broken:
+        Prepared(_ORPHANS.insert()).run(broken, id=1, parent=2)
+    _add(engine, "next")
+    assert _number(engine) == 1
+
+
+def test_what_is_sent_is_done_before_the_next_that_is_run_or_the_commit(engine: Engine) -> None:
+    with brief(engine) as connection:
+        send_key(connection, "one")
+        send_key(connection, "two")
+        assert NUMBER.scalar(connection) == 2
+        send_key(connection, "three")
+    assert _number(engine) == 3
+
+
+def test_what_is_sent_and_refused_takes_everything_back(engine: Engine) -> None:
+    with pytest.raises(engine.dialect.loaded_dbapi.IntegrityError), brief(engine) as connection:
+        send_key(connection, "one")
+        send_key(connection, "one")
+    with pytest.raises(KeyError), brief(engine) as connection:
+        send_key(connection, "two")
+        raise KeyError("two")
+    assert _number(engine) == 0
     _add(engine, "next")
     assert _number(engine) == 1
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import psycopg2
+import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
@@ -19,7 +20,7 @@ from alphaads_pipelines.stores.brief import brief
 from alphaads_pipelines.stores.lent import lent_connection
 from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import connect
-from tests.stores.api_keys import NUMBER, add_key
+from tests.stores.api_keys import KEYS, NUMBER, add_key, send_key
 
 _WHO = Prepared(sa.text("SELECT pg_backend_pid()").columns(sa.column("pid", sa.Integer)))
 _TWICE = Prepared(
@@ -69,6 +70,29 @@ def test_one_that_is_ended_while_it_is_used_is_an_outage_and_the_next_is_another
     assert NUMBER.ask(engine) == [(0,)]
 
 
+def test_a_brief_transaction_is_two_messages_where_one_is_asked(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with brief(engine) as connection:  # prepares
+        send_key(connection, "one")
+        NUMBER.run(connection)
+    messages: list[bytes] = []
+
+    class Overheard(psycopg2.extensions.cursor):
+        def execute(self, *arguments: Any) -> None:
+            super().execute(*arguments)
+            messages.append(self.query)
+
+    with brief(engine, on_disk=False) as connection:
+        monkeypatch.setattr(connection.connection.driver_connection, "cursor_factory", Overheard)
+        send_key(connection, "two")
+        assert NUMBER.scalar(connection) == 2
+        send_key(connection, "three")
+    assert [each.count(b"EXECUTE") for each in messages] == [2, 1]
+    assert messages[0].startswith(b"BEGIN; SET LOCAL synchronous_commit = off; ")
+    assert messages[1].endswith(b"; COMMIT")
+
+
 def test_a_transaction_that_somebody_left_open_is_not_lent_again(engine: Engine) -> None:
     with lent_connection(engine) as connection:
         cursor = connection.cursor()
@@ -93,6 +117,22 @@ def test_a_statement_is_planned_once_and_its_value_may_be_of_two_types(engine: E
         cursor = connection.cursor()
         cursor.execute("SELECT count(*), min(generic_plans + custom_plans) FROM pg_prepared_statements")
         assert cursor.fetchone() == (1, 2)
+
+
+def test_what_was_planned_while_a_table_was_empty_does_not_read_it_whole_later(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE api_keys")
+    of_name = Prepared(sa.select(KEYS.c.name).where(KEYS.c.key_hash == sa.bindparam("the_hash")))
+    for _ in range(6):  # from the sixth time on the plan is kept
+        assert of_name.ask(engine, the_hash="one") == []
+    with lent_connection(engine) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT name, generic_plans FROM pg_prepared_statements")
+        [(name, times)] = cursor.fetchall()
+        cursor.execute(f"EXPLAIN EXECUTE {name} ('one')")
+        plan = "".join(line for (line,) in cursor.fetchall())
+        cursor.execute("SHOW jit")
+        assert (times, "Index" in plan, "Seq Scan" in plan, cursor.fetchone()) == (1, True, False, ("off",))
 
 
 def test_more_than_there_are_wait_for_one(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

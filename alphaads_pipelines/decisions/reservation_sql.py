@@ -19,6 +19,7 @@ from alphaads_pipelines.stores.relational import sql_table
 
 _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
 _RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_frequencies")
+_INSERTS = (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 
 
 def _the(table: sa.Table, *columns: str) -> list[Any]:
@@ -41,15 +42,6 @@ def _moved(table: sa.Table, *columns: str) -> sa.Update:
     return table.update().where(*_the(table, *columns)).values(reserved_microusd=reserved, spent_microusd=spent)
 
 
-_DAY_OF_CAMPAIGN = ("campaign_id", "day")
-_LINE = ("campaign_id", "day", "segment")
-_FREQUENCY = ("subject_id", "campaign_id", "day")
-_LINE_COLUMNS = (_DAYS.c.segment, _used(_DAYS), _DAYS.c.credit_microusd, _DAYS.c.credited_at)
-_THESE = _among(_RESERVATIONS.c.decision_id, "decision_ids")
-
-_INSERTS = (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-
-
 def _added(table: sa.Table, key: Sequence[str], added: str, *replaced: str) -> Prepared:
     """Insert a row, or add its `added` to that of the row that is there, and replace what else is named.
 
@@ -62,6 +54,12 @@ def _added(table: sa.Table, key: Sequence[str], added: str, *replaced: str) -> P
         statements[dialect] = new.on_conflict_do_update(index_elements=key, set_=changed)
     return Prepared(statements)
 
+
+_DAY_OF_CAMPAIGN = ("campaign_id", "day")
+_LINE = ("campaign_id", "day", "segment")
+_FREQUENCY = ("subject_id", "campaign_id", "day")
+_LINE_COLUMNS = (_DAYS.c.segment, _used(_DAYS), _DAYS.c.credit_microusd, _DAYS.c.credited_at)
+_THESE = _among(_RESERVATIONS.c.decision_id, "decision_ids")
 
 HOLD = _added(_SPENDING, ("campaign_id",), "reserved_microusd")
 HOLD_ALL = (

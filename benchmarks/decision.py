@@ -1,8 +1,9 @@
 """`bench decision`: what a decision costs inside the API process, from the request's bytes to the answer's.
 
 The service is called as its server calls it (ASGI, on its event loop), so everything is in the figure but the socket:
-the credential, the audit entry, consent, profile, eligibility, the draw, money and frequency held in the store, and the
-record in the local spool before the answer. Every person is known, agreed to personalised ads, and has a mood.
+the credential, the audit entry, consent, profile and segment, eligibility, the draw, money and frequency held in the
+store, and the record in the local spool before the answer. Every person is known, agreed to personalised ads, and has a
+mood and a behavioural segment.
 Campaigns are without limits in one round, and with a daily budget and a cap in the other, where each decision is a
 write transaction.
 
@@ -33,6 +34,7 @@ from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.review import APPROVED, Review
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.pipeline.segments import refresh_segments
 from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, encode
 from alphaads_pipelines.stores.relational import insert_ignore, transaction, upsert
@@ -74,7 +76,7 @@ def run(people: int = 10_000, decisions: int = 3_000, **servers: str) -> dict[st
 
 
 def _fill(wiring: Wiring, people: int) -> list[str]:
-    """People with a mood of today and their consent, published."""
+    """People with a mood of today, their consent, and their segments, published."""
     _ = wiring.master_keys  # made while there is nothing yet that older ones could open
     now, dice = datetime.now(UTC), np.random.default_rng(7)
     subjects = [dice.bytes(16).hex() for _ in range(people)]
@@ -97,6 +99,7 @@ def _fill(wiring: Wiring, people: int) -> list[str]:
                 [{"change_seq": start + number + 1, "subject_id": each, **insert} for number, each in enumerate(some)],
             )
     _publish(wiring, now)
+    refresh_segments(wiring.engine, now, left_out=lambda _: (), note=lambda _: None)
     return subjects
 
 
@@ -161,8 +164,9 @@ async def _measured(wiring: Wiring, policy: str, subjects: Sequence[str], decisi
                 taken.append(1_000 * (time.perf_counter() - started))
             if number % _REFERENCE_EVERY == 0:
                 reference.append(_reference_ms())
-            if not answer.get("personalised"):
-                raise StoreUnavailable(f"not what is measured: {answer.get('error') or answer['personalisation']}")
+            if not (answer.get("personalised") and answer["context"].get("segment")):
+                why = answer.get("error") or answer["personalisation"]
+                raise StoreUnavailable(f"not what is measured, a decision by mood and segment: {why}")
     p50, p95, p99 = np.percentile(taken, (50, 95, 99)).round(2).tolist()
     usual, slow = np.percentile(reference, (50, 99)).round(2).tolist()
     most = round(max(taken), 2)

@@ -74,7 +74,7 @@ def test_a_campaign_is_created_edited_run_and_ended(command: Command, tmp_path: 
 
 
 def test_what_a_campaign_spent_is_shown(command: Command, settings: Settings) -> None:
-    campaign_id, now = made(command), datetime.now(UTC)
+    campaign_id, now = made(command, {**FULL, "ends_at": None}), datetime.now(UTC)
     with wired(settings) as wiring:
         campaign = read_campaign(wiring.engine, "default", campaign_id)
         for segment in ("night owls", None):

@@ -54,7 +54,6 @@ def offered(texts: Sequence[Mapping[str, str]], campaigns: Sequence[Campaign] | 
         "catalogue": Catalogue(campaigns=by_id, creatives=tuple(texts), creatives_of=own),
         "catalogue_version": 2,
         "shelf": Shelf.of(by_id, texts),
-        "has_caps": any(each.daily_cap is not None for each in by_id.values()),
     }
 
 

@@ -192,19 +192,20 @@ class Decider:
         raise NotFound(_nothing_fits(left_out))
 
     def _viewer(self, snapshot: Snapshot, request: DecisionRequest, person: Person, now: datetime) -> Viewer:
+        tenant = snapshot.catalogue.offered_to(request.tenant) or request.tenant
         return Viewer(
-            tenant=snapshot.catalogue.offered_to(request.tenant) or request.tenant,
+            tenant=tenant,
             now=now,
             mood=person.mood,
             journey=person.journey,
             segment=person.segment,
             is_known=bool(person.subjects),
-            shown=self._shown(snapshot, person, now),
+            shown=self._shown(person, now) if tenant in snapshot.shelf.capped else {},
         )
 
-    def _shown(self, snapshot: Snapshot, person: Person, now: datetime) -> Mapping[str, int] | None:
-        """campaign -> how often they saw it today; asked only where some campaign has a cap; None: nobody can say."""
-        if not person.subjects or not snapshot.has_caps:
+    def _shown(self, person: Person, now: datetime) -> Mapping[str, int] | None:
+        """campaign -> how often they saw it today; None: nobody can say."""
+        if not person.subjects:
             return {}
         try:
             return self._reservations.shown(person.subjects, now.astimezone(UTC).date())

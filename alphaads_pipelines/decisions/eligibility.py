@@ -81,10 +81,12 @@ class Shelf:
     Parameters
     ----------
     campaigns: tenant -> its campaigns. creatives: (campaign, emotion) -> creatives.
+    capped: tenants with a campaign that has a frequency cap.
     """
 
     campaigns: Mapping[str, tuple[Campaign, ...]]
     creatives: Mapping[tuple[str, str], tuple[Creative, ...]]
+    capped: frozenset[str]
 
     @staticmethod
     def of(campaigns: Mapping[str, Campaign], creatives: Iterable[Creative]) -> Shelf:
@@ -106,6 +108,7 @@ class Shelf:
         return Shelf(
             {tenant: tuple(each) for tenant, each in tenants.items()},
             {place: tuple(each) for place, each in laid_out.items()},
+            frozenset(each.tenant for each in campaigns.values() if each.daily_cap is not None),
         )
 
     def eligible(self, viewer: Viewer, funds: Funds) -> Eligible:

@@ -51,7 +51,7 @@ class Snapshot:
     profiles: shard -> subject id -> state bytes.
     pointers: shard -> publication that the shard is seen at.
     catalogue: campaigns, approved creatives, experiments; catalogue_version: edits of them.
-    shelf: the same, laid out for decisions. has_caps: whether any campaign has a frequency cap.
+    shelf: the same, laid out for decisions.
     funds: what campaigns used, as of the last look.
     policies: who decides, ready to.
     segmentation: the behavioural segments; segmentation_version: of their document.
@@ -63,8 +63,7 @@ class Snapshot:
     pointers: Mapping[int, int] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=Catalogue)
     catalogue_version: int = 0
-    shelf: Shelf = field(default_factory=lambda: Shelf({}, {}))
-    has_caps: bool = False
+    shelf: Shelf = field(default_factory=lambda: Shelf.of({}, ()))
     funds: Funds = field(default_factory=lambda: Funds({}))
     policies: Policies = field(default_factory=Policies)
     segmentation: Segmentation = field(default_factory=no_segments)
@@ -217,8 +216,7 @@ class SnapshotReader:
         if (version := document_version_in(connection, ADVERTISING)) != old.catalogue_version:
             catalogue = read_catalogue(connection, with_samples=self._with_samples)
             shelf = Shelf.of(catalogue.campaigns, catalogue.creatives)
-            has_caps = any(each.daily_cap is not None for each in catalogue.campaigns.values())
-            found = replace(found, catalogue=catalogue, catalogue_version=version, shelf=shelf, has_caps=has_caps)
+            found = replace(found, catalogue=catalogue, catalogue_version=version, shelf=shelf)
         if (version := document_version_in(connection, SEGMENTS)) != old.segmentation_version:
             document = select_in(connection, _DOCUMENTS.name, "name", [SEGMENTS], ["document"])[0].document
             found = replace(found, segmentation=from_document(document), segmentation_version=version)

@@ -104,6 +104,13 @@ def test_a_person_is_not_shown_a_campaign_more_often_than_it_says(engine: Engine
     assert _ask(made_by, snapshot, now=tomorrow).campaign_id == "tea"
 
 
+def test_caps_of_another_tenant_cost_no_question() -> None:
+    away = decider(connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing"))
+    with capture_logs() as logs:
+        decision = _ask(away, _snapshot([campaign("tea"), campaign("theirs", tenant="other", daily_cap=1)]))
+    assert (decision.campaign_id, logs) == ("tea", [])
+
+
 def test_linked_subjects_are_one_person_to_a_cap(engine: Engine) -> None:
     made_by, snapshot = decider(engine), _snapshot([campaign("tea", daily_cap=1)])
     ada, bo = PEOPLE[3], PEOPLE[10]

@@ -119,8 +119,8 @@ def spending(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, days: Days = 31, 
     from alphaads_pipelines.decisions.spend_report import read_spend
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        campaign = read_campaign(wiring.engine, tenant, campaign_id)
-        report = read_spend(wiring.engine, campaign, datetime.now(UTC), days)
+        campaign, now = read_campaign(wiring.engine, tenant, campaign_id), datetime.now(UTC)
+        report = read_spend(wiring.engine, campaign, now, days)
     if as_json:
         emit(msgspec.to_builtins(report))
         return
@@ -129,7 +129,7 @@ def spending(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, days: Days = 31, 
         table.add_column(name, justify="right")
     _add_spend(table, "altogether", report.total, campaign.budget_microusd, report.left_microusd)
     for day in report.days:
-        is_today = day.day == datetime.now(UTC).date()
+        is_today = day.day == now.date()
         plan = (report.today_budget_microusd, report.today_left_microusd) if is_today else (None, None)
         _add_spend(table, str(day.day), day.total, *plan)
         for segment, spend in day.segments.items():

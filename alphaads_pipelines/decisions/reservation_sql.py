@@ -8,7 +8,6 @@ Parameters that choose rows begin with `the_`: an update would take the name of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +18,6 @@ from alphaads_pipelines.stores.relational import sql_table
 
 _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
 _RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_frequencies")
-_INSERTS = (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 
 
 def _the(table: sa.Table, *columns: str) -> list[Any]:
@@ -42,16 +40,16 @@ def _moved(table: sa.Table, *columns: str) -> sa.Update:
     return table.update().where(*_the(table, *columns)).values(reserved_microusd=reserved, spent_microusd=spent)
 
 
-def _added(table: sa.Table, key: Sequence[str], added: str, *replaced: str) -> Prepared:
-    """Insert a row, or add its `added` to that of the row that is there, and replace what else is named.
+def _added(table: sa.Table, added: str, *replaced: str) -> Prepared:
+    """Insert a row, or add its `added` to that of the row whose key is there, and replace what else is named.
 
     Whoever finds the row taken waits for it; of those who find none, one makes it.
     """
     statements = {}
-    for dialect, insert in _INSERTS:
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert)):
         new = insert(table)
         changed = {added: table.c[added] + new.excluded[added], **{each: new.excluded[each] for each in replaced}}
-        statements[dialect] = new.on_conflict_do_update(index_elements=key, set_=changed)
+        statements[dialect] = new.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
     return Prepared(statements)
 
 
@@ -61,7 +59,7 @@ _FREQUENCY = ("subject_id", "campaign_id", "day")
 _LINE_COLUMNS = (_DAYS.c.segment, _used(_DAYS), _DAYS.c.credit_microusd, _DAYS.c.credited_at)
 _THESE = _among(_RESERVATIONS.c.decision_id, "decision_ids")
 
-HOLD = _added(_SPENDING, ("campaign_id",), "reserved_microusd")
+HOLD = _added(_SPENDING, "reserved_microusd")
 HOLD_ALL = (
     sa.select(_SPENDING.c.campaign_id)
     .where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
@@ -93,13 +91,13 @@ SHOWN = Prepared(
     )
 )
 
-TAKE_OF_DAY = _added(_DAYS, _LINE, "reserved_microusd", "credit_microusd", "credited_at")
+TAKE_OF_DAY = _added(_DAYS, "reserved_microusd", "credit_microusd", "credited_at")
 COUNT = (
     _FREQUENCIES.update()
     .where(*_the(_FREQUENCIES, *_FREQUENCY))
     .values(shown=_FREQUENCIES.c.shown + sa.bindparam("more"))
 )
-COUNT_ONE = _added(_FREQUENCIES, _FREQUENCY, "shown")
+COUNT_ONE = _added(_FREQUENCIES, "shown")
 NOTE = Prepared(_RESERVATIONS.insert())
 
 MOVE, MOVE_OF_DAY = _moved(_SPENDING, "campaign_id"), _moved(_DAYS, *_LINE)

@@ -73,11 +73,12 @@ def brief(engine: Engine, *, waits: bool = True, on_disk: bool = True) -> Iterat
     """
     is_sqlite = engine.dialect.name == "sqlite"
     with translated(engine), driver_connection(engine) as connection:
+        unsent = None
         if is_sqlite:
             _begin(connection, waits=waits)
-        # psycopg2 would send BEGIN in a message of its own, so the connection stays in autocommit.
-        opening = [b"BEGIN"] if on_disk else [b"BEGIN", b"SET LOCAL synchronous_commit = off"]
-        begun = Brief(engine.dialect, connection, None if is_sqlite else opening)
+        else:  # psycopg2 would send BEGIN in a message of its own, so the connection stays in autocommit
+            unsent = [b"BEGIN"] if on_disk else [b"BEGIN", b"SET LOCAL synchronous_commit = off"]
+        begun = Brief(engine.dialect, connection, unsent)
         try:
             yield begun
             begun.commit()

@@ -79,11 +79,9 @@ class Prepared:
             return written.taken(cursor) if written.selects else []
 
     def _for(self, dialect: Dialect) -> _Written:
-        return self._written.get(dialect.name) or self._write(dialect)
-
-    def _write(self, dialect: Dialect) -> _Written:
-        found = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
-        written = self._written[dialect.name] = _Written(found, dialect)
+        if (written := self._written.get(dialect.name)) is None:
+            found = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
+            written = self._written[dialect.name] = _Written(found, dialect)
         return written
 
 

@@ -24,7 +24,6 @@ from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.decisions.decide import Decider, Decision, DecisionRequest, _new_id
 from alphaads_pipelines.decisions.recompute import recompute
-from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import NotFound
 from alphaads_pipelines.profiles.fold import fold_profiles
@@ -59,6 +58,11 @@ def _snapshot(campaigns: Sequence[Campaign], **more: Any) -> Snapshot:
 def _ask(made_by: Decider, snapshot: Snapshot, subject: str | None = PEOPLE[3], now: datetime = NOON) -> Decision:
     allowed = Permission((subject,)) if subject else Permission(refusal="no_subject")
     return made_by.decide(snapshot, DecisionRequest(subject, "feed", "acme", "corr"), allowed, now, 1e9)
+
+
+def _away() -> Decider:
+    """One whose store does not answer."""
+    return decider(connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing"))
 
 
 def _count(engine: Engine, name: str) -> int:
@@ -105,9 +109,8 @@ def test_a_person_is_not_shown_a_campaign_more_often_than_it_says(engine: Engine
 
 
 def test_caps_of_another_tenant_cost_no_question() -> None:
-    away = decider(connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing"))
     with capture_logs() as logs:
-        decision = _ask(away, _snapshot([campaign("tea"), campaign("theirs", tenant="other", daily_cap=1)]))
+        decision = _ask(_away(), _snapshot([campaign("tea"), campaign("theirs", tenant="other", daily_cap=1)]))
     assert (decision.campaign_id, logs) == ("tea", [])
 
 
@@ -155,7 +158,7 @@ def test_a_mood_that_falls_is_spoken_to_gently_and_the_answer_says_so(engine: En
 
 
 def test_while_the_store_is_away_only_what_needs_it_is_not_shown() -> None:
-    away = Decider(Reservations(connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")), bytes(32))
+    away = _away()
     limited = campaign("limited", cost_microusd=2_000, daily_budget_microusd=2_000_000, daily_cap=1)
     both = _snapshot([limited, campaign("tea")])
     with capture_logs() as logs:

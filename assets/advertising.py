@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.people_tables import AD_ENGAGEMENT
-from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY
+from alphaads_pipelines.schema.subject_tables import AD_ENGAGEMENT
+from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY
 from alphaads_pipelines.wiring import Wiring
 from assets.audit import recorder
 from assets.reporting import markdown_table, schema_checks, schema_result

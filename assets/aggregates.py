@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, asset
 
-from alphaads_pipelines.people_tables import RELEASED_GROUPS
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, LIVE_PROFILES
+from alphaads_pipelines.schema.subject_tables import RELEASED_GROUPS
+from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, LIVE_PROFILES
 from alphaads_pipelines.wiring import Wiring
 from assets.audit import recorder
 

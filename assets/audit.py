@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 from dagster import AssetCheckResult, AssetExecutionContext, ResourceParam, asset_check
 
-from alphaads_pipelines.tables import PUBLISHED
+from alphaads_pipelines.schema.tables import PUBLISHED
 from alphaads_pipelines.wiring import Wiring
 from assets.reporting import markdown_table
 

@@ -13,8 +13,8 @@ from dagster import (
     op,
 )
 
-from alphaads_pipelines.people_tables import AD_ENGAGEMENT, RELEASED_GROUPS, RIGHTS_REQUESTS
-from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
+from alphaads_pipelines.schema.subject_tables import AD_ENGAGEMENT, RELEASED_GROUPS, RIGHTS_REQUESTS
+from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
 from alphaads_pipelines.wiring import Wiring
 from assets import names
 from assets.audit import AUDIT_CHAIN
@@ -115,7 +115,7 @@ aggregates = define_asset_job(
 @op
 def maintain_lake(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
     """Merge small files, write checkpoints, delete what no kept version needs, table by table."""
-    from alphaads_pipelines.tables import LAKE_TABLES
+    from alphaads_pipelines.schema.tables import LAKE_TABLES
 
     keep_hours = wiring.settings.lake_retention_hours
     figures = {table.name: wiring.lake.maintain(table, retention_hours=keep_hours) for table in LAKE_TABLES}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetCheckResult, AssetCheckSeverity, MetadataValue, ResourceParam, asset_check
 
-from alphaads_pipelines.tables import POST_SCORES
+from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.wiring import Wiring
 from assets.reporting import markdown_table, picture
 

@@ -6,7 +6,7 @@ from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, 
 
 from alphaads_pipelines.pipeline.batch_run import BatchRun
 from alphaads_pipelines.pipeline.stages import Stage
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_ENTITIES, POST_SCORES
+from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_ENTITIES, POST_SCORES
 from assets.partitions import HOURS, ONE_RUN, hours_of
 from assets.reporting import asset_spec, materialised, schema_checks
 

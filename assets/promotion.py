@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, MaterializeResult, ResourceParam, asset
 
 from alphaads_pipelines.errors import QualityRefused
-from alphaads_pipelines.tables import BANDIT_POLICY
+from alphaads_pipelines.schema.tables import BANDIT_POLICY
 from alphaads_pipelines.wiring import Wiring
 from assets.advertising import GROUP
 from assets.reporting import markdown_table

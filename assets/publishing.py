@@ -17,7 +17,7 @@ from dagster import (
 
 from alphaads_pipelines.pipeline.batch_run import BatchRun
 from alphaads_pipelines.pipeline.stages import Stage
-from alphaads_pipelines.tables import (
+from alphaads_pipelines.schema.tables import (
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,
     POST_ENTITIES,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from dagster import AssetCheckResult, AssetCheckSpec, AssetKey, AssetSpec, MaterializeResult, MetadataValue
 
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.schema import Table
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 if TYPE_CHECKING:
     from dagster import RawMetadataValue

@@ -15,7 +15,7 @@ from dagster import (
 )
 
 from alphaads_pipelines.errors import TransientError
-from alphaads_pipelines.people_tables import RIGHTS_REQUESTS
+from alphaads_pipelines.schema.subject_tables import RIGHTS_REQUESTS
 from alphaads_pipelines.wiring import Wiring
 from assets.reporting import markdown_table
 

@@ -20,13 +20,8 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from alphaads_pipelines.schema import Table
-from alphaads_pipelines.stores.base import Slice
-from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.stores.relational import insert_ignore, transaction
-from alphaads_pipelines.stores.subject_keys import shard_of
-from alphaads_pipelines.streams.base import Record
-from alphaads_pipelines.tables import (
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import (
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,
     LAKE_TABLES,
@@ -34,6 +29,11 @@ from alphaads_pipelines.tables import (
     POST_SCORES,
     RAW_POSTS,
 )
+from alphaads_pipelines.stores.base import Slice
+from alphaads_pipelines.stores.delta import DeltaLake
+from alphaads_pipelines.stores.relational import insert_ignore, transaction
+from alphaads_pipelines.stores.subject_keys import shard_of
+from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring import Wiring, wired
 from benchmarks.lake_store import FAR, PARTITIONS, Batches
 from benchmarks.live import live_settings

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.base import Lake, Slice, polars_schema
 from alphaads_pipelines.streams.base import OffsetRange
 

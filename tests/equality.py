@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
-from alphaads_pipelines import tables
 from alphaads_pipelines.profiles.state import decode, encode
+from alphaads_pipelines.schema import tables
 from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring
 

@@ -21,8 +21,8 @@ from dagster._core.definitions.backfill_policy import BackfillPolicyType
 
 from alphaads_pipelines.definitions import build_defs
 from alphaads_pipelines.ingest.batches import planned_hour
+from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.tables import LAKE_TABLES
 from alphaads_pipelines.wiring import Wiring
 from assets.partitions import HOURS
 

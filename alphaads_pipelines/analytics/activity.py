@@ -16,7 +16,7 @@ import polars as pl
 from alphaads_pipelines.profiles.counts import most
 from alphaads_pipelines.profiles.segments import Segmentation, segment_of
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState, decode
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 DIMENSIONS = ("platform", "language", "emotion", "segment")
 """What people are grouped by: most used network and language, most frequent emotion, behavioural segment."""

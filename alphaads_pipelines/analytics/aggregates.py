@@ -15,7 +15,7 @@ import polars as pl
 
 from alphaads_pipelines.analytics.activity import DIMENSIONS
 from alphaads_pipelines.errors import GroupTooSmall, InvalidRequest
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 PERIOD = "period"
 GROUPINGS = (*DIMENSIONS, PERIOD)

@@ -30,7 +30,7 @@ from alphaads_pipelines.analytics.activity import Activity
 from alphaads_pipelines.analytics.aggregates import PERIOD, Question, keys_of
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.profiles.hours import day_of
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 MOST_POSTS = 20
 """What one person adds to a row's posts at most."""

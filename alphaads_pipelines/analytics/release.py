@@ -36,7 +36,7 @@ import polars as pl
 
 from alphaads_pipelines.analytics.activity import DIMENSIONS, Activity
 from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, day_at
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 ROOMY = 10
 """A period holds so many times the least number of people, if it can: else it could hardly be cut by anything else."""

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from alphaads_pipelines.profiles.counts import most
 from alphaads_pipelines.profiles.glance import Glance
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 Floats = NDArray[np.float64]
 

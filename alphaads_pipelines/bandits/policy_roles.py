@@ -14,7 +14,7 @@ import msgspec
 
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
-from alphaads_pipelines.typed import converter
+from alphaads_pipelines.msgspec_types import converter
 
 SERVING, CANARY = "serving", "canary"
 """The parts in which a policy decides, as records of decisions name them."""

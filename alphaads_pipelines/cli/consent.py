@@ -11,7 +11,7 @@ from rich.table import Table
 from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, Subject
-from alphaads_pipelines.tables import PURPOSES
+from alphaads_pipelines.schema.tables import PURPOSES
 from alphaads_pipelines.wiring import wired
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from alphaads_pipelines.cli.demo_posts import recent_samples
 from alphaads_pipelines.cli.ingest import ingest_file
 from alphaads_pipelines.cli.options import JsonOutput, LogJson
 from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
-from alphaads_pipelines.tables import LAKE_TABLES
+from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.telemetry import correlation, new_correlation_id
 from alphaads_pipelines.wiring import Wiring, wired
 

@@ -39,7 +39,7 @@ def _busiest(wiring: Wiring) -> dict[str, bytes]:
     """State by subject of who ever showed a mood, the busiest first."""
     import polars as pl
 
-    from alphaads_pipelines.tables import CUSTOMER_PROFILES
+    from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
 
     newest = pl.col("batch_seq") == pl.col("batch_seq").max().over("subject_id")
     profiles = wiring.lake.scan(CUSTOMER_PROFILES).filter(newest).filter(pl.col("mood").is_not_null())

@@ -12,7 +12,7 @@ from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules
 from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.tone import STEADY, JourneySummary
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 
 @dataclass(frozen=True, slots=True)

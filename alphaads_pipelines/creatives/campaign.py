@@ -15,14 +15,14 @@ from typing import Any, Final
 
 import msgspec
 
-from alphaads_pipelines.campaign_tables import CAMPAIGN_STATES
 from alphaads_pipelines.creatives.base import Brief
 from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH, LIMITS
 from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.tables import EMOTIONS
-from alphaads_pipelines.typed import converter
+from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_STATES
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 DRAFT, ACTIVE, PAUSED, ENDED = CAMPAIGN_STATES
 MICROUSD: Final = 1_000_000

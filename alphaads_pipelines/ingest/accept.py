@@ -23,9 +23,9 @@ from alphaads_pipelines.privacy.envelope import Envelope, decode
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.privacy.sealer import SealedBody, Sealer, Unsealed
 from alphaads_pipelines.registry import Registry
+from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS
 from alphaads_pipelines.stores.base import Lake, conform, polars_schema
 from alphaads_pipelines.streams.base import StoredRecord, Stream
-from alphaads_pipelines.tables import RAW_POSTS, REJECTED_POSTS
 from alphaads_pipelines.telemetry import get_logger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from alphaads_pipelines.schema import Table
-from alphaads_pipelines.stores.base import polars_schema
-from alphaads_pipelines.tables import (
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import (
     EMOTIONS,
     ENTITY_SOURCES,
     ENTITY_TYPES,
@@ -20,6 +19,7 @@ from alphaads_pipelines.tables import (
     SENTIMENTS,
     TWEET_EMOTIONS,
 )
+from alphaads_pipelines.stores.base import polars_schema
 
 _LABELS = {
     POST_SCORES.name: {

@@ -18,10 +18,10 @@ from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.ingest.claims import place_of
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.stores.base import Lake, Slice
 from alphaads_pipelines.stores.relational import reading, select_in, sql_table
 from alphaads_pipelines.streams.base import OffsetRange
-from alphaads_pipelines.tables import RAW_POSTS
 
 VERSIONS = 16
 """Versions of a post that are looked for: the post itself and its first 15 edits."""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.ledger import Ledger
-from alphaads_pipelines.stored_records import document_layout
+from alphaads_pipelines.schema.records import document_layout
 from alphaads_pipelines.stores.live_profiles import trim_changes, write_profiles
 from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert

@@ -27,8 +27,8 @@ import numpy.typing as npt
 import polars as pl
 
 from alphaads_pipelines.ingest.ledger import Ledger
+from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.stores.base import Lake
-from alphaads_pipelines.tables import POST_SCORES
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from alphaads_pipelines.nlp import emoji as emojis
 from alphaads_pipelines.nlp import idioms
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 _WORDS: dict[str, str] = {
     "anger": """anger angered angry annoyed annoying annoys asshole bastard betrayed bitter bullshit bully bullying

@@ -19,7 +19,7 @@ import msgspec
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.nlp.base import Entity
 from alphaads_pipelines.nlp.names import Run, Word, normal_name, only_run, runs
-from alphaads_pipelines.tables import ENTITY_TYPES, KINDS, PERSON
+from alphaads_pipelines.schema.tables import ENTITY_TYPES, KINDS, PERSON
 
 MOST_WORDS, LONGEST_ALIAS, MOST_ALIASES = 12, 200, 100
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")

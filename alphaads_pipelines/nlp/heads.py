@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphaads_pipelines.tables import EMOTIONS, ENTITY_TYPES, INTENTS, OFFENSIVE, SENTIMENTS, TWEET_EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS, ENTITY_TYPES, INTENTS, OFFENSIVE, SENTIMENTS, TWEET_EMOTIONS
 
 IRONY = ("not_ironic", "ironic")
 

@@ -18,7 +18,7 @@ from alphaads_pipelines.nlp.emotions import CUES, emotion_probabilities
 from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, unsaid
 from alphaads_pipelines.nlp.text import readable
 from alphaads_pipelines.nlp.vader import NO_POLARITY, Polarity, Vader
-from alphaads_pipelines.tables import SENTIMENTS
+from alphaads_pipelines.schema.tables import SENTIMENTS
 
 # Multinomial logistic regression over VADER's answer, mended: one row for each of SENTIMENTS; columns: 1, compound,
 # compound squared, negative and positive words in tens (at most one ten). Fitted by Newton's method, L2 0.001, on the

@@ -15,7 +15,7 @@ import msgspec
 
 from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.nlp.base import Label
-from alphaads_pipelines.tables import EMOTIONS, SENTIMENTS
+from alphaads_pipelines.schema.tables import EMOTIONS, SENTIMENTS
 
 TWEET_EMOTIONS = ("anger", "joy", "optimism", "sadness")
 

@@ -90,7 +90,7 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Decision(msgspec.Struct):
-    """Of a decision's record (stored_records.py) what is stored. Records from before a field was told lack it: then it
+    """Of a decision's record (records.py) what is stored. Records from before a field was told lack it: then it
     has the value that says that nobody knows, a propensity of 0 above all."""
 
     decision_id: str

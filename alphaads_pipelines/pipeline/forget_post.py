@@ -27,8 +27,8 @@ from alphaads_pipelines.ingest.publish import publish
 from alphaads_pipelines.pipeline.batch_run import plan_replay
 from alphaads_pipelines.pipeline.refold import refold_people
 from alphaads_pipelines.pipeline.reports import Tools
+from alphaads_pipelines.schema.tables import POST_ENTITIES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.streams.base import Erasable, OffsetRange, Stream
-from alphaads_pipelines.tables import POST_ENTITIES, POST_SCORES, RAW_POSTS
 
 _TABLES = (RAW_POSTS, POST_SCORES, POST_ENTITIES)
 _MARK_BYTES = 32

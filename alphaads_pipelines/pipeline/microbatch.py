@@ -23,8 +23,8 @@ from alphaads_pipelines.pipeline.reports import (
     entity_tallies,
 )
 from alphaads_pipelines.pipeline.stages import Stage
-from alphaads_pipelines.schema import Table
-from alphaads_pipelines.tables import (
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import (
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,
     EMOTIONS,

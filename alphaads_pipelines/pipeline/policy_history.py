@@ -17,9 +17,9 @@ from alphaads_pipelines.bandits.policy_roles import Pin
 from alphaads_pipelines.bandits.policy_store import taught_as
 from alphaads_pipelines.errors import AlphaAdsError
 from alphaads_pipelines.ingest.publish import publish_document, read_document
+from alphaads_pipelines.schema.tables import BANDIT_POLICY
 from alphaads_pipelines.stores.base import Lake, polars_schema
 from alphaads_pipelines.stores.relational import reading
-from alphaads_pipelines.tables import BANDIT_POLICY
 
 HISTORY = "policy_history"
 """Name of the document that says when the history was written last."""

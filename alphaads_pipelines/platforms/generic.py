@@ -14,12 +14,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from alphaads_pipelines.errors import RejectedPayload
+from alphaads_pipelines.msgspec_types import converter
 from alphaads_pipelines.platforms import fields
 from alphaads_pipelines.platforms.base import AuthoredPayload, Payload, Platform, Post, PostKind, Tokenise
 from alphaads_pipelines.platforms.fields import identifier, rejected
 from alphaads_pipelines.platforms.malformed import parse_malformed
 from alphaads_pipelines.platforms.mentions import DOTTED_HANDLE, hide_people, hide_people_beside, hide_people_within
-from alphaads_pipelines.typed import converter
 
 _NETWORK = r"^\s*[A-Za-z0-9_.-]{1,40}\s*$"
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.tables import PURPOSES
+from alphaads_pipelines.schema.tables import PURPOSES
 
 CONSENT_SOURCES = ("api", "cli", "import")
 EVIDENCE = r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$"

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from alphaads_pipelines.profiles.counts import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 EPOCH_WEEKDAY = 3
 """1 January 1970 was a Thursday, Monday being 0: the weekday of a day is (day + EPOCH_WEEKDAY) % 7."""

@@ -28,7 +28,7 @@ from alphaads_pipelines.profiles.state import (
     TOPIC_SENTIMENT_SUM_MILLI,
     ProfileState,
 )
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 MOST_HOURS = 1_000
 """A journey is made of so many hours with posts, the latest; it bounds what an answer costs."""

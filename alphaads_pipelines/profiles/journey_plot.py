@@ -11,7 +11,7 @@ import polars as pl
 from alphaads_pipelines.nlp.plots import DRAWING, EMOTION_COLOURS, as_png, new_figure, without_box
 from alphaads_pipelines.profiles.hours import Hour
 from alphaads_pipelines.profiles.journey import Journey
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

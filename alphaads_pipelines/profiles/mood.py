@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alphaads_pipelines.profiles.counts import FIRST_EMOTION
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 HALF_LIFE_HOURS = 24.0
 HORIZON_HOURS = 7 * 24

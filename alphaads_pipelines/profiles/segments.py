@@ -30,11 +30,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from alphaads_pipelines.msgspec_types import converter
 from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, mean_sentiment
 from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState
-from alphaads_pipelines.tables import EMOTIONS
-from alphaads_pipelines.typed import converter
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from alphaads_pipelines.campaign_tables import EARLY_EVENTS
 from alphaads_pipelines.decisions.spool import erase_from_spool, spooled
 from alphaads_pipelines.rights.erase_posts import check_topic, erase_records
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
-from alphaads_pipelines.stored_records import DECISION_RECORD, EVENT_RECORD
+from alphaads_pipelines.schema.advertising_tables import EARLY_EVENTS
+from alphaads_pipelines.schema.records import DECISION_RECORD, EVENT_RECORD
 from alphaads_pipelines.streams.base import Erasable
 
 

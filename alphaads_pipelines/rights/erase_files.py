@@ -1,7 +1,7 @@
 """The files beside the stores: nothing of a subject should be in them, and this is where that is checked.
 
 Logs, metrics, model files, unfinished trainings, and the databases of Dagster and of the workers' broker hold no
-subject by construction (stored_records.py); they are searched byte by byte. Only logs could be mended, and are.
+subject by construction (records.py); they are searched byte by byte. Only logs could be mended, and are.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.schema.records import FILES
 from alphaads_pipelines.sqlite import count_words
-from alphaads_pipelines.stored_records import FILES
 
 _OF_OTHER_ERASERS = ("relational.db", "stream", "spool", "lake")
 _LOGS = "logs"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
-from alphaads_pipelines.schema import Table
-from alphaads_pipelines.tables import LAKE_TABLES, ON_ANY_SHARD
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import LAKE_TABLES, ON_ANY_SHARD
 
 _TABLES = tuple(table for table in LAKE_TABLES if table.subject_column == "subject_id")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
-from alphaads_pipelines.stored_records import POST_RECORD
+from alphaads_pipelines.schema.records import POST_RECORD
 from alphaads_pipelines.streams.base import Erasable, Expiring, Stream
 
 

@@ -88,7 +88,7 @@ class Eraser(ABC):
 
     name: ClassVar[str]
     covers: ClassVar[frozenset[str]]
-    """Names of the tables (tables.py) and of the records, documents and files (stored_records.py) that it clears."""
+    """Names of the tables (tables.py) and of the records, documents and files (records.py) that it clears."""
 
     def __init__(self, stores: ErasedStores) -> None:
         self._stores = stores

@@ -26,13 +26,13 @@ from alphaads_pipelines.privacy.envelope import Envelope, decode
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.privacy.sealer import SealedBody, Sealer
 from alphaads_pipelines.profiles.state import decode as decode_state
-from alphaads_pipelines.relational_tables import PUBLISHED_DOCUMENTS
-from alphaads_pipelines.schema import Privacy, Table
-from alphaads_pipelines.stored_records import DOCUMENTS
+from alphaads_pipelines.schema.columns import Privacy, Table
+from alphaads_pipelines.schema.operational_tables import PUBLISHED_DOCUMENTS
+from alphaads_pipelines.schema.records import DOCUMENTS
+from alphaads_pipelines.schema.tables import LAKE_TABLES, ON_ANY_SHARD, REJECTED_POSTS, RELATIONAL_TABLES
 from alphaads_pipelines.stores.base import Lake
 from alphaads_pipelines.stores.relational import reading, select_in, sql_table
 from alphaads_pipelines.streams.base import OffsetRange, Stream
-from alphaads_pipelines.tables import LAKE_TABLES, ON_ANY_SHARD, REJECTED_POSTS, RELATIONAL_TABLES
 
 Row = dict[str, Any]
 

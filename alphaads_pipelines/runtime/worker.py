@@ -54,7 +54,7 @@ def warm_up(definitions: Definitions) -> None:
     import polars as pl
 
     from alphaads_pipelines.nlp.plots import emotion_plot_png
-    from alphaads_pipelines.tables import LAKE_TABLES
+    from alphaads_pipelines.schema.tables import LAKE_TABLES
 
     definitions.get_repository_def()
     wiring: Wiring = (definitions.resources or {})["wiring"]

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.streams.base import OffsetRange
 
 

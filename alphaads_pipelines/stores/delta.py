@@ -20,7 +20,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from alphaads_pipelines.errors import NotFound, SchemaMismatch, StoreUnavailable, TransientError, WriteConflict
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.base import Lake, Slice, conform, empty_frame, polars_schema
 from alphaads_pipelines.stores.delta_erase import POST, SUBJECT, Doomed, erase_rows, find_subject, holds_subjects
 from alphaads_pipelines.stores.delta_maintenance import tidy_up

@@ -21,7 +21,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.delta_merge import (
     commit_rewritten,
     delete_files,

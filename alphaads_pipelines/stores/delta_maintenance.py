@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from deltalake import DeltaTable
 
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.delta_merge import live_files, merge_small_files
 from alphaads_pipelines.stores.delta_tables import commit_hooks
 

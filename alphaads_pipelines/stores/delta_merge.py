@@ -27,7 +27,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.delta_tables import (
     ROW_GROUP_ROWS,
     UNIQUE_TYPES,

@@ -32,7 +32,7 @@ from deltalake.exceptions import (
 from deltalake.schema import PrimitiveType
 
 from alphaads_pipelines.errors import AlphaAdsError, ConfigurationError, SchemaMismatch, StoreUnavailable, WriteConflict
-from alphaads_pipelines.schema import ColumnType, Table
+from alphaads_pipelines.schema.columns import ColumnType, Table
 
 CHECKPOINT_EVERY = 100
 ROW_GROUP_ROWS = 32_768

@@ -21,9 +21,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, make_url
 
 from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import PUBLISHED, RELATIONAL_TABLES
 from alphaads_pipelines.stores.relational import connect, migrate, reading, revision, sql_table, transaction
-from alphaads_pipelines.tables import PUBLISHED, RELATIONAL_TABLES
 
 KEY_TABLES = frozenset({"subject_keys", "active_kek"})
 """What a dump never holds: the wrapped data keys, and which key wraps new ones."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from alphaads_pipelines.errors import NotFound, StoreUnavailable
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.delta import DeltaLake
 
 _LOG = "_delta_log"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest, NotFound
-from alphaads_pipelines.schema import ColumnType, Table
+from alphaads_pipelines.schema.columns import ColumnType, Table
+from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.tables import LAKE_TABLES
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.schema.tables import EMOTIONS
 from alphaads_pipelines.stores.relational import select_in, sql_table, transaction, upsert
-from alphaads_pipelines.tables import EMOTIONS
 
 _RECTIFICATIONS = sql_table("rectifications")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")

@@ -26,10 +26,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
-from alphaads_pipelines.schema import Column, ColumnType, Table
+from alphaads_pipelines.schema.columns import Column, ColumnType, Table
+from alphaads_pipelines.schema.tables import RELATIONAL_TABLES
 from alphaads_pipelines.sqlite import BUSY_S, copy_long_wal, enter_wal, leave_copying_to_threads, wait_for_copy
 from alphaads_pipelines.stores.driver import forget_connections
-from alphaads_pipelines.tables import RELATIONAL_TABLES
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alphaads_pipelines.analytics.activity import Activity, lay_out
 from alphaads_pipelines.profiles.segments import no_segments
 from alphaads_pipelines.profiles.state import ProfileState, add_counts, add_hour, empty, encode
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 PLATFORMS, LANGUAGES = ("x", "facebook", "generic"), ("en", "es", "de")
 FIRST_DAY = 20_000

@@ -17,7 +17,7 @@ from alphaads_pipelines.analytics.noise import (
     least_noisy_people,
 )
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.analytics.populations import FIRST_DAY, PLATFORMS, Crowd, crowds
 
 BY_EMOTION = Question(by=("emotion",))

@@ -15,7 +15,7 @@ from alphaads_pipelines.analytics.activity import Activity
 from alphaads_pipelines.analytics.aggregates import GROUPINGS, Answer, Question, Row, answer, groups_frame, matching
 from alphaads_pipelines.analytics.release import Release, make_release
 from alphaads_pipelines.errors import GroupTooSmall
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.analytics.populations import FIRST_DAY, LANGUAGES, PLATFORMS, Crowd, crowd, crowds
 
 LEAST = 5

@@ -51,7 +51,7 @@ def known(published: Wiring) -> str:
     """Somebody whose profile is published, and who says yes to everything."""
     import polars as pl
 
-    from alphaads_pipelines.tables import CUSTOMER_PROFILES
+    from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
 
     profiles = published.lake.scan(CUSTOMER_PROFILES).filter(pl.col("mood").is_not_null()).collect()
     return str(profiles["subject_id"].sort()[0])

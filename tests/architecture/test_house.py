@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alphaads_pipelines import schema, tables
+from alphaads_pipelines.schema import columns, tables
 from tests.conftest import ROOT
 
 PACKAGES = ("alphaads_pipelines", "assets", "resources", "sensors", "api", "benchmarks")
@@ -37,8 +37,8 @@ def test_files_stay_readable(path: Path) -> None:
 def test_every_column_that_holds_a_person_has_an_erasure_path() -> None:
     for table in tables.TABLES:
         for column in table.columns:
-            personal = column.privacy is not schema.Privacy.NOTHING
-            erased = column.erasure is not schema.Erasure.NONE
+            personal = column.privacy is not columns.Privacy.NOTHING
+            erased = column.erasure is not columns.Erasure.NONE
             assert personal == erased, f"{table.name}.{column.name}"
 
 

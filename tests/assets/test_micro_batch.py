@@ -11,7 +11,7 @@ from dagster import AssetKey, DagsterRunStatus
 
 from alphaads_pipelines.pipeline.reports import StepReport
 from alphaads_pipelines.runtime.once import InProcess
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONS, RAW_POSTS
+from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONS, RAW_POSTS
 from assets import names
 from assets.reporting import EmotionPlot
 from tests.planning import due, take_in

@@ -19,9 +19,8 @@ from alphaads_pipelines.nlp import rows
 from alphaads_pipelines.pipeline.learning import LEARNER
 from alphaads_pipelines.profiles import fold
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
-from alphaads_pipelines.schema import Table
-from alphaads_pipelines.stores.relational import reading, sql_table
-from alphaads_pipelines.tables import (
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import (
     AD_CREATIVES,
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,
@@ -30,6 +29,7 @@ from alphaads_pipelines.tables import (
     RAW_POSTS,
     REJECTED_POSTS,
 )
+from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring
 from tests.planning import due, take_in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alphaads_pipelines.tables import RAW_POSTS
+from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.wiring import wired
 from benchmarks import sealing
 from benchmarks.live import live_settings

@@ -17,7 +17,7 @@ from alphaads_pipelines.creatives.rules import CampaignRules, Voice
 from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import CALM_TONES, FALLING, JourneySummary
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from benchmarks.llm_server import KEY, LanguageModelServer, language_model_server
 from tests.nlp.packages import needs
 

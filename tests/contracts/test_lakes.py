@@ -12,10 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alphaads_pipelines.errors import Fenced, NotFound, SchemaMismatch, WriteConflict
-from alphaads_pipelines.schema import Column, Table
-from alphaads_pipelines.stores.base import Lake, Slice, empty_frame, polars_schema
-from alphaads_pipelines.stores.registry import LAKES
-from alphaads_pipelines.tables import (
+from alphaads_pipelines.schema.columns import Column, Table
+from alphaads_pipelines.schema.tables import (
     AD_CREATIVES,
     BANDIT_POLICY,
     CUSTOMER_PROFILES,
@@ -23,6 +21,8 @@ from alphaads_pipelines.tables import (
     POST_SCORES,
     RAW_POSTS,
 )
+from alphaads_pipelines.stores.base import Lake, Slice, empty_frame, polars_schema
+from alphaads_pipelines.stores.registry import LAKES
 from tests.stores.lake_rows import DAY, OTHER_DAY, frame, no_guard, places, post_slice, posts, profiles
 
 MakeLake = Callable[[], Lake]

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
+from alphaads_pipelines.schema.tables import RELATIONAL_TABLES
 from alphaads_pipelines.stores import relational
 from alphaads_pipelines.stores.prepared import Prepared
 from alphaads_pipelines.stores.relational import (
@@ -28,7 +29,6 @@ from alphaads_pipelines.stores.relational import (
     transaction,
     upsert,
 )
-from alphaads_pipelines.tables import RELATIONAL_TABLES
 from deploy.servers import Postgres
 from tests.racing import at_once
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alphaads_pipelines.nlp import neural
 from alphaads_pipelines.nlp.base import Label, Options, Score, Scorer
 from alphaads_pipelines.nlp.registry import SCORERS, build_scorer
-from alphaads_pipelines.tables import EMOTIONS, SENTIMENTS
+from alphaads_pipelines.schema.tables import EMOTIONS, SENTIMENTS
 from tests.nlp.packages import NEEDS_TRANSFORMERS
 from tests.nlp.texts import AWKWARD, TEXTS, bad_inputs, every_emoji, tweets
 from tests.nlp.tiny_models import tiny_options

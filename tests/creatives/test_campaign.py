@@ -22,7 +22,7 @@ from alphaads_pipelines.creatives.campaign import (
 )
 from alphaads_pipelines.creatives.rules import CampaignRules, Voice
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import FALLING, TONES, TRENDS, JourneySummary
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from benchmarks.llm_server import (
     INPUT_TOKENS,
     KEY,

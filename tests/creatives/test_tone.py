@@ -28,7 +28,7 @@ from alphaads_pipelines.creatives.tone import (
     tone_for,
 )
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from benchmarks.llm_server import KEY, language_model_server, says
 from tests.nlp.packages import needs
 

@@ -18,7 +18,7 @@ from alphaads_pipelines.creatives.tone import (
 )
 from alphaads_pipelines.decisions.eligibility import Shelf, Viewer, is_limited
 from alphaads_pipelines.decisions.pacing import COMMON, Funds, Line, Spending
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.decisions.campaigns import COST, NOON, campaign, creative
 
 TEXTS = [creative("c-2"), creative("c-1"), creative("c-0", moderation="refused"), creative("c-3", emotion="neutral")]

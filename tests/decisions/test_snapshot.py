@@ -22,11 +22,11 @@ from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavai
 from alphaads_pipelines.ingest.publish import publish_document, publish_profiles
 from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, decode, encode
+from alphaads_pipelines.schema.tables import EMOTIONS
 from alphaads_pipelines.stores.live_profiles import LISTED
 from alphaads_pipelines.stores.permissions import Permission
 from alphaads_pipelines.stores.relational import connect, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
-from alphaads_pipelines.tables import EMOTIONS
 from tests.advertised import advertise, decide
 
 pytestmark = pytest.mark.integration

@@ -19,9 +19,9 @@ from alphaads_pipelines.platforms.registry import PLATFORMS
 from alphaads_pipelines.privacy.envelope import Envelope, encode
 from alphaads_pipelines.privacy.sealer import Unsealed
 from alphaads_pipelines.registry import Registry
+from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.streams.base import OffsetRange, Record
-from alphaads_pipelines.tables import RAW_POSTS, REJECTED_POSTS
 from alphaads_pipelines.wiring import Wiring, wired
 
 pytestmark = pytest.mark.integration

@@ -19,8 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from alphaads_pipelines.ingest.files import PayloadFile
 from alphaads_pipelines.runtime.once import run_until_idle
+from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.wiring import Wiring, wired
 from api.credentials import SCOPES, issue_token
 from assets import names

@@ -29,8 +29,8 @@ from alphaads_pipelines.nlp.drift import (
     threshold,
     together,
 )
+from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.tables import POST_SCORES
 from tests.stores.lake_rows import frame
 
 Floats = npt.NDArray[np.float64]

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from alphaads_pipelines.nlp import emoji as emojis
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 
 def test_each_emoji_has_one_place_in_the_table() -> None:

@@ -9,7 +9,7 @@ import pytest
 from alphaads_pipelines.nlp import emotions
 from alphaads_pipelines.nlp.emotions import emotion_probabilities
 from alphaads_pipelines.nlp.idioms import join_idioms
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 
 def _said(text: str, emoji: str = "") -> str | None:

@@ -12,7 +12,7 @@ from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.nlp import gazetteer as module
 from alphaads_pipelines.nlp.base import Entity
 from alphaads_pipelines.nlp.gazetteer import Gazetteer, LinkedEntity, TrackedName, check
-from alphaads_pipelines.tables import ENTITY_SOURCES, ENTITY_TYPES
+from alphaads_pipelines.schema.tables import ENTITY_SOURCES, ENTITY_TYPES
 from tests.nlp.texts import AWKWARD, TEXTS
 
 

@@ -12,7 +12,7 @@ import pytest
 from alphaads_pipelines.errors import ConfigurationError, MissingArtifact
 from alphaads_pipelines.nlp.base import Options, Score
 from alphaads_pipelines.nlp.huggingface import TransformersScorer, writer_for
-from alphaads_pipelines.tables import SENTIMENTS
+from alphaads_pipelines.schema.tables import SENTIMENTS
 from tests.nlp.packages import NEEDS_TRANSFORMERS
 from tests.nlp.tiny_models import save_classifier, tiny_options
 

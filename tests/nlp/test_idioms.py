@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphaads_pipelines.nlp import idioms
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 WORDS = st.sampled_from(
     sorted({word for idiom in idioms._ALL for word in idiom.split()} | {"her", "face", "up!", "it...", "CAN'T"})

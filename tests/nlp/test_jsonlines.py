@@ -9,7 +9,7 @@ import pytest
 
 from alphaads_pipelines.nlp.jsonlines import score_lines
 from alphaads_pipelines.nlp.lexicon import LexiconScorer
-from alphaads_pipelines.tables import EMOTIONS, SENTIMENTS
+from alphaads_pipelines.schema.tables import EMOTIONS, SENTIMENTS
 
 SCORER = LexiconScorer()
 CONTRACT = [

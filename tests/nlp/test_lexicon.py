@@ -11,7 +11,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from alphaads_pipelines.nlp.base import Score
 from alphaads_pipelines.nlp.lexicon import LexiconScorer
-from alphaads_pipelines.tables import SENTIMENTS
+from alphaads_pipelines.schema.tables import SENTIMENTS
 from tests.nlp.texts import tweets
 
 SCORER = LexiconScorer()

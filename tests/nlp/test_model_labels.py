@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.nlp.model_labels import emotion_map, sentiment_map, tweet_emotion_map
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 GO_EMOTIONS = (
     "admiration amusement anger annoyance approval caring confusion curiosity desire disappointment disapproval "

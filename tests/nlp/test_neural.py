@@ -15,7 +15,7 @@ from alphaads_pipelines.nlp.artifact import Calibration
 from alphaads_pipelines.nlp.base import Label, Options
 from alphaads_pipelines.nlp.neural import TOLERANCE, Judged, NeuralScorer, calibrated
 from alphaads_pipelines.nlp.text import LONGEST
-from alphaads_pipelines.tables import SENTIMENTS
+from alphaads_pipelines.schema.tables import SENTIMENTS
 from tests.nlp.texts import bad_inputs, tweets
 
 FIELDS = ("sentiment", "emotion", "tweet_emotion", "intent", "offensive", "entities")

@@ -13,8 +13,7 @@ from alphaads_pipelines.nlp.gazetteer import Gazetteer, TrackedName
 from alphaads_pipelines.nlp.lexicon import LexiconScorer
 from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows
 from alphaads_pipelines.platforms.base import Post
-from alphaads_pipelines.stores.base import polars_schema
-from alphaads_pipelines.tables import (
+from alphaads_pipelines.schema.tables import (
     EMOTIONS,
     INTENTS,
     POST_ENTITIES,
@@ -23,6 +22,7 @@ from alphaads_pipelines.tables import (
     SENTIMENTS,
     TWEET_EMOTIONS,
 )
+from alphaads_pipelines.stores.base import polars_schema
 from tests.stores import lake_rows
 
 SCORER = LexiconScorer()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alphaads_pipelines.nlp.base import Options
-from alphaads_pipelines.tables import EMOTIONS, SENTIMENTS
+from alphaads_pipelines.schema.tables import EMOTIONS, SENTIMENTS
 
 SENTIMENT_EXAMPLES = {
     "I love this phone": "positive",

@@ -17,12 +17,12 @@ from alphaads_pipelines.bandits.policy_roles import Pin
 from alphaads_pipelines.bandits.policy_store import taught_as
 from alphaads_pipelines.pipeline.learning import Learned, Teaching, learn_policies
 from alphaads_pipelines.pipeline.policy_history import write_history
+from alphaads_pipelines.schema.tables import BANDIT_POLICY
 from alphaads_pipelines.stores.base import Lake
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.relational import reading, sql_table
 from alphaads_pipelines.streams.base import Record, Stream
 from alphaads_pipelines.streams.embedded import EmbeddedStream
-from alphaads_pipelines.tables import BANDIT_POLICY
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DECISIONS, EVENTS = "ads.decisions", "ads.events"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from alphaads_pipelines.nlp.base import Entity, Label, Model, Score, Scorer
-from alphaads_pipelines.tables import EMOTIONS, INTENTS, SENTIMENTS
+from alphaads_pipelines.schema.tables import EMOTIONS, INTENTS, SENTIMENTS
 
 _PRAISE = Label("praise", {name: 0.6 if name == "praise" else 0.1 for name in INTENTS})
 _DECENT = Label("not_offensive", {"not_offensive": 0.75, "offensive": 0.25})

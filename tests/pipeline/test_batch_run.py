@@ -22,9 +22,9 @@ from alphaads_pipelines.errors import (
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested, committed_batches, plan_replay
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
+from alphaads_pipelines.schema.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.relational import reading, sql_table
-from alphaads_pipelines.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.wiring import Wiring, wired
 from benchmarks.posts import synthetic_posts
 from tests.equality import fingerprint

@@ -23,8 +23,14 @@ from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested, plan_repl
 from alphaads_pipelines.pipeline.forget_post import Forgotten, forget_post
 from alphaads_pipelines.pipeline.stages import STAGES
 from alphaads_pipelines.profiles.state import empty, encode
+from alphaads_pipelines.schema.tables import (
+    CUSTOMER_PROFILES,
+    EMOTIONAL_JOURNEYS,
+    POST_ENTITIES,
+    POST_SCORES,
+    RAW_POSTS,
+)
 from alphaads_pipelines.stores.relational import reading, select_in
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_ENTITIES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.wiring import Wiring, wired
 from benchmarks.posts import synthetic_posts
 from tests.decisions.recorded import advertise, record

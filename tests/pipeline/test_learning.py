@@ -23,7 +23,7 @@ from alphaads_pipelines.ingest.publish import publish_document, read_document
 from alphaads_pipelines.pipeline import learning
 from alphaads_pipelines.pipeline.learning import LEARNER, Learned, Teaching
 from alphaads_pipelines.rights.erase_relational import delete_subject
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.relational import connect, insert_ignore, sql_table, transaction
 from tests.pipeline.loop import DECISIONS, EVENTS, NOON, Loop, decision, later, loop_at, of_event

@@ -19,8 +19,8 @@ from alphaads_pipelines.nlp.serving import ServingScorer
 from alphaads_pipelines.nlp.trained_models import TrainedModels
 from alphaads_pipelines.pipeline import microbatch
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.tables import POST_SCORES
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.nlp.packages import NEEDS_TRAINING
 from tests.nlp.tiny_artifact import save_artifact

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested, plan_replay
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
+from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.equality import fingerprint
 from tests.pipeline.scorers import HashScorer

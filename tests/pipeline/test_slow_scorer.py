@@ -16,8 +16,8 @@ from alphaads_pipelines.pipeline import microbatch
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.tables import POST_SCORES
 from alphaads_pipelines.wiring import Wiring
 from benchmarks.live import wait_until
 from tests.equality import fingerprint

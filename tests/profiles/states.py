@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from alphaads_pipelines.profiles.state import ProfileState, add_hour, add_topic, empty
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 NOON_HOUR = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) // 3600
 

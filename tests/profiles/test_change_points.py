@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import xlogy
 
 from alphaads_pipelines.profiles.change_points import LEAST_POSTS, change_points
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 STEADY = ([0.5, 0.3, 0.2, 0, 0, 0, 0], [0.6, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05], [1 / 7] * 7)
 

@@ -34,7 +34,7 @@ from alphaads_pipelines.profiles.state import (
     empty,
     encode,
 )
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.profiles.states import NOON_HOUR, counts, lived_states, state_of
 
 FOREVER = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)

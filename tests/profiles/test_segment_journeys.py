@@ -16,7 +16,7 @@ from alphaads_pipelines.profiles.hours import hour_at
 from alphaads_pipelines.profiles.segment_journeys import SCHEMA, count_segments, large_enough
 from alphaads_pipelines.profiles.segments import FEATURES, Segment, Segmentation, no_segments, segment_of
 from alphaads_pipelines.profiles.state import POSTS, ProfileState
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.profiles.states import NOON_HOUR, counts, lived_states, person, state_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -14,9 +14,9 @@ from alphaads_pipelines.rights.backup import create_backup
 from alphaads_pipelines.rights.backup_files import Manifest
 from alphaads_pipelines.runtime import backups
 from alphaads_pipelines.runtime.backups import Done, Wishes, backed_up
+from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.relational import METADATA, reading
-from alphaads_pipelines.tables import LAKE_TABLES
 from alphaads_pipelines.wiring import Wiring
 
 _CHANGED_BY_RESTORES = frozenset({"key_generation", "active_kek", "audit_heads"})

@@ -23,9 +23,9 @@ from alphaads_pipelines.rights.backup import create_backup
 from alphaads_pipelines.rights.export import answered, write_export
 from alphaads_pipelines.runtime.backups import backed_up
 from alphaads_pipelines.runtime.once import in_process, run_until_idle
+from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.consents import record_consent
-from alphaads_pipelines.tables import LAKE_TABLES
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
 from alphaads_pipelines.wiring import Wiring
 from api.app import create_app

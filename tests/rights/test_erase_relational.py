@@ -13,11 +13,11 @@ from sqlalchemy import Engine
 from alphaads_pipelines.rights.erase_relational import RelationalEraser, delete_subject
 from alphaads_pipelines.rights.erasers import Doomed, ErasedStores
 from alphaads_pipelines.rights.key_backups import KeyBackups
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.embedded import EmbeddedStream
-from alphaads_pipelines.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 from tests.stores.lake_rows import frame
 
 pytestmark = pytest.mark.integration

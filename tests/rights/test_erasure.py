@@ -26,11 +26,11 @@ from alphaads_pipelines.rights import erasure as erasing_module
 from alphaads_pipelines.rights.erasers import ERASERS
 from alphaads_pipelines.rights.erasure import BATCHES, KEYS, SWEEP
 from alphaads_pipelines.rights.requests import RightsRequest
-from alphaads_pipelines.schema import Erasure as Path_
-from alphaads_pipelines.stored_records import LAYOUTS
+from alphaads_pipelines.schema.columns import Erasure as Path_
+from alphaads_pipelines.schema.records import LAYOUTS
+from alphaads_pipelines.schema.tables import RAW_POSTS, TABLES
 from alphaads_pipelines.stores.relational import reading, select_in
 from alphaads_pipelines.stores.subjects import resolve_subject
-from alphaads_pipelines.tables import RAW_POSTS, TABLES
 from alphaads_pipelines.wiring import Wiring
 from tests.publishing import publish_batches
 from tests.rights.erasing import copied, fill, go_on_until, rows_of_others, settings_of, subjects_of, take_posts

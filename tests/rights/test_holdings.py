@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from alphaads_pipelines.rights.holdings import NOT_OF_A_SUBJECT, Holdings, reached
-from alphaads_pipelines.schema import Table, derived, plain, pseudonym
+from alphaads_pipelines.schema.columns import Table, derived, plain, pseudonym
+from alphaads_pipelines.schema.tables import LAKE_TABLES, RELATIONAL_TABLES, TABLES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.tables import LAKE_TABLES, RELATIONAL_TABLES, TABLES
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.rights.conftest import sources_of
 from tests.rights.filled import fill

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
 from alphaads_pipelines.rights import restore
+from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.tables import RAW_POSTS
 from alphaads_pipelines.wiring import Wiring, wired
 from api.app import create_app
 from tests.equality import fingerprint

@@ -1,6 +1,6 @@
 """Every stored field of a filled installation is declared: with a privacy label, and an erasure path if it is personal.
 
-Each store is opened as it lies on disk and what is found there is compared with tables.py and stored_records.py.
+Each store is opened as it lies on disk and what is found there is compared with tables.py and records.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pytest
 
 from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.runtime.once import in_process
+from alphaads_pipelines.schema.records import BESIDE, DOCUMENTS, FILES, POST_RECORD, RECORDS
+from alphaads_pipelines.schema.tables import LAKE_TABLES, RELATIONAL_TABLES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stored_records import BESIDE, DOCUMENTS, FILES, POST_RECORD, RECORDS
-from alphaads_pipelines.tables import LAKE_TABLES, RELATIONAL_TABLES
 from alphaads_pipelines.wiring import wired
 from tests.rights.filled import NOON, fill
 

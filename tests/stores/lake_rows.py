@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, RAW_POSTS
 from alphaads_pipelines.stores.base import Slice, polars_schema
 from alphaads_pipelines.streams.base import OffsetRange
-from alphaads_pipelines.tables import CUSTOMER_PROFILES, RAW_POSTS
 
 SHARDS = 4
 PARTITIONS = 2

@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from alphaads_pipelines.errors import ConfigurationError, Fenced, SchemaMismatch, StoreUnavailable, WriteConflict
-from alphaads_pipelines.schema import Privacy, Table
+from alphaads_pipelines.schema.columns import Privacy, Table
+from alphaads_pipelines.schema.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.stores import delta_tables
 from alphaads_pipelines.stores.delta import DeltaLake, slice_filter, slice_predicate
 from alphaads_pipelines.stores.delta_tables import Handles, translated
 from alphaads_pipelines.stores.readers import read_duckdb
-from alphaads_pipelines.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from tests.stores.lake_rows import OTHER_DAY, frame, no_guard, places, post_slice, posts
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from alphaads_pipelines.errors import WriteConflict
+from alphaads_pipelines.schema.tables import AD_CREATIVES, CUSTOMER_PROFILES, RAW_POSTS
 from alphaads_pipelines.stores import delta, delta_erase
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.delta_merge import FANOUT, merge_small_files
-from alphaads_pipelines.tables import AD_CREATIVES, CUSTOMER_PROFILES, RAW_POSTS
 from tests.stores.lake_rows import OTHER_DAY, SHARDS, frame, no_guard, post_slice, posts, profiles
 from tests.stores.test_delta_merge import handle_of
 

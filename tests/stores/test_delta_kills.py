@@ -11,8 +11,8 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
+from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.tables import RAW_POSTS
 from tests.stores.lake_rows import DAY
 
 SEED = 20

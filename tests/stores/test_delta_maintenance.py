@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from alphaads_pipelines.errors import NotFound
+from alphaads_pipelines.schema.tables import BANDIT_POLICY, CUSTOMER_PROFILES, RAW_POSTS
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.delta_merge import FANOUT
-from alphaads_pipelines.tables import BANDIT_POLICY, CUSTOMER_PROFILES, RAW_POSTS
 from tests.stores.lake_rows import frame, no_guard, places, post_slice, posts, profiles
 
 HOUR_S = 3600

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from alphaads_pipelines.schema import Column, Table
+from alphaads_pipelines.schema.columns import Column, Table
+from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY, CUSTOMER_PROFILES, RAW_POSTS
 from alphaads_pipelines.stores import delta_merge
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.delta_merge import FANOUT, LEVELS, crowded, live_files, merge_small_files
-from alphaads_pipelines.tables import AD_CREATIVES, BANDIT_POLICY, CUSTOMER_PROFILES, RAW_POSTS
 from tests.stores.lake_rows import OTHER_DAY, frame, no_guard, places, post_slice, posts, profiles
 
 BATCHES = FANOUT

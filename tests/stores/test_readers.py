@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest, NotFound
-from alphaads_pipelines.schema import Table
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.stores import delta_merge
 from alphaads_pipelines.stores.base import polars_schema
 from alphaads_pipelines.stores.delta import DeltaLake
 from alphaads_pipelines.stores.readers import read_duckdb, read_pandas, read_polars
-from alphaads_pipelines.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from tests.stores.lake_rows import OTHER_DAY, frame, no_guard, post_slice, posts
 
 

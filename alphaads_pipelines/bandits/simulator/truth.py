@@ -16,7 +16,7 @@ import numpy as np
 
 from alphaads_pipelines.bandits.context import Floats
 from alphaads_pipelines.bandits.simulator.world import PLACEMENTS, SEGMENTS, World
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 _TRENDS = ("rising", "falling")
 _DESCRIBED = 1 + len(EMOTIONS) + len(SEGMENTS) + len(PLACEMENTS) + 2 + len(_TRENDS)

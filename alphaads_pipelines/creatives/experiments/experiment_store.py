@@ -18,15 +18,15 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 
-from alphaads_pipelines.campaign_tables import EXPERIMENT_STATES
 from alphaads_pipelines.creatives.campaign import LONGEST_WORDS
 from alphaads_pipelines.creatives.campaign_store import campaign_of
 from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.experiments.assignment import SLOTS, Allocation, Experiment, Run, check_apart
 from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.errors import InvalidRequest, NotFound
+from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.schema.advertising_tables import EXPERIMENT_STATES
 from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table
-from alphaads_pipelines.typed import converter
 
 DRAFT, RUNNING, STOPPED = EXPERIMENT_STATES
 MOST_LISTED: Final = 500

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from alphaads_pipelines.tables import INTENTS
+from alphaads_pipelines.schema.tables import INTENTS
 
 _PRAISE = {"admiration", "gratitude", "love", "approval", "excitement"}
 _COMPLAINT = {"annoyance", "disappointment", "disapproval", "anger", "disgust"}

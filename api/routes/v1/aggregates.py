@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.analytics.aggregates import MOST_GROUPINGS, MOST_VALUES, Question, answer
 from alphaads_pipelines.errors import StaleData
+from alphaads_pipelines.msgspec_types import converter
 from alphaads_pipelines.pipeline.noisy_aggregates import Terms, noisy_answer
 from alphaads_pipelines.platforms.registry import PLATFORMS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.privacy_budget import read_budget
-from alphaads_pipelines.typed import converter
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
 from api.audit import Recorder, about_nobody, recorded

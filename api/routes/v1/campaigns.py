@@ -33,7 +33,7 @@ from alphaads_pipelines.creatives.campaign_store import (
     read_campaign,
 )
 from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH, LIMITS
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller

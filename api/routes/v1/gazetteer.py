@@ -9,9 +9,9 @@ import msgspec
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from alphaads_pipelines.msgspec_types import converter
 from alphaads_pipelines.nlp.gazetteer import LONGEST_ALIAS, MOST_ALIASES, TrackedName
 from alphaads_pipelines.nlp.tracked_names import read_names, remove_names, save_names
-from alphaads_pipelines.typed import converter
 from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller

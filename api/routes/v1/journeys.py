@@ -14,7 +14,7 @@ from alphaads_pipelines.nlp.plots import EMOTION_COLOURS
 from alphaads_pipelines.nlp.tracked_names import read_names
 from alphaads_pipelines.profiles.journey import Journey, journey_of
 from alphaads_pipelines.profiles.journey_plot import journey_plot_png
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller

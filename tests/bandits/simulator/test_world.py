@@ -18,7 +18,7 @@ from alphaads_pipelines.bandits.simulator.stream import Stream
 from alphaads_pipelines.bandits.simulator.truth import Truth, described
 from alphaads_pipelines.bandits.simulator.world import CLEAN, WORLDS, World
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.tables import EMOTIONS
+from alphaads_pipelines.schema.tables import EMOTIONS
 
 SMALL = World(creatives=5, people=40, days=8)
 DRIFTING = msgspec.structs.replace(SMALL, drift_days=3, swapped=2, replaced=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alphaads_pipelines.nlp.training import intents
-from alphaads_pipelines.tables import INTENTS
+from alphaads_pipelines.schema.tables import INTENTS
 
 
 def _name(labels: dict[str, tuple[int, ...]]) -> str | None:

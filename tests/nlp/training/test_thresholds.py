@@ -9,7 +9,7 @@ import pytest
 from alphaads_pipelines.nlp.base import Label, Model, Score, Scorer
 from alphaads_pipelines.nlp.training.sources import Example
 from alphaads_pipelines.nlp.training.thresholds import Point, curve
-from alphaads_pipelines.tables import SENTIMENTS
+from alphaads_pipelines.schema.tables import SENTIMENTS
 
 
 class Fixed(Scorer):

@@ -9,7 +9,7 @@ from alphaads_pipelines.bandits.policy_roles import Roles
 from alphaads_pipelines.decisions.decide import Decision
 from alphaads_pipelines.privacy.envelope import Envelope
 from alphaads_pipelines.profiles.state import ProfileState
-from alphaads_pipelines.stored_records import (
+from alphaads_pipelines.schema.records import (
     DECISION_RECORD,
     EVENT_RECORD,
     LAYOUTS,

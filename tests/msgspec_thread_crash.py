@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from alphaads_pipelines.typed import converter
+from alphaads_pipelines.msgspec_types import converter
 
 _THREADS = 4
 _SOURCE = """

@@ -6,7 +6,7 @@ belongs to somebody names its tenant, and every query says whose rows it wants. 
 
 from __future__ import annotations
 
-from alphaads_pipelines.schema import Erasure, Table, derived, plain, pseudonym
+from alphaads_pipelines.schema.columns import Erasure, Table, derived, plain, pseudonym
 
 CAMPAIGN_STATES = ("draft", "active", "paused", "ended")
 EXPERIMENT_STATES = ("draft", "running", "stopped")

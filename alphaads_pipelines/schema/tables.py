@@ -1,21 +1,21 @@
 """Every table: name, columns, types, keys, partitioning, and of each column its privacy label and erasure path.
 
-This is the one place where a stored column is declared, in the words of schema.py; the relational tables lie in
-relational_tables.py, people_tables.py and campaign_tables.py. The lake's Delta schema, the relational schema, the
+This is the one place where a stored column is declared, in the words of columns.py; the relational tables lie in
+operational_tables.py, subject_tables.py and advertising_tables.py. The lake's Delta schema, the relational schema, the
 blocking schema checks and the documentation are generated from it; nothing here imports a store.
 """
 
 from __future__ import annotations
 
-from alphaads_pipelines.campaign_tables import CAMPAIGN_TABLES
-from alphaads_pipelines.people_tables import PEOPLE_TABLES
-from alphaads_pipelines.people_tables import PURPOSES as PURPOSES
-from alphaads_pipelines.relational_tables import GAZETTEER_VERSION as GAZETTEER_VERSION
-from alphaads_pipelines.relational_tables import LIVE_PROFILES as LIVE_PROFILES
-from alphaads_pipelines.relational_tables import OPERATIONAL_TABLES
-from alphaads_pipelines.relational_tables import PUBLISHED as PUBLISHED
-from alphaads_pipelines.relational_tables import TRACKED_NAMES as TRACKED_NAMES
-from alphaads_pipelines.schema import Column, Table, derived, plain, pseudonym, sealed
+from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_TABLES
+from alphaads_pipelines.schema.columns import Column, Table, derived, plain, pseudonym, sealed
+from alphaads_pipelines.schema.operational_tables import GAZETTEER_VERSION as GAZETTEER_VERSION
+from alphaads_pipelines.schema.operational_tables import LIVE_PROFILES as LIVE_PROFILES
+from alphaads_pipelines.schema.operational_tables import OPERATIONAL_TABLES
+from alphaads_pipelines.schema.operational_tables import PUBLISHED as PUBLISHED
+from alphaads_pipelines.schema.operational_tables import TRACKED_NAMES as TRACKED_NAMES
+from alphaads_pipelines.schema.subject_tables import PEOPLE_TABLES
+from alphaads_pipelines.schema.subject_tables import PURPOSES as PURPOSES
 
 _PLACE = (
     plain("shard", "int32", "stable hash of the subject over the fixed number of shards"),

@@ -6,7 +6,7 @@ leaves only keyed hashes under keys that are for nothing else: the suppression k
 
 from __future__ import annotations
 
-from alphaads_pipelines.schema import Column, Erasure, Privacy, Table, derived, plain, pseudonym
+from alphaads_pipelines.schema.columns import Column, Erasure, Privacy, Table, derived, plain, pseudonym
 
 PURPOSES = ("personalised_ads", "linking", "audience_export", "model_training", "analytics")
 """What personal data may be used for; privacy/purposes.py says on what ground. Consent is given for each alone."""

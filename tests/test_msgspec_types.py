@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-_FIRST_USES = Path(__file__).with_name("first_uses.py")
+_FIRST_USES = Path(__file__).with_name("msgspec_thread_crash.py")
 
 
 def _ended(how: str, rounds: int) -> int:

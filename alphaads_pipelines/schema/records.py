@@ -6,7 +6,7 @@ installation and fails on a part that is not declared here. Nothing here imports
 
 from __future__ import annotations
 
-from alphaads_pipelines.schema import Column, Erasure, Layout, Privacy, derived, plain, pseudonym, sealed
+from alphaads_pipelines.schema.columns import Column, Erasure, Layout, Privacy, derived, plain, pseudonym, sealed
 
 _REMOVED = Erasure.REMOVE_RECORD
 

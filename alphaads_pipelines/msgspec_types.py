@@ -1,9 +1,8 @@
 """Reading what was written elsewhere by a type: mappings here, bytes by a module's own `msgspec` decoder.
 
-msgspec (0.22) builds what it must know of a type when the type is used first, and two threads that are first at once
-end the process (segmentation fault: tests/test_typed.py shows both). So no type is left for a thread to build: a
-decoder or a `converter` is made where the module is loaded, and `msgspec.convert` and `msgspec.json.decode`, which
-would build at their call, are lint errors elsewhere.
+msgspec (0.22) builds its description of a type on first use, and two threads that build one at the same time crash the
+process (segmentation fault: tests/test_msgspec_types.py). So every decoder and `converter` is made when its module is
+loaded, and `msgspec.convert` and `msgspec.json.decode`, which build on call, are lint errors elsewhere.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from alphaads_pipelines.schema import Column, Erasure, Privacy, derived, plain, pseudonym
-from alphaads_pipelines.tables import TABLES
+from alphaads_pipelines.schema.columns import Column, Erasure, Privacy, derived, plain, pseudonym
+from alphaads_pipelines.schema.tables import TABLES
 
 PATHS = [each for each in Erasure if each is not Erasure.NONE]
 

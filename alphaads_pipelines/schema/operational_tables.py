@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from alphaads_pipelines.schema import Column, Erasure, Privacy, Table, derived, named, plain, pseudonym
+from alphaads_pipelines.schema.columns import Column, Erasure, Privacy, Table, derived, named, plain, pseudonym
 
 SUBJECTS = Table(
     "subjects",

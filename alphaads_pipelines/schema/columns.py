@@ -1,6 +1,6 @@
 """How a stored table is declared: columns with their types, privacy labels and erasure paths.
 
-Belongs here: the words of a declaration. Does not: any table (tables.py, relational_tables.py) or any store.
+Belongs here: the words of a declaration. Does not: any table (tables.py, operational_tables.py) or any store.
 
 Privacy labels say what a column holds of a person; erasure paths say how it goes when the person is erased:
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
     from alphaads_pipelines.rights.audit_log import AuditLog
-    from alphaads_pipelines.stores.base import Lake
-    from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
-    from alphaads_pipelines.stores.suppressions import Suppressions
+    from alphaads_pipelines.stores.lake.base import Lake
+    from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
+    from alphaads_pipelines.stores.subjects.suppressions import Suppressions
     from alphaads_pipelines.streams.base import Stream
     from alphaads_pipelines.wiring_rights import RightsWiring
 
@@ -50,7 +50,7 @@ class Wiring:
     @cached_property
     def engine(self) -> Engine:
         """The relational store, migrated to the current schema."""
-        from alphaads_pipelines.stores.relational import connect, migrate
+        from alphaads_pipelines.stores.sql.relational import connect, migrate
 
         self.settings.alphaads_home.mkdir(parents=True, exist_ok=True)
         migrate(self.settings.relational_url)
@@ -60,7 +60,7 @@ class Wiring:
 
     def admit(self, engine: Engine) -> None:
         """Raises ConfigurationError if the store may not be used now."""
-        from alphaads_pipelines.stores.restore_mark import refuse_unfinished
+        from alphaads_pipelines.stores.sql.restore_guard import refuse_unfinished
 
         refuse_unfinished(engine)
 
@@ -68,7 +68,7 @@ class Wiring:
     def master_keys(self) -> MasterKeys:
         """The keys of the keyed hashes and signatures, made on first use; never anew beside data of older ones."""
         from alphaads_pipelines.privacy.secrets_file import MasterKeys
-        from alphaads_pipelines.stores.subject_keys import holds_anything
+        from alphaads_pipelines.stores.subjects.subject_keys import holds_anything
 
         return MasterKeys.load_or_create(self.settings.key_file, is_needed=lambda: holds_anything(self.engine))
 
@@ -83,8 +83,8 @@ class Wiring:
     @cached_property
     def subject_keys(self) -> RelationalSubjectKeys:
         """Subject ids and wrapped data keys."""
-        from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
-        from alphaads_pipelines.stores.suppressions import suppressed_among
+        from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
+        from alphaads_pipelines.stores.subjects.suppressions import suppressed_among
 
         suppressed = partial(suppressed_among, self.pseudonyms)
         return RelationalSubjectKeys(self.engine, self.key_ring.current, self.settings.shards, suppressed=suppressed)
@@ -92,7 +92,7 @@ class Wiring:
     @cached_property
     def suppressions(self) -> Suppressions:
         """Who was erased."""
-        from alphaads_pipelines.stores.suppressions import Suppressions
+        from alphaads_pipelines.stores.subjects.suppressions import Suppressions
 
         return Suppressions(self.engine, self.pseudonyms, self.subject_keys.generation)
 
@@ -195,7 +195,7 @@ class Wiring:
     @cached_property
     def lake(self) -> Lake:
         """The Delta tables."""
-        from alphaads_pipelines.stores.delta import DeltaLake
+        from alphaads_pipelines.stores.lake.delta import DeltaLake
 
         return DeltaLake(self.settings.lake_path)
 

@@ -21,8 +21,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import InvalidRequest, Unauthenticated
-from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import insert_ignore, sql_table, transaction
+from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
 
 SCOPES = frozenset(
     {

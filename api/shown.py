@@ -15,8 +15,8 @@ from alphaads_pipelines.errors import NotFound, Restricted
 from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.profiles.segments import segment_of, traits_of
 from alphaads_pipelines.profiles.state import ProfileState
-from alphaads_pipelines.stores.permissions import Permission, profile_permission_of
-from alphaads_pipelines.stores.subjects import resolve_subject
+from alphaads_pipelines.stores.subjects.permissions import Permission, profile_permission_of
+from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 from alphaads_pipelines.wiring import Wiring
 from api.audit import Recorder
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Path
 
-from alphaads_pipelines.stores.subjects import SUBJECT_ID, resolve_subject
+from alphaads_pipelines.stores.subjects.subjects import SUBJECT_ID, resolve_subject
 from alphaads_pipelines.wiring import Wiring
 from api.audit import Recorder
 

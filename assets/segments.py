@@ -30,7 +30,7 @@ def behavioural_segments(context: AssetExecutionContext, wiring: ResourceParam[W
     """Fit the segments to a sample of the live profiles, publish them, and picture how each of them felt."""
     from alphaads_pipelines.pipeline.segments import refresh_segments
     from alphaads_pipelines.profiles.journey_plot import segment_journeys_png
-    from alphaads_pipelines.stores.permissions import not_to_be_used_in
+    from alphaads_pipelines.stores.subjects.permissions import not_to_be_used_in
 
     note = recorder(context, wiring, action="profiles.fit_segments", purpose="analytics", resource=LIVE_PROFILES.name)
     left_out = partial(not_to_be_used_in, purpose="analytics")

@@ -16,7 +16,7 @@ from dagster import (
 from alphaads_pipelines.creatives.campaign import MICROUSD
 from alphaads_pipelines.decisions.books import Books, look_over
 from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_SPENDING
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import Wiring
 from assets.advertising import GROUP
 from assets.audit import recorder

@@ -32,7 +32,7 @@ from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
 from alphaads_pipelines.decisions.books import look_over
 from alphaads_pipelines.decisions.reservations import HELD, Reservations, read_spending
 from alphaads_pipelines.decisions.settling import confirm, release_expired, settling
-from alphaads_pipelines.stores.relational import connect, migrate, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import connect, migrate, reading, sql_table, transaction
 
 _DAY, _MIDNIGHT = timedelta(days=1), datetime(2026, 11, 24, tzinfo=UTC)
 _COST, _CAP, _FLOOR, _NIGHT = 1_000, 8, 0.25, "night"

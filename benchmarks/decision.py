@@ -38,7 +38,7 @@ from alphaads_pipelines.pipeline.segments import refresh_segments
 from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, encode
 from alphaads_pipelines.schema.tables import EMOTIONS
-from alphaads_pipelines.stores.relational import insert_ignore, transaction, upsert
+from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction, upsert
 from alphaads_pipelines.wiring import Wiring, wired
 from benchmarks.live import live_settings
 

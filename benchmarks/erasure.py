@@ -29,10 +29,10 @@ from alphaads_pipelines.schema.tables import (
     POST_SCORES,
     RAW_POSTS,
 )
-from alphaads_pipelines.stores.base import Slice
-from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.stores.relational import insert_ignore, transaction
-from alphaads_pipelines.stores.subject_keys import shard_of
+from alphaads_pipelines.stores.lake.base import Slice
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
+from alphaads_pipelines.stores.subjects.subject_keys import shard_of
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring import Wiring, wired
 from benchmarks.lake_store import FAR, PARTITIONS, Batches

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from alphaads_pipelines.schema.columns import Table
-from alphaads_pipelines.stores.base import Lake, Slice, polars_schema
+from alphaads_pipelines.stores.lake.base import Lake, Slice, polars_schema
 from alphaads_pipelines.streams.base import OffsetRange
 
 SHARDS = 16

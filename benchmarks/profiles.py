@@ -31,7 +31,7 @@ from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, encode
 from alphaads_pipelines.sqlite import wait_for_copy
 from alphaads_pipelines.stores.live_profiles import LISTED
-from alphaads_pipelines.stores.relational import (
+from alphaads_pipelines.stores.sql.relational import (
     connect,
     insert_ignore,
     migrate,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from alphaads_pipelines.schema.tables import EMOTIONS, POST_ENTITIES, POST_SCORES
-from alphaads_pipelines.stores.base import polars_schema
+from alphaads_pipelines.stores.lake.base import polars_schema
 
 _START_US = 1_767_225_600_000_000  # 2026-01-01
 _BATCH_US = 1_800_000_000

@@ -12,7 +12,7 @@ from functools import cached_property
 from alphaads_pipelines.errors import UnsealError
 from alphaads_pipelines.privacy.envelope import SCHEMA_VERSION, Envelope
 from alphaads_pipelines.privacy.sealer import Sealed, Sealer, Unsealed
-from alphaads_pipelines.stores.subject_keys import shard_of
+from alphaads_pipelines.stores.subjects.subject_keys import shard_of
 from alphaads_pipelines.wiring import Wiring
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

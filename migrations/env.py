@@ -1,10 +1,10 @@
-"""Alembic's entry: runs the migrations on the connection that `stores.relational.migrate` opened."""
+"""Alembic's entry: runs the migrations on the connection that `stores.sql.relational.migrate` opened."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from alphaads_pipelines.stores.relational import METADATA
+from alphaads_pipelines.stores.sql.relational import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

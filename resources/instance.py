@@ -110,7 +110,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _create_schema(settings: Settings) -> None:
     from alphaads_pipelines.runtime.postgres_storage import create_tables
-    from alphaads_pipelines.stores.relational import connect, transaction
+    from alphaads_pipelines.stores.sql.relational import connect, transaction
 
     engine = connect(settings.relational_url)
     try:

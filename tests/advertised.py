@@ -20,8 +20,8 @@ from alphaads_pipelines.decisions.decide import Decider, Decision, DecisionReque
 from alphaads_pipelines.decisions.eligibility import Shelf
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.snapshot import Snapshot
-from alphaads_pipelines.stores.permissions import Permission
-from alphaads_pipelines.stores.relational import connect, select_in
+from alphaads_pipelines.stores.sql.relational import connect, select_in
+from alphaads_pipelines.stores.subjects.permissions import Permission
 
 TENANT = "acme"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from alphaads_pipelines.stores.relational import METADATA, connect, migrate
+from alphaads_pipelines.stores.sql.relational import METADATA, connect, migrate
 
 DATABASES = ("sqlite", "postgresql")
 

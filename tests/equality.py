@@ -15,7 +15,7 @@ import polars as pl
 
 from alphaads_pipelines.profiles.state import decode, encode
 from alphaads_pipelines.schema import tables
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring
 
 _Names = Mapping[str, str]

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.sqlite import LONG_WAL_BYTES, copy_long_wal, cut_wal, wait_for_copy, wal_of
-from alphaads_pipelines.stores.relational import connect, insert_ignore, migrate, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import connect, insert_ignore, migrate, reading, sql_table, transaction
 
 _STATE = b"s" * 3_000
 

@@ -25,7 +25,7 @@ from alphaads_pipelines.bandits.policy_roles import Pin, Roles
 from alphaads_pipelines.bandits.policy_store import Taught, change_roles, read_roles, taught_as, versions_of
 from alphaads_pipelines.bandits.promotion import Rule, judge
 from alphaads_pipelines.errors import InvalidRequest, QualityRefused
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.relational import reading
 
 MOST, WANTED, LEAST = 50_000, 20_000, 50
 """Records that are looked at, that are judged on if there are so many, and below which nothing is said."""

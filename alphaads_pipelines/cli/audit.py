@@ -94,7 +94,7 @@ def _rows(wiring: Wiring, subject: str | None, since: datetime | None) -> list[d
     since = since and since.replace(tzinfo=UTC)
     if subject is None:
         return wiring.rights.access_log.everything(since)
-    from alphaads_pipelines.stores.subjects import resolve_subject
+    from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
     subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, subject)
     record(wiring, "audit list", action="audit.read", purpose="rights", subjects=[subject_id])

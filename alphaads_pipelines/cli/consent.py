@@ -26,8 +26,8 @@ Evidence = Annotated[str, typer.Option("--evidence", help="Reference to the reco
 def show(subject: Subject, as_json: JsonOutput = False) -> None:
     """What SUBJECT allows now, and how that came about."""
     from alphaads_pipelines.privacy.consent import current
-    from alphaads_pipelines.stores.consents import consent_history
-    from alphaads_pipelines.stores.subjects import resolve_subject
+    from alphaads_pipelines.stores.subjects.consents import consent_history
+    from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, subject)
@@ -58,8 +58,8 @@ def withdraw(subject: Subject, purpose: Purpose, evidence: Evidence = "cli", as_
 
 
 def _change(subject: str, purpose: str, evidence: str, *, granted: bool, as_json: bool) -> None:
-    from alphaads_pipelines.stores.consents import record_consent
-    from alphaads_pipelines.stores.subjects import resolve_subject
+    from alphaads_pipelines.stores.subjects.consents import record_consent
+    from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
     verb = "grant" if granted else "withdraw"
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:

@@ -69,7 +69,7 @@ def _consent(wiring: Wiring, subject_id: str) -> None:
     """Record the consent of an account that we invented; nobody's consent but theirs is ever made up."""
     from alphaads_pipelines.cli.acting import record
     from alphaads_pipelines.decisions.permissions import PURPOSE
-    from alphaads_pipelines.stores.consents import record_consent
+    from alphaads_pipelines.stores.subjects.consents import record_consent
 
     record(wiring, "demo", action="consent.write", purpose="rights", subjects=[subject_id])
     now = datetime.now(UTC)

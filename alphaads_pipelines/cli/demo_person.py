@@ -23,8 +23,8 @@ def busiest_subject(wiring: Wiring, now: datetime) -> str | None:
     from alphaads_pipelines.profiles.glance import mood_of
     from alphaads_pipelines.profiles.hours import hour_of
     from alphaads_pipelines.profiles.state import decode
-    from alphaads_pipelines.stores.relational import reading
-    from alphaads_pipelines.stores.subjects import platforms_of
+    from alphaads_pipelines.stores.sql.relational import reading
+    from alphaads_pipelines.stores.subjects.subjects import platforms_of
 
     busy = _busiest(wiring)
     with reading(wiring.engine) as connection:

@@ -53,9 +53,9 @@ def run(
 
 
 def _erase(wiring: Wiring, text: str, *, yes: bool, all_linked: bool, as_json: bool) -> None:
-    from alphaads_pipelines.stores.links import linked_to
-    from alphaads_pipelines.stores.relational import reading
-    from alphaads_pipelines.stores.subjects import resolve_subject
+    from alphaads_pipelines.stores.sql.relational import reading
+    from alphaads_pipelines.stores.subjects.links import linked_to
+    from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
     try:
         subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, text)

@@ -21,8 +21,8 @@ Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...", help="Subje
 @app.command()
 def add(subjects: Subjects, as_json: JsonOutput = False) -> None:
     """Treat the SUBJECTs as one person from the next decision on."""
-    from alphaads_pipelines.stores.permissions import link
-    from alphaads_pipelines.stores.subjects import resolve_subject
+    from alphaads_pipelines.stores.subjects.permissions import link
+    from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         ids = [resolve_subject(wiring.engine, wiring.pseudonyms, each) for each in subjects]
@@ -34,8 +34,8 @@ def add(subjects: Subjects, as_json: JsonOutput = False) -> None:
 @app.command()
 def remove(subject: Subject, as_json: JsonOutput = False) -> None:
     """Let SUBJECT stand alone again; its consents stay."""
-    from alphaads_pipelines.stores.permissions import unlink
-    from alphaads_pipelines.stores.subjects import resolve_subject
+    from alphaads_pipelines.stores.subjects.permissions import unlink
+    from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, subject)

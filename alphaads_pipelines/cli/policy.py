@@ -41,7 +41,7 @@ def list_policies(as_json: JsonOutput = False) -> None:
     from alphaads_pipelines.bandits.policy_roles import document_of
     from alphaads_pipelines.bandits.policy_store import read_roles, versions_of
     from alphaads_pipelines.bandits.registry import POLICIES
-    from alphaads_pipelines.stores.relational import reading
+    from alphaads_pipelines.stores.sql.relational import reading
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         _, roles = read_roles(wiring.engine)

@@ -20,7 +20,7 @@ from alphaads_pipelines.creatives.creative_rows import retire_texts
 from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.errors import InvalidRequest, NotFound, WriteConflict
-from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 
 MOST_LISTED: Final = 500

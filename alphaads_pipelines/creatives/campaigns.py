@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
 from alphaads_pipelines.creatives.campaign_store import has_campaigns, insert_campaigns
 from alphaads_pipelines.creatives.edits import editing
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.relational import reading
 
 SAMPLE_TENANT: Final = "synthetic"
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from alphaads_pipelines.creatives.base import Creative
 from alphaads_pipelines.creatives.review import Review
-from alphaads_pipelines.stores.relational import sql_table
+from alphaads_pipelines.stores.sql.relational import sql_table
 
 CREATIVES, REVIEWS = sql_table("creatives"), sql_table("creative_reviews")
 _TEXT = tuple(Creative.__dataclass_fields__)

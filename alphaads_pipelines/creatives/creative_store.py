@@ -30,7 +30,7 @@ from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.creatives.review import Review
 from alphaads_pipelines.errors import InvalidRequest, NotFound
-from alphaads_pipelines.stores.relational import reading, select_in, upsert
+from alphaads_pipelines.stores.sql.relational import reading, select_in, upsert
 
 MOST_LISTED: Final = 500
 MOST_HISTORY: Final = 200

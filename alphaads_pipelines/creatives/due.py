@@ -9,7 +9,7 @@ from alphaads_pipelines.creatives.campaign import ACTIVE
 from alphaads_pipelines.creatives.campaign_store import has_campaigns
 from alphaads_pipelines.creatives.creative_rows import CREATIVES
 from alphaads_pipelines.creatives.review import PENDING
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 
 _CAMPAIGNS = sql_table("campaigns")
 FIRST = "first"

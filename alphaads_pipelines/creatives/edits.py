@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.ingest.publish import publish_document_in
-from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.stores.sql.relational import transaction
 
 ADVERTISING = "advertising"
 """The document whose version moves with each edit; servers read campaigns and creatives anew only then."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from alphaads_pipelines.stores.relational import sql_table
+from alphaads_pipelines.stores.sql.relational import sql_table
 
 _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
 _RESERVATIONS, _CAMPAIGNS = sql_table("ad_reservations"), sql_table("campaigns")

@@ -27,7 +27,7 @@ from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.routing import Route, Router
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import NotFound, StoreUnavailable
-from alphaads_pipelines.stores.permissions import Permission
+from alphaads_pipelines.stores.subjects.permissions import Permission
 from alphaads_pipelines.telemetry import get_logger
 
 _SEED_BITS = 53

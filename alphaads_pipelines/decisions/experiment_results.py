@@ -28,7 +28,7 @@ from alphaads_pipelines.creatives.experiments.observations import Observations, 
 from alphaads_pipelines.creatives.experiments.result import Kind, Metric, Plan, Result
 from alphaads_pipelines.creatives.experiments.sequences import Floats
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 
 OUTCOMES: Final = ("seen", "clicked", "converted")
 """Of a person, each a rate: whether an ad was seen (a click says that it was), clicked, followed by a conversion."""

@@ -23,8 +23,8 @@ from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.mood import DECAYS, HORIZON_HOURS, leading_emotion
 from alphaads_pipelines.profiles.state import Hours
 from alphaads_pipelines.schema.tables import EMOTIONS, POST_SCORES
-from alphaads_pipelines.stores.base import Lake
-from alphaads_pipelines.stores.relational import reading, select_in
+from alphaads_pipelines.stores.lake.base import Lake
+from alphaads_pipelines.stores.sql.relational import reading, select_in
 
 HORIZON = timedelta(hours=HORIZON_HOURS)
 _HOUR_US = 3_600_000_000

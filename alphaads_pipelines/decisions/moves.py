@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from alphaads_pipelines.bandits.policy_store import POLICY
 from alphaads_pipelines.creatives.edits import ADVERTISING
 from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
-from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import sql_table
+from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.relational import sql_table
 
 
 class Moves(NamedTuple):

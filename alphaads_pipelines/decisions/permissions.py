@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.stores.permissions import Permission, permission_of
+from alphaads_pipelines.stores.subjects.permissions import Permission, permission_of
 from alphaads_pipelines.telemetry import get_logger
 
 PURPOSE = "personalised_ads"

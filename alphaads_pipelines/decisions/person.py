@@ -17,7 +17,7 @@ from alphaads_pipelines.profiles.glance import Glance, glance_of
 from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS
 from alphaads_pipelines.profiles.segments import segment_of
-from alphaads_pipelines.stores.permissions import Permission
+from alphaads_pipelines.stores.subjects.permissions import Permission
 
 REASONS: Mapping[str, str] = {
     "mood": f"The leading emotion of this profile (half-life {HALF_LIFE_HOURS:.0f} h) is {{mood}}",

@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import sql_table
+from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.relational import sql_table
 
 _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
 _RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_frequencies")

@@ -33,8 +33,8 @@ from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.decisions import reservation_sql as sql
 from alphaads_pipelines.decisions.eligibility import is_limited
 from alphaads_pipelines.decisions.pacing import COMMON, Line, Refused, Spending, ask, has_budget
-from alphaads_pipelines.stores.brief import Brief, MustWait, brief
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.fastpath.transaction import Brief, MustWait, brief
+from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS
 
 HELD: Final = timedelta(minutes=15)

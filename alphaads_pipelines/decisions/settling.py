@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.decisions import reservation_sql as sql
-from alphaads_pipelines.stores.relational import chunks, reading, select_in, transaction
+from alphaads_pipelines.stores.sql.relational import chunks, reading, select_in, transaction
 
 KNOWN_FOR: Final = timedelta(days=1)
 """For so long a released reservation is kept to know a late impression by."""

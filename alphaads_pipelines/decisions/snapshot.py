@@ -33,7 +33,7 @@ from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
 from alphaads_pipelines.profiles.segments import Segmentation, from_document, no_segments
 from alphaads_pipelines.profiles.state import ProfileState, combine, decode
 from alphaads_pipelines.stores.live_profiles import changed_profiles, whole_shards
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
 from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 
 _PUBLISHED, _GENERATION = sql_table("published"), sql_table("key_generation")

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row
 
 from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.decisions.pacing import COMMON, day_of
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 
 MOST_DAYS: Final = 366
 

@@ -22,9 +22,9 @@ from alphaads_pipelines.decisions.why_person import BY_POSTS
 from alphaads_pipelines.ingest.find_post import FoundPost
 from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.mood import FADED, leading_emotion
-from alphaads_pipelines.stores.base import Lake
-from alphaads_pipelines.stores.links import members_in
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.lake.base import Lake
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.subjects.links import members_in
 
 _DECISIONS = sql_table("ad_decisions")
 _HOUR = timedelta(hours=1)

@@ -28,10 +28,10 @@ from alphaads_pipelines.decisions.recompute import Recomputed, recompute
 from alphaads_pipelines.decisions.why_person import person_reason
 from alphaads_pipelines.errors import NotFound, Restricted
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
-from alphaads_pipelines.stores.base import Lake
-from alphaads_pipelines.stores.permissions import profile_permission_of
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table
-from alphaads_pipelines.stores.subjects import resolve_subject
+from alphaads_pipelines.stores.lake.base import Lake
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.subjects.permissions import profile_permission_of
+from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
 _DECISIONS, _REVIEWS = sql_table("ad_decisions"), sql_table("creative_reviews")
 _UNKNOWN = (

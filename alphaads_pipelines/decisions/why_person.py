@@ -12,8 +12,8 @@ from sqlalchemy import Engine, Row
 from alphaads_pipelines.decisions.mood_posts import HORIZON, mood_from, read_mood_posts
 from alphaads_pipelines.decisions.reasons import MOST_POSTS, PersonReason, PostReason
 from alphaads_pipelines.ingest.batches import batch_id
-from alphaads_pipelines.stores.base import Lake
-from alphaads_pipelines.stores.relational import reading, select_in
+from alphaads_pipelines.stores.lake.base import Lake
+from alphaads_pipelines.stores.sql.relational import reading, select_in
 
 BY_POSTS = "mood"
 """The personalisation that goes by posts; whatever else is said of a person, no post decided it."""

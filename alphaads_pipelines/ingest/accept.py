@@ -24,7 +24,7 @@ from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.privacy.sealer import SealedBody, Sealer, Unsealed
 from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS
-from alphaads_pipelines.stores.base import Lake, conform, polars_schema
+from alphaads_pipelines.stores.lake.base import Lake, conform, polars_schema
 from alphaads_pipelines.streams.base import StoredRecord, Stream
 from alphaads_pipelines.telemetry import get_logger
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.stores.base import Slice
+from alphaads_pipelines.stores.lake.base import Slice
 from alphaads_pipelines.streams.base import OffsetRange
 
 Kind = Literal["live", "replay", "lost"]

@@ -19,7 +19,7 @@ from alphaads_pipelines.schema.tables import (
     SENTIMENTS,
     TWEET_EMOTIONS,
 )
-from alphaads_pipelines.stores.base import polars_schema
+from alphaads_pipelines.stores.lake.base import polars_schema
 
 _LABELS = {
     POST_SCORES.name: {

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Row
 
-from alphaads_pipelines.stores.relational import insert_ignore, select_in, transaction, upsert
+from alphaads_pipelines.stores.sql.relational import insert_ignore, select_in, transaction, upsert
 
 _NOWHERE = -1
 

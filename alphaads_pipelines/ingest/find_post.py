@@ -19,8 +19,8 @@ from alphaads_pipelines.ingest.claims import place_of
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.schema.tables import RAW_POSTS
-from alphaads_pipelines.stores.base import Lake, Slice
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.lake.base import Lake, Slice
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
 from alphaads_pipelines.streams.base import OffsetRange
 
 VERSIONS = 16

@@ -23,7 +23,7 @@ from alphaads_pipelines.privacy.envelope import encode
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.privacy.sealer import Sealer, Unsealed
 from alphaads_pipelines.registry import Registry
-from alphaads_pipelines.stores.suppressions import Suppressions
+from alphaads_pipelines.stores.subjects.suppressions import Suppressions
 from alphaads_pipelines.streams.base import Record, Stream
 from alphaads_pipelines.telemetry import POSTS_DROPPED, POSTS_TAKEN_IN, get_logger
 

@@ -31,7 +31,7 @@ from alphaads_pipelines.ingest.planning import (
     next_step,
     plan_batches,
 )
-from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.streams.base import OffsetRange
 from alphaads_pipelines.telemetry import get_logger
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row
 from alphaads_pipelines.errors import Fenced, NotFound
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.planning import shards_of
-from alphaads_pipelines.stores.relational import select_in, sql_table
+from alphaads_pipelines.stores.sql.relational import select_in, sql_table
 from alphaads_pipelines.streams.base import OffsetRange
 
 _BATCHES, _RANGES, _POSITIONS = (sql_table(name) for name in ("batches", "batch_ranges", "stream_positions"))

@@ -18,9 +18,9 @@ from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.schema.records import document_layout
 from alphaads_pipelines.stores.live_profiles import trim_changes, write_profiles
-from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
-from alphaads_pipelines.stores.subject_keys import holding_keys
+from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
+from alphaads_pipelines.stores.subjects.subject_keys import holding_keys
 
 _LIVE = ("subject_id", "shard", "state")
 _DOCUMENTS = sql_table("published_documents")

@@ -28,7 +28,7 @@ import polars as pl
 
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.schema.tables import POST_SCORES
-from alphaads_pipelines.stores.base import Lake
+from alphaads_pipelines.stores.lake.base import Lake
 
 Floats = npt.NDArray[np.float64]
 

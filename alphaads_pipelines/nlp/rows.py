@@ -13,7 +13,7 @@ from alphaads_pipelines.nlp.gazetteer import Gazetteer
 from alphaads_pipelines.platforms.base import Post
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import EMOTIONS, INTENTS, POST_ENTITIES, POST_SCORES, SENTIMENTS, TWEET_EMOTIONS
-from alphaads_pipelines.stores.base import conform, polars_schema
+from alphaads_pipelines.stores.lake.base import conform, polars_schema
 
 _CARRIED = (
     *("event_date", "shard", "stream_partition", "stream_offset", "batch_seq", "platform", "subject_id"),

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Row
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.nlp.gazetteer import Gazetteer, TrackedName, check
 from alphaads_pipelines.schema.tables import GAZETTEER_VERSION, TRACKED_NAMES
-from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, sql_table, transaction, upsert
 
 DEFAULT_TENANT = "default"
 _VERSION_ROW = 1

@@ -28,8 +28,8 @@ from alphaads_pipelines.creatives.moderation import Judge, moderate
 from alphaads_pipelines.creatives.review import APPROVED, NEEDS_REVIEW, PENDING, Review, draft, judged, submit
 from alphaads_pipelines.creatives.rules import CampaignRules
 from alphaads_pipelines.schema.tables import AD_CREATIVES
-from alphaads_pipelines.stores.base import Lake, polars_schema
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.lake.base import Lake, polars_schema
+from alphaads_pipelines.stores.sql.relational import reading
 
 Judged = tuple[Review, ...]
 

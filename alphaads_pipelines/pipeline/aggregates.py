@@ -16,8 +16,6 @@ from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.privacy.purposes import is_forbidden
 from alphaads_pipelines.profiles.hours import day_of
-from alphaads_pipelines.stores.permissions import not_to_be_used_in
-from alphaads_pipelines.stores.relational import reading, select_in, transaction
 from alphaads_pipelines.stores.released_groups import (
     add_groups,
     all_groups,
@@ -26,7 +24,9 @@ from alphaads_pipelines.stores.released_groups import (
     note_released,
     released_until,
 )
-from alphaads_pipelines.stores.subjects import living_in, subjects_on
+from alphaads_pipelines.stores.sql.relational import reading, select_in, transaction
+from alphaads_pipelines.stores.subjects.permissions import not_to_be_used_in
+from alphaads_pipelines.stores.subjects.subjects import living_in, subjects_on
 
 PURPOSE = "analytics"
 RELEASES = "released_groups"

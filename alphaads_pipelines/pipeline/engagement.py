@@ -18,8 +18,8 @@ from alphaads_pipelines.stores.engagement import (
     read_open_ads,
     write_open_ads,
 )
-from alphaads_pipelines.stores.relational import transaction
-from alphaads_pipelines.stores.subjects import living_in
+from alphaads_pipelines.stores.sql.relational import transaction
+from alphaads_pipelines.stores.subjects.subjects import living_in
 from alphaads_pipelines.streams.base import Stream
 
 POSITION = "ad_engagement"

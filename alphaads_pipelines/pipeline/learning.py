@@ -29,8 +29,8 @@ from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.ad_records import decision_row, event_row, read_parsed
 from alphaads_pipelines.stores import ad_decisions
 from alphaads_pipelines.stores.ad_decisions import KINDS
-from alphaads_pipelines.stores.relational import select_in, transaction
-from alphaads_pipelines.stores.subjects import living_in
+from alphaads_pipelines.stores.sql.relational import select_in, transaction
+from alphaads_pipelines.stores.subjects.subjects import living_in
 from alphaads_pipelines.streams.base import Stream
 from alphaads_pipelines.telemetry import get_logger
 

@@ -128,7 +128,7 @@ class MicroBatch:
         if self.batch.kind == "replay":
             return self._refold()
         from alphaads_pipelines.profiles.fold import fold_profiles
-        from alphaads_pipelines.stores.relational import reading, select_in
+        from alphaads_pipelines.stores.sql.relational import reading, select_in
 
         scores, entities = self._current_scores(), self._current_entities()
         subjects = scores["subject_id"].unique().to_list()

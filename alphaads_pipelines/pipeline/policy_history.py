@@ -18,8 +18,8 @@ from alphaads_pipelines.bandits.policy_store import taught_as
 from alphaads_pipelines.errors import AlphaAdsError
 from alphaads_pipelines.ingest.publish import publish_document, read_document
 from alphaads_pipelines.schema.tables import BANDIT_POLICY
-from alphaads_pipelines.stores.base import Lake, polars_schema
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.lake.base import Lake, polars_schema
+from alphaads_pipelines.stores.sql.relational import reading
 
 HISTORY = "policy_history"
 """Name of the document that says when the history was written last."""

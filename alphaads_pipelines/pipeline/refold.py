@@ -19,7 +19,7 @@ from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.profiles.state import empty, encode
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_ENTITIES, POST_SCORES
-from alphaads_pipelines.stores.base import Lake, Slice, empty_frame
+from alphaads_pipelines.stores.lake.base import Lake, Slice, empty_frame
 
 _SUBJECT_TABLES = (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.rights.audit_log import AuditLog
-    from alphaads_pipelines.stores.base import Lake
+    from alphaads_pipelines.stores.lake.base import Lake
 
 CORRELATION_IDS_SHOWN = 20
 ENTITY_TYPES, TRACKED_NAMES, LINKED_BY = "entity_types", "tracked_names", "linked_by"

@@ -23,7 +23,7 @@ from alphaads_pipelines.profiles.segments import (
     to_document,
 )
 from alphaads_pipelines.profiles.state import ProfileState, decode
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 
 MOST_PEOPLE = 20_000
 """People who are looked at, the first by subject id: ids are random, and the same people make for calm segments."""

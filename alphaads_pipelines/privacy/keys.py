@@ -1,7 +1,7 @@
 """Subject keys: the abstract store of random data keys, one per subject, wrapped by the key-encryption key.
 
 Keys are never derived: a derived key could be made again after its deletion. The SQL implementation lives in
-`stores/subject_keys.py`.
+`stores/subjects/subject_keys.py`.
 """
 
 from __future__ import annotations

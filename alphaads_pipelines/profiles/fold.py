@@ -19,7 +19,7 @@ from alphaads_pipelines.profiles.mood import HORIZON_HOURS, leading_emotions
 from alphaads_pipelines.profiles.open_state import OpenState
 from alphaads_pipelines.profiles.pages import ROW
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, EMOTIONS
-from alphaads_pipelines.stores.base import conform, polars_schema
+from alphaads_pipelines.stores.lake.base import conform, polars_schema
 
 _HOUR_US = 3_600_000_000
 _MILLI = 1000

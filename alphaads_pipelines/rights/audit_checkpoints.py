@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 
 Kind = Literal["opened", "head", "expired", "accepted"]

@@ -17,7 +17,7 @@ from alphaads_pipelines.ingest.batches import batch_id
 from alphaads_pipelines.rights.audit_entries import AuditKeys, Line
 from alphaads_pipelines.rights.audit_verify import Verifier
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS
-from alphaads_pipelines.stores.base import Lake
+from alphaads_pipelines.stores.lake.base import Lake
 
 
 def row_of(line: Line) -> dict[str, Any]:

@@ -29,9 +29,9 @@ from sqlalchemy import Engine
 from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
 from alphaads_pipelines.rights.backup_files import Copier, Manifest, write_manifest
 from alphaads_pipelines.schema.tables import LAKE_TABLES
-from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.stores.dump import Dump, dump
-from alphaads_pipelines.stores.lake_files import version_files
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.lake.lake_files import version_files
+from alphaads_pipelines.stores.sql.dump import Dump, dump
 
 LAKE, STREAM, SPOOL, AUDIT, MODELS = "lake", "stream", "spool", "audit", "models/posts"
 _ATTEMPTS = 3

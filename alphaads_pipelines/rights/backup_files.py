@@ -39,7 +39,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Attributes
     ----------
     made_at: ISO 8601, UTC. code: version of the package that made it.
-    dialect, revision, tables, counters: of the relational store; see `stores.dump.Dump`.
+    dialect, revision, tables, counters: of the relational store; see `stores.sql.dump.Dump`.
     stream: embedded, or the kind that is not in the backup.
     lake: table -> the version that was copied.
     """

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.rights.requests import Kind, RightsRequests
-from alphaads_pipelines.stores.rectifications import rectify
-from alphaads_pipelines.stores.restrictions import restrict
+from alphaads_pipelines.stores.subjects.rectifications import rectify
+from alphaads_pipelines.stores.subjects.restrictions import restrict
 
 
 def restrict_subject(engine: Engine, subject_id: str, reason: str, correlation_id: str, now: datetime) -> None:

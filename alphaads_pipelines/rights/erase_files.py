@@ -84,7 +84,7 @@ def _search_dagster(url: str, subject_id: str) -> tuple[int, int]:
     """Rows of Dagster's tables, and in how many of them the subject id stands."""
     import sqlalchemy as sa
 
-    from alphaads_pipelines.stores.relational import connect, reading
+    from alphaads_pipelines.stores.sql.relational import connect, reading
 
     engine = connect(url)
     rows = found = 0

@@ -22,8 +22,8 @@ from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 from alphaads_pipelines.sqlite import count_words, scrub, wal_of
-from alphaads_pipelines.stores.links import leave_in
-from alphaads_pipelines.stores.relational import chunks, reading, sql_table, sqlite_file, transaction
+from alphaads_pipelines.stores.sql.relational import chunks, reading, sql_table, sqlite_file, transaction
+from alphaads_pipelines.stores.subjects.links import leave_in
 
 _REQUESTS, _RESERVATIONS, _POST_KEYS, _PEOPLE = "rights_requests", "ad_reservations", "post_keys", "people"
 _BY_SUBJECT = tuple(table.name for table in RELATIONAL_TABLES if table.subject_column == "subject_id")

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.rights.key_backups import KeyBackups
-from alphaads_pipelines.stores.base import Lake
+from alphaads_pipelines.stores.lake.base import Lake
 from alphaads_pipelines.streams.base import Stream
 
 Figures = Mapping[str, Any]

@@ -27,9 +27,9 @@ from alphaads_pipelines.rights.erasure_journal import ErasureJournal
 from alphaads_pipelines.rights.receipts import Signer
 from alphaads_pipelines.rights.requests import RightsRequest, RightsRequests
 from alphaads_pipelines.rights.sealed_subjects import SealedSubjects
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table, transaction
-from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys, shard_of
-from alphaads_pipelines.stores.suppressions import Suppressions
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table, transaction
+from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys, shard_of
+from alphaads_pipelines.stores.subjects.suppressions import Suppressions
 
 KEYS, BATCHES, SWEEP = "keys", "batches", "sweep"
 _SETTLE = timedelta(seconds=2)

@@ -25,8 +25,8 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
-from alphaads_pipelines.stores.relational import reading, sql_table
-from alphaads_pipelines.stores.suppressions import IDENTITY, SUBJECT
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
+from alphaads_pipelines.stores.subjects.suppressions import IDENTITY, SUBJECT
 
 _MAC_BYTES = 32
 

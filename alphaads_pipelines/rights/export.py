@@ -20,8 +20,8 @@ import orjson
 from alphaads_pipelines.profiles.view import view
 from alphaads_pipelines.rights.holdings import Holdings, Row, Section, Sources
 from alphaads_pipelines.rights.requests import RightsRequests
-from alphaads_pipelines.stores.links import linked_to
-from alphaads_pipelines.stores.relational import reading, select_in
+from alphaads_pipelines.stores.sql.relational import reading, select_in
+from alphaads_pipelines.stores.subjects.links import linked_to
 
 FORMAT, FORMAT_VERSION = "alphaads-export", 1
 """Of the document; the version moves when a reader of the old one could go wrong."""

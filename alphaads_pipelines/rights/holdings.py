@@ -30,8 +30,8 @@ from alphaads_pipelines.schema.columns import Privacy, Table
 from alphaads_pipelines.schema.operational_tables import PUBLISHED_DOCUMENTS
 from alphaads_pipelines.schema.records import DOCUMENTS
 from alphaads_pipelines.schema.tables import LAKE_TABLES, ON_ANY_SHARD, REJECTED_POSTS, RELATIONAL_TABLES
-from alphaads_pipelines.stores.base import Lake
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.lake.base import Lake
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
 from alphaads_pipelines.streams.base import OffsetRange, Stream
 
 Row = dict[str, Any]

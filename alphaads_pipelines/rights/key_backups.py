@@ -25,7 +25,7 @@ from sqlalchemy import Engine, event
 
 from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
 from alphaads_pipelines.sqlite import scrub
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 
 _NAME = re.compile(r"keys-(\d{8}T\d{6}Z)-[0-9a-f]{8}\.db")
 _TIME = "%Y%m%dT%H%M%SZ"

@@ -23,9 +23,9 @@ from sqlalchemy import Engine
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.privacy.key_ring import KeyRingFile
 from alphaads_pipelines.rights.key_backups import KeyBackups
-from alphaads_pipelines.stores.key_rotation import activate, rewrap, wrapped_by
-from alphaads_pipelines.stores.relational import reading
-from alphaads_pipelines.stores.subject_keys import forget_on_disk
+from alphaads_pipelines.stores.sql.relational import reading
+from alphaads_pipelines.stores.subjects.key_rotation import activate, rewrap, wrapped_by
+from alphaads_pipelines.stores.subjects.subject_keys import forget_on_disk
 
 
 @dataclass(frozen=True, slots=True)

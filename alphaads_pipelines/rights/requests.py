@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 
 from alphaads_pipelines.errors import Fenced, NotFound, WriteConflict
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 
 Kind = Literal["export", "erase", "rectify", "restrict"]
 OPEN_STATES = ("open", "running")

@@ -26,11 +26,11 @@ from alphaads_pipelines.rights.backup_files import MANIFEST, Manifest, copy_out
 from alphaads_pipelines.rights.erasure import Erasure
 from alphaads_pipelines.rights.erasure_journal import ErasedMac
 from alphaads_pipelines.rights.key_backups import key_rows
-from alphaads_pipelines.stores import restore_mark
-from alphaads_pipelines.stores.dump import POSTGRES_FOLDER, SQLITE_FILE, Dump, load
-from alphaads_pipelines.stores.key_rotation import activate
-from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, sql_table, transaction
-from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+from alphaads_pipelines.stores.sql import restore_guard
+from alphaads_pipelines.stores.sql.dump import POSTGRES_FOLDER, SQLITE_FILE, Dump, load
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, sql_table, transaction
+from alphaads_pipelines.stores.subjects.key_rotation import activate
+from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
 
 _STAGING = ".restoring"
 _CHUNK = 5_000
@@ -70,7 +70,7 @@ def is_restored(engine: Engine, home: Path, manifest: Manifest) -> bool:
     """Whether the files of this backup are back already, and only `finish_restore` is left to do."""
     sign = home / MANIFEST
     return (
-        restore_mark.marked(engine) == manifest.backup_id and sign.exists() and sign.read_text() == manifest.backup_id
+        restore_guard.marked(engine) == manifest.backup_id and sign.exists() and sign.read_text() == manifest.backup_id
     )
 
 
@@ -113,7 +113,7 @@ def _load(manifest: Manifest, staging: Path, home: Path, url: str, now: datetime
     lies_in_home = database.database == str(home / SQLITE_FILE)
     if database.get_backend_name() == "sqlite":
         url = f"sqlite:///{staging / SQLITE_FILE}"
-    load(url, staging, of, lambda connection: restore_mark.mark(connection, manifest.backup_id, now))
+    load(url, staging, of, lambda connection: restore_guard.mark(connection, manifest.backup_id, now))
     shutil.rmtree(staging / POSTGRES_FOLDER, ignore_errors=True)
     if database.get_backend_name() == "sqlite" and not lies_in_home:
         shutil.move(staging / SQLITE_FILE, str(database.database))
@@ -170,7 +170,7 @@ def finish_restore(
     again = _erase_again(what, progress)
     keyless = what.subject_keys.make_missing()
     with transaction(what.engine) as connection:
-        restore_mark.clear(connection)
+        restore_guard.clear(connection)
     (home / MANIFEST).unlink(missing_ok=True)
     return Restored(keys, keyless, again)
 

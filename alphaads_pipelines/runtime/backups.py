@@ -14,10 +14,10 @@ from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.rights.backup import BackedUp
 from alphaads_pipelines.rights.backup_files import Manifest, read_manifest
 from alphaads_pipelines.rights.restore import Mending, Restored, finish_restore, is_restored, restore_files
-from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.stores.dump import is_empty
-from alphaads_pipelines.stores.relational import connect, migrate, revision
-from alphaads_pipelines.stores.restore_mark import marked
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.sql.dump import is_empty
+from alphaads_pipelines.stores.sql.relational import connect, migrate, revision
+from alphaads_pipelines.stores.sql.restore_guard import marked
 from alphaads_pipelines.wiring import Wiring, wired
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from alphaads_pipelines.stores.relational import insert_ignore, select_in, sql_table, upsert
+from alphaads_pipelines.stores.sql.relational import insert_ignore, select_in, sql_table, upsert
 
 KINDS = ("impression", "click", "conversion")
 """What may be heard of a decision; each has a column for when it first happened."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table, upsert
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table, upsert
 
 _COUNTS = ("impressions", "clicks", "conversions")
 _NOTHING = (0, 0, 0)

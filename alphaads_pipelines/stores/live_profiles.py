@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from alphaads_pipelines.stores.relational import sql_table, upsert
+from alphaads_pipelines.stores.sql.relational import sql_table, upsert
 
 LISTED = 32
 """Publications whose changes are kept; who missed more reads whole shards."""

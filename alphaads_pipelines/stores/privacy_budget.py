@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import BudgetSpent
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 
 _SPENDINGS = sql_table("privacy_spendings")
 _MILLI = 1000

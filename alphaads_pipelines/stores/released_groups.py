@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from alphaads_pipelines.stores.relational import sql_table, upsert
+from alphaads_pipelines.stores.sql.relational import sql_table, upsert
 
 _GROUPS, _UNTIL, _PROFILES = sql_table("released_groups"), sql_table("released_until"), sql_table("live_profiles")
 _CHUNK_ROWS = 2_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from alphaads_pipelines.stores.relational import UtcTimestamp
+from alphaads_pipelines.stores.sql.relational import (UtcTimestamp)
 
 revision = "0006"
 down_revision = "0005"

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 
 from alphaads_pipelines.runtime.once import run_until_idle
 from alphaads_pipelines.schema.tables import RAW_POSTS
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import OffsetRange
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
 from alphaads_pipelines.wiring import Wiring

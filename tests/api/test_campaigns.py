@@ -19,7 +19,7 @@ from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import Wiring
 from api.credentials import SCOPES, issue_token
 from tests.api.conftest import SECRET, Headers

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from alphaads_pipelines.rights.requests import RightsRequests
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring
 from tests.api.conftest import Headers
 

@@ -18,8 +18,8 @@ from alphaads_pipelines.nlp.gazetteer import TrackedName
 from alphaads_pipelines.nlp.tracked_names import save_names
 from alphaads_pipelines.profiles.segments import DOCUMENT, FEATURES, Segment, no_segments, segment_of, to_document
 from alphaads_pipelines.profiles.state import encode
-from alphaads_pipelines.stores.rectifications import rectify
-from alphaads_pipelines.stores.relational import insert_ignore, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
+from alphaads_pipelines.stores.subjects.rectifications import rectify
 from alphaads_pipelines.wiring import Wiring
 from tests.api.conftest import Headers
 from tests.profiles.states import NOON_HOUR, counts, state_of

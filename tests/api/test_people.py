@@ -12,7 +12,7 @@ from httpx import Response
 
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.rights.requests import RightsRequests
-from alphaads_pipelines.stores.relational import transaction, upsert
+from alphaads_pipelines.stores.sql.relational import transaction, upsert
 from alphaads_pipelines.wiring import Wiring
 from tests.advertised import advertise
 from tests.api.conftest import Headers

@@ -21,9 +21,9 @@ from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS
 from alphaads_pipelines.schema.tables import RAW_POSTS
-from alphaads_pipelines.stores.consents import record_consent
-from alphaads_pipelines.stores.permissions import link
-from alphaads_pipelines.stores.relational import insert_ignore, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
+from alphaads_pipelines.stores.subjects.consents import record_consent
+from alphaads_pipelines.stores.subjects.permissions import link
 from alphaads_pipelines.wiring import Wiring
 from api.credentials import issue_token
 from tests.api.conftest import SECRET, Headers

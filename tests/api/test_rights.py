@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from alphaads_pipelines.rights import erasure
-from alphaads_pipelines.stores.links import join_in
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.subjects.links import join_in
 from alphaads_pipelines.wiring import Wiring
 from tests.api.conftest import Headers
 from tests.rights.erasing import NOW

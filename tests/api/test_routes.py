@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from alphaads_pipelines.pipeline.engagement import update_engagement
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring import Wiring
 from benchmarks.posts import synthetic_posts

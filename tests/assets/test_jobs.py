@@ -18,7 +18,7 @@ from alphaads_pipelines.runtime.once import InProcess, run_until_idle
 from alphaads_pipelines.schema.subject_tables import AD_ENGAGEMENT, RELEASED_GROUPS
 from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES
 from alphaads_pipelines.stores.engagement import read_engagement
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring import Wiring
 from assets import names

@@ -29,7 +29,7 @@ from alphaads_pipelines.schema.tables import (
     RAW_POSTS,
     REJECTED_POSTS,
 )
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring
 from tests.planning import due, take_in
 

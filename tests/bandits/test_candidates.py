@@ -21,7 +21,7 @@ from alphaads_pipelines.bandits.promotion import Rule
 from alphaads_pipelines.bandits.random import RandomPolicy
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.errors import InvalidRequest, NotFound, QualityRefused
-from alphaads_pipelines.stores.relational import connect, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import connect, reading, sql_table, transaction
 from tests.bandits.worlds import ARMS, BEGIN, CLICKS, NOW, decide, keep, who_has_it_wrong, who_knows
 
 BEST = float(CLICKS.max(axis=1).mean())

@@ -30,7 +30,7 @@ from alphaads_pipelines.bandits.policy_store import (
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest, NotFound, SchemaMismatch, WriteConflict
 from alphaads_pipelines.ingest.publish import publish_document
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

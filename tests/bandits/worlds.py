@@ -14,7 +14,7 @@ from alphaads_pipelines.bandits.linucb import LinUCBPolicy
 from alphaads_pipelines.bandits.policy_store import append_version
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.stores.ad_decisions import add_decisions
-from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.stores.sql.relational import transaction
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BEGIN = NOW - timedelta(days=10)

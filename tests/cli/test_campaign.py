@@ -16,7 +16,7 @@ from alphaads_pipelines.decisions.catalogue import read_catalogue
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import wired
 from tests.cli.conftest import Command
 from tests.creatives.test_campaign import NOON

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.permissions import permission_of
+from alphaads_pipelines.stores.subjects.permissions import permission_of
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.cli.conftest import Command
 

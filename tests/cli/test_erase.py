@@ -11,8 +11,8 @@ import pytest
 
 from alphaads_pipelines.rights import erasure
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.links import join_in
-from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.stores.sql.relational import transaction
+from alphaads_pipelines.stores.subjects.links import join_in
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.cli.conftest import Command
 from tests.rights.erasing import NOW

@@ -1,4 +1,4 @@
-"""Every lake keeps the contract of `stores.base.Lake`: found through the registry."""
+"""Every lake keeps the contract of `stores.lake.base.Lake`: found through the registry."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from alphaads_pipelines.schema.tables import (
     POST_SCORES,
     RAW_POSTS,
 )
-from alphaads_pipelines.stores.base import Lake, Slice, empty_frame, polars_schema
-from alphaads_pipelines.stores.registry import LAKES
-from tests.stores.lake_rows import DAY, OTHER_DAY, frame, no_guard, places, post_slice, posts, profiles
+from alphaads_pipelines.stores.lake.base import Lake, Slice, empty_frame, polars_schema
+from alphaads_pipelines.stores.lake.registry import LAKES
+from tests.stores.lake.lake_rows import DAY, OTHER_DAY, frame, no_guard, places, post_slice, posts, profiles
 
 MakeLake = Callable[[], Lake]
 

@@ -16,9 +16,9 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.schema.tables import RELATIONAL_TABLES
-from alphaads_pipelines.stores import relational
-from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import (
+from alphaads_pipelines.stores.sql import relational
+from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.relational import (
     METADATA,
     connect,
     insert_ignore,

@@ -17,7 +17,7 @@ from alphaads_pipelines.creatives.experiments.experiment_store import (
     start_experiment,
 )
 from tests.pipeline.loop import DECISIONS, EVENTS, Loop, decision, of_event
-from tests.stores.people import make_subjects
+from tests.stores.subjects.people import make_subjects
 
 SALT = b"0123456789abcdef"
 HALVES = NewExperiment(

@@ -13,7 +13,7 @@ from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.profiles.glance import mood_of
 from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.state import combine, decode, empty
-from alphaads_pipelines.stores.relational import insert_ignore, reading, select_in, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, transaction
 from alphaads_pipelines.wiring import Wiring
 from benchmarks.posts import synthetic_posts
 from tests.pipeline.scorers import HashScorer

@@ -18,7 +18,7 @@ from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.experiments.experiment_store import start_experiment, stop_experiment
 from alphaads_pipelines.creatives.review import STATES, Review
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from tests.creatives.experiments.test_experiment_store import create
 from tests.creatives.test_campaign import NOON, campaign
 from tests.creatives.test_creative_store import BAD, DOUBTFUL, keep, texts

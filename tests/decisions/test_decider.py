@@ -28,8 +28,8 @@ from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import NotFound
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.schema.tables import EMOTIONS
-from alphaads_pipelines.stores.permissions import Permission
-from alphaads_pipelines.stores.relational import connect, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import connect, reading, sql_table, transaction
+from alphaads_pipelines.stores.subjects.permissions import Permission
 from tests.advertised import campaign, decider, offered, text
 from tests.profiles.scores import Scored, frame
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from alphaads_pipelines.decisions.reservations import Reservations
-from alphaads_pipelines.stores.driver import driver_connection
-from alphaads_pipelines.stores.permissions import permission_of
-from alphaads_pipelines.stores.relational import insert_ignore, transaction
+from alphaads_pipelines.stores.sql.fastpath.connections import driver_connection
+from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
+from alphaads_pipelines.stores.subjects.permissions import permission_of
 from tests.decisions.campaigns import COST, NOON, campaign
-from tests.stores.people import make_subjects, say
+from tests.stores.subjects.people import make_subjects, say
 
 ADS = "personalised_ads"
 OTHERS = 3_000

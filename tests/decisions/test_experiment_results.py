@@ -24,11 +24,11 @@ from alphaads_pipelines.pipeline.ad_records import decision_row
 from alphaads_pipelines.pipeline.learning import Teaching
 from alphaads_pipelines.rights.erase_relational import delete_subject
 from alphaads_pipelines.stores.ad_decisions import add_decisions
-from alphaads_pipelines.stores.relational import connect, transaction
-from alphaads_pipelines.stores.restrictions import restrict
+from alphaads_pipelines.stores.sql.relational import connect, transaction
+from alphaads_pipelines.stores.subjects.restrictions import restrict
 from tests.decisions.experiments import HALVES, arms_of, ran, started
 from tests.pipeline.loop import DECISIONS, EVENTS, NOON, Loop, decision, later, loop_at, of_event
-from tests.stores.people import make_subjects
+from tests.stores.subjects.people import make_subjects
 
 pytestmark = pytest.mark.integration
 KEEP = timedelta(days=90)

@@ -15,12 +15,12 @@ from alphaads_pipelines.decisions.decide import Decision, DecisionRequest
 from alphaads_pipelines.decisions.permissions import Permissions
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.profiles.fold import fold_profiles
-from alphaads_pipelines.stores.permissions import Permission, link, unlink
-from alphaads_pipelines.stores.relational import connect, sql_table, transaction
-from alphaads_pipelines.stores.restrictions import restrict
+from alphaads_pipelines.stores.sql.relational import connect, sql_table, transaction
+from alphaads_pipelines.stores.subjects.permissions import Permission, link, unlink
+from alphaads_pipelines.stores.subjects.restrictions import restrict
 from tests.advertised import decide, offered, text
 from tests.profiles.scores import Scored, frame
-from tests.stores.people import make_subjects, say
+from tests.stores.subjects.people import make_subjects, say
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

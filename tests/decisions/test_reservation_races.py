@@ -29,7 +29,7 @@ sys.path.insert(0, sys.argv[1])
 from datetime import timedelta
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.settling import confirm, release_expired, settling
-from alphaads_pipelines.stores.relational import connect
+from alphaads_pipelines.stores.sql.relational import connect
 from tests.decisions.campaigns import COST, NOON, campaign
 engine, of = connect(sys.argv[2]), campaign(budget_microusd=10**6 * COST, daily_cap=1_000)
 for minute in range(int(sys.argv[3]), 10**6):

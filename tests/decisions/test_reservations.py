@@ -19,7 +19,7 @@ from alphaads_pipelines.decisions.pacing import COMMON, Line, Refused, Spending
 from alphaads_pipelines.decisions.reservations import HELD, Reservations, read_spending
 from alphaads_pipelines.decisions.settling import KNOWN_FOR, confirm, prune, release_expired, release_those_of
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.stores.relational import connect, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import connect, sql_table, transaction
 from tests.decisions.books import frequencies, money, used_by_day, waiting
 from tests.decisions.campaigns import COST, MIDNIGHT, NOON, campaign
 from tests.racing import at_once

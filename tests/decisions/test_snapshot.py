@@ -24,9 +24,9 @@ from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, decode, encode
 from alphaads_pipelines.schema.tables import EMOTIONS
 from alphaads_pipelines.stores.live_profiles import LISTED
-from alphaads_pipelines.stores.permissions import Permission
-from alphaads_pipelines.stores.relational import connect, sql_table, transaction, upsert
-from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+from alphaads_pipelines.stores.sql.relational import connect, sql_table, transaction, upsert
+from alphaads_pipelines.stores.subjects.permissions import Permission
+from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
 from tests.advertised import advertise, decide
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ from alphaads_pipelines.creatives.campaign import Campaign
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.settling import confirm
 from alphaads_pipelines.decisions.spend_report import Spend, SpendOfDay, SpendReport, read_spend
-from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.stores.sql.relational import transaction
 from tests.decisions.books import money
 from tests.decisions.campaigns import COST, NOON, campaign
 

@@ -14,8 +14,8 @@ from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.ingest.find_post import FoundPost, find_post, keys_of, parse_post
 from alphaads_pipelines.profiles.mood import FADED
 from alphaads_pipelines.schema.tables import POST_SCORES
-from alphaads_pipelines.stores.consents import record_consent
-from alphaads_pipelines.stores.permissions import link
+from alphaads_pipelines.stores.subjects.consents import record_consent
+from alphaads_pipelines.stores.subjects.permissions import link
 from alphaads_pipelines.wiring import Wiring
 from tests.decisions.recorded import advertise, mood_at, now, record, subject_of, taken_in
 from tests.publishing import publish_batches

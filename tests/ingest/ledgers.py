@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts, BatchLimits
 from alphaads_pipelines.ingest.ledger import Ledger
-from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.stores.sql.relational import transaction
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LIMITS = BatchLimits(max_posts=100, split_posts=1000, in_flight=3, lease_s=30.0, max_attempts=3, target_s=15.0)

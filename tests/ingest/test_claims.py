@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.ingest.claims import Claimant, claim_first, forget, place_of
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
 from tests.racing import at_once
 
 pytestmark = pytest.mark.integration

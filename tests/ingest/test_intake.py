@@ -19,7 +19,7 @@ from alphaads_pipelines.platforms.registry import PLATFORMS
 from alphaads_pipelines.privacy.envelope import Envelope, decode
 from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import transaction
+from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.streams.base import OffsetRange
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
 from alphaads_pipelines.wiring import Wiring, wired

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.errors import Fenced, InvalidRequest, NotFound
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.ingest.ledger import Gap, Ledger
-from alphaads_pipelines.stores.relational import sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.streams.base import OffsetRange
 from tests.ingest.ledgers import (
     COUNTS,

@@ -30,8 +30,8 @@ from alphaads_pipelines.nlp.drift import (
     together,
 )
 from alphaads_pipelines.schema.tables import POST_SCORES
-from alphaads_pipelines.stores.delta import DeltaLake
-from tests.stores.lake_rows import frame
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from tests.stores.lake.lake_rows import frame
 
 Floats = npt.NDArray[np.float64]
 

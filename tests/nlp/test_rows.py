@@ -22,8 +22,8 @@ from alphaads_pipelines.schema.tables import (
     SENTIMENTS,
     TWEET_EMOTIONS,
 )
-from alphaads_pipelines.stores.base import polars_schema
-from tests.stores import lake_rows
+from alphaads_pipelines.stores.lake.base import polars_schema
+from tests.stores.lake import lake_rows
 
 SCORER = LexiconScorer()
 TEXTS = ["I am so happy with it", "Me encanta, es maravilloso", "", "the bus leaves at nine from here", "love it"]

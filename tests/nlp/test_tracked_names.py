@@ -20,7 +20,7 @@ from alphaads_pipelines.nlp.tracked_names import (
     remove_names,
     save_names,
 )
-from alphaads_pipelines.stores.relational import connect, reading, sql_table
+from alphaads_pipelines.stores.sql.relational import connect, reading, sql_table
 from tests.racing import at_once
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -18,9 +18,9 @@ from alphaads_pipelines.bandits.policy_store import taught_as
 from alphaads_pipelines.pipeline.learning import Learned, Teaching, learn_policies
 from alphaads_pipelines.pipeline.policy_history import write_history
 from alphaads_pipelines.schema.tables import BANDIT_POLICY
-from alphaads_pipelines.stores.base import Lake
-from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.lake.base import Lake
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.streams.base import Record, Stream
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 

@@ -29,7 +29,7 @@ from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.pipeline.ad_creatives import Refreshed, refresh_creatives
 from alphaads_pipelines.schema.tables import AD_CREATIVES, EMOTIONS
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import Wiring
 from tests.creatives.test_campaign import campaign
 

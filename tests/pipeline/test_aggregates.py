@@ -14,7 +14,7 @@ from alphaads_pipelines.analytics.aggregates import Question, answer
 from alphaads_pipelines.errors import StoreUnavailable, WriteConflict
 from alphaads_pipelines.pipeline.aggregates import CurrentGroups, Released, last_settled_day, release_groups
 from alphaads_pipelines.profiles.state import encode
-from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction, upsert
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction, upsert
 from tests.analytics.populations import FIRST_DAY, Crowd
 
 LEAST = 5

@@ -31,8 +31,8 @@ from alphaads_pipelines.nlp.base import Score
 from alphaads_pipelines.runtime.once import in_process, run_until_idle
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.consents import record_consent
-from alphaads_pipelines.stores.readers import read_polars
+from alphaads_pipelines.stores.lake.readers import read_polars
+from alphaads_pipelines.stores.subjects.consents import record_consent
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
 from alphaads_pipelines.wiring import Wiring, wired
 from api.app import create_app

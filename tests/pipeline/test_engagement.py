@@ -17,7 +17,7 @@ from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.pipeline.engagement import Engaged, update_engagement
 from alphaads_pipelines.profiles.engagement import WINDOW
 from alphaads_pipelines.stores.engagement import read_engagement
-from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record, Stream
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from tests.pipeline.meeting import MeetingStream

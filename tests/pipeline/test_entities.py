@@ -17,7 +17,7 @@ from alphaads_pipelines.runtime.backfill import backfill
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
 from alphaads_pipelines.schema.tables import POST_ENTITIES, POST_SCORES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.telemetry import REGISTRY
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.equality import fingerprint

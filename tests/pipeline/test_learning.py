@@ -24,12 +24,12 @@ from alphaads_pipelines.pipeline import learning
 from alphaads_pipelines.pipeline.learning import LEARNER, Learned, Teaching
 from alphaads_pipelines.rights.erase_relational import delete_subject
 from alphaads_pipelines.schema.columns import Table
-from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.stores.relational import connect, insert_ignore, sql_table, transaction
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.sql.relational import connect, insert_ignore, sql_table, transaction
 from tests.pipeline.loop import DECISIONS, EVENTS, NOON, Loop, decision, later, loop_at, of_event
 from tests.pipeline.meeting import MeetingStream
 from tests.racing import at_once
-from tests.stores.people import make_subjects
+from tests.stores.subjects.people import make_subjects
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from alphaads_pipelines.decisions import spool
 from alphaads_pipelines.decisions.spool import Spool, forward
 from alphaads_pipelines.pipeline import learning, policy_history
 from alphaads_pipelines.stores import ad_decisions
-from alphaads_pipelines.stores.relational import connect
+from alphaads_pipelines.stores.sql.relational import connect
 from tests.pipeline.loop import DECISIONS, NOON, Loop, decision, loop_at
 
 SEED = 42

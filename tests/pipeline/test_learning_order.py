@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from alphaads_pipelines.bandits.linear_thompson import LinearThompsonPolicy
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.pipeline.learning import Teaching
-from alphaads_pipelines.stores.relational import connect
+from alphaads_pipelines.stores.sql.relational import connect
 from tests.pipeline.loop import DECISIONS, EVENTS, NOON, Loop, decision, loop_at, of_event
 
 TEACHING = Teaching(("thompson", "linear_thompson"), half_life_days=10.0)

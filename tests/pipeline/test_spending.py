@@ -26,7 +26,7 @@ from alphaads_pipelines.decisions.reservations import HELD, Reservations
 from alphaads_pipelines.errors import StreamUnavailable, WriteConflict
 from alphaads_pipelines.pipeline import spending
 from alphaads_pipelines.pipeline.spending import Spent, update_spending
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from alphaads_pipelines.telemetry import REGISTRY
@@ -213,7 +213,7 @@ from pathlib import Path
 from alphaads_pipelines.creatives.campaign_store import insert_campaigns
 from alphaads_pipelines.decisions import settling
 from alphaads_pipelines.pipeline import spending
-from alphaads_pipelines.stores.relational import connect
+from alphaads_pipelines.stores.sql.relational import connect
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from tests.pipeline.test_spending import EVENTS, LATE
 settling.AT_ONCE = spending.AT_ONCE = 5

@@ -7,7 +7,7 @@ import pytest
 from alphaads_pipelines.privacy.purposes import Ground, ground, is_forbidden, is_sensitive, needs_consent
 from alphaads_pipelines.profiles.view import ProfileView
 from alphaads_pipelines.schema.tables import PURPOSES, TABLES
-from alphaads_pipelines.stores.rectifications import RECTIFIABLE
+from alphaads_pipelines.stores.subjects.rectifications import RECTIFIABLE
 
 NETWORKS = ("x", "facebook", "instagram", "linkedin", "generic", "a network of tomorrow")
 

@@ -17,8 +17,8 @@ from alphaads_pipelines.privacy.envelope import Envelope
 from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.privacy.keys import Identity
 from alphaads_pipelines.privacy.sealer import Sealer, Unsealed
-from alphaads_pipelines.stores import subject_keys
-from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+from alphaads_pipelines.stores.subjects import subject_keys
+from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
 from tests.racing import at_once
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from alphaads_pipelines.schema.tables import EMOTIONS, POST_ENTITIES, POST_SCORES
-from alphaads_pipelines.stores.base import polars_schema
+from alphaads_pipelines.stores.lake.base import polars_schema
 
 TOKEN = "n_4q7xk2m5r6t3v2za"
 """Of a name that nobody tracks; other topics in these tests are ids of tracked names."""

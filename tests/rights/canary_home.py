@@ -25,7 +25,7 @@ from alphaads_pipelines.runtime.backups import backed_up
 from alphaads_pipelines.runtime.once import in_process, run_until_idle
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.consents import record_consent
+from alphaads_pipelines.stores.subjects.consents import record_consent
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
 from alphaads_pipelines.wiring import Wiring
 from api.app import create_app

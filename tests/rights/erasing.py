@@ -20,7 +20,7 @@ from alphaads_pipelines.rights import erasure
 from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.schema.tables import LAKE_TABLES, RAW_POSTS, REJECTED_POSTS
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.streams.base import OffsetRange, Record
 from alphaads_pipelines.wiring import Wiring, wired
 from benchmarks.posts import synthetic_posts

@@ -13,7 +13,7 @@ from alphaads_pipelines.decisions.spool import Spool, forward
 from alphaads_pipelines.platforms.base import Payload
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import RELATIONAL_TABLES
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring import Wiring
 from benchmarks.posts import synthetic_posts

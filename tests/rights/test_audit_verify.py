@@ -18,7 +18,7 @@ from alphaads_pipelines.rights.audit_chain import ChainHead, pack_head
 from alphaads_pipelines.rights.audit_entries import AuditKeys, Entry, encode
 from alphaads_pipelines.rights.audit_verify import Verdict
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.rights.audits import Clock, Installation, change_lines, subject, write
 

@@ -18,8 +18,8 @@ from alphaads_pipelines.rights import backup
 from alphaads_pipelines.rights.backup_files import MANIFEST, read_manifest, verify
 from alphaads_pipelines.schema.tables import LAKE_TABLES, RAW_POSTS, REJECTED_POSTS
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.equality import fingerprint
 from tests.publishing import publish_batches

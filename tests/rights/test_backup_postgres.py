@@ -13,7 +13,7 @@ from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
 from alphaads_pipelines.rights import restore
 from alphaads_pipelines.rights.erasure import Erasure
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.wiring import Wiring, wired
 from deploy.servers import Postgres
 from tests.equality import fingerprint

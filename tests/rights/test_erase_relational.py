@@ -15,10 +15,10 @@ from alphaads_pipelines.rights.erasers import Doomed, ErasedStores
 from alphaads_pipelines.rights.key_backups import KeyBackups
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
-from alphaads_pipelines.stores.delta import DeltaLake
-from alphaads_pipelines.stores.relational import reading, sql_table, transaction
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.embedded import EmbeddedStream
-from tests.stores.lake_rows import frame
+from tests.stores.lake.lake_rows import frame
 
 pytestmark = pytest.mark.integration
 GONE, OTHER = "a" * 32, "b" * 32

@@ -29,8 +29,8 @@ from alphaads_pipelines.rights.requests import RightsRequest
 from alphaads_pipelines.schema.columns import Erasure as Path_
 from alphaads_pipelines.schema.records import LAYOUTS
 from alphaads_pipelines.schema.tables import RAW_POSTS, TABLES
-from alphaads_pipelines.stores.relational import reading, select_in
-from alphaads_pipelines.stores.subjects import resolve_subject
+from alphaads_pipelines.stores.sql.relational import reading, select_in
+from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 from alphaads_pipelines.wiring import Wiring
 from tests.publishing import publish_batches
 from tests.rights.erasing import copied, fill, go_on_until, rows_of_others, settings_of, subjects_of, take_posts

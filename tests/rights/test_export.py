@@ -14,7 +14,7 @@ import pytest
 from alphaads_pipelines.errors import NotFound
 from alphaads_pipelines.rights.export import ROWS_SHOWN, export_subject, json_chunks, write_export
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import reading, select_in, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.rights.conftest import sources_of
 from tests.rights.filled import NOON, fill

@@ -19,8 +19,8 @@ from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.privacy.keys import Identity, SubjectKey
 from alphaads_pipelines.rights import key_backups
 from alphaads_pipelines.rights.key_backups import KeyBackups, key_rows
-from alphaads_pipelines.stores.relational import reading, sql_table
-from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
+from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

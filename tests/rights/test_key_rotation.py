@@ -26,10 +26,10 @@ from alphaads_pipelines.privacy.sealer import Sealer, Unsealed
 from alphaads_pipelines.privacy.secrets_file import KeyFile, MasterKeys, _write
 from alphaads_pipelines.rights import key_rotation
 from alphaads_pipelines.rights.key_backups import KeyBackups, key_rows
-from alphaads_pipelines.stores import key_rotation as rows_rotation
-from alphaads_pipelines.stores import subject_keys
-from alphaads_pipelines.stores.relational import connect, reading, sql_table, transaction
-from alphaads_pipelines.stores.subject_keys import RelationalSubjectKeys
+from alphaads_pipelines.stores.sql.relational import connect, reading, sql_table, transaction
+from alphaads_pipelines.stores.subjects import key_rotation as rows_rotation
+from alphaads_pipelines.stores.subjects import subject_keys
+from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from alphaads_pipelines.decisions.settling import release_expired, settling
 from alphaads_pipelines.errors import StreamUnavailable
 from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.runtime.once import InProcess
-from alphaads_pipelines.stores.relational import insert_ignore, transaction
+from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring import Wiring
 from assets import names

@@ -23,7 +23,7 @@ from alphaads_pipelines.errors import StoreUnavailable, StreamUnavailable
 from alphaads_pipelines.ingest.batches import planned_hour
 from alphaads_pipelines.runtime.once import InProcess
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.relational import sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.streams import kafka
 from alphaads_pipelines.wiring import Wiring, wired
 from assets import names

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alphaads_pipelines.stores.brief import Brief
-from alphaads_pipelines.stores.prepared import Prepared
-from alphaads_pipelines.stores.relational import sql_table
+from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.fastpath.transaction import Brief
+from alphaads_pipelines.stores.sql.relational import sql_table
 
 KEYS = sql_table("api_keys")
 NUMBER = Prepared(sa.select(sa.func.count()).select_from(KEYS))

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.ingest.publish import publish_profiles
 from alphaads_pipelines.stores.live_profiles import LISTED, changed_profiles, whole_shards
-from alphaads_pipelines.stores.relational import METADATA, connect, reading, sql_table, transaction
+from alphaads_pipelines.stores.sql.relational import METADATA, connect, reading, sql_table, transaction
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

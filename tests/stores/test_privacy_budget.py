@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import BudgetSpent
 from alphaads_pipelines.stores.privacy_budget import read_budget, released_answer, spend
-from alphaads_pipelines.stores.relational import reading, sql_table
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
 
 NOVEMBER, DECEMBER = datetime(2026, 11, 30, 23, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 WHOLE = 1_000

@@ -26,7 +26,7 @@ from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.msgspec_types import converter
 from alphaads_pipelines.schema.advertising_tables import EXPERIMENT_STATES
-from alphaads_pipelines.stores.relational import insert_ignore, reading, sql_table
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table
 
 DRAFT, RUNNING, STOPPED = EXPERIMENT_STATES
 MOST_LISTED: Final = 500

@@ -12,9 +12,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.privacy.consent import EVIDENCE, ConsentEvent, current
-from alphaads_pipelines.stores.consents import consent_history, record_consent
-from alphaads_pipelines.stores.permissions import link, unlink
-from alphaads_pipelines.stores.subjects import resolve_subject
+from alphaads_pipelines.stores.subjects.consents import consent_history, record_consent
+from alphaads_pipelines.stores.subjects.permissions import link, unlink
+from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller

@@ -11,8 +11,8 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.decisions.decide import DecisionRequest
-from alphaads_pipelines.stores.brief import MustWait
-from alphaads_pipelines.stores.permissions import Permission
+from alphaads_pipelines.stores.sql.fastpath.transaction import MustWait
+from alphaads_pipelines.stores.subjects.permissions import Permission
 from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope
 from api.audit import Recorder, recorded

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import AlphaAdsError
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
 from api.audit import about_nobody

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.rights.corrections import rectify_subject, restrict_subject
-from alphaads_pipelines.stores.rectifications import withdraw_rectification
-from alphaads_pipelines.stores.restrictions import lift_restriction
-from alphaads_pipelines.stores.standing import Standing, standing_of
+from alphaads_pipelines.stores.subjects.rectifications import withdraw_rectification
+from alphaads_pipelines.stores.subjects.restrictions import lift_restriction
+from alphaads_pipelines.stores.subjects.status import Standing, standing_of
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded

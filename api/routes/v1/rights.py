@@ -10,9 +10,9 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.rights.requests import RightsRequest
-from alphaads_pipelines.stores.links import linked_to
-from alphaads_pipelines.stores.relational import reading
-from alphaads_pipelines.stores.subjects import resolve_subject
+from alphaads_pipelines.stores.sql.relational import reading
+from alphaads_pipelines.stores.subjects.links import linked_to
+from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 from api.access import scope
 from api.audit import Recorder, about_nobody, recorded
 from api.credentials import Caller

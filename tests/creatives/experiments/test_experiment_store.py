@@ -25,7 +25,7 @@ from alphaads_pipelines.creatives.experiments.experiment_store import (
     stop_experiment,
 )
 from alphaads_pipelines.errors import InvalidRequest, NotFound
-from alphaads_pipelines.stores.relational import reading
+from alphaads_pipelines.stores.sql.relational import reading
 from tests.creatives.test_campaign import NOON, campaign
 from tests.creatives.test_campaign_store import edits
 from tests.racing import at_once

@@ -1,0 +1,90 @@
+"""Rotation of the key-encryption key, as far as it touches rows: which key wraps new ones, and the old ones rewrapped.
+
+A data key stays what it is; only its wrapping changes. So no body is sealed anew and no cache is wrong.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from alphaads_pipelines.privacy.key_ring import KeyRing
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.stores.subjects.subject_keys import ACTIVE_ROW
+
+_CHUNK_KEYS = 500
+_PAUSE_S = 0.005
+"""Between two chunks: SQLite lets who comes first write next, and those who wait look only now and then."""
+
+_KEYS = sql_table("subject_keys")
+_ACTIVE = sql_table("active_kek")
+
+
+def activate(engine: Engine, kek_id: str, now: datetime) -> None:
+    """Have every key from now on wrapped by this key-encryption key; waits for transactions that wrap by another.
+
+    When it returns, no row wrapped by an older one can come any more. Raises StoreUnavailable.
+    """
+    with transaction(engine) as connection:
+        insert_ignore(connection, _ACTIVE.name, [{"id": ACTIVE_ROW, "kek_id": kek_id, "activated_at": now}])
+        moved = _ACTIVE.update().where(_ACTIVE.c.kek_id != kek_id)
+        connection.execute(moved.values(kek_id=kek_id, activated_at=now))
+
+
+def wrapped_by(connection: Connection) -> dict[str, int]:
+    """Key-encryption key id -> data keys that it wraps."""
+    counted = sa.select(_KEYS.c.kek_id, sa.func.count()).group_by(_KEYS.c.kek_id)
+    return dict(connection.execute(counted).tuples().all())
+
+
+def rewrap(engine: Engine, ring: Callable[[], KeyRing], kek_id: str, progress: Callable[[int], None]) -> int:
+    """Wrap every data key by this key-encryption key, a bounded transaction at a time; how many were wrapped anew.
+
+    Goes on where a killed call ended: what is wrapped by it already is passed over.
+
+    Parameters
+    ----------
+    engine: of a database with the table `subject_keys`.
+    progress: told of each chunk, how many keys it held.
+
+    Raises
+    ------
+    StoreUnavailable. KekMissing, UnsealError: a data key was wrapped by a key that the ring does not hold.
+    """
+    done = 0
+    for chunk in _others(engine, kek_id):
+        held_ring = ring()
+        rewrapped = [_rewrapped(held_ring, row, kek_id) for row in chunk]
+        # A key that was destroyed meanwhile stays so: its row is not there to be updated.
+        held = sa.and_(_KEYS.c.key_id == sa.bindparam("held_id"), _KEYS.c.kek_id == sa.bindparam("held_kek"))
+        change = _KEYS.update().where(held).values(kek_id=kek_id, wrapped_key=sa.bindparam("rewrapped"))
+        with transaction(engine) as connection:
+            connection.execute(change, rewrapped)
+        done += len(chunk)
+        progress(len(chunk))
+        time.sleep(_PAUSE_S)
+    return done
+
+
+def _others(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[Any]]]:
+    """Chunks of rows that another key-encryption key wraps, in the order of their ids."""
+    last = ""
+    while True:
+        wanted = sa.select(_KEYS).where(_KEYS.c.key_id > last, _KEYS.c.kek_id != kek_id)
+        with reading(engine) as connection:
+            chunk = list(connection.execute(wanted.order_by(_KEYS.c.key_id).limit(_CHUNK_KEYS)).all())
+        if not chunk:
+            return
+        yield chunk
+        last = chunk[-1].key_id
+
+
+def _rewrapped(ring: KeyRing, row: sa.Row[Any], kek_id: str) -> dict[str, object]:
+    data_key = ring.unwrap(row.kek_id, row.wrapped_key, row.key_id, row.subject_id)
+    wrapped = ring.wrap(kek_id, data_key, row.key_id, row.subject_id)
+    return {"held_id": row.key_id, "held_kek": row.kek_id, "rewrapped": wrapped}

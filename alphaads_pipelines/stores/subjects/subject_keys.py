@@ -1,0 +1,321 @@
+"""Subject keys in the relational store: random data keys, wrapped by a key-encryption key of the key ring.
+
+A row names the key-encryption key that wrapped it. Which one wraps new rows is said by `active_kek`, whose row the
+writing transaction holds, so that a rotation (key_rotation.py) knows when nothing more is wrapped by the old one. The
+ring is looked at behind the rows: it holds what they name, or they were wrapped anew in between.
+
+Whoever holds a key in memory asks for `generation` before using it; destroying any key moves the generation, so that
+no process goes on with a destroyed key for longer than the time between two looks.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Row
+
+from alphaads_pipelines.errors import StoreUnavailable
+from alphaads_pipelines.privacy.key_ring import KekMissing, KeyRing
+from alphaads_pipelines.privacy.keys import Identity, SubjectKey, SubjectKeyStore
+from alphaads_pipelines.sqlite import cut_wal
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, sql_table, transaction
+from alphaads_pipelines.telemetry import get_logger
+
+DAILY_KEY_LIFETIME = timedelta(days=30)
+_LOOK_S = 0.5
+_KEY_BYTES = 32
+_MISSING_CHUNK = 5_000
+_GENERATION_ROW = ACTIVE_ROW = 1
+
+T = TypeVar("T")
+_log = get_logger(__name__)
+
+
+class RelationalSubjectKeys(SubjectKeyStore):
+    """Subjects and their keys in `subjects` and `subject_keys`.
+
+    Parameters
+    ----------
+    engine: the relational store.
+    ring: the key-encryption keys as they are now; asked for again at every use.
+    shards: the fixed number of shards.
+    cache_size: subjects kept in memory at most.
+    suppressed: which of some identity macs were erased, as a transaction sees them; those get no subject again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        ring: Callable[[], KeyRing],
+        shards: int,
+        cache_size: int = 100_000,
+        suppressed: Callable[[Connection, Sequence[bytes]], set[bytes]] = lambda *_: set(),
+    ) -> None:
+        self._engine = engine
+        self._suppressed = suppressed
+        self._ring = ring
+        self._shards = shards
+        self._cache_size = cache_size
+        self._cache: OrderedDict[bytes, SubjectKey] = OrderedDict()
+        self._daily: dict[date, SubjectKey] = {}
+        self._generation = -1
+        self._looked_at = float("-inf")
+        self._lock = threading.Lock()  # of what is cached, and under which generation
+        self._is_kek_proven = False
+
+    def ensure(self, identities: Sequence[Identity]) -> list[SubjectKey]:
+        """The subject of each identity, in order, made where there is none."""
+        generation = self.generation()
+        found = {each.mac: key for each in identities if (key := self._cache.get(each.mac))}
+        missing = [each for each in dict.fromkeys(identities) if each.mac not in found]
+        if missing:
+            known = _steady(lambda: self._read([each.mac for each in missing]))
+            if new := [each for each in missing if each.mac not in known]:
+                _steady(lambda: self._insert(new))
+                known |= _steady(lambda: self._read([each.mac for each in new]))
+            self._remember(known, generation)
+            found |= known
+        if any(each.mac not in found for each in missing):
+            raise self._erased_meanwhile()
+        return [found[each.mac] for each in identities]
+
+    def find(self, identity: Identity) -> str | None:
+        """The subject id of an identity, or None."""
+        with reading(self._engine) as connection:
+            rows = select_in(connection, "subjects", "identity_mac", [identity.mac], ["subject_id"])
+        return rows[0].subject_id if rows else None
+
+    def keys(self, key_ids: Iterable[str]) -> dict[str, bytes]:
+        """The data keys that still exist."""
+        wanted = list(key_ids)
+        if not wanted:
+            return {}
+        return _steady(lambda: self._read_keys(wanted))
+
+    def _read_keys(self, key_ids: Sequence[str]) -> dict[str, bytes]:
+        with reading(self._engine) as connection:
+            rows = select_in(connection, "subject_keys", "key_id", key_ids)
+        ring = self._ring()
+        return {row.key_id: _unwrapped(ring, row) for row in rows}
+
+    def daily_key(self, day: date) -> SubjectKey:
+        """The key of the day, made by whoever needs it first."""
+        generation = self.generation()
+        if held := self._daily.get(day):
+            return held
+        made = _steady(lambda: self._make_daily(day))
+        with self._lock:
+            if generation == self._generation:
+                self._daily[day] = made
+        return made
+
+    def _make_daily(self, day: date) -> SubjectKey:
+        subject_id = key_id = f"daily-{day.isoformat()}"
+        expires_at = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAILY_KEY_LIFETIME
+        with transaction(self._engine) as connection:
+            ring, kek_id = self._ready_ring(connection)
+            insert_ignore(connection, "subject_keys", [_new_key(ring, kek_id, subject_id, key_id, expires_at)])
+            [row] = select_in(connection, "subject_keys", "key_id", [key_id])
+        return SubjectKey(subject_id, self._shard(subject_id), key_id, _unwrapped(self._ring(), row))
+
+    def destroy(self, subject_id: str) -> int:
+        """Destroy the subject's keys and identity mapping."""
+        with transaction(self._engine) as connection:
+            destroyed = self.destroy_in(connection, subject_id)
+        forget_on_disk(self._engine)
+        return destroyed
+
+    def destroy_in(self, connection: Connection, subject_id: str) -> int:
+        """The same inside the caller's transaction; what the caller deletes behind it cannot be published again."""
+        keys, subjects = sql_table("subject_keys"), sql_table("subjects")
+        self._move_generation(connection)  # first: it waits for whoever publishes (`holding_keys`)
+        destroyed = connection.execute(keys.delete().where(keys.c.subject_id == subject_id)).rowcount
+        connection.execute(subjects.delete().where(subjects.c.subject_id == subject_id))
+        return destroyed
+
+    def destroy_expired(self, now: datetime) -> int:
+        """Destroy daily keys whose time is over."""
+        keys = sql_table("subject_keys")
+        with transaction(self._engine) as connection:
+            destroyed = connection.execute(keys.delete().where(keys.c.expires_at <= now)).rowcount
+            if destroyed:
+                self._move_generation(connection)
+        if destroyed:
+            forget_on_disk(self._engine)
+        return destroyed
+
+    def make_missing(self) -> int:
+        """Make a key for every subject that has none; how many. What the lost key sealed stays sealed.
+
+        For a store whose keys were lost: for a subject without a key nothing could be sealed.
+        """
+        keys, subjects = sql_table("subject_keys"), sql_table("subjects")
+        has_key = sa.exists().where(keys.c.subject_id == subjects.c.subject_id)
+        without = sa.select(subjects.c.subject_id).where(~has_key).distinct().limit(_MISSING_CHUNK)
+        made = 0
+        while True:
+            with transaction(self._engine) as connection:
+                ring, kek_id = self._ready_ring(connection)
+                found = connection.execute(without).scalars().all()
+                rows = [_new_key(ring, kek_id, subject_id, uuid.uuid4().hex, None) for subject_id in found]
+                insert_ignore(connection, "subject_keys", rows)
+                self._move_generation(connection)
+            made += len(found)
+            if not found:
+                return made
+
+    def generation(self) -> int:
+        """How often keys were destroyed, as seen at most half a second ago."""
+        if time.monotonic() - self._looked_at >= _LOOK_S:
+            table = sql_table("key_generation")
+            with reading(self._engine) as connection:
+                generation = connection.execute(sa.select(table.c.generation)).scalar() or 0
+            self._looked_at = time.monotonic()
+            with self._lock:
+                if generation != self._generation:
+                    self._cache.clear()
+                    self._daily.clear()
+                    self._generation = generation
+        return self._generation
+
+    def _move_generation(self, connection: Connection) -> None:
+        table = sql_table("key_generation")
+        insert_ignore(connection, "key_generation", [{"id": _GENERATION_ROW, "generation": 0}])
+        connection.execute(table.update().values(generation=table.c.generation + 1))
+        self._looked_at = float("-inf")
+
+    def _read(self, macs: Sequence[bytes]) -> dict[bytes, SubjectKey]:
+        with reading(self._engine) as connection:
+            subjects = select_in(connection, "subjects", "identity_mac", macs)
+            keys = select_in(connection, "subject_keys", "subject_id", [row.subject_id for row in subjects])
+        ring, by_subject = self._ring(), {row.subject_id: row for row in keys}
+        found = {}
+        for row in subjects:
+            if key := by_subject.get(row.subject_id):
+                plain = _unwrapped(ring, key)
+                found[bytes(row.identity_mac)] = SubjectKey(row.subject_id, row.shard, key.key_id, plain)
+        return found
+
+    def _insert(self, identities: Sequence[Identity]) -> None:
+        rows = []
+        for identity in identities:
+            subject_id = uuid.uuid4().hex
+            row = {"identity_mac": identity.mac, "subject_id": subject_id, "platform": identity.platform}
+            rows.append({**row, "shard": self._shard(subject_id)})
+        with transaction(self._engine) as connection:
+            ring, kek_id = self._ready_ring(connection)
+            insert_ignore(connection, "subjects", rows)
+            # Of racing processes only one row per identity stays; keys are made for those that stayed.
+            stayed = select_in(connection, "subjects", "identity_mac", [row["identity_mac"] for row in rows])
+            # Asked behind whatever erasure the insert waited for; what was inserted goes with the transaction.
+            if self._suppressed(connection, [each.mac for each in identities]):
+                raise self._erased_meanwhile()
+            ours = {row.subject_id for row in stayed} & {str(row["subject_id"]) for row in rows}
+            keys = [_new_key(ring, kek_id, subject_id, uuid.uuid4().hex, None) for subject_id in sorted(ours)]
+            insert_ignore(connection, "subject_keys", keys)
+
+    def _erased_meanwhile(self) -> StoreUnavailable:
+        self._looked_at = float("-inf")  # so that whoever asks again knows of the erasure
+        return StoreUnavailable("a subject was erased while its key was made; ask again")
+
+    def _ready_ring(self, connection: Connection) -> tuple[KeyRing, str]:
+        """The ring, and which of its keys wraps what this transaction adds.
+
+        Opens a key that is there before the first one is added: keys of two key files must never mix.
+        """
+        kek_id = active_kek(connection, lambda: self._ring().newest)
+        ring = self._ring()
+        if not self._is_kek_proven:
+            held = connection.execute(sa.select(sql_table("subject_keys")).limit(1)).first()
+            if held is not None:
+                _unwrapped(ring, held)
+            self._is_kek_proven = True
+        return ring, kek_id
+
+    def _shard(self, subject_id: str) -> int:
+        return shard_of(subject_id, self._shards)
+
+    def _remember(self, known: dict[bytes, SubjectKey], generation: int) -> None:
+        with self._lock:
+            if generation != self._generation:
+                return  # another thread saw that keys were destroyed; these were read before
+            self._cache.update(known)
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
+
+
+def forget_on_disk(engine: Engine) -> None:
+    """Cut SQLite's write-ahead log, which still holds the pages with keys that are destroyed or wrapped anew by now.
+
+    Raises StoreUnavailable.
+    """
+    if engine.dialect.name == "sqlite":
+        with reading(engine) as connection:
+            driver: Any = connection.connection.driver_connection
+            is_cut = cut_wal(driver)
+        if not is_cut:
+            _log.warning("a destroyed key, still wrapped, stays in the write-ahead log until it is next cut")
+
+
+def shard_of(subject_id: str, shards: int) -> int:
+    """The shard of a subject; it never changes."""
+    return zlib.crc32(subject_id.encode()) % shards
+
+
+def active_kek(connection: Connection, newest: Callable[[], str]) -> str:
+    """Id of the key-encryption key that wraps new keys; no rotation moves it before this transaction ends.
+
+    Parameters
+    ----------
+    newest: which one it is, if none was ever said.
+    """
+    table = sql_table("active_kek")
+    held = sa.select(table.c.kek_id).with_for_update(read=True)
+    found = connection.execute(held).scalar()
+    if found is None:
+        first = {"id": ACTIVE_ROW, "kek_id": newest(), "activated_at": datetime.now(UTC)}
+        insert_ignore(connection, "active_kek", [first])
+        found = connection.execute(held).scalar_one()
+    return str(found)
+
+
+def _new_key(ring: KeyRing, kek_id: str, subject_id: str, key_id: str, expires_at: datetime | None) -> dict[str, Any]:
+    wrapped = ring.wrap(kek_id, os.urandom(_KEY_BYTES), key_id, subject_id)
+    row = {"key_id": key_id, "subject_id": subject_id, "kek_id": kek_id, "wrapped_key": wrapped}
+    return {**row, "expires_at": expires_at}
+
+
+def _unwrapped(ring: KeyRing, row: Row[Any]) -> bytes:
+    return ring.unwrap(row.kek_id, row.wrapped_key, row.key_id, row.subject_id)
+
+
+def _steady(work: Callable[[], T]) -> T:
+    """The result of `work`, once more if a rotation ended between its rows and its look at the ring."""
+    try:
+        return work()
+    except KekMissing:
+        return work()
+
+
+def holding_keys(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
+    """Those of the subjects who have a key; none of them is erased before this transaction ends."""
+    generation = sql_table("key_generation")
+    insert_ignore(connection, generation.name, [{"id": _GENERATION_ROW, "generation": 0}])
+    connection.execute(sa.select(generation.c.generation).with_for_update(read=True))
+    return {row.subject_id for row in select_in(connection, "subject_keys", "subject_id", subject_ids, ["subject_id"])}
+
+
+def holds_anything(engine: Engine) -> bool:
+    """Whether the store holds what only its own key file can open or recognise. Raises StoreUnavailable."""
+    with reading(engine) as connection:
+        tables = [sql_table(name) for name in ("subjects", "subject_keys", "post_keys")]
+        return any(connection.execute(sa.select(table).limit(1)).first() is not None for table in tables)

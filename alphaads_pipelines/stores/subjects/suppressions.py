@@ -1,0 +1,95 @@
+"""Suppressions: who was erased, so that nobody brings them back.
+
+What is stored are keyed hashes of keyed hashes: they answer "was this one erased?" and nothing else, and only to who
+holds the suppression key. An erasure writes them in the transaction that destroys the keys, which moves the
+generation of keys; answers that are kept in memory live for one generation.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in
+
+IDENTITY, SUBJECT = "identity", "subject"
+
+
+class Suppressions:
+    """The list of erased identities and subjects.
+
+    Parameters
+    ----------
+    engine: the relational store.
+    pseudonyms: of this installation.
+    generation: of the subjects' keys (`SubjectKeyStore.generation`).
+    cache_size: identities that are remembered as not suppressed, at most.
+    """
+
+    def __init__(
+        self, engine: Engine, pseudonyms: Pseudonyms, generation: Callable[[], int], cache_size: int = 100_000
+    ) -> None:
+        self._engine, self._pseudonyms, self._generation_of_keys = engine, pseudonyms, generation
+        self._cache_size = cache_size
+        self._clean: set[bytes] = set()
+        self._generation = -1
+        self._lock = threading.Lock()  # of what is remembered, and under which generation
+
+    def suppress(self, connection: Connection, identities: Iterable[bytes], subject_id: str, now: datetime) -> None:
+        """Never take these identities in again, and know the subject as erased; again changes nothing.
+
+        Parameters
+        ----------
+        connection: the transaction that destroys the subject's keys, so that no moment lies between the two.
+        identities: `Identity.mac` of each.
+        """
+        macs = {self._pseudonyms.suppressed_identity(mac): IDENTITY for mac in identities}
+        macs[self._pseudonyms.suppressed_subject(subject_id)] = SUBJECT
+        rows = [{"mac": mac, "kind": kind, "suppressed_at": now} for mac, kind in macs.items()]
+        insert_ignore(connection, "suppressions", rows)
+
+    def suppressed(self, identities: Iterable[bytes]) -> set[bytes]:
+        """Those of the identity macs that are suppressed; one query for all that were not asked for lately.
+
+        An erasure by another process is seen at most half a second late; what makes subjects asks `suppressed_among`
+        in its own transaction. Raises StoreUnavailable.
+        """
+        generation = self._drop_old()
+        unknown = set(identities) - self._clean
+        if not unknown:
+            return set()
+        with reading(self._engine) as connection:
+            found = suppressed_among(self._pseudonyms, connection, unknown)
+        self._remember(unknown - found, generation)
+        return found
+
+    def is_suppressed(self, subject_id: str) -> bool:
+        """Whether the subject was erased. Raises StoreUnavailable."""
+        with reading(self._engine) as connection:
+            mac = self._pseudonyms.suppressed_subject(subject_id)
+            return bool(select_in(connection, "suppressions", "mac", [mac], ["kind"]))
+
+    def _drop_old(self) -> int:
+        generation = self._generation_of_keys()
+        with self._lock:
+            if generation != self._generation:
+                self._clean = set()
+                self._generation = generation
+        return generation
+
+    def _remember(self, clean: set[bytes], generation: int) -> None:
+        with self._lock:
+            if generation == self._generation:  # else somebody was erased since these were read
+                if len(self._clean) + len(clean) > self._cache_size:
+                    self._clean.clear()
+                self._clean |= clean
+
+
+def suppressed_among(pseudonyms: Pseudonyms, connection: Connection, identities: Iterable[bytes]) -> set[bytes]:
+    """Those of the identity macs that are suppressed, as the transaction sees them."""
+    macs = {pseudonyms.suppressed_identity(mac): mac for mac in identities}
+    return {macs[bytes(row.mac)] for row in select_in(connection, "suppressions", "mac", macs, ["mac"])}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from alphaads_pipelines.creatives.base import Generator, Options
-from alphaads_pipelines.creatives.judges import OffensiveJudge
+from alphaads_pipelines.creatives.classifiers import OffensiveJudge
+from alphaads_pipelines.creatives.llm_budget import parse_prices
 from alphaads_pipelines.creatives.moderation import Judge
 from alphaads_pipelines.creatives.openai_moderation import OpenAIModeration
 from alphaads_pipelines.creatives.registry import GENERATORS
-from alphaads_pipelines.creatives.spending import parse_prices
 from alphaads_pipelines.nlp.registry import build_scorer
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import OF_OUR_MODEL, Wiring, scorer_options

@@ -26,7 +26,7 @@ _SHOWN = 10
 )
 def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Write creatives for every active campaign and emotion, moderate them, keep them where the API reads them."""
-    from alphaads_pipelines.creatives.campaigns import seed_samples
+    from alphaads_pipelines.campaigns.sample_campaigns import seed_samples
     from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
     from alphaads_pipelines.wiring_creatives import build_generator, build_judges
 

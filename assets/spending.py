@@ -13,7 +13,7 @@ from dagster import (
     asset,
 )
 
-from alphaads_pipelines.creatives.campaign import MICROUSD
+from alphaads_pipelines.campaigns.campaign import MICROUSD
 from alphaads_pipelines.decisions.books import Books, look_over
 from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_SPENDING
 from alphaads_pipelines.stores.sql.relational import reading

@@ -28,7 +28,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
+from alphaads_pipelines.campaigns.campaign import ACTIVE, Campaign
 from alphaads_pipelines.decisions.books import look_over
 from alphaads_pipelines.decisions.reservations import HELD, Reservations, read_spending
 from alphaads_pipelines.decisions.settling import confirm, release_expired, settling

@@ -26,11 +26,12 @@ import uvloop
 
 from alphaads_pipelines.bandits.policy_roles import Pin, Roles
 from alphaads_pipelines.bandits.policy_store import change_roles
-from alphaads_pipelines.creatives.campaign import ACTIVE, MICROUSD, Campaign
-from alphaads_pipelines.creatives.campaign_store import insert_campaigns
+from alphaads_pipelines.campaigns.campaign import ACTIVE, MICROUSD, Campaign
+from alphaads_pipelines.campaigns.campaign_changes import editing
+from alphaads_pipelines.campaigns.store import insert_campaigns
+from alphaads_pipelines.creatives.briefs import briefs_of
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import save_creatives
-from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.review import APPROVED, Review
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.errors import StoreUnavailable
@@ -140,7 +141,7 @@ def _campaign(campaign_id: str, **limits: Any) -> Campaign:
 
 
 def _texts(campaign: Campaign, now: datetime) -> Iterator[tuple[StoredCreative, list[Review]]]:
-    for brief in campaign.briefs():
+    for brief in briefs_of(campaign):
         for creative in TemplateGenerator().generate(brief):
             review = Review(creative.creative_id, APPROVED, now)
             yield StoredCreative(creative, _TENANT, review, is_current=True, created_at=now), [review]

@@ -21,7 +21,7 @@ _TRY_AGAIN_S = 300
 )
 def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
     """One run for each edit; a run that failed is made up for by the hourly one, and by another of the first."""
-    from alphaads_pipelines.creatives.due import FIRST, texts_due
+    from alphaads_pipelines.creatives.pending_work import FIRST, texts_due
 
     try:
         due = texts_due(wiring.engine, with_samples=wiring.settings.sample_campaigns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from alphaads_pipelines.creatives.campaigns import seed_samples
+from alphaads_pipelines.campaigns.sample_campaigns import seed_samples
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.ingest.heartbeat import Heartbeat
 from alphaads_pipelines.ingest.publish import publish_document

@@ -22,7 +22,7 @@ from alphaads_pipelines.wiring import wired
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from alphaads_pipelines.creatives.campaign import Campaign
+    from alphaads_pipelines.campaigns.campaign import Campaign
     from alphaads_pipelines.decisions.spend_report import Spend
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ _DRAFT, _ACTIVE, _PAUSED, _ENDED = CAMPAIGN_STATES
 @app.command("list")
 def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: JsonOutput = False) -> None:
     """Show the campaigns, by id."""
-    from alphaads_pipelines.creatives.campaign_store import MOST_LISTED, list_campaigns
+    from alphaads_pipelines.campaigns.store import MOST_LISTED, list_campaigns
 
     def page(after: str) -> list[Campaign]:
         return list_campaigns(wiring.engine, tenant, state=state, after=after, limit=MOST_LISTED)
@@ -67,8 +67,8 @@ def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: Json
 @app.command()
 def create(file: File, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Draft a campaign; `resume` starts it."""
-    from alphaads_pipelines.creatives.campaign import drafted
-    from alphaads_pipelines.creatives.campaign_store import create_campaign
+    from alphaads_pipelines.campaigns.campaign import drafted
+    from alphaads_pipelines.campaigns.store import create_campaign
 
     with exit_codes():
         campaign = drafted(read_object(file), campaign_id=uuid.uuid4().hex, tenant=tenant)
@@ -80,8 +80,8 @@ def edit(
     campaign_id: Id, file: File, version: Version, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False
 ) -> None:
     """Change the fields that the file names; refused if somebody edited the campaign since that version."""
-    from alphaads_pipelines.creatives.campaign import changes_in
-    from alphaads_pipelines.creatives.campaign_store import edit_campaign, read_campaign
+    from alphaads_pipelines.campaigns.campaign import changes_in
+    from alphaads_pipelines.campaigns.store import edit_campaign, read_campaign
 
     def edited(engine: Engine, now: datetime) -> Campaign:
         changes = changes_in(read_campaign(engine, tenant, campaign_id), fields)
@@ -115,7 +115,7 @@ def spending(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, days: Days = 31, 
     """Show what is reserved, spent and left: of the whole budget, of today, and day by day."""
     import msgspec
 
-    from alphaads_pipelines.creatives.campaign_store import read_campaign
+    from alphaads_pipelines.campaigns.store import read_campaign
     from alphaads_pipelines.decisions.spend_report import read_spend
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
@@ -143,7 +143,7 @@ def _add_spend(table: Table, name: str, spend: Spend, budget: int | None, left: 
 
 
 def _move(campaign_id: str, state: str, tenant: str, *, as_json: bool) -> None:
-    from alphaads_pipelines.creatives.campaign_store import move_campaign
+    from alphaads_pipelines.campaigns.store import move_campaign
 
     _act(lambda engine, now: move_campaign(engine, tenant, campaign_id, state, now=now), as_json=as_json)
 
@@ -158,7 +158,7 @@ def _act(act: Callable[[Engine, datetime], Campaign], *, as_json: bool) -> None:
 
 
 def _usd(microusd: int | None, digits: int = 2) -> str:
-    from alphaads_pipelines.creatives.campaign import MICROUSD
+    from alphaads_pipelines.campaigns.campaign import MICROUSD
 
     return "" if microusd is None else f"{microusd / MICROUSD:,.{digits}f}"
 

@@ -25,7 +25,7 @@ from alphaads_pipelines.wiring import wired
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment
+    from alphaads_pipelines.experiments.store import StoredExperiment
 
 app = typer.Typer(
     help="Compare what is done to people: run experiments on decisions, and judge them as often as you like.",
@@ -70,7 +70,7 @@ Shares = Annotated[
 @app.command("list")
 def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: JsonOutput = False) -> None:
     """Show the experiments, by id."""
-    from alphaads_pipelines.creatives.experiments.experiment_store import MOST_LISTED, list_experiments
+    from alphaads_pipelines.experiments.store import MOST_LISTED, list_experiments
 
     def page(after: str) -> list[StoredExperiment]:
         return list_experiments(wiring.engine, tenant, state=state, after=after, limit=MOST_LISTED)
@@ -92,7 +92,7 @@ def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: Json
 def create(file: Draft, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Draft an experiment; nobody takes part until it is started."""
     from alphaads_pipelines.bandits.registry import POLICIES
-    from alphaads_pipelines.creatives.experiments.experiment_store import create_experiment, drafted
+    from alphaads_pipelines.experiments.store import create_experiment, drafted
 
     with exit_codes():
         new = drafted(read_object(file))
@@ -102,7 +102,7 @@ def create(file: Draft, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = F
 @app.command()
 def start(experiment_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Let people take part; servers follow within a second."""
-    from alphaads_pipelines.creatives.experiments.experiment_store import start_experiment
+    from alphaads_pipelines.experiments.store import start_experiment
 
     _act(lambda engine, now: start_experiment(engine, tenant, experiment_id, now), as_json)
 
@@ -110,7 +110,7 @@ def start(experiment_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutpu
 @app.command()
 def stop(experiment_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """End it for good."""
-    from alphaads_pipelines.creatives.experiments.experiment_store import stop_experiment
+    from alphaads_pipelines.experiments.store import stop_experiment
 
     _act(lambda engine, now: stop_experiment(engine, tenant, experiment_id, now), as_json)
 
@@ -131,9 +131,9 @@ def result(
 
     Ask as often as you like; but decide on goal, guard-rails, alpha and planned units before the first look.
     """
-    from alphaads_pipelines.creatives.experiments.experiment_store import read_experiment
-    from alphaads_pipelines.creatives.experiments.page import render_page
-    from alphaads_pipelines.decisions.experiment_results import judge, read_units, told
+    from alphaads_pipelines.experiments.page import render_page
+    from alphaads_pipelines.experiments.results import judge, read_units, told
+    from alphaads_pipelines.experiments.store import read_experiment
 
     with exit_codes():
         plan = plan_of(goal, guard_rail, alpha, planned_units)
@@ -172,9 +172,9 @@ def analyse(
     Intervals hold at every look: run it after each unit if you like. Metrics, margins, alpha and planned units are
     decided before the first look. docs/learning.md describes the file, the methods and the rule.
     """
-    from alphaads_pipelines.creatives.experiments.analysis import analyse
-    from alphaads_pipelines.creatives.experiments.observations import read_observations
-    from alphaads_pipelines.creatives.experiments.page import render_page
+    from alphaads_pipelines.experiments.analysis import analyse
+    from alphaads_pipelines.experiments.observations import read_observations
+    from alphaads_pipelines.experiments.page import render_page
 
     with exit_codes():
         load_settings(quiet=True)

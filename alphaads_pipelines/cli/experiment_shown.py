@@ -12,7 +12,7 @@ from rich.table import Table
 from alphaads_pipelines.cli.console import out
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.creatives.experiments.result import Plan, Result
+    from alphaads_pipelines.experiments.result import Plan, Result
 
 GuardRails = Annotated[
     list[str] | None,
@@ -29,7 +29,7 @@ Report = Annotated[Path | None, typer.Option("--report", help="Also write a page
 
 def plan_of(goal: str, guard_rails: list[str] | None, alpha: float, planned_units: int) -> Plan:
     """What the options say. Raises InvalidRequest."""
-    from alphaads_pipelines.creatives.experiments.result import Plan, metric_of
+    from alphaads_pipelines.experiments.result import Plan, metric_of
 
     rails = tuple(metric_of(each, "--guard-rail") for each in guard_rails or ())
     return Plan(metric_of(goal, "--goal"), rails, alpha, planned_units)
@@ -37,7 +37,7 @@ def plan_of(goal: str, guard_rails: list[str] | None, alpha: float, planned_unit
 
 def show_result(result: Result) -> None:
     """A table of the comparisons, and what to do."""
-    from alphaads_pipelines.creatives.experiments.page import effect_text, interval_text
+    from alphaads_pipelines.experiments.page import effect_text, interval_text
 
     table = Table("arm", "metric", box=None, pad_edge=False)
     for name in ("effect", f"{100 * result.confidence:.4g} % interval", "p"):

@@ -1,4 +1,4 @@
-"""Creatives: writing and moderating ad texts, and experiments with them.
+"""Creatives: writing, moderating and reviewing ad texts.
 
-Belongs here: generators behind one base class, moderation, experiments/. Does not: choosing among creatives (bandits/).
+Belongs here: generators behind one base class, moderation, review. Does not: choosing among creatives (bandits/).
 """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from alphaads_pipelines.creatives.phrases import leet
-from alphaads_pipelines.creatives.reading import as_read
+from alphaads_pipelines.campaigns.text.normalisation import as_read
+from alphaads_pipelines.campaigns.text.phrases import leet
 
 _ENDINGS = "|".join(
     leet(each)

@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH, LIMITS
-from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules
-from alphaads_pipelines.creatives.spending import Price
+from alphaads_pipelines.campaigns.brand_rules import NO_RULES, CampaignRules
+from alphaads_pipelines.campaigns.placements import GOOGLE_SEARCH, LIMITS
+from alphaads_pipelines.creatives.llm_budget import Price
 from alphaads_pipelines.creatives.tone import STEADY, JourneySummary
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.schema.tables import EMOTIONS

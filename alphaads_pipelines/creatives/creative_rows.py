@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from alphaads_pipelines.creatives.base import Creative
 from alphaads_pipelines.creatives.review import Review
@@ -71,11 +69,3 @@ def _standing(review: Review) -> dict[str, Any]:
         "note": review.note,
         "changed_at": review.changed_at,
     }
-
-
-def retire_texts(connection: Connection, campaign_id: str, emotions: Collection[str] | None = None) -> None:
-    """Serve a campaign's texts no longer: those for some emotions, or all."""
-    old = sa.update(CREATIVES).where(CREATIVES.c.campaign_id == campaign_id, CREATIVES.c.is_current)
-    if emotions is not None:
-        old = old.where(CREATIVES.c.emotion.in_(emotions))
-    connection.execute(old.values(is_current=False))

@@ -14,8 +14,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from alphaads_pipelines.campaigns.campaign_changes import editing
+from alphaads_pipelines.campaigns.store import campaign_of
+from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters
 from alphaads_pipelines.creatives import review as states
-from alphaads_pipelines.creatives.campaign_store import campaign_of
 from alphaads_pipelines.creatives.creative_rows import (
     CREATIVES,
     REVIEWS,
@@ -25,9 +27,7 @@ from alphaads_pipelines.creatives.creative_rows import (
     review_row,
     stored_creative,
 )
-from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.moderation import moderate
-from alphaads_pipelines.creatives.reading import has_hidden_characters
 from alphaads_pipelines.creatives.review import Review
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.stores.sql.relational import reading, select_in, upsert

@@ -17,13 +17,13 @@ from weakref import finalize
 
 import msgspec
 
-from alphaads_pipelines.creatives.answers import Answers, Kept
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator, Options, render
-from alphaads_pipelines.creatives.calls import NoAnswer, ask, load_client
+from alphaads_pipelines.creatives.llm_budget import Spending
 from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.creatives.prompt import SCHEMA, Ad, Attempt, Prompt, facts
-from alphaads_pipelines.creatives.quoting import confidence
-from alphaads_pipelines.creatives.spending import Spending
+from alphaads_pipelines.creatives.prompt_leaks import confidence
+from alphaads_pipelines.creatives.provider_client import NoAnswer, ask, load_client
+from alphaads_pipelines.creatives.response_cache import Answers, Kept
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import tone_for
 from alphaads_pipelines.errors import ConfigurationError

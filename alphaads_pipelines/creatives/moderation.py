@@ -1,6 +1,6 @@
 """Moderation of the final rendered text, after Unicode normalisation; it fails closed and keeps its reasons.
 
-Rules first; then whoever else judges: our offensive model, a provider's moderation (judges.py, openai_moderation.py).
+Rules first, then classifiers: our offensive model (classifiers.py), a provider's moderation (openai_moderation.py).
 A judge that raises, answers nonsense or takes too long refuses the text.
 """
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from alphaads_pipelines.campaigns.brand_rules import NO_RULES, CampaignRules, broken_rules
+from alphaads_pipelines.campaigns.placements import LIMITS
+from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters, mixes_scripts, normalised
+from alphaads_pipelines.campaigns.text.phrases import Phrases
 from alphaads_pipelines.creatives.addresses import has_address, is_spelled_out
 from alphaads_pipelines.creatives.base import Creative
-from alphaads_pipelines.creatives.limits import LIMITS
-from alphaads_pipelines.creatives.packed import is_packed
-from alphaads_pipelines.creatives.phrases import Phrases
-from alphaads_pipelines.creatives.reading import has_hidden_characters, mixes_scripts, normalised
-from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules, broken_rules
+from alphaads_pipelines.creatives.encoded_text import is_packed
 from alphaads_pipelines.creatives.time_limit import within
 from alphaads_pipelines.creatives.tone import CALM_TONES, TONES, in_distress, names_a_feeling, presses, suits
 from alphaads_pipelines.telemetry import get_logger

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from weakref import finalize
 
-from alphaads_pipelines.creatives.calls import NoAnswer, ask, load_client
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.openai import PUBLIC_URL
+from alphaads_pipelines.creatives.provider_client import NoAnswer, ask, load_client
 from alphaads_pipelines.errors import ConfigurationError
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from alphaads_pipelines.campaigns.placements import LIMITS
 from alphaads_pipelines.creatives.base import Brief
-from alphaads_pipelines.creatives.limits import LIMITS
 from alphaads_pipelines.creatives.tone import CALM_TONES, tone_for
 
 _FOLDER = Path(__file__).with_name("prompts")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from alphaads_pipelines.campaigns.brand_rules import broken_rules
+from alphaads_pipelines.campaigns.placements import LIMITS
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator, render
-from alphaads_pipelines.creatives.limits import LIMITS
-from alphaads_pipelines.creatives.rules import broken_rules
 from alphaads_pipelines.creatives.tone import CALM_TONES, tone_for
 
 # tone -> (headline, body), best first; the first that fits is used.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alphaads_pipelines.creatives.phrases import Phrases
-from alphaads_pipelines.creatives.reading import as_read
+from alphaads_pipelines.campaigns.text.normalisation import as_read
+from alphaads_pipelines.campaigns.text.phrases import Phrases
 from alphaads_pipelines.errors import InvalidRequest
 
 RISING, STEADY_TREND, FALLING = TRENDS = ("rising", "steady", "falling")

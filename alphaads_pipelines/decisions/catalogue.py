@@ -1,7 +1,7 @@
 """The catalogue: what may be offered now, as decisions see it: active campaigns, approved texts, running experiments.
 
-It is read anew when the document `advertising` moves (creatives/edits.py). What depends on the moment or the person
-(the campaign's window, budgets, moods) is not looked at here.
+Read again when the document `advertising` changes (campaigns/campaign_changes.py). What depends on the moment or the
+person (the campaign's window, budgets, moods) is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from alphaads_pipelines.creatives.campaign import Campaign
-from alphaads_pipelines.creatives.campaign_store import active_campaigns
-from alphaads_pipelines.creatives.campaigns import SAMPLE_TENANT
+from alphaads_pipelines.campaigns.campaign import Campaign
+from alphaads_pipelines.campaigns.sample_campaigns import SAMPLE_TENANT
+from alphaads_pipelines.campaigns.store import active_campaigns
 from alphaads_pipelines.creatives.creative_rows import CREATIVES
-from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment, running_experiments
 from alphaads_pipelines.creatives.review import APPROVED
+from alphaads_pipelines.experiments.store import StoredExperiment, running_experiments
 
 _SHOWN = (
     *("creative_id", "tenant", "campaign_id", "emotion", "tone", "headline", "body", "call_to_action"),

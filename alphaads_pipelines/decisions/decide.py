@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from alphaads_pipelines.bandits.base import Choice
-from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.creatives.tone import spoken_to_as
 from alphaads_pipelines.decisions.eligibility import Creative, Viewer, is_limited
 from alphaads_pipelines.decisions.person import REASONS, Person, person_of

@@ -31,7 +31,7 @@ from typing import Any, Final
 
 import msgspec
 
-from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.creatives.tone import STEADY, JourneySummary, spoken_to_as
 from alphaads_pipelines.decisions.pacing import Funds, has_budget
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.bandits.policy_store import POLICY
-from alphaads_pipelines.creatives.edits import ADVERTISING
+from alphaads_pipelines.campaigns.campaign_changes import ADVERTISING
 from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
 from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
 from alphaads_pipelines.stores.sql.relational import sql_table

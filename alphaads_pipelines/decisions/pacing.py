@@ -24,7 +24,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign import Campaign
 
 Reason = Literal["budget", "pacing", "floor", "cap"]
 """Why a campaign may not show an ad now: its money, or the day's, is used up; the day's is not free yet; what is left

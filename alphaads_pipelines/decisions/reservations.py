@@ -29,7 +29,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Engine
 
-from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions import reservation_sql as sql
 from alphaads_pipelines.decisions.eligibility import is_limited
 from alphaads_pipelines.decisions.pacing import COMMON, Line, Refused, Spending, ask, has_budget

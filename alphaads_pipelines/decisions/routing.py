@@ -1,6 +1,6 @@
 """Which policy makes a decision: the one that serves, the canary in its share of the people, or an experiment's.
 
-People are placed by keyed hashes (creatives/experiments/assignment.py), the canary's as those of an experiment of its
+People are placed by keyed hashes (experiments/assignment.py), the canary's as those of an experiment of its
 own layer: so everybody meets the same policy each time, on every host. Of whom nothing may be used, nobody could be
 told again: they are in no experiment, and meet the canary by chance, decision by decision.
 """
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from alphaads_pipelines.bandits.policy_roles import CANARY, SERVING
 from alphaads_pipelines.bandits.policy_store import Policies, Taught
-from alphaads_pipelines.creatives.experiments.assignment import SLOTS, Allocation, Assigner, Experiment
-from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment
 from alphaads_pipelines.decisions.catalogue import Catalogue
+from alphaads_pipelines.experiments.assignment import SLOTS, Allocation, Assigner, Experiment
+from alphaads_pipelines.experiments.store import StoredExperiment
 
 _CANARY = "policy canary"
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.bandits.policy_store import Policies, read_policies
-from alphaads_pipelines.creatives.edits import ADVERTISING
+from alphaads_pipelines.campaigns.campaign_changes import ADVERTISING
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
 from alphaads_pipelines.decisions.eligibility import Shelf
 from alphaads_pipelines.decisions.moves import look

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Engine, Row
 
-from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.pacing import COMMON, day_of
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
 

@@ -18,15 +18,16 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine
 
+from alphaads_pipelines.campaigns.brand_rules import CampaignRules
+from alphaads_pipelines.campaigns.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign_changes import editing
+from alphaads_pipelines.campaigns.store import active_campaigns
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator
-from alphaads_pipelines.creatives.campaign import Campaign
-from alphaads_pipelines.creatives.campaign_store import active_campaigns
+from alphaads_pipelines.creatives.briefs import briefs_of
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import creatives_in, current_creatives, save_creatives
-from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.moderation import Judge, moderate
 from alphaads_pipelines.creatives.review import APPROVED, NEEDS_REVIEW, PENDING, Review, draft, judged, submit
-from alphaads_pipelines.creatives.rules import CampaignRules
 from alphaads_pipelines.schema.tables import AD_CREATIVES
 from alphaads_pipelines.stores.lake.base import Lake, polars_schema
 from alphaads_pipelines.stores.sql.relational import reading
@@ -95,7 +96,7 @@ def _texts(
     campaign: Campaign, generator: Generator, current: Mapping[str, StoredCreative]
 ) -> list[tuple[Campaign, Creative]]:
     mine = [each for each in current.values() if each.creative.campaign_id == campaign.campaign_id]
-    return [(campaign, text) for brief in campaign.briefs() for text in _texts_for(brief, generator, mine)]
+    return [(campaign, text) for brief in briefs_of(campaign) for text in _texts_for(brief, generator, mine)]
 
 
 def _texts_for(brief: Brief, generator: Generator, mine: Sequence[StoredCreative]) -> list[Creative]:

@@ -33,8 +33,8 @@ CAMPAIGNS = Table(
         plain("product", "utf8", "the advertiser's own words, as are the next two"),
         plain("benefit", "utf8"),
         plain("call_to_action", "utf8"),
-        plain("placement", "utf8", "whose limits the texts keep; one of creatives.limits.LIMITS"),
-        plain("rules", "json", "banned claims, disclosures and voice (creatives/rules.py)"),
+        plain("placement", "utf8", "whose limits the texts keep; one of campaigns.placements.LIMITS"),
+        plain("rules", "json", "banned claims, disclosures and voice (campaigns/brand_rules.py)"),
         plain("emotions", "json", "of the audience; empty: all"),
         plain("segments", "json", "behavioural segments of the audience; empty: all, and people of none"),
         plain("unsafe_moods", "json", "moods in which nobody is shown these ads"),
@@ -102,7 +102,7 @@ CREATIVE_REVIEWS = Table(
 EXPERIMENTS = Table(
     "experiments",
     "relational",
-    "Experiments on decisions: which units take part, and what each arm does (creatives/experiments/assignment.py).",
+    "Experiments on decisions: which units take part, and what each arm does (experiments/assignment.py).",
     (
         plain("experiment_id", "utf8", "never used twice"),
         _TENANT,

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from alphaads_pipelines.creatives.campaign_store import read_campaign
-from alphaads_pipelines.creatives.campaigns import sample_campaigns
+from alphaads_pipelines.campaigns.sample_campaigns import sample_campaigns
+from alphaads_pipelines.campaigns.store import read_campaign
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
@@ -24,7 +24,7 @@ from alphaads_pipelines.wiring import Wiring
 from api.credentials import SCOPES, issue_token
 from tests.api.conftest import SECRET, Headers
 from tests.api.schemas import body_of, spoiled
-from tests.creatives.test_campaign import NOON
+from tests.campaigns.test_campaign import NOON
 
 CAMPAIGNS, CREATIVES, EXPERIMENTS = "/api/v1/campaigns", "/api/v1/creatives", "/api/v1/experiments"
 LAMP = {"name": "Spring", "product": "Lumora lamp", "benefit": "warm light", "call_to_action": "See it"}

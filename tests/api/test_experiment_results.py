@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment
+from alphaads_pipelines.experiments.store import StoredExperiment
 from alphaads_pipelines.pipeline.learning import Teaching
 from alphaads_pipelines.rights.erase_relational import delete_subject
 from alphaads_pipelines.stores.sql.relational import transaction

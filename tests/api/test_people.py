@@ -14,8 +14,8 @@ from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.stores.sql.relational import transaction, upsert
 from alphaads_pipelines.wiring import Wiring
-from tests.advertised import advertise
 from tests.api.conftest import Headers
+from tests.catalogue_factories import advertise
 from tests.profiles.scores import Scored, frame
 
 AUTHORS = (("x", "1"), ("facebook", "1"), ("linkedin", "1"))

@@ -15,8 +15,8 @@ from alphaads_pipelines.decisions.reservations import read_spending
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.wiring import Wiring
 from api.plain_route import PlainRoute
-from tests.advertised import advertise
 from tests.api.conftest import Headers
+from tests.catalogue_factories import advertise
 from tests.decisions.campaigns import COST, campaign
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from alphaads_pipelines.creatives.campaigns import seed_samples
+from alphaads_pipelines.campaigns.sample_campaigns import seed_samples
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.decisions.reasons import MOST_POSTS
 from alphaads_pipelines.decisions.spool import forward

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from dagster import AssetCheckKey, AssetKey, ExecuteInProcessResult, build_op_context
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from alphaads_pipelines.creatives.campaign_store import has_campaigns
+from alphaads_pipelines.campaigns.store import has_campaigns
 from alphaads_pipelines.decisions.catalogue import read_catalogue
 from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle

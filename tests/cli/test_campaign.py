@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from alphaads_pipelines.creatives.campaign_store import read_campaign
+from alphaads_pipelines.campaigns.store import read_campaign
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.decisions.catalogue import read_catalogue
@@ -18,8 +18,8 @@ from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import wired
+from tests.campaigns.test_campaign import NOON
 from tests.cli.conftest import Command
-from tests.creatives.test_campaign import NOON
 
 LAMP = {"name": "Spring", "product": "Lumora lamp", "benefit": "warm light", "call_to_action": "See it"}
 FULL = {

@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from alphaads_pipelines.campaigns.brand_rules import CampaignRules, Voice
+from alphaads_pipelines.campaigns.placements import LIMITS, META_FEED
+from alphaads_pipelines.campaigns.sample_campaigns import sample_campaigns
 from alphaads_pipelines.creatives.base import Brief, Generator, Options
-from alphaads_pipelines.creatives.campaigns import sample_campaigns
-from alphaads_pipelines.creatives.limits import LIMITS, META_FEED
+from alphaads_pipelines.creatives.briefs import briefs_of
+from alphaads_pipelines.creatives.llm_budget import Price
 from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.creatives.registry import GENERATORS
-from alphaads_pipelines.creatives.rules import CampaignRules, Voice
-from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import CALM_TONES, FALLING, JourneySummary
 from alphaads_pipelines.schema.tables import EMOTIONS
 from benchmarks.llm_server import KEY, LanguageModelServer, language_model_server
 from tests.nlp.packages import needs
 
-BRIEFS = [brief for campaign in sample_campaigns() for brief in campaign.briefs()]
+BRIEFS = [brief for campaign in sample_campaigns() for brief in briefs_of(campaign)]
 BRIEF = Brief("kettle", "Brasswick kettle", "tea at the right heat", "joy", "Have a look")
 PACKAGES = {"templates": "jinja2"}
 ALL = [pytest.param(name, marks=needs(PACKAGES.get(name, name))) for name in GENERATORS]

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from alphaads_pipelines.campaigns.brand_rules import CampaignRules
+from alphaads_pipelines.campaigns.campaign import ACTIVE, ENDED, Campaign
+from alphaads_pipelines.campaigns.campaign_changes import editing
+from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, move_campaign
 from alphaads_pipelines.creatives.base import Creative, render
-from alphaads_pipelines.creatives.campaign import ACTIVE, ENDED, Campaign
-from alphaads_pipelines.creatives.campaign_store import create_campaign, edit_campaign, move_campaign
+from alphaads_pipelines.creatives.briefs import briefs_of
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import (
     MOST_HISTORY,
@@ -24,15 +27,13 @@ from alphaads_pipelines.creatives.creative_store import (
     resubmit_creative,
     save_creatives,
 )
-from alphaads_pipelines.creatives.edits import editing
 from alphaads_pipelines.creatives.moderation import Verdict
 from alphaads_pipelines.creatives.review import APPROVED, NEEDS_REVIEW, PENDING, REFUSED, Review, draft, judged, submit
-from alphaads_pipelines.creatives.rules import CampaignRules
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.stores.sql.relational import reading
-from tests.creatives.test_campaign import NOON, campaign
-from tests.creatives.test_campaign_store import edits
+from tests.campaigns.test_campaign import NOON, campaign
+from tests.campaigns.test_store import edits
 from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
@@ -43,7 +44,7 @@ BAD = Verdict(False, ("offensive",))
 
 
 def texts(of: Campaign) -> list[Creative]:
-    return [creative for brief in of.briefs() for creative in TemplateGenerator().generate(brief)]
+    return [creative for brief in briefs_of(of) for creative in TemplateGenerator().generate(brief)]
 
 
 def keep(engine: Engine, of: Campaign, verdicts: dict[str, Verdict], now: datetime = NOON) -> dict[str, StoredCreative]:
@@ -153,7 +154,7 @@ def test_only_texts_of_changed_briefs_are_retired(engine: Engine, spring: Campai
 
 
 def test_another_text_is_another_creative_and_was_never_approved(spring: Campaign) -> None:
-    [brief] = campaign(emotions=("joy",)).briefs()
+    [brief] = briefs_of(campaign(emotions=("joy",)))
     first, second = (render(brief, "upbeat", "A lamp", body, "test:1") for body in ("Light.", "Light!"))
     assert first.creative_id != second.creative_id
 

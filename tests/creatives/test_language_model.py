@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from alphaads_pipelines.campaigns.brand_rules import CampaignRules, Voice
+from alphaads_pipelines.campaigns.placements import META_FEED
 from alphaads_pipelines.creatives.base import Brief, Options
 from alphaads_pipelines.creatives.language_model import LanguageModelGenerator
-from alphaads_pipelines.creatives.limits import META_FEED
+from alphaads_pipelines.creatives.llm_budget import Price
 from alphaads_pipelines.creatives.prompt import Prompt, facts
 from alphaads_pipelines.creatives.registry import GENERATORS
-from alphaads_pipelines.creatives.rules import CampaignRules, Voice
-from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import FALLING, TONES, TRENDS, JourneySummary
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest

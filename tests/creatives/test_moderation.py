@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alphaads_pipelines.campaigns.brand_rules import CampaignRules
+from alphaads_pipelines.campaigns.placements import GOOGLE_SEARCH, LIMITS, META_FEED
 from alphaads_pipelines.creatives.base import Creative
-from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH, LIMITS, META_FEED
 from alphaads_pipelines.creatives.moderation import Opinion, moderate
-from alphaads_pipelines.creatives.rules import CampaignRules
 
 LIMIT = LIMITS[GOOGLE_SEARCH]
 FINE = Creative("c1", "kettle", "joy", "upbeat", "Say hi to the kettle", "Tea at the right heat.", "Have a look", "t")

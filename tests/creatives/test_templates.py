@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from alphaads_pipelines.campaigns.brand_rules import CampaignRules, Voice
+from alphaads_pipelines.campaigns.placements import META_FEED
 from alphaads_pipelines.creatives.base import Brief
-from alphaads_pipelines.creatives.limits import META_FEED
-from alphaads_pipelines.creatives.rules import CampaignRules, Voice
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 
 BRIEF = Brief("hub", "Ovanta hub", "USB-C and HDMI on one cable", "neutral", "See the hub")

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphaads_pipelines.creatives.base import Brief, Options, render
+from alphaads_pipelines.creatives.llm_budget import Price
 from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.creatives.registry import GENERATORS
-from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import (
     CALM_TONES,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from alphaads_pipelines.creatives.campaigns import sample_campaigns
+from alphaads_pipelines.campaigns.sample_campaigns import sample_campaigns
+from alphaads_pipelines.creatives.briefs import briefs_of
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.settings import Settings
@@ -28,7 +29,7 @@ def test_a_provider_is_a_setting_and_a_key(settings: Settings, provider: str) ->
             f"{provider}_base_url": server.base_url(provider),
         }
         generator = build_generator(settings.model_copy(update=told))
-        [creative] = generator.generate(sample_campaigns()[0].briefs()[0])
+        [creative] = generator.generate(briefs_of(sample_campaigns()[0])[0])
         assert creative.generator == generator.name
         assert server.received[0].body["model"] in generator.name
         assert [path.suffix for path in settings.ad_texts_path.iterdir()] == [".json"]

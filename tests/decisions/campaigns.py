@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from alphaads_pipelines.creatives.campaign import ACTIVE, Campaign
+from alphaads_pipelines.campaigns.campaign import ACTIVE, Campaign
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

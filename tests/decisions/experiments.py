@@ -9,13 +9,8 @@ import msgspec
 import numpy as np
 from sqlalchemy import Engine
 
-from alphaads_pipelines.creatives.experiments.assignment import Assigner
-from alphaads_pipelines.creatives.experiments.experiment_store import (
-    NewExperiment,
-    StoredExperiment,
-    create_experiment,
-    start_experiment,
-)
+from alphaads_pipelines.experiments.assignment import Assigner
+from alphaads_pipelines.experiments.store import NewExperiment, StoredExperiment, create_experiment, start_experiment
 from tests.pipeline.loop import DECISIONS, EVENTS, Loop, decision, of_event
 from tests.stores.subjects.people import make_subjects
 

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from alphaads_pipelines.creatives.campaign import ACTIVE, ENDED, PAUSED, Campaign
-from alphaads_pipelines.creatives.campaign_store import create_campaign, edit_campaign, move_campaign
-from alphaads_pipelines.creatives.campaigns import SAMPLE_TENANT, sample_campaigns, seed_samples
+from alphaads_pipelines.campaigns.campaign import ACTIVE, ENDED, PAUSED, Campaign
+from alphaads_pipelines.campaigns.campaign_changes import editing
+from alphaads_pipelines.campaigns.sample_campaigns import SAMPLE_TENANT, sample_campaigns, seed_samples
+from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, move_campaign
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import approve_creative, reject_creative, save_creatives
-from alphaads_pipelines.creatives.edits import editing
-from alphaads_pipelines.creatives.experiments.experiment_store import start_experiment, stop_experiment
 from alphaads_pipelines.creatives.review import STATES, Review
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
+from alphaads_pipelines.experiments.store import start_experiment, stop_experiment
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
-from tests.creatives.experiments.test_experiment_store import create
-from tests.creatives.test_campaign import NOON, campaign
+from tests.campaigns.test_campaign import NOON, campaign
 from tests.creatives.test_creative_store import BAD, DOUBTFUL, keep, texts
+from tests.experiments.test_store import create
 
 pytestmark = pytest.mark.integration
 

@@ -17,7 +17,7 @@ from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import NotFound, StaleData
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.stores.subjects.permissions import Permission, Refusal
-from tests.advertised import decide, offered, text
+from tests.catalogue_factories import decide, offered, text
 from tests.profiles.scores import Scored, frame
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

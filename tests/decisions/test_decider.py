@@ -21,7 +21,7 @@ from alphaads_pipelines.bandits.context import FEATURES
 from alphaads_pipelines.bandits.policy_roles import Canary, Pin, Roles
 from alphaads_pipelines.bandits.policy_store import Policies, append_version, change_roles, read_policies
 from alphaads_pipelines.bandits.registry import POLICIES
-from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.decide import Decider, Decision, DecisionRequest, _new_id
 from alphaads_pipelines.decisions.recompute import recompute
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
@@ -30,7 +30,7 @@ from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.schema.tables import EMOTIONS
 from alphaads_pipelines.stores.sql.relational import connect, reading, sql_table, transaction
 from alphaads_pipelines.stores.subjects.permissions import Permission
-from tests.advertised import campaign, decider, offered, text
+from tests.catalogue_factories import campaign, decider, offered, text
 from tests.profiles.scores import Scored, frame
 
 pytestmark = pytest.mark.integration

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alphaads_pipelines.creatives.campaign import PAUSED, Campaign
+from alphaads_pipelines.campaigns.campaign import PAUSED, Campaign
 from alphaads_pipelines.creatives.tone import (
     CALM_TONES,
     FALLING,

@@ -18,7 +18,7 @@ from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.stores.sql.relational import connect, sql_table, transaction
 from alphaads_pipelines.stores.subjects.permissions import Permission, link, unlink
 from alphaads_pipelines.stores.subjects.restrictions import restrict
-from tests.advertised import decide, offered, text
+from tests.catalogue_factories import decide, offered, text
 from tests.profiles.scores import Scored, frame
 from tests.stores.subjects.people import make_subjects, say
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.pacing import COMMON, Line, Refused, Spending
 from alphaads_pipelines.decisions.reservations import HELD, Reservations, read_spending
 from alphaads_pipelines.decisions.settling import KNOWN_FOR, confirm, prune, release_expired, release_those_of

@@ -13,10 +13,10 @@ from alphaads_pipelines.bandits.policy_roles import Canary, Pin, Roles
 from alphaads_pipelines.bandits.policy_store import Policies, Taught
 from alphaads_pipelines.bandits.random import RandomPolicy
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
-from alphaads_pipelines.creatives.experiments.assignment import Allocation
-from alphaads_pipelines.creatives.experiments.experiment_store import RUNNING, StoredExperiment
 from alphaads_pipelines.decisions.catalogue import Catalogue
 from alphaads_pipelines.decisions.routing import CANARY, SERVING, Router, policies_asked_for
+from alphaads_pipelines.experiments.assignment import Allocation
+from alphaads_pipelines.experiments.store import RUNNING, StoredExperiment
 
 SALT = bytes(range(32))
 PEOPLE = [f"{number:032x}" for number in range(20_000)]

@@ -27,7 +27,7 @@ from alphaads_pipelines.stores.live_profiles import LISTED
 from alphaads_pipelines.stores.sql.relational import connect, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subjects.permissions import Permission
 from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
-from tests.advertised import advertise, decide
+from tests.catalogue_factories import advertise, decide
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

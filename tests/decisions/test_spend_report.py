@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from alphaads_pipelines.creatives.campaign import Campaign
+from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.settling import confirm
 from alphaads_pipelines.decisions.spend_report import Spend, SpendOfDay, SpendReport, read_spend

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import polars as pl
 import pytest
 
+from alphaads_pipelines.campaigns.brand_rules import CampaignRules
+from alphaads_pipelines.campaigns.campaign import ACTIVE, ENDED, PAUSED
+from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, move_campaign
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator, render
-from alphaads_pipelines.creatives.campaign import ACTIVE, ENDED, PAUSED
-from alphaads_pipelines.creatives.campaign_store import create_campaign, edit_campaign, move_campaign
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import (
     approve_creative,
@@ -21,7 +22,6 @@ from alphaads_pipelines.creatives.creative_store import (
     resubmit_creative,
 )
 from alphaads_pipelines.creatives.moderation import Judge, Opinion
-from alphaads_pipelines.creatives.rules import CampaignRules
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import tone_for
 from alphaads_pipelines.decisions.catalogue import read_catalogue
@@ -31,7 +31,7 @@ from alphaads_pipelines.pipeline.ad_creatives import Refreshed, refresh_creative
 from alphaads_pipelines.schema.tables import AD_CREATIVES, EMOTIONS
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import Wiring
-from tests.creatives.test_campaign import campaign
+from tests.campaigns.test_campaign import campaign
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

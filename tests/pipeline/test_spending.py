@@ -18,8 +18,8 @@ import orjson
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from alphaads_pipelines.creatives.campaign import Campaign
-from alphaads_pipelines.creatives.campaign_store import insert_campaigns
+from alphaads_pipelines.campaigns.campaign import Campaign
+from alphaads_pipelines.campaigns.store import insert_campaigns
 from alphaads_pipelines.decisions import settling
 from alphaads_pipelines.decisions.books import Books, look_over
 from alphaads_pipelines.decisions.reservations import HELD, Reservations
@@ -210,7 +210,7 @@ _BILLER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from alphaads_pipelines.creatives.campaign_store import insert_campaigns
+from alphaads_pipelines.campaigns.store import insert_campaigns
 from alphaads_pipelines.decisions import settling
 from alphaads_pipelines.pipeline import spending
 from alphaads_pipelines.stores.sql.relational import connect

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster import RunRequest, SensorEvaluationContext, SkipReason, build_sensor_context
 
-from alphaads_pipelines.creatives.campaign import ACTIVE, DRAFT, PAUSED
-from alphaads_pipelines.creatives.campaign_store import create_campaign, move_campaign
+from alphaads_pipelines.campaigns.campaign import ACTIVE, DRAFT, PAUSED
+from alphaads_pipelines.campaigns.store import create_campaign, move_campaign
 from alphaads_pipelines.creatives.creative_store import list_creatives, resubmit_creative
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.errors import StoreUnavailable
@@ -16,7 +16,7 @@ from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import Wiring, wired
 from sensors.campaigns import campaigns_sensor, first_run_key
-from tests.advertised import TENANT, campaign
+from tests.catalogue_factories import TENANT, campaign
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_store_that_is_away_is_a_skip(
     def refuse(*_: object, **__: object) -> None:
         raise StoreUnavailable("the database did not answer")
 
-    monkeypatch.setattr("alphaads_pipelines.creatives.due.texts_due", refuse)
+    monkeypatch.setattr("alphaads_pipelines.creatives.pending_work.texts_due", refuse)
     answer = campaigns_sensor(context)
     assert isinstance(answer, SkipReason)
     assert answer.skip_message == "store_unavailable: the database did not answer"

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from alphaads_pipelines.creatives.campaign import (
+from alphaads_pipelines.campaigns.campaign import (
     ACTIVE,
     EDITABLE,
     ENDED,
@@ -25,14 +25,14 @@ from alphaads_pipelines.creatives.campaign import (
     Campaign,
     drafted,
 )
-from alphaads_pipelines.creatives.campaign_store import (
+from alphaads_pipelines.campaigns.placements import GOOGLE_SEARCH, LIMITS
+from alphaads_pipelines.campaigns.store import (
     create_campaign,
     edit_campaign,
     list_campaigns,
     move_campaign,
     read_campaign,
 )
-from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH, LIMITS
 from alphaads_pipelines.schema.tables import EMOTIONS
 from api.access import scope
 from api.audit import about_nobody

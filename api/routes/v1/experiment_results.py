@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from alphaads_pipelines.creatives.campaign import LONGEST_ID
-from alphaads_pipelines.creatives.experiments.experiment_store import StoredExperiment, read_experiment
-from alphaads_pipelines.creatives.experiments.page import render_page
-from alphaads_pipelines.creatives.experiments.result import Plan, Result, metric_of
-from alphaads_pipelines.decisions.experiment_results import Units, judge, read_units, told
+from alphaads_pipelines.campaigns.campaign import LONGEST_ID
+from alphaads_pipelines.experiments.page import render_page
+from alphaads_pipelines.experiments.result import Plan, Result, metric_of
+from alphaads_pipelines.experiments.results import Units, judge, read_units, told
+from alphaads_pipelines.experiments.store import StoredExperiment, read_experiment
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
@@ -58,7 +58,7 @@ class ResultIn(PlanIn):
 
 
 class ResultOut(BaseModel):
-    """What was counted since when, and the result: `creatives.experiments.result.Result`.
+    """What was counted since when, and the result: `experiments.result.Result`.
 
     `nothing_yet` says why there is none. `moved_units` were seen in two arms: assignment is broken where there are any.
     """

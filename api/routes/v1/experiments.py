@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.bandits.registry import POLICIES
-from alphaads_pipelines.creatives.campaign import LONGEST_ID, LONGEST_WORDS
-from alphaads_pipelines.creatives.experiments.assignment import SLOTS
-from alphaads_pipelines.creatives.experiments.experiment_store import (
+from alphaads_pipelines.campaigns.campaign import LONGEST_ID, LONGEST_WORDS
+from alphaads_pipelines.experiments.assignment import SLOTS
+from alphaads_pipelines.experiments.store import (
     MOST_ARMS,
     StoredExperiment,
     change_shares,

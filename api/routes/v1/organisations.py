@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from alphaads_pipelines.creatives.campaign import LONGEST_WORDS
-from alphaads_pipelines.creatives.campaign_store import Organisation, read_organisation, save_organisation
+from alphaads_pipelines.campaigns.campaign import LONGEST_WORDS
+from alphaads_pipelines.campaigns.store import Organisation, read_organisation, save_organisation
 from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from alphaads_pipelines.creatives.campaign_store import read_campaign
+from alphaads_pipelines.campaigns.store import read_campaign
 from alphaads_pipelines.decisions.spend_report import MOST_DAYS, read_spend
 from api.access import scope
 from api.audit import about_nobody

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alphaads_pipelines.campaigns.brand_rules import NO_RULES, CampaignRules, Voice
+from alphaads_pipelines.campaigns.placements import META_FEED
 from alphaads_pipelines.creatives.base import Brief
-from alphaads_pipelines.creatives.limits import META_FEED
-from alphaads_pipelines.creatives.rules import NO_RULES, CampaignRules, Voice
 
 CANARY = "HERON-7731-QUARTZ"
 """Stands in the instructions in these tests, and in another campaign's words."""

@@ -10,14 +10,14 @@ from random import Random
 
 import pytest
 
+from alphaads_pipelines.campaigns.brand_rules import CampaignRules, Voice
+from alphaads_pipelines.campaigns.placements import META_FEED
 from alphaads_pipelines.creatives.base import Brief, Creative, Options
 from alphaads_pipelines.creatives.language_model import LanguageModelGenerator
-from alphaads_pipelines.creatives.limits import META_FEED
+from alphaads_pipelines.creatives.llm_budget import Price
 from alphaads_pipelines.creatives.moderation import Verdict, moderate
 from alphaads_pipelines.creatives.prompt import Prompt
 from alphaads_pipelines.creatives.registry import GENERATORS
-from alphaads_pipelines.creatives.rules import CampaignRules, Voice
-from alphaads_pipelines.creatives.spending import Price
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import JourneySummary, tone_for
 from benchmarks.llm_server import KEY, LanguageModelServer, Received, Reply, language_model_server, says

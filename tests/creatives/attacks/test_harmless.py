@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from alphaads_pipelines.campaigns.placements import GOOGLE_SEARCH
 from alphaads_pipelines.creatives.base import Creative
-from alphaads_pipelines.creatives.judges import OffensiveJudge
-from alphaads_pipelines.creatives.limits import GOOGLE_SEARCH
+from alphaads_pipelines.creatives.classifiers import OffensiveJudge
 from alphaads_pipelines.creatives.moderation import Verdict, moderate
 from alphaads_pipelines.creatives.tone import tone_for
 from alphaads_pipelines.nlp.registry import build_scorer

@@ -1,0 +1,203 @@
+"""A campaign: what is advertised, to whom, within which limits; and which of it may be edited in which state.
+
+    draft ──► active ◄──► paused
+                │            │
+                └──► ended ◄─┘      nothing of an ended campaign is served again
+
+Pure; who keeps campaigns is store.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from alphaads_pipelines.campaigns.brand_rules import NO_RULES, CampaignRules
+from alphaads_pipelines.campaigns.placements import GOOGLE_SEARCH, LIMITS
+from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_STATES
+from alphaads_pipelines.schema.tables import EMOTIONS
+
+DRAFT, ACTIVE, PAUSED, ENDED = CAMPAIGN_STATES
+MICROUSD: Final = 1_000_000
+"""Millionths in a US dollar."""
+
+LONGEST_WORDS: Final = 200
+"""Characters of a name, a phrase or any other of the advertiser's words."""
+
+LONGEST_ID: Final = 64
+MOST_PHRASES: Final = 50
+MOST_SEGMENTS: Final = 50
+MOST_MICROUSD: Final = 1_000_000_000 * MICROUSD
+MOST_CAP: Final = 1_000
+_FACTS: Final = ("product", "benefit", "call_to_action", "placement", "rules")
+"""Fields that an ad text is written from (creatives/briefs.py)."""
+
+_YEARS: Final = range(2000, 2201)
+"""A time beyond these is a slip, and may not fit a database once it is in UTC."""
+
+_MOVES: Mapping[str, frozenset[str]] = {
+    DRAFT: frozenset({ACTIVE, ENDED}),
+    ACTIVE: frozenset({PAUSED, ENDED}),
+    PAUSED: frozenset({ACTIVE, ENDED}),
+    ENDED: frozenset(),
+}
+
+
+class Campaign(msgspec.Struct, frozen=True, kw_only=True):
+    """One campaign of one tenant. Money is in millionths of a US dollar.
+
+    Attributes
+    ----------
+    emotions, segments: of the audience; empty means everybody, for segments also people of none.
+    unsafe_moods: in these nobody is shown these ads (brand safety).
+    cost_microusd: of one impression. budget_microusd, daily_budget_microusd: None where none is kept.
+    daily_cap: impressions for one person in a UTC day; None: any number.
+    segment_floors: segment -> share of each budget that is kept for its people.
+    starts_at, ends_at: from when and until when it may be served; None is no bound.
+    version: counts edits.
+
+    Raises
+    ------
+    InvalidRequest: what it says cannot be.
+    """
+
+    campaign_id: str
+    tenant: str
+    name: str
+    product: str
+    benefit: str
+    call_to_action: str
+    state: str = DRAFT
+    placement: str = GOOGLE_SEARCH
+    rules: CampaignRules = NO_RULES
+    emotions: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    unsafe_moods: tuple[str, ...] = ()
+    cost_microusd: int = 0
+    budget_microusd: int | None = None
+    daily_budget_microusd: int | None = None
+    daily_cap: int | None = None
+    segment_floors: Mapping[str, float] = {}
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        for problem in _problems(self):
+            raise InvalidRequest(problem)
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """Emotions that texts are written for, in the order of EMOTIONS: those in which its ads may be shown."""
+        wanted = self.emotions or EMOTIONS
+        return tuple(each for each in EMOTIONS if each in wanted and each not in self.unsafe_moods)
+
+    def runs_at(self, now: datetime) -> bool:
+        """Whether it may be served then."""
+        begun = self.starts_at is None or self.starts_at <= now
+        return self.state == ACTIVE and begun and (self.ends_at is None or now < self.ends_at)
+
+    def moved(self, state: str) -> Campaign:
+        """The campaign in another state. Raises InvalidRequest where that way is closed."""
+        if state not in _MOVES[self.state]:
+            raise InvalidRequest(f"a campaign that is {self.state} cannot become {state}")
+        return msgspec.structs.replace(self, state=state, version=self.version + 1)
+
+
+to_campaign = converter(Campaign)
+"""From builtin values; raises msgspec.ValidationError."""
+
+
+def rewritten_emotions(before: Campaign, after: Campaign) -> set[str]:
+    """Emotions whose texts an edit makes stale: every one if the facts they are written from changed, else those that
+    left the audience."""
+    if any(getattr(before, name) != getattr(after, name) for name in _FACTS):
+        return set(before.audience)
+    return set(before.audience) - set(after.audience)
+
+
+EDITABLE: Final = frozenset(Campaign.__struct_fields__) - {"campaign_id", "tenant", "state", "version"}
+
+
+def drafted(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Campaign:
+    """A draft from what somebody wrote down: EDITABLE by name, in the forms that JSON has.
+
+    Raises
+    ------
+    InvalidRequest: a field is unknown, missing or of another form, or what it says cannot be.
+    """
+    if not fields.keys() <= EDITABLE:
+        raise InvalidRequest(f"fields of a campaign are {', '.join(sorted(EDITABLE))}")
+    try:
+        return to_campaign({**fields, "campaign_id": campaign_id, "tenant": tenant})
+    except msgspec.ValidationError as error:  # it names the place and what is expected, never a value
+        raise InvalidRequest(str(error)) from None
+
+
+def changes_in(campaign: Campaign, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of some fields of a campaign that is there; what `campaign_store.edit_campaign` takes."""
+    kept = {name: value for name, value in msgspec.to_builtins(campaign).items() if name in EDITABLE}
+    wanted = drafted({**kept, **fields}, campaign_id=campaign.campaign_id, tenant=campaign.tenant)
+    return {name: getattr(wanted, name) for name in fields}
+
+
+def _problems(campaign: Campaign) -> list[str]:
+    """What is wrong, in sentences; the first is told."""
+    checks = {**_checks_of_words(campaign), **_checks_of_numbers(campaign)}
+    wrong = [problem for problem, is_fine in checks.items() if not is_fine]
+    if not wrong and campaign.starts_at and campaign.ends_at and campaign.ends_at <= campaign.starts_at:
+        wrong.append("ends_at must be after starts_at")
+    return wrong
+
+
+def _checks_of_words(campaign: Campaign) -> dict[str, bool]:
+    own = (campaign.campaign_id, campaign.tenant, campaign.name)
+    words = (*own, campaign.product, campaign.benefit, campaign.call_to_action)
+    voice = campaign.rules.voice
+    lists = (campaign.rules.banned_claims, campaign.rules.disclosures, voice.avoid)
+    segments = {*campaign.segments, *campaign.segment_floors}
+    audience = {*campaign.emotions, *campaign.unsafe_moods}
+    return {
+        "id, tenant, name, product, benefit and call to action must not be blank": all(each.strip() for each in words),
+        f"words must have at most {LONGEST_WORDS} characters each, none of them hidden": all(
+            len(each) <= LONGEST_WORDS and not has_hidden_characters(each)
+            for each in (*words, voice.manner, *(phrase for phrases in lists for phrase in phrases))
+        ),
+        f"rules must hold at most {MOST_PHRASES} phrases of a kind": all(len(each) <= MOST_PHRASES for each in lists),
+        f"state must be one of {', '.join(CAMPAIGN_STATES)}": campaign.state in CAMPAIGN_STATES,
+        f"placement must be one of {', '.join(LIMITS)}": campaign.placement in LIMITS,
+        f"emotions and unsafe_moods must be among {', '.join(EMOTIONS)}": audience <= set(EMOTIONS),
+        "every emotion of the audience is an unsafe mood, so nobody could be shown an ad": bool(campaign.audience),
+        f"segments must be at most {MOST_SEGMENTS}, of 1 to {LONGEST_ID} characters": len(segments) <= MOST_SEGMENTS
+        and all(each.strip() and len(each) <= LONGEST_ID and not has_hidden_characters(each) for each in segments),
+        "segment_floors must name segments of the audience": not campaign.segments
+        or set(campaign.segment_floors) <= set(campaign.segments),
+    }
+
+
+def _checks_of_numbers(campaign: Campaign) -> dict[str, bool]:
+    budgets = [each for each in (campaign.budget_microusd, campaign.daily_budget_microusd) if each is not None]
+    floors = campaign.segment_floors.values()
+    window = [each for each in (campaign.starts_at, campaign.ends_at) if each is not None]
+    return {
+        f"money must not be negative, nor above {MOST_MICROUSD}": all(
+            0 <= each <= MOST_MICROUSD for each in (campaign.cost_microusd, *budgets)
+        ),
+        "a campaign with a budget needs the cost of an impression": campaign.cost_microusd > 0 or not budgets,
+        f"daily_cap must be 1 to {MOST_CAP}": campaign.daily_cap is None or 1 <= campaign.daily_cap <= MOST_CAP,
+        "segment_floors must be shares above 0, together at most 1": all(0 < each <= 1 for each in floors)
+        and sum(floors) <= 1 + 1e-9,
+        "segment_floors need a daily budget, or a budget and ends_at: they are kept of a day's money": not floors
+        or campaign.daily_budget_microusd is not None
+        or (campaign.budget_microusd is not None and campaign.ends_at is not None),
+        "starts_at and ends_at need a time zone": all(each.tzinfo is not None for each in window),
+        f"starts_at and ends_at must be in the years {_YEARS[0]} to {_YEARS[-1]}": all(
+            each.year in _YEARS for each in window
+        ),
+    }

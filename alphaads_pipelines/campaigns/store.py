@@ -1,0 +1,219 @@
+"""Where campaigns are kept, and who their tenants are; every question names the tenant whose rows it wants.
+
+An edit says which version it was made from. Texts that were written from a brief that an edit changed are retired in
+the same transaction: new ones, moderated under the new rules, come with the next run of `ad_creatives`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Row
+
+from alphaads_pipelines.campaigns.campaign import (
+    ACTIVE,
+    DRAFT,
+    ENDED,
+    LONGEST_WORDS,
+    Campaign,
+    rewritten_emotions,
+    to_campaign,
+)
+from alphaads_pipelines.campaigns.campaign_changes import editing
+from alphaads_pipelines.campaigns.retired_texts import retire_texts
+from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters
+from alphaads_pipelines.errors import InvalidRequest, NotFound, WriteConflict
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
+from alphaads_pipelines.telemetry import get_logger
+
+MOST_LISTED: Final = 500
+_log = get_logger(__name__)
+_CAMPAIGNS, _ORGANISATIONS = sql_table("campaigns"), sql_table("organisations")
+
+
+class Organisation(msgspec.Struct, frozen=True):
+    """Who advertises."""
+
+    tenant: str
+    name: str
+    created_at: datetime
+
+
+def read_organisation(engine: Engine, tenant: str) -> Organisation:
+    """The tenant's organisation. Raises NotFound, StoreUnavailable."""
+    with reading(engine) as connection:
+        row = connection.execute(sa.select(_ORGANISATIONS).where(_ORGANISATIONS.c.tenant == tenant)).one_or_none()
+    if row is None:
+        raise NotFound("this tenant has no organisation yet")
+    return Organisation(row.tenant, row.name, row.created_at)
+
+
+def save_organisation(engine: Engine, tenant: str, name: str, now: datetime) -> Organisation:
+    """Name the tenant's organisation; the time it began stays.
+
+    Raises
+    ------
+    InvalidRequest: tenant or name is blank, or the name is none. StoreUnavailable.
+    """
+    if not tenant.strip() or not name.strip():
+        raise InvalidRequest("tenant and name must not be blank")
+    if len(name) > LONGEST_WORDS or has_hidden_characters(name):
+        raise InvalidRequest(f"name must have at most {LONGEST_WORDS} characters, none of them hidden")
+    with transaction(engine) as connection:
+        insert_ignore(connection, "organisations", [{"tenant": tenant, "name": name, "created_at": now}])
+        named = _ORGANISATIONS.update().where(_ORGANISATIONS.c.tenant == tenant).values(name=name)
+        began = connection.execute(named.returning(_ORGANISATIONS.c.created_at)).scalar_one()
+    return Organisation(tenant, name, began)
+
+
+def create_campaign(engine: Engine, campaign: Campaign, now: datetime) -> Campaign:
+    """Keep a new campaign, as a draft.
+
+    Raises
+    ------
+    InvalidRequest: it is no draft, or its id is taken. StoreUnavailable.
+    """
+    if campaign.state != DRAFT:
+        raise InvalidRequest("a new campaign is a draft")
+    with editing(engine, now) as connection:
+        if not insert_campaigns(connection, [campaign], now):
+            raise InvalidRequest("campaign_id is taken")
+    return campaign
+
+
+def insert_campaigns(connection: Connection, campaigns: list[Campaign], now: datetime) -> int:
+    """Keep new campaigns, in whatever state they are, inside an `editing` block; how many were new."""
+    rows = [{**_row(each), "created_at": now, "updated_at": now} for each in campaigns]
+    return insert_ignore(connection, "campaigns", rows)
+
+
+def has_campaigns(connection: Connection) -> bool:
+    """Whether any tenant has any campaign."""
+    return connection.execute(sa.select(_CAMPAIGNS.c.campaign_id).limit(1)).first() is not None
+
+
+def read_campaign(engine: Engine, tenant: str, campaign_id: str) -> Campaign:
+    """One of the tenant's campaigns. Raises NotFound, StoreUnavailable."""
+    with reading(engine) as connection:
+        return campaign_of(connection, tenant, campaign_id)
+
+
+def campaign_of(connection: Connection, tenant: str, campaign_id: str) -> Campaign:
+    """The same inside the caller's transaction."""
+    own = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.campaign_id == campaign_id, _CAMPAIGNS.c.tenant == tenant)
+    row = connection.execute(own).one_or_none()
+    if row is None:
+        raise NotFound("there is no such campaign")
+    return _from_row(row)
+
+
+def list_campaigns(
+    engine: Engine, tenant: str, *, state: str | None = None, after: str = "", limit: int = 100
+) -> list[Campaign]:
+    """A page of the tenant's campaigns, by id.
+
+    Parameters
+    ----------
+    state: those of one state. after: the last id of the page before. limit: at most MOST_LISTED.
+
+    Raises
+    ------
+    StoreUnavailable.
+    """
+    wanted = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.tenant == tenant, _CAMPAIGNS.c.campaign_id > after)
+    if state is not None:
+        wanted = wanted.where(_CAMPAIGNS.c.state == state)
+    page = wanted.order_by(_CAMPAIGNS.c.campaign_id).limit(min(limit, MOST_LISTED))
+    with reading(engine) as connection:
+        return [_from_row(row) for row in connection.execute(page)]
+
+
+def active_campaigns(connection: Connection) -> dict[str, Campaign]:
+    """Every tenant's campaigns that are active, by id; one that is none by today's rules is left out, and told."""
+    query = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.state == ACTIVE).order_by(_CAMPAIGNS.c.campaign_id)
+    found = {}
+    for row in connection.execute(query):
+        try:
+            found[row.campaign_id] = _from_row(row)
+        except InvalidRequest as error:  # an older version of this code let it in; the others are served on
+            _log.warning("campaign.left_out", campaign=row.campaign_id, reason=str(error))
+    return found
+
+
+def edit_campaign(
+    engine: Engine, tenant: str, campaign_id: str, changes: Mapping[str, Any], *, seen: int, now: datetime
+) -> Campaign:
+    """Change some of campaign.EDITABLE; the campaign afterwards.
+
+    Parameters
+    ----------
+    seen: the version that the edit was made from.
+
+    Raises
+    ------
+    WriteConflict: somebody edited it since. NotFound. StoreUnavailable.
+    InvalidRequest: it is ended, or would not be a campaign any more; nothing was changed.
+    """
+    with editing(engine, now) as connection:
+        held = campaign_of(connection, tenant, campaign_id)
+        _must_be_seen(held, seen)
+        if held.state == ENDED:
+            raise InvalidRequest("a campaign that is ended cannot be edited")
+        edited = msgspec.structs.replace(held, **changes, version=held.version + 1)
+        if stale := rewritten_emotions(held, edited):
+            retire_texts(connection, campaign_id, stale)
+        _update(connection, edited, now)
+    return edited
+
+
+def move_campaign(
+    engine: Engine, tenant: str, campaign_id: str, state: str, *, now: datetime, seen: int | None = None
+) -> Campaign:
+    """Bring a campaign into another state; one that is in it already stays as it is.
+
+    Parameters
+    ----------
+    seen: the version that this was decided from; None: whatever it is by now.
+
+    Raises
+    ------
+    WriteConflict: somebody edited it since. InvalidRequest: that way is closed. NotFound. StoreUnavailable.
+    """
+    with editing(engine, now) as connection:
+        held = campaign_of(connection, tenant, campaign_id)
+        if seen is not None:
+            _must_be_seen(held, seen)
+        if held.state == state:
+            return held
+        moved = held.moved(state)
+        if state == ENDED:
+            retire_texts(connection, campaign_id)
+        _update(connection, moved, now)
+    return moved
+
+
+def _must_be_seen(held: Campaign, seen: int) -> None:
+    if held.version != seen:
+        raise WriteConflict(f"the campaign was edited meanwhile and is at version {held.version}; read it again")
+
+
+def _update(connection: Connection, campaign: Campaign, now: datetime) -> None:
+    own = _CAMPAIGNS.update().where(_CAMPAIGNS.c.campaign_id == campaign.campaign_id)
+    connection.execute(own.values(**_row(campaign), updated_at=now))
+
+
+def _row(campaign: Campaign) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.to_builtins(campaign, builtin_types=(datetime,))
+    return row
+
+
+def _from_row(row: Row[Any]) -> Campaign:
+    """A campaign from its row. Raises InvalidRequest for one that is none by today's rules."""
+    try:
+        return to_campaign({name: getattr(row, name) for name in Campaign.__struct_fields__})
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error)) from None

@@ -1,0 +1,111 @@
+"""Phrases that may not be said, found however they are spelled.
+
+A phrase becomes a pattern over what `reading.as_read` gives: a letter may be drawn as a digit or a sign (leet), other
+signs and spaces may stand between letters, three of the same letter are one, and the whole may run backwards. The
+shorter a phrase, the more literally it is taken: much that is harmless looks like a short one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from alphaads_pipelines.campaigns.text.normalisation import as_read
+
+_LEET = {
+    "a": "[a4@]", "b": "[b8]", "e": "[e3€]", "g": "[g69]", "i": "[il1!|]", "l": "[il1!|]", "m": "(?:m|rn)",
+    "o": "[o0]", "s": "[s5$]", "t": "[t7+]", "w": "(?:w|vv)", "z": "[z2]",
+    "0": "[0o]", "1": "[1il!|]", "3": "[3e]", "4": "[4a]", "5": "[5s]", "7": "[7t]", "8": "[8b]", "9": "[9g]",
+}  # fmt: skip
+_MEANT = frozenset("%+&$€£#")
+"""Signs that are part of a phrase; others may be there or not."""
+
+_SIGN = r"(?:[^\w@€!|$+%]|_)"
+"""What may stand between two letters: no sign that may be a letter itself, so that nothing is tried twice."""
+
+_IN_WORD = _SIGN + "*"
+_IN_WHOLE_WORD = rf"(?:(?! ){_SIGN})*"
+_BETWEEN_WORDS = rf"(?:(?![.?]\s){_SIGN})*"
+"""Not the end of a sentence."""
+
+_STARTS, _ENDS = r"(?<![^\W_]')(?<![^\W_])", r"(?![^\W_])"
+_NUMBER = r"\d+"
+_STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
+_RUN = re.compile(r"(.)\1*")
+_SHORT = 4
+
+
+class Phrases:
+    """Phrases looked for together.
+
+    Those of three letters are not looked for backwards; between the letters of those of three or four, the same sign
+    must stand each time; those of fewer, figures above all, are taken as they stand.
+
+    Parameters
+    ----------
+    phrases: in any spelling; `#` is any number, and `*` at the end any ending of the last word.
+    whole: more of them, single words whose parts are harmless words: a space does not stand between their letters.
+    as_they_stand: no sign in `phrases` is special.
+    """
+
+    def __init__(self, *phrases: str, whole: Sequence[str] = (), as_they_stand: bool = False) -> None:
+        found = {each: _pattern(each, f"gap{at}", as_they_stand) for at, each in enumerate(phrases)}
+        whole_words = [leet(word, _IN_WHOLE_WORD) + _ENDS for word in whole]
+        self._forwards = _any_of([*found.values(), *whole_words])
+        long = [pattern for phrase, pattern in found.items() if _letters(phrase) >= _SHORT]
+        self._backwards = _any_of([*long, *whole_words])
+
+    def said_in(self, text: str) -> bool:
+        """Whether one of them is in a text."""
+        read = _STRETCHED.sub(r"\1", as_read(text))
+        return bool(self._forwards.search(read) or self._backwards.search(read[::-1]))
+
+
+@lru_cache(maxsize=1024)
+def literally(phrases: tuple[str, ...]) -> Phrases:
+    """Phrases that somebody else wrote."""
+    return Phrases(*phrases, as_they_stand=True)
+
+
+def leet(word: str, gap: str = "") -> str:
+    """Pattern of a word, however its letters are drawn, with `gap` between any two."""
+    parts = []
+    for run in _RUN.finditer(word):
+        drawn = _LEET.get(run[1], re.escape(run[1]))
+        parts.append(drawn if len(run[0]) == 1 else f"{drawn}(?:{gap}{drawn})?")
+    return gap.join(parts)
+
+
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(f"{_STARTS}(?:{'|'.join(patterns) or '(?!)'})")
+
+
+def _pattern(phrase: str, name: str, as_it_stands: bool) -> str:
+    words = as_read(phrase).replace("-", " ").split()
+    if _letters(phrase) < _SHORT - 1:
+        return r"[\s-]*".join(map(_figures, words)) + (_ENDS if words and words[-1][-1].isalnum() else "")
+    words = [kept for word in words if (kept := "".join(filter(_is_meant, word)))]
+    if _letters(phrase) <= _SHORT:
+        said = [_in_like_gaps(word, f"{name}_{at}") for at, word in enumerate(words)]
+    else:
+        said = [_NUMBER if word == "#" and not as_it_stands else leet(word, _IN_WORD) for word in words]
+    is_stem = phrase.endswith("*") and not as_it_stands
+    return _BETWEEN_WORDS.join(said) + (_ENDS if words[-1][-1].isalnum() and not is_stem else "")
+
+
+def _is_meant(each: str) -> bool:
+    return each.isalnum() or each in _MEANT
+
+
+def _letters(phrase: str) -> int:
+    return sum(map(str.isalpha, phrase))
+
+
+def _figures(word: str) -> str:
+    return leet(word) if sum(map(str.isalnum, word)) >= _SHORT - 1 else re.escape(word)
+
+
+def _in_like_gaps(word: str, name: str) -> str:
+    first, *rest = (leet(each) for each in word)
+    return first + (f"(?P<{name}>{_SIGN}?)" + f"(?P={name})".join(rest) if rest else "")

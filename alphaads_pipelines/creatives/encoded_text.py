@@ -1,0 +1,65 @@
+"""Words that only a program reads: escapes, base64, base32 and hexadecimal. An ad has no use for any of them."""
+
+from __future__ import annotations
+
+import base64
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+
+from alphaads_pipelines.campaigns.text.normalisation import normalised
+
+_ESCAPES = re.compile(
+    r"(?:[%=][0-9A-Fa-f]{2}){2,}"  # percent signs, quoted-printable
+    r"|(?<=[^\W\d_])%[0-9A-Fa-f]{2}|%(?:2[0EFef]|3[Aa]|40)"  # no percentages
+    r"|\\[ux]\{?[0-9A-Fa-f]{2}"
+    r"|&(?:#[xX]?[0-9A-Fa-f]{1,8}|[A-Za-z]{2,8});"
+)
+_WORD = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,6}")
+_HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_BASE32 = re.compile(r"[A-Z2-7]+=*")
+_PLAIN = re.compile(r"[A-Za-z0-9 .,:;/@'!?_%-]+")
+_LONGEST_CAPITALS = 16
+_FEWEST_BYTES, _FEWEST_ODD_BYTES = 5, 8
+"""Below them a name or a part number says something too, now and then; the more so in characters that are not plain."""
+
+
+def is_packed(text: str) -> bool:
+    """Whether something in the text must be unpacked before anybody can read it."""
+    plain = normalised(text)
+    return bool(_ESCAPES.search(plain)) or any(_says_something(word) for word in _WORD.findall(plain))
+
+
+def _says_something(word: str) -> bool:
+    bare = word.rstrip("=")
+    is_capitals = bare.isupper() and len(word) < _LONGEST_CAPITALS
+    if bare.isdecimal() or (bare.isalpha() and (bare[1:].islower() or (is_capitals and word == bare))):
+        return False
+    return any(map(_is_text, _unpacked(bare)))
+
+
+_PACKINGS: tuple[Callable[[str], bytes], ...] = (
+    lambda bare: base64.b64decode(bare.translate({ord("-"): "+", ord("_"): "/"}) + "=" * (-len(bare) % 4)),
+    lambda bare: bytes.fromhex(bare) if _HEXADECIMAL.fullmatch(bare) else b"",
+    lambda bare: base64.b32decode(bare + "=" * (-len(bare) % 8)) if _BASE32.fullmatch(bare) else b"",
+)
+
+
+def _unpacked(bare: str) -> Iterator[bytes]:
+    for unpack in _PACKINGS:
+        try:
+            yield unpack(bare)
+        except ValueError:
+            continue
+
+
+def _is_text(unpacked: bytes) -> bool:
+    try:
+        text = unpacked.decode()
+    except UnicodeDecodeError:
+        return False
+    if _PLAIN.fullmatch(text):
+        return len(unpacked) >= _FEWEST_BYTES
+    return len(unpacked) >= _FEWEST_ODD_BYTES and not any(
+        unicodedata.category(each) in {"Cc", "Cn", "Co"} for each in text
+    )

@@ -1,0 +1,94 @@
+"""The rule that ships, stops or continues.
+
+An arm ships when its goal is shown to be better and every guard-rail is shown to hold. It stops when its goal is
+shown to be worse, a guard-rail is shown to be broken, or the planned units are used up. Whatever is shown is shown
+by an interval that holds at every look, so the rule may be asked after every unit. An arm that is no better ships
+with probability alpha at most, however many guard-rails there are, as all of them must hold; a guard-rail that
+holds is called broken with probability alpha at most, each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alphaads_pipelines.experiments.result import Action, Comparison, Decision, Kind, Verdict
+from alphaads_pipelines.experiments.sample_ratio import SampleRatio
+
+
+def goal_verdict(gain_low: float, gain_high: float) -> Verdict:
+    """What an interval says of the goal; gains are effects turned so that more is better."""
+    if gain_low > gain_high:
+        return Verdict.CHANGING
+    if gain_low > 0:
+        return Verdict.BETTER
+    return Verdict.WORSE if gain_high < 0 else Verdict.OPEN
+
+
+def guard_rail_verdict(gain_low: float, gain_high: float, margin: float) -> Verdict:
+    """What an interval says of a guard-rail: held when all of it is above -margin, broken when none of it is."""
+    if gain_low > gain_high:
+        return Verdict.CHANGING
+    if gain_low > -margin:
+        return Verdict.PASSED
+    return Verdict.BREACHED if gain_high < -margin else Verdict.OPEN
+
+
+def decide_arm(comparisons: Sequence[Comparison], *, is_used_up: bool) -> Decision:
+    """What to do with one arm.
+
+    Parameters
+    ----------
+    comparisons: of this arm, the goal first.
+    is_used_up: whether all planned units are in.
+    """
+    goal, *guard_rails = comparisons
+    breached = [each for each in guard_rails if each.verdict is Verdict.BREACHED]
+    if breached:
+        return Decision(Action.STOP, goal.arm, tuple(f"{_told(each)}: worse than its margin" for each in breached))
+    if goal.verdict is Verdict.WORSE:
+        return Decision(Action.STOP, goal.arm, (f"{_told(goal)}: worse than control",))
+    waiting = tuple(_why_waiting(each) for each in comparisons if each.verdict in (Verdict.OPEN, Verdict.CHANGING))
+    if not waiting:
+        held = tuple(f"{_told(each)}: within its margin" for each in guard_rails)
+        return Decision(Action.SHIP, goal.arm, (f"{_told(goal)}: better than control", *held))
+    if is_used_up:
+        return Decision(Action.STOP, goal.arm, ("the planned units are used up", *waiting))
+    return Decision(Action.CONTINUE, goal.arm, waiting)
+
+
+def decide(by_arm: Sequence[Decision], gains: Sequence[float], sample_ratio: SampleRatio) -> Decision:
+    """What to do with the experiment.
+
+    Parameters
+    ----------
+    by_arm: what to do with each arm beside control.
+    gains: of each of them the least gain in the goal; of several that may ship, that with the most is shipped.
+    """
+    if not sample_ratio.is_passed:
+        why = f"units are not split as planned (p = {sample_ratio.p_value:.2g}): find out why and start anew"
+        return Decision(Action.STOP, None, (why,))
+    ready = [(gain, each) for gain, each in zip(gains, by_arm, strict=True) if each.action is Action.SHIP]
+    if ready:
+        return max(ready, key=lambda pair: pair[0])[1]
+    going = [each for each in by_arm if each.action is Action.CONTINUE]
+    action, of = (Action.CONTINUE, going) if going else (Action.STOP, by_arm)
+    return Decision(action, None, tuple(f"{each.arm}: {reason}" for each in of for reason in each.reasons))
+
+
+def _why_waiting(comparison: Comparison) -> str:
+    if comparison.verdict is Verdict.CHANGING:
+        return f"{comparison.metric}: its effect changes over time, its intervals contradict each other"
+    if comparison.margin is None:
+        return f"{_told(comparison)}: not yet told from no effect"
+    return f"{_told(comparison)}: not yet known to be within its margin"
+
+
+def _told(comparison: Comparison) -> str:
+    bounds = [_number(bound, comparison.kind) for bound in (comparison.low, comparison.high)]
+    return f"{comparison.metric} {bounds[0]} to {bounds[1]}"
+
+
+def _number(value: float | None, kind: Kind) -> str:
+    if value is None:
+        return "?"
+    return f"{value:+.1%}" if kind is Kind.RATE else f"{value:+.4g}"

@@ -1,0 +1,243 @@
+"""What an experiment on decisions has shown: from the decisions that were made in it to its result.
+
+A unit is a person (a subject id). Everybody who was ever placed counts once, in the arm of their first decision,
+whatever ad they got and whether or not it was seen (intention to treat); an outcome is whether it ever happened to
+them, on any decision in the experiment. What was known at a look is who had come and what had happened by then, by the
+clock of decisions and events, so a later look does not change an earlier one, save for what comes in late.
+
+Only people that are split as the shares say can be compared, and a change of shares splits them otherwise: so counts
+begin at the start or at the last change, and people and outcomes from before it count as nothing. Somebody whose data
+is restricted is left out. Units are held in memory, never decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy import Engine, Row
+
+from alphaads_pipelines.errors import InvalidRequest
+from alphaads_pipelines.experiments.analysis import analyse
+from alphaads_pipelines.experiments.observations import Observations, spread
+from alphaads_pipelines.experiments.result import Kind, Metric, Plan, Result
+from alphaads_pipelines.experiments.sequences import Floats
+from alphaads_pipelines.experiments.store import StoredExperiment
+from alphaads_pipelines.stores.sql.relational import reading, sql_table
+
+OUTCOMES: Final = ("seen", "clicked", "converted")
+"""Of a person, each a rate: whether an ad was seen (a click says that it was), clicked, followed by a conversion."""
+
+NOT_STARTED: Final = "it was not started yet"
+NOBODY_YET: Final = "nobody has taken part yet, or no decision of it is in; that takes some seconds"
+
+_FOLLOWED = timedelta(seconds=5)
+"""After a change of shares, or the end, until every server knows; they look several times a second."""
+_CHUNK_ROWS = 2_000
+_NEVER = float("inf")
+_CONTROL = "control"
+_DECISIONS, _RESTRICTIONS = sql_table("ad_decisions"), sql_table("restrictions")
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Who took part.
+
+    Parameters
+    ----------
+    since: from when decisions are counted; None: it was not started.
+    subjects: subject ids, in order of their first decision. They are for the audit log, and are shown to nobody.
+    arms: (units,) place of the arm in `names`. first: (units,) time of the first decision, in seconds since 1970.
+    outcomes: of OUTCOMES, (units,) when it first happened, in seconds since 1970; infinite where it did not.
+    decisions: how many were read. moved: units that were seen in two arms: assignment is broken where there are any.
+    """
+
+    since: datetime | None
+    names: tuple[str, ...]
+    subjects: tuple[str, ...]
+    arms: NDArray[np.int64]
+    first: Floats
+    outcomes: Mapping[str, Floats]
+    decisions: int
+    moved: int
+
+
+@dataclass(slots=True)
+class _Unit:
+    """One of them, while decisions are read; `heard` is in the order of OUTCOMES."""
+
+    arm: int
+    first: float
+    heard: list[float]
+    has_moved: bool = False
+
+
+def counted_since(experiment: StoredExperiment, now: datetime, keep: timedelta) -> datetime | None:
+    """From when decisions are counted; None: it was not started.
+
+    Parameters
+    ----------
+    keep: for how long decisions are kept; what an older experiment did before that is lost.
+    """
+    since = experiment.allocated_at
+    if since is None:
+        return None
+    was_changed = since != experiment.started_at
+    return max(since + _FOLLOWED if was_changed else since, now - keep)
+
+
+def read_units(engine: Engine, experiment: StoredExperiment, *, now: datetime, keep: timedelta) -> Units:
+    """Everybody who took part since the shares are what they are, as far as their decisions are in.
+
+    Walks over all decisions of that time, of all tenants, by the index on their time.
+
+    Raises
+    ------
+    StoreUnavailable.
+    """
+    since = counted_since(experiment, now, keep)
+    names = tuple(experiment.allocation.shares)
+    if since is None:
+        return _units({}, since, names, 0)
+    place = {name: at for at, name in enumerate(names)}
+    found: dict[str, _Unit] = {}
+    decisions = 0
+    with reading(engine) as connection:
+        for row in connection.execute(_query(experiment, since).execution_options(yield_per=_CHUNK_ROWS)):
+            if row.arm in place:
+                _count(found, row, place[row.arm])
+                decisions += 1
+    return _units(found, since, names, decisions)
+
+
+def _query(experiment: StoredExperiment, since: datetime) -> sa.Select[Any]:
+    table = _DECISIONS.c
+    arm = table.experiments[experiment.experiment_id].as_string()
+    chosen = sa.select(
+        table.subject_id, arm.label("arm"), table.decided_at, table.impression_at, table.click_at, table.conversion_at
+    ).where(
+        table.decided_at >= since,
+        table.tenant == experiment.tenant,
+        arm.is_not(None),
+        table.subject_id.is_not(None),
+        table.subject_id.not_in(sa.select(_RESTRICTIONS.c.subject_id)),
+    )
+    if experiment.stopped_at is not None:
+        chosen = chosen.where(table.decided_at <= experiment.stopped_at + _FOLLOWED)
+    return chosen.order_by(table.decided_at)
+
+
+def _count(found: dict[str, _Unit], row: Row[Any], arm: int) -> None:
+    unit = found.get(row.subject_id)
+    if unit is None:
+        unit = found[row.subject_id] = _Unit(arm, row.decided_at.timestamp(), [_NEVER] * len(OUTCOMES))
+    unit.has_moved |= unit.arm != arm
+    seen = [at for at in (row.impression_at, row.click_at) if at is not None]
+    happened = (min(seen, default=None), row.click_at, row.conversion_at)
+    for place, at in enumerate(happened):
+        if at is not None:
+            # Clocks differ: nothing happened to anybody before they came.
+            unit.heard[place] = min(unit.heard[place], max(unit.first, at.timestamp()))
+
+
+def _units(found: Mapping[str, _Unit], since: datetime | None, names: tuple[str, ...], decisions: int) -> Units:
+    heard = np.array([unit.heard for unit in found.values()], dtype=np.float64).reshape(-1, len(OUTCOMES))
+    return Units(
+        since=since,
+        names=names,
+        subjects=tuple(found),
+        arms=np.array([unit.arm for unit in found.values()], dtype=np.int64),
+        first=np.array([unit.first for unit in found.values()], dtype=np.float64),
+        outcomes={name: heard[:, place] for place, name in enumerate(OUTCOMES)},
+        decisions=decisions,
+        moved=sum(unit.has_moved for unit in found.values()),
+    )
+
+
+def observed(units: Units, metrics: Sequence[Metric]) -> Observations:
+    """What was known at each look: of at least one unit, up to 200 looks, evenly among what came and happened.
+
+    Raises
+    ------
+    InvalidRequest: a metric is none of OUTCOMES, or no rate.
+    """
+    for metric in metrics:
+        if metric.name not in OUTCOMES or metric.kind is not Kind.RATE:
+            raise InvalidRequest(f"metrics: of decisions these rates are known: {', '.join(OUTCOMES)}")
+    happened = {metric.name: units.outcomes[metric.name] for metric in metrics}
+    times = np.sort(np.concatenate([units.first, *(each[each < _NEVER] for each in happened.values())]))
+    looks = np.unique(times[spread(len(times)) - 1])
+
+    def so_far(at: Floats) -> Floats:
+        by_arm = [np.sort(at[units.arms == arm]) for arm in range(len(units.names))]
+        return np.stack([np.searchsorted(each, looks, side="right") for each in by_arm], axis=1).astype(np.float64)
+
+    named = tuple(datetime.fromtimestamp(look, UTC).isoformat(timespec="seconds") for look in looks)
+    return Observations(
+        units.names, named, so_far(units.first), {name: so_far(at) for name, at in happened.items()}, {}
+    )
+
+
+def control_of(experiment: StoredExperiment, named: str | None = None) -> str:
+    """The arm that others are compared with: the named one, else the only one that changes nothing, else `control`.
+
+    Raises
+    ------
+    InvalidRequest: the experiment has no such arm, or none that it could be.
+    """
+    arms = experiment.allocation.shares
+    if named is not None:
+        if named not in arms:
+            raise InvalidRequest("control: must name an arm of the experiment")
+        return named
+    unchanged = [arm for arm in arms if experiment.treatments.get(arm) is None]
+    if len(unchanged) == 1:
+        return unchanged[0]
+    if _CONTROL in arms:
+        return _CONTROL
+    raise InvalidRequest("control: name the arm that the others are compared with")
+
+
+def judge(experiment: StoredExperiment, units: Units, plan: Plan, control: str | None = None) -> Result | str:
+    """What it has shown; in words, why there is nothing to see yet.
+
+    Parameters
+    ----------
+    plan: of OUTCOMES. control: see `control_of`.
+
+    Raises
+    ------
+    InvalidRequest: see `control_of` and `observed`; or there is a single arm.
+    """
+    against = control_of(experiment, control)
+    if units.since is None:
+        return NOT_STARTED
+    if not units.subjects:
+        return NOBODY_YET
+    return analyse(observed(units, plan.metrics), plan, control=against, shares=experiment.allocation.shares)
+
+
+def told(experiment: StoredExperiment, units: Units, found: Result | str, *, looks: bool) -> dict[str, Any]:
+    """Plain values, for JSON; nobody is named.
+
+    Parameters
+    ----------
+    found: what `judge` says. looks: with each comparison's looks, up to 200 of them.
+    """
+    shown: dict[str, Any] = {"nothing_yet": None, "result": None}
+    shown |= {"nothing_yet": found} if isinstance(found, str) else {"result": found.as_dict(looks=looks)}
+    return {
+        "experiment_id": experiment.experiment_id,
+        "name": experiment.name,
+        "state": experiment.state,
+        "since": units.since,
+        "decisions": units.decisions,
+        "units": len(units.subjects),
+        "moved_units": units.moved,
+        **shown,
+    }

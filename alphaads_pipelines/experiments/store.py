@@ -1,0 +1,269 @@
+"""Where experiments are kept: drafted, started, their shares changed, stopped; never started a second time.
+
+    draft ──► running ──► stopped
+      └─────────────────────►┘
+
+Every question names the tenant. Layers are a tenant's own: no tenant's experiment takes slots from another's.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Row
+
+from alphaads_pipelines.campaigns.campaign import LONGEST_WORDS
+from alphaads_pipelines.campaigns.campaign_changes import editing
+from alphaads_pipelines.campaigns.store import campaign_of
+from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters
+from alphaads_pipelines.errors import InvalidRequest, NotFound
+from alphaads_pipelines.experiments.assignment import SLOTS, Allocation, Experiment, Run, check_apart
+from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.schema.advertising_tables import EXPERIMENT_STATES
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table
+
+DRAFT, RUNNING, STOPPED = EXPERIMENT_STATES
+MOST_LISTED: Final = 500
+MOST_ARMS: Final = 20
+MOST_RUNNING: Final = 50
+"""Experiments of one tenant that run at once; a decision looks at each."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_EXPERIMENTS = sql_table("experiments")
+
+
+class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment of a tenant.
+
+    Attributes
+    ----------
+    campaign_id: whose decisions take part; None: all of the tenant.
+    layer: experiments of one layer exclude one another. layer_start, layer_stop: its slots, of 10,000.
+    shares: arm -> ten-thousandths of the experiment's units. treatments: arm -> the policy that decides; None: as ever.
+    allocated_at: since when units are split as now: its start, or the last change of shares while it ran.
+    """
+
+    experiment_id: str
+    tenant: str
+    campaign_id: str | None
+    name: str
+    state: str
+    layer: str
+    layer_start: int
+    layer_stop: int
+    allocation: Allocation
+    treatments: Mapping[str, str | None]
+    created_at: datetime
+    started_at: datetime | None = None
+    allocated_at: datetime | None = None
+    stopped_at: datetime | None = None
+
+    @property
+    def place(self) -> Experiment:
+        """What assigns its units; the layer's name holds the tenant's, which no two tenants share."""
+        layer = f"{self.tenant}/{self.layer}"
+        return Experiment(self.experiment_id, layer, self.layer_start, self.layer_stop, self.allocation)
+
+
+class NewExperiment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tenant says of an experiment to be; see StoredExperiment."""
+
+    name: str
+    shares: Mapping[str, int]
+    treatments: Mapping[str, str | None]
+    campaign_id: str | None = None
+    layer: str = "default"
+    layer_start: int = 0
+    layer_stop: int = SLOTS
+
+
+to_new_experiment = converter(NewExperiment)
+"""From builtin values; raises msgspec.ValidationError."""
+
+
+def drafted(fields: Mapping[str, Any]) -> NewExperiment:
+    """An experiment to be from what somebody wrote down, in the forms that JSON has.
+
+    Raises
+    ------
+    InvalidRequest: a field is unknown, missing or of another form.
+    """
+    if not fields.keys() <= set(NewExperiment.__struct_fields__):
+        raise InvalidRequest(f"fields of an experiment are {', '.join(sorted(NewExperiment.__struct_fields__))}")
+    try:
+        return to_new_experiment(fields)
+    except msgspec.ValidationError as error:  # it names the place and what is expected, never a value
+        raise InvalidRequest(str(error)) from None
+
+
+def create_experiment(
+    engine: Engine, tenant: str, new: NewExperiment, *, policies: Collection[str], now: datetime
+) -> StoredExperiment:
+    """Draft an experiment.
+
+    Parameters
+    ----------
+    policies: names that a treatment may have.
+
+    Raises
+    ------
+    InvalidRequest: it cannot be run like this. NotFound: the tenant has no such campaign. StoreUnavailable.
+    """
+    _check(new, policies)
+    made = StoredExperiment(
+        experiment_id=uuid.uuid4().hex,
+        tenant=tenant,
+        campaign_id=new.campaign_id,
+        name=new.name,
+        state=DRAFT,
+        layer=new.layer,
+        layer_start=new.layer_start,
+        layer_stop=new.layer_stop,
+        allocation=Allocation().with_shares(new.shares),
+        treatments=dict(new.treatments),
+        created_at=now,
+    )
+    _ = made.place  # raises where its slots are none
+    with editing(engine, now) as connection:
+        if new.campaign_id is not None:
+            campaign_of(connection, tenant, new.campaign_id)
+        insert_ignore(connection, "experiments", [_row(made)])
+    return made
+
+
+def _check(new: NewExperiment, policies: Collection[str]) -> None:
+    named = {*filter(None, new.treatments.values())}
+    checks = {
+        f"name must be 1 to {LONGEST_WORDS} characters, none of them hidden": bool(new.name.strip())
+        and len(new.name) <= LONGEST_WORDS
+        and not has_hidden_characters(new.name),
+        "layer and arms must be named by letters, digits, '.', '_' and '-', 64 at most": all(
+            _NAME.fullmatch(each) for each in (new.layer, *new.shares)
+        ),
+        f"an experiment has 2 to {MOST_ARMS} arms": 2 <= len(new.shares) <= MOST_ARMS,
+        "shares must be above 0": all(share > 0 for share in new.shares.values()),
+        "treatments must name the arms that have shares, and no others": new.treatments.keys() == new.shares.keys(),
+        f"treatments must be null or one of {', '.join(sorted(policies))}": named <= set(policies),
+    }
+    for problem, is_fine in checks.items():
+        if not is_fine:
+            raise InvalidRequest(problem)
+
+
+def read_experiment(engine: Engine, tenant: str, experiment_id: str) -> StoredExperiment:
+    """One of the tenant's experiments. Raises NotFound, StoreUnavailable."""
+    with reading(engine) as connection:
+        return _experiment_of(connection, tenant, experiment_id)
+
+
+def _experiment_of(connection: Connection, tenant: str, experiment_id: str) -> StoredExperiment:
+    own = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.experiment_id == experiment_id, _EXPERIMENTS.c.tenant == tenant)
+    row = connection.execute(own).one_or_none()
+    if row is None:
+        raise NotFound("there is no such experiment")
+    return _from_row(row)
+
+
+def list_experiments(
+    engine: Engine, tenant: str, *, state: str | None = None, after: str = "", limit: int = 100
+) -> list[StoredExperiment]:
+    """A page of the tenant's experiments, by id: those of one state if it is named. Raises StoreUnavailable."""
+    wanted = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.tenant == tenant, _EXPERIMENTS.c.experiment_id > after)
+    if state is not None:
+        wanted = wanted.where(_EXPERIMENTS.c.state == state)
+    page = wanted.order_by(_EXPERIMENTS.c.experiment_id).limit(min(limit, MOST_LISTED))
+    with reading(engine) as connection:
+        return [_from_row(row) for row in connection.execute(page)]
+
+
+def running_experiments(connection: Connection, tenant: str | None = None) -> list[StoredExperiment]:
+    """Those that run, by id: of a tenant, or of all."""
+    wanted = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.state == RUNNING).order_by(_EXPERIMENTS.c.experiment_id)
+    if tenant is not None:
+        wanted = wanted.where(_EXPERIMENTS.c.tenant == tenant)
+    return [_from_row(row) for row in connection.execute(wanted)]
+
+
+def start_experiment(engine: Engine, tenant: str, experiment_id: str, now: datetime) -> StoredExperiment:
+    """Let a draft take part in decisions; one that runs goes on.
+
+    Raises
+    ------
+    InvalidRequest: it was stopped, another one of its layer has its slots, or too many run. NotFound. StoreUnavailable.
+    """
+
+    def started(connection: Connection, held: StoredExperiment) -> StoredExperiment:
+        if held.state == RUNNING:
+            return held
+        if held.state == STOPPED:
+            raise InvalidRequest("an experiment that was stopped is not started again; draft another one")
+        others = running_experiments(connection, tenant)
+        if len(others) >= MOST_RUNNING:
+            raise InvalidRequest(f"{MOST_RUNNING} experiments run already; stop one")
+        check_apart(each.place for each in (*others, held))
+        return msgspec.structs.replace(held, state=RUNNING, started_at=now, allocated_at=now)
+
+    return _changed(engine, tenant, experiment_id, started, now)
+
+
+def change_shares(
+    engine: Engine, tenant: str, experiment_id: str, shares: Mapping[str, int], now: datetime
+) -> StoredExperiment:
+    """Give the arms other shares, in ten-thousandths; as few units as is possible move. Its results begin anew.
+
+    Raises
+    ------
+    InvalidRequest: it was stopped, an arm is none of its own, or the shares are none. NotFound. StoreUnavailable.
+    """
+
+    def changed(_: Connection, held: StoredExperiment) -> StoredExperiment:
+        if held.state == STOPPED:
+            raise InvalidRequest("the shares of an experiment that was stopped stay as they are")
+        if not shares.keys() <= held.treatments.keys():
+            raise InvalidRequest("shares must name arms of the experiment")
+        allocation = held.allocation.with_shares(shares)
+        if held.state == DRAFT or allocation == held.allocation:
+            return msgspec.structs.replace(held, allocation=allocation)
+        return msgspec.structs.replace(held, allocation=allocation, allocated_at=now)
+
+    return _changed(engine, tenant, experiment_id, changed, now)
+
+
+def stop_experiment(engine: Engine, tenant: str, experiment_id: str, now: datetime) -> StoredExperiment:
+    """End it for good; one that was stopped stays so. Raises NotFound, StoreUnavailable."""
+
+    def stopped(_: Connection, held: StoredExperiment) -> StoredExperiment:
+        return held if held.state == STOPPED else msgspec.structs.replace(held, state=STOPPED, stopped_at=now)
+
+    return _changed(engine, tenant, experiment_id, stopped, now)
+
+
+def _changed(
+    engine: Engine,
+    tenant: str,
+    experiment_id: str,
+    change: Callable[[Connection, StoredExperiment], StoredExperiment],
+    now: datetime,
+) -> StoredExperiment:
+    with editing(engine, now) as connection:
+        changed = change(connection, _experiment_of(connection, tenant, experiment_id))
+        own = _EXPERIMENTS.update().where(_EXPERIMENTS.c.experiment_id == experiment_id)
+        connection.execute(own.values(**_row(changed)))
+    return changed
+
+
+def _row(experiment: StoredExperiment) -> dict[str, Any]:
+    named = {name: getattr(experiment, name) for name in experiment.__struct_fields__}
+    runs = [[run.arm, run.start, run.stop] for run in experiment.allocation.runs]
+    return {**named, "allocation": runs, "treatments": dict(experiment.treatments)}
+
+
+def _from_row(row: Row[Any]) -> StoredExperiment:
+    named = {name: getattr(row, name) for name in StoredExperiment.__struct_fields__}
+    return StoredExperiment(**{**named, "allocation": Allocation(tuple(Run(*run) for run in row.allocation))})

@@ -231,8 +231,8 @@ class Wiring:
     @cached_property
     def decider(self) -> Decider:
         """Makes the decisions of this process."""
+        from alphaads_pipelines.decisions.budget.reservations import Reservations
         from alphaads_pipelines.decisions.decide import Decider
-        from alphaads_pipelines.decisions.reservations import Reservations
 
         salt = self.pseudonyms.assignment_salt()
         return Decider(Reservations(self.engine), salt, self.settings.experiment_holdout)

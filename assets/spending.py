@@ -14,7 +14,7 @@ from dagster import (
 )
 
 from alphaads_pipelines.campaigns.campaign import MICROUSD
-from alphaads_pipelines.decisions.books import Books, look_over
+from alphaads_pipelines.decisions.budget.reconciliation import Books, look_over
 from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_SPENDING
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import Wiring

@@ -29,9 +29,9 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.campaigns.campaign import ACTIVE, Campaign
-from alphaads_pipelines.decisions.books import look_over
-from alphaads_pipelines.decisions.reservations import HELD, Reservations, read_spending
-from alphaads_pipelines.decisions.settling import confirm, release_expired, settling
+from alphaads_pipelines.decisions.budget.reconciliation import look_over
+from alphaads_pipelines.decisions.budget.reservations import HELD, Reservations, read_spending
+from alphaads_pipelines.decisions.budget.settlement import confirm, release_expired, settling
 from alphaads_pipelines.stores.sql.relational import connect, migrate, reading, sql_table, transaction
 
 _DAY, _MIDNIGHT = timedelta(days=1), datetime(2026, 11, 24, tzinfo=UTC)

@@ -16,10 +16,10 @@ from alphaads_pipelines.creatives.base import Creative
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import save_creatives
 from alphaads_pipelines.creatives.review import APPROVED, Review
+from alphaads_pipelines.decisions.budget.reservations import Reservations
 from alphaads_pipelines.decisions.catalogue import Catalogue
 from alphaads_pipelines.decisions.decide import Decider, Decision, DecisionRequest
 from alphaads_pipelines.decisions.eligibility import Shelf
-from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.stores.sql.relational import connect, select_in
 from alphaads_pipelines.stores.subjects.permissions import Permission

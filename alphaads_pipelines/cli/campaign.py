@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from alphaads_pipelines.campaigns.campaign import Campaign
-    from alphaads_pipelines.decisions.spend_report import Spend
+    from alphaads_pipelines.decisions.budget.spend_report import Spend
 
 app = typer.Typer(
     help="What is advertised to whom, within which limits; servers follow within a second.", no_args_is_help=True
@@ -116,7 +116,7 @@ def spending(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, days: Days = 31, 
     import msgspec
 
     from alphaads_pipelines.campaigns.store import read_campaign
-    from alphaads_pipelines.decisions.spend_report import read_spend
+    from alphaads_pipelines.decisions.budget.spend_report import read_spend
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         campaign, now = read_campaign(wiring.engine, tenant, campaign_id), datetime.now(UTC)

@@ -13,12 +13,12 @@ from alphaads_pipelines.cli.options import JsonOutput, PostName
 from alphaads_pipelines.wiring import wired
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.decisions.touched import Touched
+    from alphaads_pipelines.decisions.explain.affected_decisions import Touched
 
 
 def run(post: PostName, as_json: JsonOutput = False) -> None:
     """The decisions in which a post weighed in, and the ads that were chosen there."""
-    from alphaads_pipelines.decisions.touched import members_of, touched_by
+    from alphaads_pipelines.decisions.explain.affected_decisions import members_of, touched_by
     from alphaads_pipelines.ingest.find_post import find_post, keys_of, parse_post
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:

@@ -21,9 +21,10 @@ import msgspec
 from alphaads_pipelines.bandits.base import Choice
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.creatives.tone import spoken_to_as
-from alphaads_pipelines.decisions.eligibility import Creative, Viewer, is_limited
+from alphaads_pipelines.decisions.budget.pacing import is_limited
+from alphaads_pipelines.decisions.budget.reservations import Reservations
+from alphaads_pipelines.decisions.eligibility import Creative, Viewer
 from alphaads_pipelines.decisions.person import REASONS, Person, person_of
-from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.decisions.routing import Route, Router
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import NotFound, StoreUnavailable

@@ -33,7 +33,7 @@ import msgspec
 
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.creatives.tone import STEADY, JourneySummary, spoken_to_as
-from alphaads_pipelines.decisions.pacing import Funds, has_budget
+from alphaads_pipelines.decisions.budget.pacing import Funds, has_budget, is_limited
 
 NEUTRAL: Final = "neutral"
 APPROVED: Final = "approved"
@@ -148,13 +148,3 @@ def _why_not_more(campaign: Campaign, viewer: Viewer, funds: Funds) -> str | Non
     if campaign.daily_cap is not None and viewer.is_known and shown >= campaign.daily_cap:
         return "cap"
     return funds.why_not(campaign, viewer.segment, viewer.now) if has_budget(campaign) else None
-
-
-def is_limited(campaign: Campaign, *, is_known: bool) -> bool:
-    """Whether something must be held in the store before this campaign is shown to somebody.
-
-    Parameters
-    ----------
-    is_known: whether a cap can be kept for them; a cap says nothing of people who are not named.
-    """
-    return has_budget(campaign) or (campaign.daily_cap is not None and is_known)

@@ -21,11 +21,11 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.bandits.policy_store import Policies, read_policies
 from alphaads_pipelines.campaigns.campaign_changes import ADVERTISING
+from alphaads_pipelines.decisions.budget.pacing import Funds, Spending, has_budget
+from alphaads_pipelines.decisions.budget.reservations import read_spending
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
+from alphaads_pipelines.decisions.change_marker import look
 from alphaads_pipelines.decisions.eligibility import Shelf
-from alphaads_pipelines.decisions.moves import look
-from alphaads_pipelines.decisions.pacing import Funds, Spending, has_budget
-from alphaads_pipelines.decisions.reservations import read_spending
 from alphaads_pipelines.decisions.routing import policies_asked_for
 from alphaads_pipelines.errors import StaleData, TransientError
 from alphaads_pipelines.ingest.publish import document_version_in

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from alphaads_pipelines.decisions.touched import Touched, members_of, touched_by
+from alphaads_pipelines.decisions.explain.affected_decisions import Touched, members_of, touched_by
 from alphaads_pipelines.errors import AlphaAdsError, Fenced, NotFound
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.ingest.claims import forget

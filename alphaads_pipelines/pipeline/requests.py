@@ -93,7 +93,7 @@ def ads_due(stream: Stream, engine: Engine, topics: Sequence[str], *, wait_s: fl
     ------
     StreamUnavailable, StoreUnavailable.
     """
-    from alphaads_pipelines.decisions.settling import is_any_due
+    from alphaads_pipelines.decisions.budget.settlement import is_any_due
     from alphaads_pipelines.ingest.publish import read_document
     from alphaads_pipelines.pipeline.learning import LEARNER
 

@@ -17,7 +17,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.decisions.settling import release_those_of
+from alphaads_pipelines.decisions.budget.settlement import release_those_of
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.rights.erasers import Checked, Doomed, Eraser, Figures
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES

@@ -147,7 +147,7 @@ CAMPAIGN_DAYS = Table(
         _TENANT,
         plain("reserved_microusd", "int64"),
         plain("spent_microusd", "int64"),
-        plain("credit_microusd", "float64", "free and not taken at `credited_at` (decisions/pacing.py)"),
+        plain("credit_microusd", "float64", "free and not taken at `credited_at` (decisions/budget/pacing.py)"),
         plain("credited_at", "timestamp", nullable=True),
     ),
     key=("campaign_id", "day", "segment"),

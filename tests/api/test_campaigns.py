@@ -16,8 +16,8 @@ from alphaads_pipelines.campaigns.sample_campaigns import sample_campaigns
 from alphaads_pipelines.campaigns.store import read_campaign
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.templates import TemplateGenerator
+from alphaads_pipelines.decisions.budget.reservations import Reservations
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
-from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring import Wiring

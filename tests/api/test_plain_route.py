@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from alphaads_pipelines.decisions.reservations import read_spending
+from alphaads_pipelines.decisions.budget.reservations import read_spending
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.wiring import Wiring
 from api.plain_route import PlainRoute

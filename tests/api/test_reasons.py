@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from alphaads_pipelines.campaigns.sample_campaigns import seed_samples
 from alphaads_pipelines.creatives.templates import TemplateGenerator
-from alphaads_pipelines.decisions.reasons import MOST_POSTS
+from alphaads_pipelines.decisions.explain.explanation import MOST_POSTS
 from alphaads_pipelines.decisions.spool import forward
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.pipeline.learning import Teaching, learn_policies

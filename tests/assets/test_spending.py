@@ -10,7 +10,7 @@ from dagster import AssetCheckKey, AssetKey
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from alphaads_pipelines.campaigns.store import insert_campaigns
-from alphaads_pipelines.decisions.reservations import Reservations
+from alphaads_pipelines.decisions.budget.reservations import Reservations
 from alphaads_pipelines.runtime.once import InProcess
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.streams.base import Record

@@ -28,7 +28,7 @@ from alphaads_pipelines.campaigns.store import (
 from alphaads_pipelines.errors import InvalidRequest, NotFound, WriteConflict
 from alphaads_pipelines.ingest.publish import read_document
 from tests.campaigns.test_campaign import NOON, campaign
-from tests.racing import at_once
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.integration
 FULL = campaign(

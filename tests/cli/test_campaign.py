@@ -12,8 +12,8 @@ import pytest
 from alphaads_pipelines.campaigns.store import read_campaign
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.templates import TemplateGenerator
+from alphaads_pipelines.decisions.budget.reservations import Reservations
 from alphaads_pipelines.decisions.catalogue import read_catalogue
-from alphaads_pipelines.decisions.reservations import Reservations
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading

@@ -30,7 +30,7 @@ from alphaads_pipelines.stores.sql.relational import (
     upsert,
 )
 from deploy.servers import Postgres
-from tests.racing import at_once
+from tests.concurrency import at_once
 
 _NUMBER = Prepared(sa.select(sa.func.count()).select_from(relational.sql_table("post_keys")))
 

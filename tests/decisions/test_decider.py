@@ -23,7 +23,7 @@ from alphaads_pipelines.bandits.policy_store import Policies, append_version, ch
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.decide import Decider, Decision, DecisionRequest, _new_id
-from alphaads_pipelines.decisions.recompute import recompute
+from alphaads_pipelines.decisions.explain.recompute import recompute
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import NotFound
 from alphaads_pipelines.profiles.fold import fold_profiles

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
-from alphaads_pipelines.decisions.reservations import Reservations
+from alphaads_pipelines.decisions.budget.reservations import Reservations
 from alphaads_pipelines.stores.sql.fastpath.connections import driver_connection
 from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
 from alphaads_pipelines.stores.subjects.permissions import permission_of

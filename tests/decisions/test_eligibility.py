@@ -16,8 +16,8 @@ from alphaads_pipelines.creatives.tone import (
     TONES,
     JourneySummary,
 )
-from alphaads_pipelines.decisions.eligibility import Shelf, Viewer, is_limited
-from alphaads_pipelines.decisions.pacing import COMMON, Funds, Line, Spending
+from alphaads_pipelines.decisions.budget.pacing import COMMON, Funds, Line, Spending, is_limited
+from alphaads_pipelines.decisions.eligibility import Shelf, Viewer
 from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.decisions.campaigns import COST, NOON, campaign, creative
 

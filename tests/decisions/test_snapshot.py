@@ -15,8 +15,8 @@ from alphaads_pipelines.bandits.policy_store import append_version
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.decisions import snapshot
 from alphaads_pipelines.decisions.catalogue import Catalogue
+from alphaads_pipelines.decisions.change_marker import Moves, look
 from alphaads_pipelines.decisions.decide import DecisionRequest
-from alphaads_pipelines.decisions.moves import Moves, look
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
 from alphaads_pipelines.ingest.publish import publish_document, publish_profiles

@@ -28,7 +28,7 @@ from alphaads_pipelines.experiments.store import (
 from alphaads_pipelines.stores.sql.relational import reading
 from tests.campaigns.test_campaign import NOON, campaign
 from tests.campaigns.test_store import edits
-from tests.racing import at_once
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.integration
 POLICIES = ("thompson", "linucb")

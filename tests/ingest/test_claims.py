@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.ingest.claims import Claimant, claim_first, forget, place_of
 from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
-from tests.racing import at_once
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.integration
 

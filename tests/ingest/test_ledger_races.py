@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from alphaads_pipelines.errors import AlphaAdsError, Fenced, InvalidRequest
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.ingest.ledger import Ledger
+from tests.concurrency import at_once
 from tests.ingest.ledgers import NOON, PARTITIONS, at, claimed, commit, committed, ledger_on, never, plan_one
-from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
 

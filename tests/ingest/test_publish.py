@@ -21,8 +21,8 @@ from alphaads_pipelines.ingest.publish import publish, publish_document, read_do
 from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
+from tests.concurrency import at_once
 from tests.ingest.ledgers import COUNTS, NOON, at, claimed, ledger_on, never, plan_one
-from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
 

@@ -21,7 +21,7 @@ from alphaads_pipelines.nlp.tracked_names import (
     save_names,
 )
 from alphaads_pipelines.stores.sql.relational import connect, reading, sql_table
-from tests.racing import at_once
+from tests.concurrency import at_once
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LAMP = TrackedName("lamp", "Lumora", "brand", "ORG", ("Lumora lamp", "ルモラ"), ("spring",))

@@ -26,9 +26,9 @@ from alphaads_pipelines.rights.erase_relational import delete_subject
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.relational import connect, insert_ignore, sql_table, transaction
+from tests.concurrency import at_once
 from tests.pipeline.loop import DECISIONS, EVENTS, NOON, Loop, decision, later, loop_at, of_event
 from tests.pipeline.meeting import MeetingStream
-from tests.racing import at_once
 from tests.stores.subjects.people import make_subjects
 
 pytestmark = pytest.mark.integration

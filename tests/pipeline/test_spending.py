@@ -20,9 +20,9 @@ from sqlalchemy import Connection, Engine, event
 
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.campaigns.store import insert_campaigns
-from alphaads_pipelines.decisions import settling
-from alphaads_pipelines.decisions.books import Books, look_over
-from alphaads_pipelines.decisions.reservations import HELD, Reservations
+from alphaads_pipelines.decisions.budget import settlement
+from alphaads_pipelines.decisions.budget.reconciliation import Books, look_over
+from alphaads_pipelines.decisions.budget.reservations import HELD, Reservations
 from alphaads_pipelines.errors import StreamUnavailable, WriteConflict
 from alphaads_pipelines.pipeline import spending
 from alphaads_pipelines.pipeline.spending import Spent, update_spending
@@ -30,9 +30,9 @@ from alphaads_pipelines.stores.sql.relational import reading, sql_table, transac
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from alphaads_pipelines.telemetry import REGISTRY
-from tests.decisions.books import frequencies, money, waiting
+from tests.concurrency import at_once
+from tests.decisions.budget.books import frequencies, money, waiting
 from tests.decisions.campaigns import COST, NOON, campaign
-from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
 EVENTS = "ads.events"
@@ -127,7 +127,7 @@ def test_more_events_than_are_read_at_once_are_all_read_before_anything_is_given
 ) -> None:
     monkeypatch.setattr(spending, "_READ_AT_ONCE", 2)
     monkeypatch.setattr(spending, "AT_ONCE", 3)
-    monkeypatch.setattr(settling, "AT_ONCE", 3)
+    monkeypatch.setattr(settlement, "AT_ONCE", 3)
     keys = [f"{number:02}" for number in range(40)]
     ads.decide(*keys)
     ads.tell(*keys[:25])
@@ -141,7 +141,7 @@ def test_more_events_than_are_read_at_once_are_all_read_before_anything_is_given
 
 
 def test_a_run_that_dies_at_any_commit_leaves_the_rest_to_the_next(ads: Ads, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (spending, settling):
+    for name in (spending, settlement):
         monkeypatch.setattr(name, "AT_ONCE", 2)
     for step in itertools.count():
         keys = [f"{step}-{number}" for number in range(6)]

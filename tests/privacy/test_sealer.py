@@ -19,7 +19,7 @@ from alphaads_pipelines.privacy.keys import Identity
 from alphaads_pipelines.privacy.sealer import Sealer, Unsealed
 from alphaads_pipelines.stores.subjects import subject_keys
 from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
-from tests.racing import at_once
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.integration
 SHARDS = 16

@@ -17,7 +17,7 @@ from alphaads_pipelines.errors import ConfigurationError, UnsealError
 from alphaads_pipelines.privacy.secrets_file import FIRST_KEK, KeyFile, KeyFileContent, MasterKeys
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import wired
-from tests.racing import at_once
+from tests.concurrency import at_once
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from alphaads_pipelines.rights.audit_log import AuditLog
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import AUDIT_FAILURES
 from alphaads_pipelines.wiring import Wiring
-from tests.racing import at_once
+from tests.concurrency import at_once
 from tests.rights.audits import Clock, Installation, subject, write
 
 

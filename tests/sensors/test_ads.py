@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunRequest, SkipReason, build_sensor_context
 from dagster._core.test_utils import create_run_for_test
 
-from alphaads_pipelines.decisions.settling import release_expired, settling
+from alphaads_pipelines.decisions.budget.settlement import release_expired, settling
 from alphaads_pipelines.errors import StreamUnavailable
 from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.runtime.once import InProcess

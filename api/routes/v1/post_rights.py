@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from alphaads_pipelines.decisions.touched import Touched, members_of, touched_by
+from alphaads_pipelines.decisions.explain.affected_decisions import Touched, members_of, touched_by
 from alphaads_pipelines.ingest.find_post import FoundPost, find_post, keys_of
 from alphaads_pipelines.pipeline.forget_post import Forgotten, forget_post
 from alphaads_pipelines.wiring import Wiring

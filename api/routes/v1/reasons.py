@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
-from alphaads_pipelines.decisions.reasons import Why
-from alphaads_pipelines.decisions.why import explain, whose
+from alphaads_pipelines.decisions.explain.explanation import Why
+from alphaads_pipelines.decisions.explain.why import explain, whose
 from alphaads_pipelines.nlp.plots import EMOTION_COLOURS
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope

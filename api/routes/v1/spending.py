@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from alphaads_pipelines.campaigns.store import read_campaign
-from alphaads_pipelines.decisions.spend_report import MOST_DAYS, read_spend
+from alphaads_pipelines.decisions.budget.spend_report import MOST_DAYS, read_spend
 from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller

@@ -21,7 +21,7 @@ from alphaads_pipelines.stores.sql import relational
 from alphaads_pipelines.stores.sql.relational import connect, reading, sql_table, transaction
 from alphaads_pipelines.stores.subjects import subject_keys
 from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys, holds_anything
-from tests.racing import at_once
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.integration
 SHARDS = 16

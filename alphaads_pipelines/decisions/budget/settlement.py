@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row
 
-from alphaads_pipelines.decisions import reservation_sql as sql
+from alphaads_pipelines.decisions.budget import reservation_statements as sql
 from alphaads_pipelines.stores.sql.relational import chunks, reading, select_in, transaction
 
 KNOWN_FOR: Final = timedelta(days=1)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphaads_pipelines.campaigns.campaign import Campaign
-from alphaads_pipelines.decisions.pacing import COMMON, Day, Grant, Line, Refused, Spending, ask, day_of
+from alphaads_pipelines.decisions.budget.pacing import COMMON, Day, Grant, Line, Refused, Spending, ask, day_of
 from alphaads_pipelines.errors import InvalidRequest
 from tests.decisions.campaigns import COST, MIDNIGHT, NOON, campaign
 

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alphaads_pipelines.decisions.mood_posts import HORIZON, mood_from, read_mood_posts
-from alphaads_pipelines.decisions.touched import Touched, touched_by
+from alphaads_pipelines.decisions.explain.affected_decisions import Touched, touched_by
+from alphaads_pipelines.decisions.explain.mood_posts import HORIZON, mood_from, read_mood_posts
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.ingest.find_post import FoundPost, find_post, keys_of, parse_post
 from alphaads_pipelines.profiles.mood import FADED

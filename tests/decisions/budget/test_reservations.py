@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from alphaads_pipelines.campaigns.campaign import Campaign
-from alphaads_pipelines.decisions.pacing import COMMON, Line, Refused, Spending
-from alphaads_pipelines.decisions.reservations import HELD, Reservations, read_spending
-from alphaads_pipelines.decisions.settling import KNOWN_FOR, confirm, prune, release_expired, release_those_of
+from alphaads_pipelines.decisions.budget.pacing import COMMON, Line, Refused, Spending
+from alphaads_pipelines.decisions.budget.reservations import HELD, Reservations, read_spending
+from alphaads_pipelines.decisions.budget.settlement import KNOWN_FOR, confirm, prune, release_expired, release_those_of
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.stores.sql.relational import connect, sql_table, transaction
-from tests.decisions.books import frequencies, money, used_by_day, waiting
+from tests.concurrency import at_once
+from tests.decisions.budget.books import frequencies, money, used_by_day, waiting
 from tests.decisions.campaigns import COST, MIDNIGHT, NOON, campaign
-from tests.racing import at_once
 
 pytestmark = pytest.mark.integration
 ADA, BO = "a" * 32, "b" * 32

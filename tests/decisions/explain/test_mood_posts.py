@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphaads_pipelines.decisions.mood_posts import HORIZON, MoodPosts, mood_from
+from alphaads_pipelines.decisions.explain.mood_posts import HORIZON, MoodPosts, mood_from
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.profiles.glance import mood_of
 from alphaads_pipelines.profiles.hours import hour_of

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, Row
 
 from alphaads_pipelines.campaigns.campaign import Campaign
-from alphaads_pipelines.decisions.pacing import COMMON, day_of
+from alphaads_pipelines.decisions.budget.pacing import COMMON, day_of
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
 
 MOST_DAYS: Final = 366

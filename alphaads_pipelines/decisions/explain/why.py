@@ -14,9 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 
-from alphaads_pipelines.decisions.person import REASONS
-from alphaads_pipelines.decisions.plain import sentences
-from alphaads_pipelines.decisions.reasons import (
+from alphaads_pipelines.decisions.explain.explanation import (
     CampaignReason,
     CreativeReason,
     EligibleReason,
@@ -24,8 +22,10 @@ from alphaads_pipelines.decisions.reasons import (
     PolicyReason,
     Why,
 )
-from alphaads_pipelines.decisions.recompute import Recomputed, recompute
-from alphaads_pipelines.decisions.why_person import person_reason
+from alphaads_pipelines.decisions.explain.recompute import Recomputed, recompute
+from alphaads_pipelines.decisions.explain.why_person import person_reason
+from alphaads_pipelines.decisions.explain.wording import sentences
+from alphaads_pipelines.decisions.person import REASONS
 from alphaads_pipelines.errors import NotFound, Restricted
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.stores.lake.base import Lake

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from alphaads_pipelines.decisions.reservations import HELD
+from alphaads_pipelines.decisions.budget.reservations import HELD
 from benchmarks.budget import run
-from tests.decisions.books import frequencies, money, waiting
+from tests.decisions.budget.books import frequencies, money, waiting
 from tests.decisions.campaigns import COST
 
 pytestmark = pytest.mark.integration
@@ -27,8 +27,8 @@ _TRADER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from datetime import timedelta
-from alphaads_pipelines.decisions.reservations import Reservations
-from alphaads_pipelines.decisions.settling import confirm, release_expired, settling
+from alphaads_pipelines.decisions.budget.reservations import Reservations
+from alphaads_pipelines.decisions.budget.settlement import confirm, release_expired, settling
 from alphaads_pipelines.stores.sql.relational import connect
 from tests.decisions.campaigns import COST, NOON, campaign
 engine, of = connect(sys.argv[2]), campaign(budget_microusd=10**6 * COST, daily_cap=1_000)

@@ -1,4 +1,4 @@
-"""The statements of reservations.py and settling.py, made once; those that each decision asks are prepared.
+"""The statements of reservations.py and settlement.py, made once; those that each decision asks are prepared.
 
 Who reserves takes first and looks then, and gives everything back by ending the transaction; so that what is taken
 travels together, and everything that is to be known comes back at once.

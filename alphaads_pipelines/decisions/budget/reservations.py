@@ -8,9 +8,9 @@ A decision holds what it needs in one transaction before it is answered, so any 
 reserved and spent together never exceed a budget at the moment when something is added. A process that dies between
 this and its answer leaves a reservation that times out.
 
-Everything that moves a campaign's money or frequencies (here, and in settling.py) holds its row in `campaign_spending`
-first, campaigns in the order of their ids, and touches its other rows after that: so two transactions never wait for
-each other in a circle, and what was read under the row is still so when it is written.
+Everything that changes a campaign's money or frequencies (here and in settlement.py) locks its row in
+`campaign_spending` first, campaigns in the order of their ids, and touches its other rows after that: so two
+transactions never wait for each other in a circle, and what was read under the row is still so when it is written.
 
 On PostgreSQL a decision does not wait until its reservation is on the disk, as it does not on SQLite: a crash of the
 process loses nothing, one of the database server may forget what was held in the last 0.6 s (three times its
@@ -30,9 +30,8 @@ import msgspec
 from sqlalchemy import Engine
 
 from alphaads_pipelines.campaigns.campaign import Campaign
-from alphaads_pipelines.decisions import reservation_sql as sql
-from alphaads_pipelines.decisions.eligibility import is_limited
-from alphaads_pipelines.decisions.pacing import COMMON, Line, Refused, Spending, ask, has_budget
+from alphaads_pipelines.decisions.budget import reservation_statements as sql
+from alphaads_pipelines.decisions.budget.pacing import COMMON, Line, Refused, Spending, ask, has_budget, is_limited
 from alphaads_pipelines.stores.sql.fastpath.transaction import Brief, MustWait, brief
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS

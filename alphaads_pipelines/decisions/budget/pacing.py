@@ -102,6 +102,16 @@ def has_budget(campaign: Campaign) -> bool:
     return campaign.budget_microusd is not None or campaign.daily_budget_microusd is not None
 
 
+def is_limited(campaign: Campaign, *, is_known: bool) -> bool:
+    """Whether the store must reserve budget or frequency before this campaign is shown.
+
+    Parameters
+    ----------
+    is_known: whether the viewer has a subject id; a frequency cap needs one.
+    """
+    return has_budget(campaign) or (campaign.daily_cap is not None and is_known)
+
+
 def line_of(campaign: Campaign, segment: str | None) -> str:
     """The line in which an ad to somebody of this segment counts."""
     return segment if segment is not None and segment in campaign.segment_floors else COMMON

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine, Row
 
-from alphaads_pipelines.decisions.mood_posts import HORIZON, mood_from, read_mood_posts
-from alphaads_pipelines.decisions.reasons import MOST_POSTS, PersonReason, PostReason
+from alphaads_pipelines.decisions.explain.explanation import MOST_POSTS, PersonReason, PostReason
+from alphaads_pipelines.decisions.explain.mood_posts import HORIZON, mood_from, read_mood_posts
 from alphaads_pipelines.ingest.batches import batch_id
 from alphaads_pipelines.stores.lake.base import Lake
 from alphaads_pipelines.stores.sql.relational import reading, select_in

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from alphaads_pipelines.campaigns.campaign import Campaign
-from alphaads_pipelines.decisions.reservations import Reservations
-from alphaads_pipelines.decisions.settling import confirm
-from alphaads_pipelines.decisions.spend_report import Spend, SpendOfDay, SpendReport, read_spend
+from alphaads_pipelines.decisions.budget.reservations import Reservations
+from alphaads_pipelines.decisions.budget.settlement import confirm
+from alphaads_pipelines.decisions.budget.spend_report import Spend, SpendOfDay, SpendReport, read_spend
 from alphaads_pipelines.stores.sql.relational import transaction
-from tests.decisions.books import money
+from tests.decisions.budget.books import money
 from tests.decisions.campaigns import COST, NOON, campaign
 
 pytestmark = pytest.mark.integration

@@ -17,8 +17,8 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Engine, Row
 
-from alphaads_pipelines.decisions.mood_posts import HORIZON, MoodPosts, hours_of, place_of, read_mood_posts
-from alphaads_pipelines.decisions.why_person import BY_POSTS
+from alphaads_pipelines.decisions.explain.mood_posts import HORIZON, MoodPosts, hours_of, place_of, read_mood_posts
+from alphaads_pipelines.decisions.explain.why_person import BY_POSTS
 from alphaads_pipelines.ingest.find_post import FoundPost
 from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.mood import FADED, leading_emotion

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from alphaads_pipelines.bandits.policy_roles import CANARY
-from alphaads_pipelines.decisions.reasons import PersonReason, Why
+from alphaads_pipelines.decisions.explain.explanation import PersonReason, Why
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS, HORIZON_HOURS
 
 

@@ -1,4 +1,4 @@
-"""What is told of why somebody was shown an ad: the shape of the answer. why.py builds it, plain.py words it."""
+"""What is told of why somebody was shown an ad: the shape of the answer. why.py builds it, wording.py words it."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from alphaads_pipelines.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from alphaads_pipelines.audit.log import AuditLog
     from alphaads_pipelines.decisions.decide import Decider
     from alphaads_pipelines.ingest.accept import Acceptor
     from alphaads_pipelines.ingest.intake import Intake
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
     from alphaads_pipelines.privacy.sealer import Sealer
     from alphaads_pipelines.privacy.secrets_file import MasterKeys
-    from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.stores.lake.base import Lake
     from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
     from alphaads_pipelines.stores.subjects.suppressions import Suppressions
@@ -120,7 +120,7 @@ class Wiring:
     @cached_property
     def audit(self) -> AuditLog:
         """Where every access to personal data is recorded before it happens."""
-        from alphaads_pipelines.rights.audit_log import AuditLog
+        from alphaads_pipelines.audit.log import AuditLog
 
         return AuditLog(self.settings.audit_path, self.rights.audit_keys, self.rights.checkpoints)
 

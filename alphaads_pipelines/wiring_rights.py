@@ -7,17 +7,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
-    from alphaads_pipelines.rights.audit_entries import AuditKeys
-    from alphaads_pipelines.rights.audit_read import AccessLog
-    from alphaads_pipelines.rights.audit_upkeep import AuditUpkeep
-    from alphaads_pipelines.rights.audit_verify import Verifier
-    from alphaads_pipelines.rights.erasers import ErasedStores
-    from alphaads_pipelines.rights.erasure import Erasure
-    from alphaads_pipelines.rights.erasure_journal import ErasureJournal
-    from alphaads_pipelines.rights.holdings import Sources
-    from alphaads_pipelines.rights.key_backups import KeyBackups
-    from alphaads_pipelines.rights.receipts import Signer
+    from alphaads_pipelines.audit.access_log import AccessLog
+    from alphaads_pipelines.audit.checkpoints import Checkpoints
+    from alphaads_pipelines.audit.entries import AuditKeys
+    from alphaads_pipelines.audit.maintenance import AuditUpkeep
+    from alphaads_pipelines.audit.verification import Verifier
+    from alphaads_pipelines.rights.access.data_map import Sources
+    from alphaads_pipelines.rights.backups.key_backups import KeyBackups
+    from alphaads_pipelines.rights.erasure.base import ErasedStores
+    from alphaads_pipelines.rights.erasure.erasure import Erasure
+    from alphaads_pipelines.rights.erasure.journal import ErasureJournal
+    from alphaads_pipelines.rights.erasure.receipts import Signer
     from alphaads_pipelines.rights.requests import RightsRequests
     from alphaads_pipelines.wiring import Wiring
 
@@ -38,8 +38,8 @@ class RightsWiring:
     @cached_property
     def erasure(self) -> Erasure:
         """Erases people, with a receipt."""
-        from alphaads_pipelines.rights.erasure import Erasure, ErasureTools
-        from alphaads_pipelines.rights.sealed_subjects import SealedSubjects
+        from alphaads_pipelines.rights.erasure.erasure import Erasure, ErasureTools
+        from alphaads_pipelines.rights.erasure.sealed_subjects import SealedSubjects
 
         return Erasure(
             ErasureTools(
@@ -59,7 +59,7 @@ class RightsWiring:
     @cached_property
     def erased_stores(self) -> ErasedStores:
         """Where people's data lies, for erasures."""
-        from alphaads_pipelines.rights.erasers import ErasedStores
+        from alphaads_pipelines.rights.erasure.base import ErasedStores
 
         settings = self._wiring.settings
         return ErasedStores(
@@ -79,28 +79,28 @@ class RightsWiring:
     @cached_property
     def receipt_signer(self) -> Signer:
         """Signs receipts of erasures."""
-        from alphaads_pipelines.rights.receipts import Signer
+        from alphaads_pipelines.rights.erasure.receipts import Signer
 
         return Signer(self._wiring.master_keys.signing)
 
     @cached_property
     def erasure_journal(self) -> ErasureJournal:
         """Who was erased, kept outside the stores and their backups."""
-        from alphaads_pipelines.rights.erasure_journal import ErasureJournal
+        from alphaads_pipelines.rights.erasure.journal import ErasureJournal
 
         return ErasureJournal(self._wiring.settings.erasure_journal_path, self._wiring.pseudonyms)
 
     @cached_property
     def key_backups(self) -> KeyBackups:
         """Backups of the wrapped data keys."""
-        from alphaads_pipelines.rights.key_backups import KeyBackups
+        from alphaads_pipelines.rights.backups.key_backups import KeyBackups
 
         return KeyBackups(self._wiring.settings.key_backups_path, timedelta(days=self._wiring.settings.key_backup_days))
 
     @cached_property
     def sources(self) -> Sources:
         """Where people's data lies, for exports."""
-        from alphaads_pipelines.rights.holdings import Sources
+        from alphaads_pipelines.rights.access.data_map import Sources
 
         settings = self._wiring.settings
         return Sources(
@@ -119,14 +119,14 @@ class RightsWiring:
     @cached_property
     def audit_keys(self) -> AuditKeys:
         """Keys that chain the audit log and hide whom it is about."""
-        from alphaads_pipelines.rights.audit_entries import AuditKeys
+        from alphaads_pipelines.audit.entries import AuditKeys
 
         return AuditKeys.derive(self._wiring.master_keys.audit)
 
     @cached_property
     def checkpoints(self) -> Checkpoints:
         """Signed heads of the audit log, kept apart from it."""
-        from alphaads_pipelines.rights.audit_checkpoints import Checkpoints
+        from alphaads_pipelines.audit.checkpoints import Checkpoints
 
         return Checkpoints(
             self._wiring.settings.checkpoints_file, self._wiring.master_keys.signing, self._wiring.engine
@@ -135,14 +135,14 @@ class RightsWiring:
     @property
     def audit_verifier(self) -> Verifier:
         """Reads the audit log and judges whether it is as it was written."""
-        from alphaads_pipelines.rights.audit_verify import Verifier
+        from alphaads_pipelines.audit.verification import Verifier
 
         return Verifier(self._wiring.settings.audit_path, self.audit_keys, self.checkpoints)
 
     @property
     def audit_upkeep(self) -> AuditUpkeep:
         """Signs checkpoints of the audit log and removes what is too old."""
-        from alphaads_pipelines.rights.audit_upkeep import AuditUpkeep
+        from alphaads_pipelines.audit.maintenance import AuditUpkeep
 
         keep = timedelta(days=self._wiring.settings.audit_retention_days)
         return AuditUpkeep(self._wiring.settings.audit_path, self.audit_verifier, self.checkpoints, keep)
@@ -150,6 +150,6 @@ class RightsWiring:
     @property
     def access_log(self) -> AccessLog:
         """Who touched whose data, for people and exports."""
-        from alphaads_pipelines.rights.audit_read import AccessLog
+        from alphaads_pipelines.audit.access_log import AccessLog
 
         return AccessLog(self.audit_verifier, self.audit_keys, self._wiring.lake)

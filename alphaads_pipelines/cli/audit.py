@@ -15,7 +15,7 @@ from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.wiring import Wiring, wired
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.rights.audit_judge import Problem
+    from alphaads_pipelines.audit.chain_verification import Problem
 
 app = typer.Typer(help="Who touched personal data, and is the log of that as it was written?", no_args_is_help=True)
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]

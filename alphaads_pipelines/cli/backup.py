@@ -18,7 +18,7 @@ from alphaads_pipelines.wiring import wired
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from alphaads_pipelines.rights.backup_files import Manifest
+    from alphaads_pipelines.rights.backups.backup_files import Manifest
 
 app = typer.Typer(
     help="Backups of the data, and of the wrapped keys, which expire first. The key file is in neither.",
@@ -41,7 +41,7 @@ _MIB = 1 << 20
 def create(folder: Folder, as_json: JsonOutput = False) -> None:
     """Back up the data into DIR, and the wrapped keys into KEY_BACKUPS_FOLDER, while everything runs."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        from alphaads_pipelines.rights.backup import create_backup
+        from alphaads_pipelines.rights.backups.backup import create_backup
         from alphaads_pipelines.runtime.backups import backed_up
 
         record(wiring, "backup create", action="backup.create", purpose="operation")
@@ -81,7 +81,7 @@ def prune(as_json: JsonOutput = False) -> None:
 def verify(folder: Folder, as_json: JsonOutput = False) -> None:
     """Read every file of a backup and compare it with what was written."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        from alphaads_pipelines.rights import backup_files
+        from alphaads_pipelines.rights.backups import backup_files
 
         manifest = backup_files.read_manifest(folder, wiring.master_keys.signing)
         with _bytes("reading", as_json) as advance:

@@ -112,7 +112,7 @@ def _tell(done: list[RightsRequest], others: list[str], *, as_json: bool) -> Non
 
 
 def _verify(wiring: Wiring, file: Path, *, as_json: bool) -> None:
-    from alphaads_pipelines.rights.receipts import parse_receipt
+    from alphaads_pipelines.rights.erasure.receipts import parse_receipt
 
     try:
         receipt = parse_receipt(file.read_bytes())

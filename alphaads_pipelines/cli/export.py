@@ -24,7 +24,7 @@ def run(subject: Subject, output: Output = Path(), as_json: AsJson = False) -> N
 
     The request is kept in the list of rights requests, the access in the audit log.
     """
-    from alphaads_pipelines.rights.export import answered, json_chunks, write_export
+    from alphaads_pipelines.rights.access.export import answered, json_chunks, write_export
     from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:

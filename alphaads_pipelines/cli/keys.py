@@ -18,7 +18,7 @@ app = typer.Typer(help="The key-encryption key, which wraps every data key.", no
 def status(as_json: JsonOutput = False) -> None:
     """Show which key-encryption keys there are and how much each wraps; never a key."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        from alphaads_pipelines.rights.key_rotation import key_status
+        from alphaads_pipelines.rights.backups.key_rotation import key_status
 
         found = key_status(wiring.key_ring, wiring.engine)
     shown = {"newest": found.newest, "former": sorted(found.former), "wrapped_keys": found.wrapped}
@@ -34,7 +34,7 @@ def status(as_json: JsonOutput = False) -> None:
 def rotate(as_json: JsonOutput = False) -> None:
     """Make a new key-encryption key, wrap everything by it and drop the old one; or finish what a kill interrupted."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        from alphaads_pipelines.rights import key_rotation
+        from alphaads_pipelines.rights.backups import key_rotation
 
         record(wiring, "keys rotate", action="keys.rotate", purpose="operation")
         total = sum(key_rotation.key_status(wiring.key_ring, wiring.engine).wrapped.values())

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
+    from alphaads_pipelines.audit.entries import People
+    from alphaads_pipelines.audit.log import AuditLog
     from alphaads_pipelines.ingest.batches import Batch
-    from alphaads_pipelines.rights.audit_entries import People
-    from alphaads_pipelines.rights.audit_log import AuditLog
 
 _PURPOSES = {"accept": "intake", "score": "analytics", "fold": "analytics", "publish": "personalised_ads"}
 

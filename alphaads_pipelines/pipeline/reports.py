@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     import polars as pl
     from sqlalchemy import Engine
 
+    from alphaads_pipelines.audit.log import AuditLog
     from alphaads_pipelines.ingest.accept import Acceptor
     from alphaads_pipelines.ingest.ledger import Ledger
     from alphaads_pipelines.nlp.base import Scorer
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
     from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
-    from alphaads_pipelines.rights.audit_log import AuditLog
     from alphaads_pipelines.stores.lake.base import Lake
 
 CORRELATION_IDS_SHOWN = 20

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, make_url
 
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.rights.backup import BackedUp
-from alphaads_pipelines.rights.backup_files import Manifest, read_manifest
-from alphaads_pipelines.rights.restore import Mending, Restored, finish_restore, is_restored, restore_files
+from alphaads_pipelines.rights.backups.backup import BackedUp
+from alphaads_pipelines.rights.backups.backup_files import Manifest, read_manifest
+from alphaads_pipelines.rights.backups.restore import Mending, Restored, finish_restore, is_restored, restore_files
 from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.dump import is_empty
 from alphaads_pipelines.stores.sql.relational import connect, migrate, revision

@@ -145,7 +145,7 @@ DOCUMENTS = (
 AUDIT_LOG = Layout(
     "audit",
     ("file",),
-    "Entries of the audit log (rights/audit_entries.py): who touched whose data; nothing of what was in it.",
+    "Entries of the audit log (audit/entries.py): who touched whose data; nothing of what was in it.",
     (
         plain("writer", "utf8"),
         plain("number", "int64"),
@@ -200,7 +200,7 @@ BESIDE = (
     Layout(
         "key.erasures",
         ("file",),
-        "Who was erased (rights/erasure_journal.py).",
+        "Who was erased (rights/erasure/journal.py).",
         (
             pseudonym("mac", doc="as in suppressions", erasure=Erasure.KEEP_HASH),
             plain("kind", "utf8"),

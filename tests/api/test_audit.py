@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from alphaads_pipelines.rights.audit_entries import Entry
+from alphaads_pipelines.audit.entries import Entry
 from alphaads_pipelines.wiring import Wiring
 from api import access
 from api.audit import NOBODY, RULE, Recorder, record_of, recorded
 from api.credentials import Caller, create_api_key
 from tests.api.conftest import SECRET, Headers
 from tests.api.test_access import routes_of
-from tests.rights.audits import subject
+from tests.audit.audits import subject
 
 WHO = "1" * 32
 EVENT = {"event_id": "e" * 8, "decision_id": "d" * 32, "kind": "click"}

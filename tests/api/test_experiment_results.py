@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from alphaads_pipelines.experiments.store import StoredExperiment
 from alphaads_pipelines.pipeline.learning import Teaching
-from alphaads_pipelines.rights.erase_relational import delete_subject
+from alphaads_pipelines.rights.erasure.relational import delete_subject
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.wiring import Wiring
 from api.credentials import issue_token

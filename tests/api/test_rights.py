@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from alphaads_pipelines.rights import erasure
+from alphaads_pipelines.rights.erasure import erasure
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.stores.subjects.links import join_in
 from alphaads_pipelines.wiring import Wiring
 from tests.api.conftest import Headers
-from tests.rights.erasing import NOW
+from tests.rights.erasure.erasing import NOW
 
 ERASURES, REQUESTS = "/api/v1/rights/erasures", "/api/v1/rights/requests"
 

@@ -8,7 +8,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from alphaads_pipelines.runtime.once import InProcess
 from assets import names
 from assets.audit import AUDIT_CHAIN
-from tests.rights.audits import change_lines, subject, write
+from tests.audit.audits import change_lines, subject, write
 
 PASSED, FAILED = AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED
 

@@ -8,11 +8,11 @@ import pytest
 from dagster import DagsterInstance, materialize
 
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.rights import erasure
+from alphaads_pipelines.rights.erasure import erasure
 from alphaads_pipelines.wiring import Wiring
 from assets.rights import NOTHING_OVERDUE, rights_requests
 from tests.publishing import publish_batches
-from tests.rights.erasing import subjects_of, take_posts
+from tests.rights.erasure.erasing import subjects_of, take_posts
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import wired
+from tests.audit.audits import change_lines, subject, write
 from tests.cli.conftest import Command
 from tests.publishing import publish_batches
-from tests.rights.audits import change_lines, subject, write
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from alphaads_pipelines.rights import erasure
+from alphaads_pipelines.rights.erasure import erasure
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.stores.subjects.links import join_in
 from alphaads_pipelines.wiring import Wiring, wired
 from tests.cli.conftest import Command
-from tests.rights.erasing import NOW
+from tests.rights.erasure.erasing import NOW
 
 
 def post(author: str) -> dict[str, str]:

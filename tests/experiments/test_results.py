@@ -17,7 +17,7 @@ from alphaads_pipelines.experiments.results import NOBODY_YET, NOT_STARTED, Unit
 from alphaads_pipelines.experiments.store import StoredExperiment, change_shares, create_experiment, stop_experiment
 from alphaads_pipelines.pipeline.ad_records import decision_row
 from alphaads_pipelines.pipeline.learning import Teaching
-from alphaads_pipelines.rights.erase_relational import delete_subject
+from alphaads_pipelines.rights.erasure.relational import delete_subject
 from alphaads_pipelines.stores.ad_decisions import add_decisions
 from alphaads_pipelines.stores.sql.relational import connect, transaction
 from alphaads_pipelines.stores.subjects.restrictions import restrict

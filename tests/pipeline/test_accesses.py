@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from alphaads_pipelines.audit.entries import MOST_LISTED, Entry, people
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.rights.audit_entries import MOST_LISTED, Entry, people
 from alphaads_pipelines.schema.tables import LAKE_TABLES, RAW_POSTS
 from alphaads_pipelines.wiring import Wiring
 from benchmarks.posts import synthetic_posts

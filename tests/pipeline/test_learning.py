@@ -22,7 +22,7 @@ from alphaads_pipelines.errors import AlphaAdsError, MissingArtifact, StoreUnava
 from alphaads_pipelines.ingest.publish import publish_document, read_document
 from alphaads_pipelines.pipeline import learning
 from alphaads_pipelines.pipeline.learning import LEARNER, Learned, Teaching
-from alphaads_pipelines.rights.erase_relational import delete_subject
+from alphaads_pipelines.rights.erasure.relational import delete_subject
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.relational import connect, insert_ignore, sql_table, transaction

@@ -19,8 +19,8 @@ from prometheus_client import generate_latest
 
 from alphaads_pipelines.decisions.spool import forward
 from alphaads_pipelines.platforms.base import Payload
-from alphaads_pipelines.rights.backup import create_backup
-from alphaads_pipelines.rights.export import answered, write_export
+from alphaads_pipelines.rights.access.export import answered, write_export
+from alphaads_pipelines.rights.backups.backup import create_backup
 from alphaads_pipelines.runtime.backups import backed_up
 from alphaads_pipelines.runtime.once import in_process, run_until_idle
 from alphaads_pipelines.schema.tables import LAKE_TABLES

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from alphaads_pipelines.rights.erasure import Erasure
-from alphaads_pipelines.rights.holdings import Sources
+from alphaads_pipelines.rights.access.data_map import Sources
+from alphaads_pipelines.rights.erasure.erasure import Erasure
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring import Wiring, wired
-from tests.rights.backing_up import moved_to
-from tests.rights.erasing import fill, settings_of
+from tests.rights.backups.backing_up import moved_to
+from tests.rights.erasure.erasing import fill, settings_of
 
 
 def sources_of(wiring: Wiring) -> Sources:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from alphaads_pipelines.rights.export import answered, json_chunks
+from alphaads_pipelines.rights.access.export import answered, json_chunks
 from alphaads_pipelines.wiring import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded

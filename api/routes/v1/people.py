@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from alphaads_pipelines.rights.corrections import rectify_subject, restrict_subject
+from alphaads_pipelines.rights.rectification import rectify_subject, restrict_subject
 from alphaads_pipelines.stores.subjects.rectifications import withdraw_rectification
 from alphaads_pipelines.stores.subjects.restrictions import lift_restriction
 from alphaads_pipelines.stores.subjects.status import Standing, standing_of

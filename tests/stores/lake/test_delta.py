@@ -180,7 +180,7 @@ sys.path.insert(0, sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.stores.lake.delta import DeltaLake
-from alphaads_pipelines.tables import RAW_POSTS
+from alphaads_pipelines.schema.tables import RAW_POSTS
 from tests.stores.lake.lake_rows import no_guard, post_slice, posts
 lake = DeltaLake(sys.argv[1])
 lake.append(RAW_POSTS, posts(1, {0: [0]}))
@@ -196,7 +196,7 @@ _FORK = """
 import os, sys
 sys.path.insert(0, sys.argv[2])
 from alphaads_pipelines.stores.lake.delta import DeltaLake
-from alphaads_pipelines.tables import BANDIT_POLICY
+from alphaads_pipelines.schema.tables import BANDIT_POLICY
 from tests.stores.lake.lake_rows import frame
 lake = DeltaLake(sys.argv[1])
 child = os.fork()

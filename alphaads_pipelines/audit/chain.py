@@ -1,0 +1,144 @@
+"""One chain of the audit log on disk: the file that is written line by line, and its head beside it.
+
+The head is the number and the `mac` of the last entry under a key of its own, written over at each entry. Whoever has
+the files and not the keys cannot cut off a tail and make the head that goes with what is left.
+"""
+
+from __future__ import annotations
+
+import errno
+import hmac
+import os
+import secrets
+import struct
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from alphaads_pipelines.audit.entries import NOTHING_BEFORE, AuditKeys, Entry, encode
+
+CHAIN_SUFFIX, HEAD_SUFFIX = ".jsonl", ".head"
+MOST_BYTES = 16 * 1024 * 1024
+LONGEST = timedelta(days=1)
+_HEAD = struct.Struct(">Q32s32s")
+_OURS = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """How many entries a chain has, and the `mac` of the last of them."""
+
+    entries: int
+    mac: str
+
+
+class ChainFile:
+    """A chain that this process began and alone appends to.
+
+    Attributes
+    ----------
+    writer: its name, unique; begins with the time at which it began.
+    head: of what was written.
+    is_sound: False once its file is not as this process left it, so that nothing more may be written to it.
+    """
+
+    def __init__(self, folder: Path, keys: AuditKeys, now: datetime) -> None:
+        self.writer = f"{now:%Y%m%dT%H%M%S%f}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.head = ChainHead(0, NOTHING_BEFORE)
+        self.is_sound = True
+        self._keys, self._began, self._size, self._pid = keys, now, 0, os.getpid()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = chain_path(folder, self.writer)
+        self._head_file = os.open(head_path(folder, self.writer), os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OURS)
+        try:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, _OURS)
+        except OSError:
+            os.close(self._head_file)
+            raise
+        self._inode = os.fstat(self._file).st_ino
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the next entry belongs into a new chain: of its size, its age, or because this is a fork."""
+        return self._size >= MOST_BYTES or now - self._began >= LONGEST or os.getpid() != self._pid
+
+    def append(self, entry: Entry) -> None:
+        """Write an entry, numbered and chained by `next_number` and `head`. Raises OSError; then it is not there."""
+        self._check()
+        line, mac = encode(self._keys, entry)
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError(errno.ENOSPC, "an entry was written in part")
+            self._write_head(ChainHead(entry.number, mac))
+        except OSError:
+            self._take_back()
+            raise
+        self._size += len(line)
+
+    def sync(self) -> None:
+        """Put what was written on the disk. Raises OSError."""
+        os.fsync(self._file)
+        os.fsync(self._head_file)
+
+    def close(self) -> None:
+        """Close the files."""
+        os.close(self._file)
+        os.close(self._head_file)
+
+    def discard(self) -> None:
+        """Close and remove a chain that holds no entry."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+        self._path.with_suffix(HEAD_SUFFIX).unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        """A file that was removed would take our entries with it unseen; one that was changed is evidence."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            self.is_sound = False
+            raise
+        if (found.st_ino, found.st_size) != (self._inode, self._size):
+            self.is_sound = False
+            raise OSError(errno.EIO, "somebody else changed a file of the audit log")
+
+    def _write_head(self, head: ChainHead) -> None:
+        content = pack_head(self._keys, self.writer, head)
+        if os.pwrite(self._head_file, content, 0) != len(content):
+            raise OSError(errno.ENOSPC, "the head of a chain was written in part")
+        self.head = head
+
+    def _take_back(self) -> None:
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError:
+            self.is_sound = False
+
+
+def chain_path(folder: Path, writer: str) -> Path:
+    """Where the entries of a chain lie."""
+    return folder / f"{writer}{CHAIN_SUFFIX}"
+
+
+def head_path(folder: Path, writer: str) -> Path:
+    """Where its head lies."""
+    return folder / f"{writer}{HEAD_SUFFIX}"
+
+
+def pack_head(keys: AuditKeys, writer: str, head: ChainHead) -> bytes:
+    """What the head's file holds."""
+    mac = bytes.fromhex(head.mac)
+    return _HEAD.pack(head.entries, mac, _tag(keys, writer, head.entries, mac))
+
+
+def unpack_head(keys: AuditKeys, writer: str, content: bytes) -> ChainHead | None:
+    """The head in a head's file; None if it is none that was made with these keys for this chain."""
+    if len(content) != _HEAD.size:
+        return None
+    entries, mac, tag = _HEAD.unpack(content)
+    if not hmac.compare_digest(tag, _tag(keys, writer, entries, mac)):
+        return None
+    return ChainHead(entries, mac.hex())
+
+
+def _tag(keys: AuditKeys, writer: str, entries: int, mac: bytes) -> bytes:
+    return hmac.digest(keys.head, writer.encode() + entries.to_bytes(8, "big") + mac, "sha256")

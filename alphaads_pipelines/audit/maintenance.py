@@ -1,0 +1,86 @@
+"""Upkeep of the audit log: checkpoints of every chain, chains that are too old, chains that are known to be broken."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from alphaads_pipelines.audit.chain import chain_path, head_path
+from alphaads_pipelines.audit.chain_verification import Problem
+from alphaads_pipelines.audit.checkpoints import Checkpoints, Head
+from alphaads_pipelines.audit.entries import NOTHING_BEFORE
+from alphaads_pipelines.audit.verification import CHECKPOINTS, OVER, Verifier
+from alphaads_pipelines.errors import NotFound, StoreUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What was done: chains with a new checkpoint, chains removed for their age; and what was not signed, and why."""
+
+    signed: int
+    expired: int
+    problems: tuple[Problem, ...]
+
+
+class AuditUpkeep:
+    """What is done to the audit log by the clock and by command.
+
+    Parameters
+    ----------
+    folder: where the chains lie.
+    keep: for how long after its end a chain is kept.
+    """
+
+    def __init__(self, folder: Path, verifier: Verifier, checkpoints: Checkpoints, keep: timedelta) -> None:
+        self._folder, self._verifier, self._checkpoints, self._keep = folder, verifier, checkpoints, keep
+
+    def checkpoint(self, now: datetime) -> Upkeep:
+        """Sign the heads of all chains that went on, put what they cover on the disk, remove chains that are too old.
+
+        A chain that is not as it was written is not signed. Raises StoreUnavailable.
+        """
+        heads, expired, problems = list[Head](), list[Head](), list[Problem]()
+        marks = self._verifier.marks()
+        for writer, of_chain in marks.items():
+            last = of_chain[-1]
+            if last.kind in OVER:
+                continue
+            if self._verifier.is_settled(writer, of_chain):
+                if last.entries and now - last.signed_at > self._keep:
+                    expired.append(Head("expired", writer, last.entries, last.head))
+                continue
+            judged = self._verifier.judge(writer, marks)
+            problems += judged.problems
+            if not judged.problems and judged.head.entries > last.entries:
+                self._sync(writer)
+                heads.append(Head("head", writer, judged.head.entries, judged.head.mac))
+        self._checkpoints.sign([*heads, *expired])
+        for each in expired:
+            self._remove(each.writer)
+        self._checkpoints.copy()
+        return Upkeep(len(heads), len(expired), tuple(problems))
+
+    def accept(self, writer: str) -> None:
+        """Sign that a chain is broken and that a person knows; what is left of it stays. Raises NotFound."""
+        marks = self._verifier.marks()
+        broken = {each.where for each in self._verifier.verify().problems}
+        if writer not in broken - {CHECKPOINTS}:
+            raise NotFound("no such chain is broken; `alphaads audit verify` names those that are")
+        covered = marks[writer][-1] if writer in marks else None
+        entries, head = (covered.entries, covered.head) if covered else (0, NOTHING_BEFORE)
+        self._checkpoints.sign([Head("accepted", writer, entries, head)])
+        self._checkpoints.copy()
+
+    def _sync(self, writer: str) -> None:
+        try:
+            for path in (chain_path(self._folder, writer), head_path(self._folder, writer)):
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreUnavailable("the audit log cannot be put on the disk") from error
+
+    def _remove(self, writer: str) -> None:
+        for path in (chain_path(self._folder, writer), head_path(self._folder, writer)):
+            path.unlink(missing_ok=True)

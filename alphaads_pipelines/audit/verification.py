@@ -1,0 +1,190 @@
+"""Is the whole audit log as it was written? Every chain, every checkpoint, and the copy of the checkpoints.
+
+What can be found, and until when: who has the files and no key cannot change, take out, add, move, restamp or cut off
+anything unseen. Who has the audit key as well can write a chain anew after its last checkpoint, and not before. Who has
+the signing key, too, can do anything; what helps then is a checkpoint file that lies where they cannot write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from alphaads_pipelines.audit.chain import CHAIN_SUFFIX, head_path, unpack_head
+from alphaads_pipelines.audit.chain_verification import (
+    CUT_OFF,
+    DELETED,
+    EDITED,
+    MOVED,
+    Judged,
+    Problem,
+    judge_chain,
+    read_chain,
+)
+from alphaads_pipelines.audit.checkpoints import Checkpoint, Checkpoints
+from alphaads_pipelines.audit.entries import AuditKeys, Line
+from alphaads_pipelines.errors import StoreUnavailable
+
+OVER = frozenset({"expired", "accepted"})
+"""Kinds of a chain's last checkpoint after which it is not judged any more."""
+
+CHECKPOINTS = "checkpoints"
+"""Where a problem is that is in no chain."""
+
+Marks = Mapping[str, Sequence[Checkpoint]]
+"""The checkpoints of each chain, in order."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found.
+
+    Attributes
+    ----------
+    chains, entries, checkpoints: how many were read.
+    uncovered: entries that are younger than the last checkpoint of their chain.
+    accepted: broken chains that a person said they know of.
+    problems: what nobody of ours did.
+    """
+
+    chains: int = 0
+    entries: int = 0
+    checkpoints: int = 0
+    uncovered: int = 0
+    accepted: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Verifier:
+    """Reads the audit log and judges it.
+
+    Parameters
+    ----------
+    folder: where the chains lie.
+    """
+
+    def __init__(self, folder: Path, keys: AuditKeys, checkpoints: Checkpoints) -> None:
+        self._folder, self._keys, self._checkpoints = folder, keys, checkpoints
+
+    def verify(self, *, only_new: bool = False) -> Verdict:
+        """Judge everything; or, with `only_new`, the chains that got entries since their last checkpoint.
+
+        Raises
+        ------
+        StoreUnavailable: the log or the copy of the checkpoints cannot be read.
+        """
+        verdict = Verdict()
+        names, marks = self._chains(), self._marks(verdict)
+        suspects = []
+        for writer in sorted({*names, *marks}):
+            if not self._is_over(verdict, writer, marks, only_new):
+                judged = self.judge(writer, marks)
+                suspects += [writer] if judged.problems else []
+                _count(verdict, judged)
+        if suspects:
+            self._look_again(verdict, suspects)
+        return verdict
+
+    def judge(self, writer: str, marks: Marks) -> Judged:
+        """One chain, whole."""
+        return judge_chain(self._keys, self._folder, writer, marks.get(writer, ()))
+
+    def marks(self) -> Marks:
+        """The checkpoints that are ours, by chain."""
+        return self._marks(Verdict())
+
+    def is_settled(self, writer: str, marks: Sequence[Checkpoint]) -> bool:
+        """Whether the last checkpoint covers all that the chain's head tells of."""
+        try:
+            head = unpack_head(self._keys, writer, head_path(self._folder, writer).read_bytes())
+        except OSError:
+            return False
+        return bool(marks) and head is not None and (head.entries, head.mac) == (marks[-1].entries, marks[-1].head)
+
+    def entries(self, since: datetime | None = None) -> Iterator[Line]:
+        """Every entry that is ours, chain by chain, from `since` on. Raises StoreUnavailable."""
+        for writer in sorted(self._chains()):
+            for line in read_chain(self._keys, self._folder, writer):
+                if since is None or line.entry.at >= since:
+                    yield line
+
+    def _chains(self) -> set[str]:
+        try:
+            return {path.stem for path in self._folder.glob(f"*{CHAIN_SUFFIX}")}
+        except OSError as error:
+            raise StoreUnavailable("the audit log cannot be read") from error
+
+    def _is_over(self, verdict: Verdict, writer: str, marks: Marks, only_new: bool) -> bool:
+        """Whether nothing more is to be said of a chain."""
+        of_chain = marks.get(writer, ())
+        last = of_chain[-1].kind if of_chain else None
+        if last == "accepted":
+            verdict.accepted.append(writer)
+        return last in OVER or (only_new and self.is_settled(writer, of_chain))
+
+    def _look_again(self, verdict: Verdict, suspects: Sequence[str]) -> None:
+        """Others began, ended and removed chains while we read; what seemed wrong for that is right now."""
+        marks = self.marks()
+        for writer in suspects:
+            if not self._is_over(Verdict(), writer, marks, only_new=False):
+                verdict.problems += self.judge(writer, marks).problems
+
+    def _marks(self, verdict: Verdict) -> Marks:
+        copies = {each.checkpoint_id: each for each in self._checkpoints.copies()}
+        rows = self._checkpoints.read()
+        verdict.checkpoints = len(rows)
+        found: dict[int, Checkpoint] = {}
+        verdict.problems += self._judge_file(rows, copies, found)
+        verdict.problems += _judge_copies(copies, found)
+        marks: dict[str, list[Checkpoint]] = {}
+        for _, each in sorted({**copies, **found}.items()):
+            marks.setdefault(each.writer, []).append(each)
+        return marks
+
+    def _judge_file(
+        self, rows: Iterable[Checkpoint | None], copies: Mapping[int, Checkpoint], found: dict[int, Checkpoint]
+    ) -> Iterator[Problem]:
+        """What is wrong with the file; those that are ours are put into `found`."""
+        expected = 1
+        before: str | None = ""
+        for line, row in enumerate(rows, 1):
+            if row is None:
+                yield Problem(EDITED, CHECKPOINTS, f"line {line}")
+                expected, before = expected + 1, _signature_of(copies, expected)
+                continue
+            if row.checkpoint_id < expected:
+                yield Problem(MOVED, CHECKPOINTS, f"line {line}, checkpoint {row.checkpoint_id}")
+                continue
+            if row.checkpoint_id > expected:
+                yield Problem(DELETED, CHECKPOINTS, f"checkpoints {expected} to {row.checkpoint_id - 1}")
+                before = _signature_of(copies, row.checkpoint_id - 1)
+            # Where the one before is lost without a copy, nothing tells whether this one follows it.
+            if before is None or self._checkpoints.is_signed(row, before):
+                found[row.checkpoint_id] = row
+            else:
+                yield Problem(EDITED, CHECKPOINTS, f"line {line}, checkpoint {row.checkpoint_id}")
+            expected, before = row.checkpoint_id + 1, row.signature
+
+
+def _count(verdict: Verdict, judged: Judged) -> None:
+    verdict.chains += 1
+    verdict.entries += judged.head.entries
+    verdict.uncovered += judged.uncovered
+
+
+def _signature_of(copies: Mapping[int, Checkpoint], checkpoint_id: int) -> str | None:
+    return copies[checkpoint_id].signature if checkpoint_id in copies else None
+
+
+def _judge_copies(copies: Mapping[int, Checkpoint], found: Mapping[int, Checkpoint]) -> Iterator[Problem]:
+    """The copy may be behind the file, for it is brought up at checkpoints; all else is wrong."""
+    last, newest = max(found, default=0), max(copies, default=0)
+    if newest > last:
+        yield Problem(CUT_OFF, CHECKPOINTS, f"checkpoints {last + 1} to {newest}")
+    for number in range(1, min(last, newest) + 1):
+        if number not in copies:
+            yield Problem(DELETED, CHECKPOINTS, f"the copy of checkpoint {number}")
+        elif number in found and copies[number] != found[number]:
+            yield Problem(EDITED, CHECKPOINTS, f"the copy of checkpoint {number}")

@@ -1,0 +1,112 @@
+"""An export: everything held on a person, as one JSON document and as a page to read (GDPR articles 15 and 20).
+
+The document is written as it is walked, so that its size does not matter; the page shows the first rows of each list
+and how many there are. Whoever calls this has recorded the access in the audit log first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import orjson
+
+from alphaads_pipelines.profiles.view import view
+from alphaads_pipelines.rights.access.data_map import Holdings, Sources
+from alphaads_pipelines.rights.access.export_document import Export, Shown
+from alphaads_pipelines.rights.requests import RightsRequests
+from alphaads_pipelines.stores.sql.relational import reading, select_in
+from alphaads_pipelines.stores.subjects.links import linked_to
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+
+
+def export_subject(sources: Sources, subject_id: str, now: datetime) -> Export:
+    """The export of a subject that exists. Raises StoreUnavailable, here or while it is walked."""
+    with reading(sources.engine) as connection:
+        live = select_in(connection, "live_profiles", "subject_id", [subject_id], ["state"])
+        known = select_in(connection, "subjects", "subject_id", [subject_id], ["platform", "shard"])
+        linked = linked_to(connection, subject_id)
+    profile = msgspec.to_builtins(view(live[0].state, now)) if live else None
+    platform, shard = (known[0].platform, known[0].shard) if known else (None, None)
+    return Export(subject_id, platform, now, profile, linked, Holdings(sources, subject_id, shard).sections())
+
+
+@contextmanager
+def answered(sources: Sources, subject_id: str, correlation_id: str, now: datetime) -> Iterator[Export]:
+    """The export of a request that is kept: done at the end of the block, open if it breaks off.
+
+    Raises
+    ------
+    StoreUnavailable, StreamUnavailable: here or while it is walked.
+    """
+    requests = RightsRequests(sources.engine)
+    held = requests.claim(requests.open("export", subject_id, correlation_id, now).request_id, now)
+    try:
+        yield export_subject(sources, subject_id, now)
+    except BaseException:
+        requests.release(held)
+        raise
+    requests.finish(held, datetime.now(UTC))
+
+
+def json_chunks(export: Export, shown: list[Shown] | None = None) -> Iterator[bytes]:
+    """The document, piece by piece: the header, then `held`: store -> table or topic -> list of rows.
+
+    Parameters
+    ----------
+    shown: gets what the page shows of each list.
+    """
+    yield orjson.dumps(export.header(), option=_OPTIONS)[:-1] + b',"held":{'
+    store, is_first = None, True
+    for section in export.sections:
+        if section.store != store:
+            yield (b"" if store is None else b"\n},") + orjson.dumps(section.store) + b":{"
+            store, is_first = section.store, True
+        yield (b"" if is_first else b",") + b"\n" + orjson.dumps(section.name) + b":["
+        is_first = False
+        summary = Shown(section.store, section.name, section.doc)
+        for row in section.rows:
+            yield (b",\n" if summary.count else b"\n") + orjson.dumps(row, option=_OPTIONS)
+            summary.add(row)
+        yield b"]"
+        if shown is not None:
+            shown.append(summary)
+    yield b"\n}}}\n"
+
+
+def write_export(export: Export, folder: Path) -> tuple[Path, Path, list[Shown]]:
+    """Write the document and the page; their paths, and what each list holds. Only their owner may read them.
+
+    Nothing stays if it does not come to its end.
+    """
+    from alphaads_pipelines.rights.access.export_page import render_page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    document, page = (folder / f"export-{export.subject_id}.{suffix}" for suffix in ("json", "html"))
+    shown: list[Shown] = []
+    with _written(document) as file:
+        for chunk in json_chunks(export, shown):
+            file.write(chunk)
+    with _written(page) as file:
+        file.write(render_page(export, shown, document.name).encode())
+    return document, page, shown
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    """A file of its owner alone, which appears under its name when it is whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,156 @@
+"""Backups of the data: one consistent state of everything that cannot be made again, while the installation runs.
+
+What is in it: the relational store without the keys, the lake at one version of each table, the embedded stream, the
+decision spool, the audit log, the trained models. What is not: the key file and the wrapped data keys (key_backups.py),
+Kafka (it keeps its own copies), and what starts anew by itself: Dagster's history, the workers' broker, logs, metrics,
+unfinished trainings.
+
+The order makes it consistent. The lake's versions are read first, then the relational store in one snapshot; of each
+table the newest of the version seen before and of those that the snapshot publishes is copied. Rows in it belong to
+batches that the snapshot knows: what was published is whole, what was running runs again, as after a crash. The stream
+is copied last, so it holds every record that the snapshot has planned; the spool before the stream, so that a decision
+is in one of them at least.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
+from alphaads_pipelines.rights.backups.backup_files import Copier, Manifest, write_manifest
+from alphaads_pipelines.schema.tables import LAKE_TABLES
+from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.lake.lake_files import version_files
+from alphaads_pipelines.stores.sql.dump import Dump, dump
+
+LAKE, STREAM, SPOOL, AUDIT, MODELS = "lake", "stream", "spool", "audit", "models/posts"
+_ATTEMPTS = 3
+_UNFINISHED = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """Where what is backed up lies; a folder need not exist.
+
+    Attributes
+    ----------
+    stream: folder of the embedded stream; None: another kind, which is not in the backup.
+    signing: Ed25519 seed that signs the manifest, 32 bytes.
+    """
+
+    engine: Engine
+    lake: DeltaLake
+    lake_path: Path
+    stream: Path | None
+    spool: Path
+    audit: Path
+    models: Path
+    signing: bytes
+
+
+def create_backup(what: BackedUp, folder: Path, now: datetime, progress: Callable[[int], None]) -> Manifest:
+    """Write a backup into `folder`, which appears when it is complete.
+
+    Parameters
+    ----------
+    folder: must not exist, or be empty.
+    progress: told of bytes that were written.
+
+    Raises
+    ------
+    InvalidRequest: the folder holds something. StoreUnavailable: a store does not answer, or files of the lake kept
+        going away (an erasure, maintenance); nothing is left of the attempt.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidRequest(f"{folder} is not empty; a backup gets a folder of its own")
+    draft = folder.with_name(folder.name + _UNFINISHED)
+    try:
+        for attempt in range(1, _ATTEMPTS + 1):
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(mode=0o700, parents=True)
+            try:
+                manifest = _collect(what, draft, now, progress)
+                break
+            except (FileNotFoundError, StoreUnavailable) as error:
+                if attempt == _ATTEMPTS:
+                    raise StoreUnavailable(f"the backup could not be made: {error}") from error
+        write_manifest(draft, manifest, what.signing)
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return manifest
+
+
+def _collect(what: BackedUp, draft: Path, now: datetime, progress: Callable[[int], None]) -> Manifest:
+    copier = Copier(draft, progress)
+    seen = {table.name: found for table in LAKE_TABLES if (found := what.lake.version(table)) is not None}
+    dumped = dump(what.engine, draft)
+    for path in sorted(draft.rglob("*")):
+        if path.is_file():
+            copier.add(str(path.relative_to(draft)))
+    lake = _copy_lake(what, copier, seen, dumped)
+    _copy_folder(copier, what.spool, SPOOL, _SPOOLED)
+    if what.stream is not None:
+        _copy_databases(copier, what.stream, draft)
+    _copy_folder(copier, what.audit, AUDIT, ("*",))
+    _copy_folder(copier, what.models, MODELS, ("*",))
+    return Manifest(
+        backup_id=uuid.uuid4().hex[:16],
+        made_at=now.astimezone(UTC).isoformat(),
+        code=version("alpha-creators-ads"),
+        dialect=dumped.dialect,
+        revision=dumped.revision,
+        tables={name: list(columns) for name, columns in dumped.tables.items()},
+        counters=dict(dumped.counters),
+        stream="embedded" if what.stream is not None else "not in the backup",
+        lake=dict(lake),
+        files=copier.files,
+    )
+
+
+_SPOOLED = ("*.position", "*.spool")
+"""Positions first: a decision that is forwarded in between is forwarded again, and not lost."""
+
+
+def _copy_lake(what: BackedUp, copier: Copier, seen: Mapping[str, int], dumped: Dump) -> Mapping[str, int]:
+    copied = {}
+    for table in LAKE_TABLES:
+        published = dumped.published.get(table.name, frozenset())
+        if table.name in seen or published:
+            newest = copied[table.name] = max({*published, seen.get(table.name, 0)})
+            for path in version_files(what.lake, what.lake_path, table, newest, published - {newest}):
+                copier.copy(what.lake_path / path, f"{LAKE}/{path}")
+    return copied
+
+
+def _copy_folder(copier: Copier, folder: Path, to: str, patterns: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        for path in sorted(folder.rglob(pattern)):
+            if path.is_file():
+                with suppress(FileNotFoundError):  # forwarded or expired meanwhile
+                    copier.copy(path, f"{to}/{path.relative_to(folder)}")
+
+
+def _copy_databases(copier: Copier, folder: Path, draft: Path) -> None:
+    """Each topic in one step, by SQLite's own backup: the state of one moment, whoever writes."""
+    for path in sorted(folder.glob("*.db")):
+        name = f"{STREAM}/{path.name}"
+        (draft / STREAM).mkdir(exist_ok=True)
+        try:
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(draft / name)) as target:
+                source.backup(target)
+                target.execute("PRAGMA journal_mode=DELETE")  # one file; who opens it goes back to the log
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(f"the embedded stream could not be copied: {error}") from error
+        copier.add(name)

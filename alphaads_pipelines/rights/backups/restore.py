@@ -1,0 +1,233 @@
+"""Restoring a backup: the files back to where they were, then everything that happened to people since.
+
+`restore_files` brings the data back, with a mark in the database that it may not be used yet. `finish_restore` makes
+it fit to be used and takes the mark away: it learns from the erasure journal who was erased, brings back the keys of
+all others, and erases again whoever the backup still held. Both may be killed and run again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alphaads_pipelines.errors import InvalidRequest, UnsealError
+from alphaads_pipelines.privacy.key_ring import KeyRing
+from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.rights.backups.backup import AUDIT
+from alphaads_pipelines.rights.backups.backup_files import MANIFEST, Manifest, copy_out
+from alphaads_pipelines.rights.backups.key_backups import key_rows
+from alphaads_pipelines.rights.erasure.erasure import Erasure
+from alphaads_pipelines.rights.erasure.journal import ErasedMac
+from alphaads_pipelines.stores.sql import restore_guard
+from alphaads_pipelines.stores.sql.dump import POSTGRES_FOLDER, SQLITE_FILE, Dump, load
+from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, sql_table, transaction
+from alphaads_pipelines.stores.subjects.key_rotation import activate
+from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
+
+_STAGING = ".restoring"
+_CHUNK = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """What makes restored data fit to be used: objects of a wiring that admits a marked database."""
+
+    engine: Engine
+    ring: Callable[[], KeyRing]
+    pseudonyms: Pseudonyms
+    subject_keys: RelationalSubjectKeys
+    erasure: Erasure
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did.
+
+    Attributes
+    ----------
+    keys: data keys that came back.
+    keyless: subjects whose key did not: what they wrote stays sealed for ever, what they write next has a new key.
+    erased: subjects that were erased since the backup, and were erased again.
+    """
+
+    keys: int
+    keyless: int
+    erased: int
+
+
+# --- the files -------------------------------------------------------------------------------------------------------
+
+
+def is_restored(engine: Engine, home: Path, manifest: Manifest) -> bool:
+    """Whether the files of this backup are back already, and only `finish_restore` is left to do."""
+    sign = home / MANIFEST
+    return (
+        restore_guard.marked(engine) == manifest.backup_id and sign.exists() and sign.read_text() == manifest.backup_id
+    )
+
+
+def restore_files(
+    folder: Path, manifest: Manifest, home: Path, url: str, now: datetime, progress: Callable[[int], None]
+) -> Path | None:
+    """Bring a backup back into `home` and the database of `url`, in place of what is there; marked as unfinished.
+
+    The home appears whole or not at all. The audit log of a home that is replaced is kept where it is longer.
+
+    Returns
+    -------
+    Where the home that was there lies now, or None.
+
+    Raises
+    ------
+    InvalidRequest: a file of the backup is missing, cut off or changed, or the database does not suit; the home is as
+        it was. StoreUnavailable.
+    """
+    staging = home.with_name(home.name + _STAGING)
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        copy_out(folder, manifest.files, staging, progress)
+        if (home / AUDIT).is_dir():
+            _keep_longer(home / AUDIT, staging / AUDIT)
+        _load(manifest, staging, home, url, now)
+        (staging / MANIFEST).write_text(manifest.backup_id)
+        replaced = _put_aside(home, now)
+        staging.rename(home)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return replaced
+
+
+def _load(manifest: Manifest, staging: Path, home: Path, url: str, now: datetime) -> None:
+    of = Dump(manifest.dialect, manifest.revision, manifest.tables, manifest.counters, {})
+    database = sa.make_url(url)
+    lies_in_home = database.database == str(home / SQLITE_FILE)
+    if database.get_backend_name() == "sqlite":
+        url = f"sqlite:///{staging / SQLITE_FILE}"
+    load(url, staging, of, lambda connection: restore_guard.mark(connection, manifest.backup_id, now))
+    shutil.rmtree(staging / POSTGRES_FOLDER, ignore_errors=True)
+    if database.get_backend_name() == "sqlite" and not lies_in_home:
+        shutil.move(staging / SQLITE_FILE, str(database.database))
+
+
+def _put_aside(home: Path, now: datetime) -> Path | None:
+    if not home.exists():
+        return None
+    if not any(home.iterdir()):
+        home.rmdir()
+        return None
+    aside = home.with_name(f"{home.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    home.rename(aside)
+    return aside
+
+
+def _keep_longer(old: Path, new: Path) -> None:
+    """The audit log only ever grows: of two states of a chain the longer one is the newer."""
+    for path in (each for each in old.rglob("*") if each.is_file()):
+        target = new / path.relative_to(old)
+        if not target.exists() or target.stat().st_size < path.stat().st_size:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
+
+
+# --- what happened since ---------------------------------------------------------------------------------------------
+
+
+def finish_restore(
+    what: Mending,
+    erased: Sequence[ErasedMac],
+    key_backup: Path | None,
+    home: Path,
+    now: datetime,
+    progress: Callable[[str, int], None],
+) -> Restored:
+    """Make restored data fit to be used, and say so.
+
+    Parameters
+    ----------
+    erased: the entries of the erasure journal.
+    key_backup: where the data keys come from; None: none comes back.
+    progress: told what is done, and how many of it were done since it was last told.
+
+    Raises
+    ------
+    InvalidRequest: the key backup is damaged, or was wrapped by keys that the key file does not hold.
+    StoreUnavailable, StreamUnavailable, WriteConflict: call it again.
+    """
+    with transaction(what.engine) as connection:
+        insert_ignore(connection, "suppressions", [each.row() for each in erased])
+    activate(what.engine, what.ring().newest, now)
+    keys = _bring_keys_back(what, key_backup, now, progress) if key_backup else 0
+    again = _erase_again(what, progress)
+    keyless = what.subject_keys.make_missing()
+    with transaction(what.engine) as connection:
+        restore_guard.clear(connection)
+    (home / MANIFEST).unlink(missing_ok=True)
+    return Restored(keys, keyless, again)
+
+
+def _bring_keys_back(what: Mending, path: Path, now: datetime, progress: Callable[[str, int], None]) -> int:
+    ring, brought = what.ring(), 0
+    for rows in key_rows(path):
+        macs = {row["subject_id"]: what.pseudonyms.suppressed_subject(row["subject_id"]) for row in rows}
+        with transaction(what.engine) as connection:
+            gone = select_in(connection, "suppressions", "mac", macs.values(), ["mac"])
+            erased = {bytes(row.mac) for row in gone}
+            kept = [row for row in rows if macs[row["subject_id"]] not in erased and not _is_over(row, now)]
+            for row in kept:
+                _prove(ring, row, path)
+            brought += insert_ignore(connection, "subject_keys", kept)
+        progress("keys", len(rows))
+    return brought
+
+
+def _is_over(row: Mapping[str, Any], now: datetime) -> bool:
+    return row["expires_at"] is not None and row["expires_at"] <= now
+
+
+def _prove(ring: KeyRing, row: Mapping[str, Any], path: Path) -> None:
+    try:
+        ring.unwrap(row["kek_id"], row["wrapped_key"], row["key_id"], row["subject_id"])
+    except UnsealError:
+        raise InvalidRequest(
+            f"{path.name} does not belong to ALPHAADS_KEY_FILE: it is of another installation, from before a rotation "
+            "of the keys, or was changed"
+        ) from None
+
+
+def _erase_again(what: Mending, progress: Callable[[str, int], None]) -> int:
+    """Erase whoever is in the data and was erased since, whatever part of it the erasures of the backup left."""
+    begun = 0
+    for subject_id in list(_returned(what)):
+        what.erasure.begin(subject_id, uuid.uuid4().hex)
+        begun += 1
+        progress("erasures begun", 1)
+    for request in what.erasure.pending():
+        what.erasure.carry_on(request.request_id)
+        progress("erasures", 1)
+    return begun
+
+
+def _returned(what: Mending) -> Iterator[str]:
+    """Subjects in the store that are on the list of erased ones."""
+    table, last = sql_table("subjects"), b""
+    while True:
+        wanted = sa.select(table.c.identity_mac, table.c.subject_id).where(table.c.identity_mac > last)
+        with reading(what.engine) as connection:
+            rows = connection.execute(wanted.order_by(table.c.identity_mac).limit(_CHUNK)).all()
+            macs = {what.pseudonyms.suppressed_subject(row.subject_id): row.subject_id for row in rows}
+            macs |= {what.pseudonyms.suppressed_identity(bytes(row.identity_mac)): row.subject_id for row in rows}
+            found = select_in(connection, "suppressions", "mac", macs, ["mac"])
+        yield from dict.fromkeys(macs[bytes(row.mac)] for row in found)
+        if not rows:
+            return
+        last = bytes(rows[-1].identity_mac)

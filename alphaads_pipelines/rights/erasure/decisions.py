@@ -1,0 +1,63 @@
+"""Erasing a subject from decisions and ad events: the spool of this host, and the two topics.
+
+A decision names the subject; an event names the decision. So events go first: as long as a decision is left, whoever
+goes on after a crash knows which events are the subject's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import orjson
+
+from alphaads_pipelines.decisions.spool import erase_from_spool, spooled
+from alphaads_pipelines.rights.erasure.base import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.rights.erasure.posts import check_topic, erase_records
+from alphaads_pipelines.schema.advertising_tables import EARLY_EVENTS
+from alphaads_pipelines.schema.records import DECISION_RECORD, EVENT_RECORD
+from alphaads_pipelines.streams.base import Erasable
+
+
+class DecisionsEraser(Eraser):
+    """Decisions made for the subject, and what happened to the ads."""
+
+    name = "decisions"
+    covers = frozenset({DECISION_RECORD.name, EVENT_RECORD.name, EARLY_EVENTS.name, "spool"})
+
+    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+        """Remove events, then decisions in the spool, then those in the stream."""
+        stores, ids = self._stores, {subject.subject_id}
+        decisions = set(self._decision_ids(subject.subject_id))
+        events = erase_records(stores.stream, stores.events_topic, decisions, tick)
+        spool = erase_from_spool(stores.spool_path, ids)
+        tick("spool")
+        shipped = erase_records(stores.stream, stores.decisions_topic, ids, tick)
+        return {"decisions": shipped, "events": events, "spool_records": spool}
+
+    def check(self, subject: Doomed) -> Checked:
+        """Search the spool and both topics."""
+        stores, ids = self._stores, {subject.subject_id}
+        needle = subject.subject_id.encode()
+        records = list(spooled(stores.spool_path)) if stores.spool_path.exists() else []
+        topics = [check_topic(stores.stream, name, ids) for name in (stores.decisions_topic, stores.events_topic)]
+        looked_at = {"spool_records": len(records)}
+        for each in topics:
+            looked_at |= each.looked_at
+        found = sum(needle in record for record in records) + sum(each.found for each in topics)
+        statements = [each.statement for each in topics if each.statement]
+        forgotten = "Events that came before their decision wait for it by its id alone, for a day at most."
+        return Checked(looked_at, found, " ".join([*statements, forgotten]))
+
+    def _decision_ids(self, subject_id: str) -> Iterator[str]:
+        stores, needle = self._stores, subject_id.encode()
+        records = spooled(stores.spool_path) if stores.spool_path.exists() else iter(())
+        yield from (_id_of(record) for record in records if needle in record)
+        if isinstance(stores.stream, Erasable):
+            yield from (_id_of(each.value) for each in stores.stream.holding(stores.decisions_topic, {subject_id}))
+
+
+def _id_of(record: bytes) -> str:
+    try:
+        return str(orjson.loads(record)["decision_id"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return ""

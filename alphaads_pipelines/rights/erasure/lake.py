@@ -1,0 +1,52 @@
+"""Erasing a subject from the lake: every table, every version, every file that nobody names any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from alphaads_pipelines.rights.erasure.base import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.schema.columns import Table
+from alphaads_pipelines.schema.tables import LAKE_TABLES, ON_ANY_SHARD
+
+_TABLES = tuple(table for table in LAKE_TABLES if table.subject_column == "subject_id")
+
+
+class LakeEraser(Eraser):
+    """The Delta tables."""
+
+    name = "lake"
+    covers = frozenset(table.name for table in _TABLES)
+
+    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+        """Write the files anew that hold the subject, without them; delete the old ones at once."""
+        figures = {}
+        for table, shard in _places(subject):
+            figures[table.name] = dict(
+                self._stores.lake.erase(
+                    table,
+                    subject.subject_id,
+                    shard,
+                    writers_ended=subject.writers_ended,
+                    tick=lambda where, name=table.name: tick(f"{name} {where}"),  # type: ignore[misc]
+                )
+            )
+            tick(table.name)
+        return figures
+
+    def check(self, subject: Doomed) -> Checked:
+        """Search the column of subjects in every Parquet file on disk, and the log with its checkpoints, decoded."""
+        found = {
+            table.name: dict(self._stores.lake.find_subject(table, subject.subject_id, shard))
+            for table, shard in _places(subject)
+        }
+        left = sum(each.get("rows", 0) + each.get("mentions", 0) for each in found.values())
+        unreadable = sum(each.get("unreadable", 0) for each in found.values())
+        torn = f" {unreadable} files could not be read: a writer is at them, or they are torn." if unreadable else ""
+        return Checked(
+            found, left, f"Versions from before the erasure can no longer be read where they held the subject.{torn}"
+        )
+
+
+def _places(subject: Doomed) -> Iterator[tuple[Table, int | None]]:
+    for table in _TABLES:
+        yield table, None if table.name in ON_ANY_SHARD else subject.shard

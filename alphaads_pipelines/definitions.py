@@ -6,7 +6,7 @@ from typing import Any
 
 from dagster import Definitions, in_process_executor
 
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import (
     advertising,
     aggregates,

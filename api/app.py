@@ -17,7 +17,7 @@ from alphaads_pipelines.decisions.snapshot import SnapshotReader
 from alphaads_pipelines.decisions.spool import Forwarder, Spool
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import configure_logging
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api import documentation, errors
 from api.credentials import Authenticator
 from api.middleware import EveryRequest

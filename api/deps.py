@@ -15,7 +15,7 @@ from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.decisions.spool import Spool
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.fastpath.transaction import answers_at_once
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 
 def _held(request: Request) -> Wiring:

@@ -17,7 +17,7 @@ from alphaads_pipelines.profiles.segments import segment_of, traits_of
 from alphaads_pipelines.profiles.state import ProfileState
 from alphaads_pipelines.stores.subjects.permissions import Permission, profile_permission_of
 from alphaads_pipelines.stores.subjects.subjects import resolve_subject
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.audit import Recorder
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path
 
 from alphaads_pipelines.stores.subjects.subjects import SUBJECT_ID, resolve_subject
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.audit import Recorder
 
 SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]

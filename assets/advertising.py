@@ -9,7 +9,7 @@ from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, 
 from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.schema.subject_tables import AD_ENGAGEMENT
 from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.audit import recorder
 from assets.reporting import markdown_table, schema_checks, schema_result
 
@@ -28,7 +28,7 @@ def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[No
     """Write creatives for every active campaign and emotion, moderate them, keep them where the API reads them."""
     from alphaads_pipelines.campaigns.sample_campaigns import seed_samples
     from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
-    from alphaads_pipelines.wiring_creatives import build_generator, build_judges
+    from alphaads_pipelines.wiring.creatives import build_generator, build_judges
 
     now = datetime.now(UTC)
     if wiring.settings.sample_campaigns:
@@ -68,7 +68,7 @@ def bandit_policy(
     from alphaads_pipelines.bandits.policy_store import read_roles
     from alphaads_pipelines.pipeline.learning import learn_policies
     from alphaads_pipelines.pipeline.policy_history import write_history
-    from alphaads_pipelines.wiring_policies import teaching
+    from alphaads_pipelines.wiring.policies import teaching
 
     settings, now = wiring.settings, datetime.now(UTC)
     topics = {"decisions_topic": settings.decisions_topic, "events_topic": settings.events_topic}

@@ -6,7 +6,7 @@ from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, ass
 
 from alphaads_pipelines.schema.subject_tables import RELEASED_GROUPS
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, LIVE_PROFILES
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.audit import recorder
 
 GROUP = "analytics"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dagster import AssetCheckResult, AssetExecutionContext, ResourceParam, asset_check
 
 from alphaads_pipelines.schema.tables import PUBLISHED
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.reporting import markdown_table
 
 AUDIT_CHAIN = "audit_chain"

@@ -15,7 +15,7 @@ from dagster import (
 
 from alphaads_pipelines.schema.subject_tables import AD_ENGAGEMENT, RELEASED_GROUPS, RIGHTS_REQUESTS
 from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import names
 from assets.audit import AUDIT_CHAIN
 from assets.models import MODEL_CHECKS

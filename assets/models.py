@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dagster import AssetCheckResult, AssetCheckSeverity, MetadataValue, ResourceParam, asset_check
 
 from alphaads_pipelines.schema.tables import POST_SCORES
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.reporting import markdown_table, picture
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, Mat
 
 from alphaads_pipelines.errors import QualityRefused
 from alphaads_pipelines.schema.tables import BANDIT_POLICY
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.advertising import GROUP
 from assets.reporting import markdown_table
 
@@ -70,7 +70,7 @@ def served_policy(context: AssetExecutionContext, wiring: ResourceParam[Wiring])
 def _judged(wiring: Wiring) -> "dict[str, Judgement]":
     from alphaads_pipelines.bandits.candidates import judge_all
     from alphaads_pipelines.bandits.policy_store import read_roles
-    from alphaads_pipelines.wiring_policies import teaching
+    from alphaads_pipelines.wiring.policies import teaching
 
     _, roles = read_roles(wiring.engine)
     names = [*teaching(wiring.settings).policies, *roles.names]

@@ -26,7 +26,7 @@ from alphaads_pipelines.schema.tables import (
     RAW_POSTS,
     REJECTED_POSTS,
 )
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import reporting
 from assets.partitions import HOURS, ONE_RUN, hours_of
 

@@ -16,7 +16,7 @@ from dagster import (
 
 from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.schema.subject_tables import RIGHTS_REQUESTS
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.reporting import markdown_table
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, LIVE_PROFILES
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.audit import recorder
 from assets.profiles import GROUP
 from assets.reporting import markdown_table, picture

@@ -17,7 +17,7 @@ from alphaads_pipelines.campaigns.campaign import MICROUSD
 from alphaads_pipelines.decisions.budget.reconciliation import Books, look_over
 from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_SPENDING
 from alphaads_pipelines.stores.sql.relational import reading
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.advertising import GROUP
 from assets.audit import recorder
 from assets.reporting import markdown_table

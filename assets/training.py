@@ -14,7 +14,8 @@ from dagster import (
 )
 
 from alphaads_pipelines.errors import ConfigurationError, NotFound, QualityRefused
-from alphaads_pipelines.wiring import Wiring, serving_model
+from alphaads_pipelines.wiring.app import Wiring
+from alphaads_pipelines.wiring.models import serving_model
 from assets.reporting import markdown_table, picture
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 
 def run(entries: int = 20_000, people: int = 10_000, rounds: int = 5) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, encode
 from alphaads_pipelines.schema.tables import EMOTIONS
 from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction, upsert
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.live import live_settings
 
 LIMIT_MS = 5.0

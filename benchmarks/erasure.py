@@ -34,7 +34,7 @@ from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
 from alphaads_pipelines.stores.subjects.subject_keys import shard_of
 from alphaads_pipelines.streams.base import Record
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.lake_store import FAR, PARTITIONS, Batches
 from benchmarks.live import live_settings
 
@@ -51,7 +51,7 @@ import sys, time
 from pathlib import Path
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.privacy.envelope import decode
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 sealed = decode(bytes.fromhex(sys.argv[1]))
 with wired(Settings()) as wiring:
     while isinstance(wiring.sealer.unseal([sealed])[0], bytes):

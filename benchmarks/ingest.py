@@ -16,7 +16,7 @@ import orjson
 
 from alphaads_pipelines.nlp.registry import SCORERS
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from benchmarks.live import MODEL, is_published, live, live_settings, wait_until, worker_seconds
 from benchmarks.posts import synthetic_posts
 

@@ -22,7 +22,7 @@ from alphaads_pipelines.pipeline.stages import STAGES
 from alphaads_pipelines.profiles import state as states
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.lake_store import FAR, SHARDS, fill
 from benchmarks.live import live_settings
 from benchmarks.posts import synthetic_posts

@@ -14,7 +14,7 @@ import httpx
 
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import new_correlation_id
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from api.credentials import issue_token
 from benchmarks.live import is_published, live, live_settings, wait_until
 from benchmarks.posts import synthetic_posts

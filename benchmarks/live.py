@@ -18,7 +18,7 @@ from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.runtime.supervisor import Supervisor, installation
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import new_correlation_id
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 
 _START_S = 120.0

@@ -17,7 +17,7 @@ from alphaads_pipelines.pipeline.requests import next_requests
 from alphaads_pipelines.pipeline.stages import STAGES
 from alphaads_pipelines.platforms.base import Payload
 from alphaads_pipelines.telemetry import new_correlation_id
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.live import live_settings
 from benchmarks.posts import synthetic_posts
 from benchmarks.unsealed import OpenWiring

@@ -27,7 +27,7 @@ from alphaads_pipelines.decisions.permissions import PURPOSE
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.subjects.consents import record_consent
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.live import live, live_settings
 from benchmarks.llm_server import KEY, Reply, language_model_server, writes
 

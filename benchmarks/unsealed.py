@@ -13,7 +13,7 @@ from alphaads_pipelines.errors import UnsealError
 from alphaads_pipelines.privacy.envelope import SCHEMA_VERSION, Envelope
 from alphaads_pipelines.privacy.sealer import Sealed, Sealer, Unsealed
 from alphaads_pipelines.stores.subjects.subject_keys import shard_of
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_NONCE = bytes(12)

@@ -8,7 +8,7 @@ from dagster import DagsterRun, Field, InitResourceContext, Int, Noneable, resou
 
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested
 from alphaads_pipelines.telemetry import correlation
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.names import ATTEMPT_TAG, CORRELATION_TAG, WIRING
 
 _BATCH_SEQ = Field(

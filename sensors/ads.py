@@ -18,7 +18,7 @@ from dagster import (
 
 from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.pipeline.requests import ads_due
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import names
 
 EVERY_S = 5

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from dagster import DefaultSensorStatus, ResourceParam, RunRequest, SensorEvaluationContext, SkipReason, sensor
 
 from alphaads_pipelines.errors import TransientError
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import names
 
 _TRY_AGAIN_S = 300

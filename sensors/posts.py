@@ -22,7 +22,7 @@ from dagster import (
 from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.pipeline.requests import end_attempt, next_requests
 from alphaads_pipelines.telemetry import new_correlation_id
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import names
 
 if TYPE_CHECKING:

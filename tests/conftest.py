@@ -12,7 +12,7 @@ import pytest
 
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import configure_logging
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.runtime.once import InProcess

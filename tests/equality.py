@@ -16,7 +16,7 @@ import polars as pl
 from alphaads_pipelines.profiles.state import decode, encode
 from alphaads_pipelines.schema import tables
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 _Names = Mapping[str, str]
 """Token of a name, keyed -> where it first stands: the same in installations that hold the same."""

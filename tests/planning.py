@@ -7,7 +7,7 @@ from datetime import datetime
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.pipeline.requests import next_requests
 from alphaads_pipelines.telemetry import new_correlation_id
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 
 POSTS = 120

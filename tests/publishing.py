@@ -11,7 +11,7 @@ from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.pipeline.microbatch import MicroBatch
 from alphaads_pipelines.pipeline.stages import STAGES
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 
 

@@ -23,7 +23,7 @@ from alphaads_pipelines.definitions import build_defs
 from alphaads_pipelines.ingest.batches import planned_hour
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.partitions import HOURS
 
 MICRO_BATCH = {

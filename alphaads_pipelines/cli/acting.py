@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.wiring import Wiring
+    from alphaads_pipelines.wiring.app import Wiring
 
 
 def actor() -> str:

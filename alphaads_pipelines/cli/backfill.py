@@ -9,7 +9,7 @@ import typer
 
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, LogJson
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 From = Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First time of posts (UTC).")]

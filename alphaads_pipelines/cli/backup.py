@@ -13,7 +13,7 @@ import typer
 from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress
 from alphaads_pipelines.cli.options import JsonOutput
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.ingest.batches import Batch

@@ -12,7 +12,7 @@ from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, Subject
 from alphaads_pipelines.schema.tables import PURPOSES
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.privacy.consent import ConsentEvent

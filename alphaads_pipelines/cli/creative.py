@@ -14,7 +14,7 @@ from alphaads_pipelines.cli.acting import actor
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.listing import check_state, every_page
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -24,7 +24,7 @@ from alphaads_pipelines.cli.options import JsonOutput, LogJson
 from alphaads_pipelines.errors import InvalidRequest, StoreUnavailable
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.telemetry import correlation, new_correlation_id
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.runtime.once import Summary

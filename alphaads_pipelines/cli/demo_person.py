@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.wiring import Wiring
+    from alphaads_pipelines.wiring.app import Wiring
 
 _MOST_ASKED = 100
 _WHILE = timedelta(hours=1)

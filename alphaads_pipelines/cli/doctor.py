@@ -12,7 +12,7 @@ from rich.table import Table
 from alphaads_pipelines.cli.console import FAILED, emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.errors import AlphaAdsError
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 _LEAST_FREE_GB = 2.0
 

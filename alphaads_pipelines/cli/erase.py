@@ -14,7 +14,7 @@ from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings,
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.errors import Erased, InvalidRequest
 from alphaads_pipelines.telemetry import new_correlation_id
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.rights.requests import RightsRequest

@@ -14,7 +14,7 @@ from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings,
 from alphaads_pipelines.cli.options import DataFolder, JsonOutput, data_folder
 from alphaads_pipelines.nlp.registry import SCORERS, build_scorer
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import scorer_options
+from alphaads_pipelines.wiring.models import scorer_options
 
 if TYPE_CHECKING:
     from alphaads_pipelines.nlp.base import Scorer

@@ -20,7 +20,7 @@ from alphaads_pipelines.cli.listing import check_state, every_page
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.schema.advertising_tables import EXPERIMENT_STATES
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

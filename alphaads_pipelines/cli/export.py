@@ -12,7 +12,7 @@ import typer
 from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import exit_codes, load_settings, out
 from alphaads_pipelines.telemetry import new_correlation_id
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 Subject = Annotated[str, typer.Argument(help="A subject id, or platform:author_id.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the document and the page.")]

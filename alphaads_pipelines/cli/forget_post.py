@@ -10,7 +10,7 @@ from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, PostName
 from alphaads_pipelines.cli.touched import show_touched
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 _PATIENCE_S = 600.0
 

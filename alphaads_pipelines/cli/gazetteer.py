@@ -15,7 +15,7 @@ from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.schema.tables import ENTITY_TYPES, KINDS
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.nlp.gazetteer import TrackedName

@@ -13,7 +13,7 @@ from alphaads_pipelines.cli.options import InputFile, JsonOutput, LogJson, Platf
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.ingest.intake import IntakeResult
 from alphaads_pipelines.telemetry import correlation, new_correlation_id
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.ingest.files import PayloadFile

@@ -9,7 +9,7 @@ import typer
 from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress
 from alphaads_pipelines.cli.options import JsonOutput
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 app = typer.Typer(help="The key-encryption key, which wraps every data key.", no_args_is_help=True)
 

@@ -10,7 +10,7 @@ import typer
 from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, Subject
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 app = typer.Typer(
     help="Accounts that are one person; each must allow `linking` first (alphaads consent).", no_args_is_help=True

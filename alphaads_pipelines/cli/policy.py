@@ -15,7 +15,7 @@ from alphaads_pipelines.cli.acting import actor
 from alphaads_pipelines.cli.console import FAILED, emit, err, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.bandits.candidates import Judged, Judgement

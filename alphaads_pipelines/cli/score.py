@@ -13,7 +13,7 @@ from alphaads_pipelines.cli.console import FAILED, err, exit_codes, load_setting
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.nlp.base import Scorer
 from alphaads_pipelines.nlp.registry import SCORERS, build_scorer
-from alphaads_pipelines.wiring import scorer_options
+from alphaads_pipelines.wiring.models import scorer_options
 
 Source = Annotated[
     Path | None,

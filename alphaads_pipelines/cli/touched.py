@@ -10,7 +10,7 @@ from rich.table import Table
 from alphaads_pipelines.cli.acting import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, PostName
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.decisions.explain.affected_decisions import Touched

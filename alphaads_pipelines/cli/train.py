@@ -15,7 +15,7 @@ from alphaads_pipelines.cli.evaluate import figures_table
 from alphaads_pipelines.cli.options import DataFolder, JsonOutput, data_folder
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import serving_model, trained_models
+from alphaads_pipelines.wiring.models import serving_model, trained_models
 
 if TYPE_CHECKING:
     from alphaads_pipelines.nlp.artifact import Artifact

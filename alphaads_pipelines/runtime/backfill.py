@@ -25,7 +25,7 @@ from alphaads_pipelines.schema.tables import (
     RAW_POSTS,
     REJECTED_POSTS,
 )
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

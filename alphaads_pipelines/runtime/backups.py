@@ -18,7 +18,7 @@ from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.dump import is_empty
 from alphaads_pipelines.stores.sql.relational import connect, migrate, revision
 from alphaads_pipelines.stores.sql.restore_guard import marked
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
     from alphaads_pipelines.settings import Settings

@@ -21,7 +21,7 @@ from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.nlp.drift import DOCUMENT
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import configure_logging, get_logger
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 _CHECKED_LATELY = timedelta(hours=3)
 

@@ -18,7 +18,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.pipeline.requests import next_requests
 from alphaads_pipelines.telemetry import new_correlation_id
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import names
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.ingest.batches import parse_batch_id
 from alphaads_pipelines.pipeline.batch_run import plan_replay
 from alphaads_pipelines.runtime.once import Summary, in_process
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -182,7 +182,7 @@ def installation(settings: Settings, report: Report) -> Iterator[Supervisor]:
 
 def _await_servers(settings: Settings, report: Report) -> None:
     """One process makes keys, schema and topics, before several would race to."""
-    from alphaads_pipelines.wiring import wired
+    from alphaads_pipelines.wiring.app import wired
 
     while True:
         try:

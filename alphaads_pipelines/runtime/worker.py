@@ -22,7 +22,7 @@ from resources.instance import QUEUE
 if TYPE_CHECKING:
     from dagster import Definitions
 
-    from alphaads_pipelines.wiring import Wiring
+    from alphaads_pipelines.wiring.app import Wiring
 
 BROKER_POLL_S = 0.1
 """How often a worker looks into the SQLite broker; kombu's own second would be half of a batch's latency."""

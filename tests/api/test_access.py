@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from starlette.routing import Route
 
 from alphaads_pipelines.stores.sql.relational import connect
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import PUBLIC, rule_of
 from api.credentials import (
     ALGORITHM,

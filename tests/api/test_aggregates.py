@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from alphaads_pipelines.pipeline.aggregates import Released, release_groups
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from api.app import create_app
 from api.credentials import issue_token
 from tests.api.conftest import SECRET, Headers

@@ -21,7 +21,7 @@ from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import OffsetRange
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import public
 from tests.api.conftest import Headers
 from tests.publishing import publish_batches

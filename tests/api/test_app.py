@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.app import create_app
 from api.credentials import issue_token
 from tests.api.conftest import SECRET

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from alphaads_pipelines.audit.entries import Entry
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api import access
 from api.audit import NOBODY, RULE, Recorder, record_of, recorded
 from api.credentials import Caller, create_api_key
@@ -150,7 +150,7 @@ import asyncio, resource, sys
 import httpx
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import configure_logging
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from api.app import create_app
 
 async def ask(wiring, path, headers):

@@ -20,7 +20,7 @@ from alphaads_pipelines.decisions.budget.reservations import Reservations
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.stores.sql.relational import reading
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.credentials import SCOPES, issue_token
 from tests.api.conftest import SECRET, Headers
 from tests.api.schemas import body_of, spoiled

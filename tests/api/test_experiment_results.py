@@ -13,7 +13,7 @@ from alphaads_pipelines.experiments.store import StoredExperiment
 from alphaads_pipelines.pipeline.learning import Teaching
 from alphaads_pipelines.rights.erasure.relational import delete_subject
 from alphaads_pipelines.stores.sql.relational import transaction
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.credentials import issue_token
 from tests.api.conftest import SECRET, Headers
 from tests.api.test_audit import _entries

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.api.conftest import Headers
 
 

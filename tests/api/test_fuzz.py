@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from api.app import create_app
 from api.credentials import SCOPES, issue_token
 from tests.api.conftest import SECRET

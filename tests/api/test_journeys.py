@@ -20,7 +20,7 @@ from alphaads_pipelines.profiles.segments import DOCUMENT, FEATURES, Segment, no
 from alphaads_pipelines.profiles.state import encode
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
 from alphaads_pipelines.stores.subjects.rectifications import rectify
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.api.conftest import Headers
 from tests.profiles.states import NOON_HOUR, counts, state_of
 

@@ -13,7 +13,7 @@ from httpx import Response
 from alphaads_pipelines.profiles.fold import fold_profiles
 from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.stores.sql.relational import transaction, upsert
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.api.conftest import Headers
 from tests.catalogue_factories import advertise
 from tests.profiles.scores import Scored, frame

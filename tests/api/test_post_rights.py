@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from alphaads_pipelines.ingest.find_post import find_post, keys_of
 from alphaads_pipelines.pipeline.batch_run import plan_replay
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.routes.v1 import post_rights
 from tests.api.conftest import Headers
 from tests.api.test_audit import _entries

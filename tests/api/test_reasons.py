@@ -24,7 +24,7 @@ from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
 from alphaads_pipelines.stores.subjects.consents import record_consent
 from alphaads_pipelines.stores.subjects.permissions import link
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.credentials import issue_token
 from tests.api.conftest import SECRET, Headers
 from tests.api.test_audit import _entries

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from alphaads_pipelines.rights.erasure import erasure
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.stores.subjects.links import join_in
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.api.conftest import Headers
 from tests.rights.erasure.erasing import NOW
 

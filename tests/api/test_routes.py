@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from alphaads_pipelines.pipeline.engagement import update_engagement
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.streams.base import Record
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 from tests.api.conftest import Headers
 

@@ -16,7 +16,7 @@ import pytest
 
 from alphaads_pipelines.decisions.spool import forward
 from alphaads_pipelines.streams.base import OffsetRange
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.live import free_port
 from tests.api.conftest import Headers
 

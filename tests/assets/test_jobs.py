@@ -20,7 +20,7 @@ from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY, POST_S
 from alphaads_pipelines.stores.engagement import read_engagement
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import names
 from assets.jobs import maintenance, prune_key_backups
 from tests.equality import fingerprint

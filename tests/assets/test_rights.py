@@ -9,7 +9,7 @@ from dagster import DagsterInstance, materialize
 
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.rights.erasure import erasure
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets.rights import NOTHING_OVERDUE, rights_requests
 from tests.publishing import publish_batches
 from tests.rights.erasure.erasing import subjects_of, take_posts

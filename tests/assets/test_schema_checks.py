@@ -30,7 +30,7 @@ from alphaads_pipelines.schema.tables import (
     REJECTED_POSTS,
 )
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.planning import due, take_in
 
 Damage = Callable[[pl.DataFrame], pl.DataFrame]

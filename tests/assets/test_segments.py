@@ -21,7 +21,7 @@ from alphaads_pipelines.profiles.segments import DOCUMENT, segment_of
 from alphaads_pipelines.profiles.state import ProfileState, decode, encode
 from alphaads_pipelines.runtime.once import InProcess
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction, upsert
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import names
 from tests.profiles.states import person
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from alphaads_pipelines.audit.checkpoints import Checkpoints
 from alphaads_pipelines.audit.log import AuditLog
 from alphaads_pipelines.audit.verification import Verifier
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

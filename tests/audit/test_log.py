@@ -20,7 +20,7 @@ from alphaads_pipelines.audit.log import AuditLog
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import AUDIT_FAILURES
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.audit.audits import Clock, Installation, subject, write
 from tests.concurrency import at_once
 
@@ -192,7 +192,7 @@ FULL_DISK = """
 import resource, sys
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.audit.audits import subject, write
 
 with wired(Settings(_env_file=None, environment="test", alphaads_home=sys.argv[1])) as wiring:
@@ -222,7 +222,7 @@ def test_a_full_disk_refuses_and_leaves_no_half_entry(wiring: Wiring) -> None:
 WRITER = """
 import sys
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.audit.audits import subject, write
 
 wiring = Wiring(Settings(_env_file=None, environment="test", alphaads_home=sys.argv[1]))

@@ -9,7 +9,7 @@ import pytest
 
 from alphaads_pipelines.audit.maintenance import AuditUpkeep
 from alphaads_pipelines.errors import NotFound
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.audit.audits import NOON, Clock, Installation, change_lines, subject, write
 
 KEEP = timedelta(days=30)

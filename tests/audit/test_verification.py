@@ -19,7 +19,7 @@ from alphaads_pipelines.audit.entries import AuditKeys, Entry, encode
 from alphaads_pipelines.audit.verification import Verdict
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.audit.audits import Clock, Installation, change_lines, subject, write
 
 ENTRIES = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alphaads_pipelines.schema.tables import RAW_POSTS
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from benchmarks import sealing
 from benchmarks.live import live_settings
 from benchmarks.posts import synthetic_posts

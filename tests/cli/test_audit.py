@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.audit.audits import change_lines, subject, write
 from tests.cli.conftest import Command
 from tests.publishing import publish_batches

@@ -17,7 +17,7 @@ from alphaads_pipelines.decisions.catalogue import read_catalogue
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.campaigns.test_campaign import NOON
 from tests.cli.conftest import Command
 

@@ -9,7 +9,7 @@ import pytest
 
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.subjects.permissions import permission_of
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.cli.conftest import Command
 
 

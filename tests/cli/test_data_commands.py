@@ -10,7 +10,7 @@ import jwt
 import orjson
 import pytest
 
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.cli.conftest import Command
 from tests.equality import fingerprint
 from tests.planning import due

@@ -20,7 +20,7 @@ from alphaads_pipelines.profiles.state import decode
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.cli.conftest import Command
 from tests.equality import fingerprint
 

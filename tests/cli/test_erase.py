@@ -13,7 +13,7 @@ from alphaads_pipelines.rights.erasure import erasure
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.stores.subjects.links import join_in
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.cli.conftest import Command
 from tests.rights.erasure.erasing import NOW
 

@@ -10,7 +10,7 @@ import pytest
 
 from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.cli.conftest import Command
 
 POST = {

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.cli.conftest import Command
 from tests.decisions.recorded import advertise, now, record, subject_of, taken_in
 

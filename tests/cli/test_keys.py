@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.cli.conftest import Command
 
 POST = {"id": "1", "platform": "x", "author_id": "42", "text": "t", "created_at": "2026-10-05T07:06:30Z"}

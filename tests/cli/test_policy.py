@@ -11,7 +11,7 @@ import pytest
 
 from alphaads_pipelines.bandits.policy_store import read_roles
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.bandits import worlds
 from tests.cli.conftest import Command
 

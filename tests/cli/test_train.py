@@ -15,7 +15,7 @@ from alphaads_pipelines.nlp.artifact import CARD, SHIPPED, TOKENIZER, open_artif
 from alphaads_pipelines.nlp.training import quality, workshop
 from alphaads_pipelines.nlp.training.workshop import Made
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import serving_model, trained_models
+from alphaads_pipelines.wiring.models import serving_model, trained_models
 from tests.cli.conftest import Command
 from tests.nlp.packages import NEEDS_TRAINING
 from tests.nlp.training.excerpt import TINY, save_excerpt

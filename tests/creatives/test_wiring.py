@@ -10,8 +10,8 @@ from alphaads_pipelines.creatives.briefs import briefs_of
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
-from alphaads_pipelines.wiring_creatives import build_generator, build_judges, generator_options
+from alphaads_pipelines.wiring.app import wired
+from alphaads_pipelines.wiring.creatives import build_generator, build_judges, generator_options
 from benchmarks.llm_server import KEY, flags, language_model_server
 from tests.nlp.packages import needs
 

@@ -14,7 +14,7 @@ from alphaads_pipelines.profiles.glance import mood_of
 from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.state import combine, decode, empty
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, transaction
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 from tests.pipeline.scorers import HashScorer
 from tests.publishing import publish_batches

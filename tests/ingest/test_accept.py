@@ -22,7 +22,7 @@ from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.streams.base import OffsetRange, Record
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -22,7 +22,7 @@ from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.streams.base import OffsetRange
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.posts import synthetic_posts
 
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)

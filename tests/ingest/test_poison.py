@@ -22,7 +22,7 @@ from alphaads_pipelines.platforms.base import Post
 from alphaads_pipelines.platforms.fields import REASONS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.streams.base import OffsetRange
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.posts import START, synthetic_posts
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -19,7 +19,7 @@ from alphaads_pipelines.errors import StreamUnavailable
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.streams import kafka, kafka_python
 from alphaads_pipelines.streams.base import OffsetRange, Record
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from deploy.servers import Kafka
 
 USER, PASSWORD = "alphaads", "a-password-for-tests"

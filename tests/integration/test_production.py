@@ -21,7 +21,7 @@ from alphaads_pipelines.ingest.files import PayloadFile
 from alphaads_pipelines.runtime.once import run_until_idle
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from api.credentials import SCOPES, issue_token
 from assets import names
 from benchmarks.live import is_published, live_settings, wait_until

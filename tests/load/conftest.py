@@ -14,7 +14,7 @@ import pytest
 from alphaads_pipelines.ingest.files import PayloadFile
 from alphaads_pipelines.runtime.once import run_until_idle
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.live import is_published, live_settings
 from benchmarks.posts import synthetic_posts
 from tests.equality import fingerprint

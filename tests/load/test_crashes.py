@@ -17,7 +17,7 @@ import pytest
 
 from alphaads_pipelines.runtime.supervisor import Supervisor
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from benchmarks.live import live, live_settings, wait_until
 from deploy.servers import Server
 from tests.equality import fingerprint

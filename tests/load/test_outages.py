@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from api.credentials import issue_token
 from benchmarks.live import live, live_settings, wait_until
 from deploy.servers import Kafka

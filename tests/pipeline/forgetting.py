@@ -11,7 +11,7 @@ from alphaads_pipelines.ingest.find_post import keys_of, parse_post
 from alphaads_pipelines.pipeline import forget_post as work
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.lake.delta import DeltaLake
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.pipeline.scorers import HashScorer
 
 PLACES = ("forget", "_remove_records", "plan_replay", "erase_posts", "refold_people", "publish")

@@ -7,7 +7,7 @@ import pytest
 from alphaads_pipelines.audit.entries import MOST_LISTED, Entry, people
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.schema.tables import LAKE_TABLES, RAW_POSTS
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 from tests.publishing import publish_batches
 

@@ -30,7 +30,7 @@ from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.pipeline.ad_creatives import Refreshed, refresh_creatives
 from alphaads_pipelines.schema.tables import AD_CREATIVES, EMOTIONS
 from alphaads_pipelines.stores.sql.relational import reading
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.campaigns.test_campaign import campaign
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

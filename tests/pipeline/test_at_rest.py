@@ -34,7 +34,7 @@ from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.lake.readers import read_polars
 from alphaads_pipelines.stores.subjects.consents import record_consent
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from api.app import create_app
 from api.credentials import SCOPES, issue_token
 from tests.pipeline.scorers import NamingScorer

@@ -25,7 +25,7 @@ from alphaads_pipelines.pipeline.stages import STAGES, Stage
 from alphaads_pipelines.schema.tables import LAKE_TABLES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.posts import synthetic_posts
 from tests.equality import fingerprint
 from tests.pipeline.scorers import DisturbedScorer, MistakenScorer

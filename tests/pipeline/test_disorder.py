@@ -14,7 +14,7 @@ from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested, plan_repl
 from alphaads_pipelines.pipeline.stages import STAGES
 from alphaads_pipelines.platforms.base import Payload
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from benchmarks.posts import synthetic_posts
 from tests.equality import fingerprint
 from tests.pipeline.scorers import HashScorer

@@ -19,7 +19,7 @@ from alphaads_pipelines.schema.tables import POST_ENTITIES, POST_SCORES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.telemetry import REGISTRY
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.equality import fingerprint
 from tests.pipeline.scorers import NamingScorer
 from tests.scanner import Scanner

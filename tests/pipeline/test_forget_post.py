@@ -31,7 +31,7 @@ from alphaads_pipelines.schema.tables import (
     RAW_POSTS,
 )
 from alphaads_pipelines.stores.sql.relational import reading, select_in
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.posts import synthetic_posts
 from tests.decisions.recorded import advertise, record
 from tests.equality import fingerprint

@@ -21,7 +21,7 @@ from alphaads_pipelines.pipeline import microbatch
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
 from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.nlp.packages import NEEDS_TRAINING
 from tests.nlp.tiny_artifact import save_artifact
 from tests.pipeline.scorers import DisturbedScorer, HashScorer

@@ -15,7 +15,7 @@ from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested, plan_repl
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.equality import fingerprint
 from tests.pipeline.scorers import HashScorer
 from tests.planning import take_in

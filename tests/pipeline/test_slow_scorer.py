@@ -18,7 +18,7 @@ from alphaads_pipelines.pipeline.stages import STAGES, Stage
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
 from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.live import wait_until
 from tests.equality import fingerprint
 from tests.pipeline.scorers import DisturbedScorer

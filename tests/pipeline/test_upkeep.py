@@ -8,7 +8,7 @@ from alphaads_pipelines.pipeline.upkeep import Trimmable, trim_streams
 from alphaads_pipelines.streams.base import OffsetRange, Record
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from alphaads_pipelines.streams.kafka import KafkaStream
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 
 def test_old_records_of_every_topic_go_and_the_next_offset_stays(wiring: Wiring) -> None:

@@ -16,7 +16,7 @@ import pytest
 from alphaads_pipelines.errors import ConfigurationError, UnsealError
 from alphaads_pipelines.privacy.secrets_file import FIRST_KEK, KeyFile, KeyFileContent, MasterKeys
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.concurrency import at_once
 
 

@@ -27,7 +27,7 @@ from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.subjects.consents import record_consent
 from alphaads_pipelines.telemetry import REGISTRY, configure_logging
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.app import create_app
 from api.credentials import SCOPES, issue_token
 from tests.pipeline.scorers import NamingScorer

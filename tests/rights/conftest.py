@@ -11,7 +11,7 @@ import pytest
 from alphaads_pipelines.rights.access.data_map import Sources
 from alphaads_pipelines.rights.erasure.erasure import Erasure
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.rights.backups.backing_up import moved_to
 from tests.rights.erasure.erasing import fill, settings_of
 

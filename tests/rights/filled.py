@@ -15,7 +15,7 @@ from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import RELATIONAL_TABLES
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 from tests.publishing import publish_batches
 

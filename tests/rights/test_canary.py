@@ -15,7 +15,7 @@ import pytest
 
 from alphaads_pipelines.platforms.registry import PLATFORMS
 from alphaads_pipelines.runtime.backups import Wishes, restore
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.unsealed import OpenWiring
 from tests.publishing import publish_batches
 from tests.rights.canaries import PAYLOADS, Canary, canaries

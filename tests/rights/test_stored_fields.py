@@ -20,7 +20,7 @@ from alphaads_pipelines.runtime.once import in_process
 from alphaads_pipelines.schema.records import BESIDE, DOCUMENTS, FILES, POST_RECORD, RECORDS
 from alphaads_pipelines.schema.tables import LAKE_TABLES, RELATIONAL_TABLES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 from tests.rights.filled import NOON, fill
 
 NO_FIELDS = {"alembic_version", "sqlite_sequence"}

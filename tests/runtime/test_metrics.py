@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from alphaads_pipelines.errors import StreamUnavailable
 from alphaads_pipelines.runtime.metrics import registry
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.live import free_port, wait_until
 from tests.conftest import ROOT
 from tests.planning import due, take_in

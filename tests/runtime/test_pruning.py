@@ -20,7 +20,7 @@ from kombu.transport.sqlalchemy.models import metadata
 from alphaads_pipelines.runtime.once import InProcess, in_process, run_until_idle
 from alphaads_pipelines.runtime.pruning import prune_broker, prune_runs
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from assets import names
 from deploy.servers import Postgres
 from resources.instance import QUEUE, sqlite_url

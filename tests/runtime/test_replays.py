@@ -13,7 +13,7 @@ from alphaads_pipelines.ingest.accept import Acceptor
 from alphaads_pipelines.platforms.generic import GenericPlatform
 from alphaads_pipelines.runtime.once import InProcess, run_until_idle
 from alphaads_pipelines.runtime.replays import replay_batches, with_rejects
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.equality import fingerprint
 from tests.planning import take_in
 

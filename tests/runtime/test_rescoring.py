@@ -20,7 +20,7 @@ from alphaads_pipelines.runtime.once import InProcess
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.posts import START, synthetic_posts
 from tests.equality import fingerprint
 from tests.pipeline.scorers import HashScorer

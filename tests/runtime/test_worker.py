@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphaads_pipelines.definitions import build_defs
 from alphaads_pipelines.runtime.worker import warm_up
 from alphaads_pipelines.schema.tables import LAKE_TABLES
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 BUILT = {"engine", "ledger", "stream", "lake", "scorer", "acceptor", "sealer", "subject_keys", "master_keys"}
 

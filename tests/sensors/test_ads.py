@@ -15,7 +15,7 @@ from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.runtime.once import InProcess
 from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
 from alphaads_pipelines.streams.base import Record
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from assets import names
 from sensors import ads
 from sensors.ads import ads_sensor, goes_on, run_key

@@ -14,7 +14,7 @@ from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from sensors.campaigns import campaigns_sensor, first_run_key
 from tests.catalogue_factories import TENANT, campaign
 

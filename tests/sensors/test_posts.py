@@ -25,7 +25,7 @@ from alphaads_pipelines.runtime.once import InProcess
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.streams import kafka
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from assets import names
 from benchmarks.live import free_port
 from sensors.posts import bury_overtaken, failed_batches_sensor, is_pending, posts_sensor, request

@@ -16,7 +16,7 @@ from alphaads_pipelines.pipeline.noisy_aggregates import Terms, noisy_answer
 from alphaads_pipelines.platforms.registry import PLATFORMS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.privacy_budget import read_budget
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import Recorder, about_nobody, recorded
 from api.credentials import Caller

@@ -14,7 +14,7 @@ from alphaads_pipelines.experiments.page import render_page
 from alphaads_pipelines.experiments.result import Plan, Result, metric_of
 from alphaads_pipelines.experiments.results import Units, judge, read_units, told
 from alphaads_pipelines.experiments.store import StoredExperiment, read_experiment
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from alphaads_pipelines.rights.access.export import answered, json_chunks
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.errors import AlphaAdsError
 from alphaads_pipelines.stores.sql.relational import reading
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller

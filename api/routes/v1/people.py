@@ -12,7 +12,7 @@ from alphaads_pipelines.rights.rectification import rectify_subject, restrict_su
 from alphaads_pipelines.stores.subjects.rectifications import withdraw_rectification
 from alphaads_pipelines.stores.subjects.restrictions import lift_restriction
 from alphaads_pipelines.stores.subjects.status import Standing, standing_of
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from alphaads_pipelines.decisions.explain.affected_decisions import Touched, members_of, touched_by
 from alphaads_pipelines.ingest.find_post import FoundPost, find_post, keys_of
 from alphaads_pipelines.pipeline.forget_post import Forgotten, forget_post
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from alphaads_pipelines.decisions.explain.explanation import Why
 from alphaads_pipelines.decisions.explain.why import explain, whose
 from alphaads_pipelines.nlp.plots import EMOTION_COLOURS
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller

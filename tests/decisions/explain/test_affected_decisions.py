@@ -16,7 +16,7 @@ from alphaads_pipelines.profiles.mood import FADED
 from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.stores.subjects.consents import record_consent
 from alphaads_pipelines.stores.subjects.permissions import link
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.decisions.recorded import advertise, mood_at, now, record, subject_of, taken_in
 from tests.publishing import publish_batches
 

@@ -8,7 +8,7 @@ from alphaads_pipelines.rights.access.data_map import NOT_OF_A_SUBJECT, Holdings
 from alphaads_pipelines.schema.columns import Table, derived, plain, pseudonym
 from alphaads_pipelines.schema.tables import LAKE_TABLES, RELATIONAL_TABLES, TABLES
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.rights.conftest import sources_of
 from tests.rights.filled import fill
 

@@ -16,7 +16,7 @@ from alphaads_pipelines.rights.access.export import export_subject, json_chunks,
 from alphaads_pipelines.rights.access.export_document import ROWS_SHOWN
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.rights.conftest import sources_of
 from tests.rights.filled import NOON, fill
 from tests.rights.walk import Held, Walk, canonical

@@ -17,7 +17,7 @@ from alphaads_pipelines.runtime.backups import Done, Wishes, backed_up
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import METADATA, reading
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 _CHANGED_BY_RESTORES = frozenset({"key_generation", "active_kek", "audit_heads"})
 

@@ -20,7 +20,7 @@ from alphaads_pipelines.schema.tables import LAKE_TABLES, RAW_POSTS, REJECTED_PO
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.equality import fingerprint
 from tests.publishing import publish_batches
 from tests.rights.backups.backing_up import Killed, back_up, restore_to

@@ -14,7 +14,7 @@ from alphaads_pipelines.rights.backups import restore
 from alphaads_pipelines.rights.erasure.erasure import Erasure
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from deploy.servers import Postgres
 from tests.equality import fingerprint
 from tests.publishing import publish_batches

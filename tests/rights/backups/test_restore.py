@@ -15,7 +15,7 @@ from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
 from alphaads_pipelines.rights.backups import restore
 from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from api.app import create_app
 from tests.equality import fingerprint
 from tests.publishing import publish_batches

@@ -22,7 +22,7 @@ from alphaads_pipelines.schema.tables import LAKE_TABLES, RAW_POSTS, REJECTED_PO
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.streams.base import OffsetRange, Record
-from alphaads_pipelines.wiring import Wiring, wired
+from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.posts import synthetic_posts
 from tests.publishing import publish_batches
 

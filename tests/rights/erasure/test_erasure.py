@@ -31,7 +31,7 @@ from alphaads_pipelines.schema.records import LAYOUTS
 from alphaads_pipelines.schema.tables import RAW_POSTS, TABLES
 from alphaads_pipelines.stores.sql.relational import reading, select_in
 from alphaads_pipelines.stores.subjects.subjects import resolve_subject
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.publishing import publish_batches
 from tests.rights.erasure.erasing import copied, fill, go_on_until, rows_of_others, settings_of, subjects_of, take_posts
 from tests.scanner import Scanner
@@ -193,7 +193,7 @@ from pathlib import Path
 from tests.rights.erasure.erasing import settings_of
 from alphaads_pipelines.privacy.sealer import SealedBody
 from alphaads_pipelines.schema.tables import RAW_POSTS
-from alphaads_pipelines.wiring import wired
+from alphaads_pipelines.wiring.app import wired
 names = ("schema_version", "platform", "shard", "subject_id", "key_id", "nonce", "sealed_body")
 with wired(settings_of(Path(sys.argv[2]))) as wiring:
     rows = [SealedBody(*row) for row in wiring.lake.scan(RAW_POSTS).select(names).collect().iter_rows()]

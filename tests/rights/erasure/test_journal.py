@@ -11,7 +11,7 @@ import pytest
 
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.rights.erasure.journal import ErasureJournal
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 from tests.concurrency import at_once
 
 NOON = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)

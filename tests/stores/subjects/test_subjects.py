@@ -9,7 +9,7 @@ import pytest
 from alphaads_pipelines.errors import AlphaAdsError, Erased, InvalidRequest, NotFound
 from alphaads_pipelines.stores.sql.relational import reading, transaction
 from alphaads_pipelines.stores.subjects.subjects import platforms_of, resolve_subject
-from alphaads_pipelines.wiring import Wiring
+from alphaads_pipelines.wiring.app import Wiring
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from alphaads_pipelines.rights.erasure.journal import ErasureJournal
     from alphaads_pipelines.rights.erasure.receipts import Signer
     from alphaads_pipelines.rights.requests import RightsRequests
-    from alphaads_pipelines.wiring import Wiring
+    from alphaads_pipelines.wiring.core import CoreWiring
 
 
 class RightsWiring:
     """What people may ask for, and what proves it, in one process."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: CoreWiring) -> None:
         self._wiring = wiring
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Wiring of the ad texts: from `Settings` to who writes and who judges them; of wiring.py, apart for its length."""
+"""Which generator writes ad texts and which classifiers moderate them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from alphaads_pipelines.creatives.openai_moderation import OpenAIModeration
 from alphaads_pipelines.creatives.registry import GENERATORS
 from alphaads_pipelines.nlp.registry import build_scorer
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.wiring import OF_OUR_MODEL, Wiring, scorer_options
+from alphaads_pipelines.wiring.app import Wiring
+from alphaads_pipelines.wiring.models import OF_OUR_MODEL, scorer_options
 
 
 def build_generator(settings: Settings) -> Generator:

@@ -13,7 +13,6 @@ from assets import (
     audit,
     jobs,
     models,
-    names,
     posts,
     profiles,
     promotion,
@@ -23,6 +22,7 @@ from assets import (
     spending,
     training,
 )
+from resources import names
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 from sensors.ads import ads_sensor

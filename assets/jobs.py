@@ -16,7 +16,6 @@ from dagster import (
 from alphaads_pipelines.schema.subject_tables import AD_ENGAGEMENT, RELEASED_GROUPS, RIGHTS_REQUESTS
 from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES, PUBLISHED
 from alphaads_pipelines.wiring.app import Wiring
-from assets import names
 from assets.audit import AUDIT_CHAIN
 from assets.models import MODEL_CHECKS
 from assets.promotion import POLICY_EVALUATION, SERVED_POLICY
@@ -25,6 +24,7 @@ from assets.reporting import markdown_table
 from assets.segments import BEHAVIOURAL_SEGMENTS
 from assets.spending import AD_SPENDING
 from assets.training import NLP_MODEL, SERVED_NLP_MODEL
+from resources import names
 
 _ledger_checks = AssetSelection.checks(*(AssetCheckKey(AssetKey(PUBLISHED.name), name) for name in LEDGER_CHECKS))
 _audit_checks = AssetSelection.checks(AssetCheckKey(AssetKey(PUBLISHED.name), AUDIT_CHAIN))
@@ -172,7 +172,7 @@ def maintenance() -> None:
 @op
 def prune_history(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
     """Delete finished runs with their logs, delivered broker rows and old results."""
-    from alphaads_pipelines.runtime.pruning import prune_broker, prune_runs
+    from resources.pruning import prune_broker, prune_runs
 
     before = datetime.now(UTC) - timedelta(hours=wiring.settings.run_retention_hours)
     runs, rows = prune_runs(context.instance, before), prune_broker(wiring.settings, before)

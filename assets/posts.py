@@ -7,9 +7,9 @@ from dagster import AssetCheckResult, AssetExecutionContext, MaterializeResult, 
 from alphaads_pipelines.pipeline.batch_run import BatchRun
 from alphaads_pipelines.pipeline.stages import Stage
 from alphaads_pipelines.schema.tables import POST_ENTITIES, POST_SCORES, RAW_POSTS, REJECTED_POSTS
-from assets.names import CORRELATION_TAG
 from assets.partitions import HOURS, ONE_RUN, hours_of
 from assets.reporting import EmotionPlot, asset_spec, entity_metadata, materialised, schema_checks
+from resources.names import CORRELATION_TAG
 
 GROUP = "posts"
 _plot = EmotionPlot()

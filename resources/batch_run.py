@@ -9,7 +9,7 @@ from dagster import DagsterRun, Field, InitResourceContext, Int, Noneable, resou
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested
 from alphaads_pipelines.telemetry import correlation
 from alphaads_pipelines.wiring.app import Wiring
-from assets.names import ATTEMPT_TAG, CORRELATION_TAG, WIRING
+from resources.names import ATTEMPT_TAG, CORRELATION_TAG, WIRING
 
 _BATCH_SEQ = Field(
     Noneable(Int),

@@ -53,10 +53,10 @@ def _template() -> dict[str, Any]:
 
 def _storage(settings: Settings) -> dict[str, Any]:
     if settings.dagster_database_url:
-        module, classes = "alphaads_pipelines.runtime.postgres_storage", "PooledPostgres"
+        module, classes = "resources.postgres_storage", "PooledPostgres"
         where: dict[str, Any] = {"postgres_url": {"env": "ALPHAADS_DAGSTER_DATABASE_URL"}}
     else:
-        module, classes = "alphaads_pipelines.runtime.sqlite_storage", "Pooled"
+        module, classes = "resources.sqlite_storage", "Pooled"
         where = {"base_dir": str(settings.dagster_home / "storage")}
     return {
         "run_storage": _plugin(module, f"{classes}RunStorage", **where),
@@ -109,8 +109,8 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _create_schema(settings: Settings) -> None:
-    from alphaads_pipelines.runtime.postgres_storage import create_tables
     from alphaads_pipelines.stores.sql.relational import connect, transaction
+    from resources.postgres_storage import create_tables
 
     engine = connect(settings.relational_url)
     try:

@@ -19,7 +19,7 @@ from dagster import (
 from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.pipeline.requests import ads_due
 from alphaads_pipelines.wiring.app import Wiring
-from assets import names
+from resources import names
 
 EVERY_S = 5
 """Runs are so far apart at least: each takes a warm worker for a second or two."""

@@ -8,7 +8,7 @@ from dagster import DefaultSensorStatus, ResourceParam, RunRequest, SensorEvalua
 
 from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.wiring.app import Wiring
-from assets import names
+from resources import names
 
 _TRY_AGAIN_S = 300
 

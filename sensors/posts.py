@@ -23,7 +23,7 @@ from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.pipeline.requests import end_attempt, next_requests
 from alphaads_pipelines.telemetry import new_correlation_id
 from alphaads_pipelines.wiring.app import Wiring
-from assets import names
+from resources import names
 
 if TYPE_CHECKING:
     from alphaads_pipelines.ingest.batches import Batch

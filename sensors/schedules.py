@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from assets import names
+from resources import names
 
 _CRONS = {
     names.ADVERTISING: "0 * * * *",

@@ -15,7 +15,7 @@ from alphaads_pipelines.telemetry import configure_logging
 from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.runtime.once import InProcess
+    from alphaads_pipelines.runtime.in_process import InProcess
 
 pytest_plugins = ["tests.databases_plugin", "tests.servers_plugin"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +67,7 @@ def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def jobs(wiring: Wiring, prepared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
     """The jobs of that home, run in this process against its own Dagster instance."""
-    from alphaads_pipelines.runtime.once import in_process
+    from alphaads_pipelines.runtime.in_process import in_process
 
     shutil.copytree(prepared_home, wiring.settings.alphaads_home)
     _set_dagster_environment(monkeypatch, wiring.settings)

@@ -27,7 +27,7 @@ from alphaads_pipelines.telemetry import correlation, new_correlation_id
 from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.runtime.once import Summary
+    from alphaads_pipelines.runtime.in_process import Summary
 
 Inputs = Annotated[
     list[Path] | None,
@@ -49,7 +49,7 @@ def _take_in(wiring: Wiring, files: Sequence[Path], platform: str, display: Prog
 
 
 def _run_batches(wiring: Wiring, display: Progress) -> Summary:
-    from alphaads_pipelines.runtime.once import in_process, run_until_idle
+    from alphaads_pipelines.runtime.in_process import in_process, run_until_idle
 
     ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
     task = display.add_task("micro-batches through Dagster", total=wiring.ledger.backlog(ends))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.ingest.batches import HOUR_FORMAT
-from alphaads_pipelines.runtime.once import InProcess, in_process
+from alphaads_pipelines.runtime.in_process import InProcess, in_process
 from alphaads_pipelines.schema.tables import (
     CUSTOMER_PROFILES,
     EMOTIONAL_JOURNEYS,

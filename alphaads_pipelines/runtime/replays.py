@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.ingest.batches import parse_batch_id
 from alphaads_pipelines.pipeline.batch_run import plan_replay
-from alphaads_pipelines.runtime.once import Summary, in_process
+from alphaads_pipelines.runtime.in_process import Summary, in_process
 from alphaads_pipelines.wiring.app import Wiring, wired
 
 if TYPE_CHECKING:

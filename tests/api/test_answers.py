@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from alphaads_pipelines.runtime.once import run_until_idle
+from alphaads_pipelines.runtime.in_process import run_until_idle
 from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import OffsetRange

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dagster import AssetCheckKey, AssetKey, DagsterInstance
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from alphaads_pipelines.runtime.once import InProcess
-from assets import names
+from alphaads_pipelines.runtime.in_process import InProcess
 from assets.audit import AUDIT_CHAIN
+from resources import names
 from tests.audit.audits import change_lines, subject, write
 
 PASSED, FAILED = AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED

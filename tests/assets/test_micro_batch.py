@@ -10,10 +10,10 @@ import pytest
 from dagster import AssetKey, DagsterRunStatus
 
 from alphaads_pipelines.pipeline.reports import StepReport
-from alphaads_pipelines.runtime.once import InProcess
+from alphaads_pipelines.runtime.in_process import InProcess
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONS, RAW_POSTS
-from assets import names
 from assets.reporting import EmotionPlot
+from resources import names
 from tests.planning import due, take_in
 
 ASSETS = (

@@ -9,9 +9,9 @@ from dagster import AssetCheckKey, AssetKey, ExecuteInProcessResult
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from alphaads_pipelines.bandits.policy_store import read_roles
-from alphaads_pipelines.runtime.once import InProcess
-from assets import names
+from alphaads_pipelines.runtime.in_process import InProcess
 from assets.promotion import A_BETTER_ONE, POLICY_EVALUATION, SERVED_POLICY
+from resources import names
 from tests.bandits import worlds
 
 

@@ -18,7 +18,7 @@ from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.nlp import rows
 from alphaads_pipelines.pipeline.learning import LEARNER
 from alphaads_pipelines.profiles import fold
-from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import (
     AD_CREATIVES,

@@ -19,10 +19,10 @@ from alphaads_pipelines.ingest.publish import publish_document, read_document
 from alphaads_pipelines.pipeline.segments import read_segments, refresh_segments
 from alphaads_pipelines.profiles.segments import DOCUMENT, segment_of
 from alphaads_pipelines.profiles.state import ProfileState, decode, encode
-from alphaads_pipelines.runtime.once import InProcess
+from alphaads_pipelines.runtime.in_process import InProcess
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction, upsert
 from alphaads_pipelines.wiring.app import Wiring
-from assets import names
+from resources import names
 from tests.profiles.states import person
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

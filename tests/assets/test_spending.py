@@ -11,7 +11,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from alphaads_pipelines.campaigns.store import insert_campaigns
 from alphaads_pipelines.decisions.budget.reservations import Reservations
-from alphaads_pipelines.runtime.once import InProcess
+from alphaads_pipelines.runtime.in_process import InProcess
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.streams.base import Record
 from assets.spending import AD_SPENDING, BOOKS_AGREE, WITHIN_BUDGET

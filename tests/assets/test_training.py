@@ -12,9 +12,9 @@ from dagster import AssetKey, ExecuteInProcessResult
 
 from alphaads_pipelines.nlp.artifact import SHIPPED, open_artifact
 from alphaads_pipelines.nlp.training import quality
-from alphaads_pipelines.runtime.once import InProcess
-from assets import names
+from alphaads_pipelines.runtime.in_process import InProcess
 from assets.training import NLP_MODEL, SERVED_NLP_MODEL
+from resources import names
 from tests.nlp.packages import NEEDS_TRAINING
 from tests.nlp.training.excerpt import TINY, save_excerpt
 from tests.nlp.training.stated import FIGURES, stated

@@ -18,15 +18,15 @@ from dagster import DagsterRunStatus, RunsFilter
 from prometheus_client.parser import text_string_to_metric_families
 
 from alphaads_pipelines.ingest.files import PayloadFile
-from alphaads_pipelines.runtime.once import run_until_idle
+from alphaads_pipelines.runtime.in_process import run_until_idle
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring.app import Wiring, wired
 from api.credentials import SCOPES, issue_token
-from assets import names
 from benchmarks.live import is_published, live_settings, wait_until
 from benchmarks.posts import synthetic_posts
 from deploy.servers import Kafka, Postgres, Redis
+from resources import names
 from resources.instance import open_instance
 from tests.equality import fingerprint
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from alphaads_pipelines.ingest.files import PayloadFile
-from alphaads_pipelines.runtime.once import run_until_idle
+from alphaads_pipelines.runtime.in_process import run_until_idle
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.live import is_published, live_settings

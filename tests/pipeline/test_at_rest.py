@@ -28,7 +28,7 @@ from prometheus_client import generate_latest
 
 from alphaads_pipelines.decisions.spool import forward
 from alphaads_pipelines.nlp.base import Score
-from alphaads_pipelines.runtime.once import in_process, run_until_idle
+from alphaads_pipelines.runtime.in_process import in_process, run_until_idle
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.lake.readers import read_polars

@@ -14,7 +14,7 @@ from dagster import AssetKey
 from alphaads_pipelines.nlp.gazetteer import TrackedName
 from alphaads_pipelines.nlp.tracked_names import remove_names, save_names
 from alphaads_pipelines.runtime.backfill import backfill
-from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.schema.tables import POST_ENTITIES, POST_SCORES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, sql_table

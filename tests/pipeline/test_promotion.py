@@ -18,7 +18,7 @@ from alphaads_pipelines.nlp.reliability import Reliability
 from alphaads_pipelines.nlp.serving import ServingScorer
 from alphaads_pipelines.nlp.trained_models import TrainedModels
 from alphaads_pipelines.pipeline import microbatch
-from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring.app import Wiring, wired

@@ -15,7 +15,7 @@ from alphaads_pipelines.nlp.base import Score
 from alphaads_pipelines.pipeline import microbatch
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
-from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.schema.tables import POST_SCORES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring.app import Wiring

@@ -17,11 +17,11 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_celery.launcher import CeleryRunLauncher
 
-from alphaads_pipelines.runtime.sqlite_storage import PooledEventLogStorage, PooledRunStorage, PooledScheduleStorage
 from alphaads_pipelines.runtime.supervisor import services
 from alphaads_pipelines.settings import Settings
-from assets import names
+from resources import names
 from resources.instance import dagster_yaml, open_instance, prepare_home, write_workspace
+from resources.sqlite_storage import PooledEventLogStorage, PooledRunStorage, PooledScheduleStorage
 from tests.conftest import ROOT
 
 PASSWORD = "a-password-of-tests"

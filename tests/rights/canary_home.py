@@ -22,7 +22,7 @@ from alphaads_pipelines.platforms.base import Payload
 from alphaads_pipelines.rights.access.export import answered, write_export
 from alphaads_pipelines.rights.backups.backup import create_backup
 from alphaads_pipelines.runtime.backups import backed_up
-from alphaads_pipelines.runtime.once import in_process, run_until_idle
+from alphaads_pipelines.runtime.in_process import in_process, run_until_idle
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.subjects.consents import record_consent

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alphaads_pipelines.ingest.publish import publish_document
-from alphaads_pipelines.runtime.once import in_process
+from alphaads_pipelines.runtime.in_process import in_process
 from alphaads_pipelines.schema.records import BESIDE, DOCUMENTS, FILES, POST_RECORD, RECORDS
 from alphaads_pipelines.schema.tables import LAKE_TABLES, RELATIONAL_TABLES
 from alphaads_pipelines.settings import Settings

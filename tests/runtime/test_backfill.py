@@ -25,7 +25,7 @@ from dagster_graphql.test.utils import execute_dagster_graphql
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.ingest.batches import planned_hour
 from alphaads_pipelines.runtime.backfill import ASSETS, backfill, hours_of_events
-from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.live import wait_until

@@ -13,15 +13,15 @@ from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, Postgr
 from kombu.transport.sqlalchemy import Transport
 
 from alphaads_pipelines.runtime import daemon
-from alphaads_pipelines.runtime.postgres_storage import (
+from alphaads_pipelines.runtime.worker import BROKER_POLL_S, celery_app
+from alphaads_pipelines.settings import Settings
+from resources.instance import QUEUE, declare_broker_tables
+from resources.postgres_storage import (
     PooledPostgresEventLogStorage,
     PooledPostgresRunStorage,
     PooledPostgresScheduleStorage,
 )
-from alphaads_pipelines.runtime.sqlite_storage import PooledEventLogStorage, PooledRunStorage, PooledScheduleStorage
-from alphaads_pipelines.runtime.worker import BROKER_POLL_S, celery_app
-from alphaads_pipelines.settings import Settings
-from resources.instance import QUEUE, declare_broker_tables
+from resources.sqlite_storage import PooledEventLogStorage, PooledRunStorage, PooledScheduleStorage
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from alphaads_pipelines.errors import InvalidRequest, NotFound, RejectedPayload, StoreUnavailable
 from alphaads_pipelines.ingest.accept import Acceptor
 from alphaads_pipelines.platforms.generic import GenericPlatform
-from alphaads_pipelines.runtime.once import InProcess, run_until_idle
+from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.runtime.replays import replay_batches, with_rejects
 from alphaads_pipelines.wiring.app import Wiring, wired
 from tests.equality import fingerprint

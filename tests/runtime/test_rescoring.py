@@ -16,7 +16,7 @@ from alphaads_pipelines.errors import OffsetsLost
 from alphaads_pipelines.nlp.base import Scorer
 from alphaads_pipelines.profiles.state import POSTS, decode
 from alphaads_pipelines.runtime.backfill import backfill
-from alphaads_pipelines.runtime.once import InProcess
+from alphaads_pipelines.runtime.in_process import InProcess
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import reading, sql_table

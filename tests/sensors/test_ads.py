@@ -12,11 +12,11 @@ from dagster._core.test_utils import create_run_for_test
 from alphaads_pipelines.decisions.budget.settlement import release_expired, settling
 from alphaads_pipelines.errors import StreamUnavailable
 from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
-from alphaads_pipelines.runtime.once import InProcess
+from alphaads_pipelines.runtime.in_process import InProcess
 from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring.app import Wiring
-from assets import names
+from resources import names
 from sensors import ads
 from sensors.ads import ads_sensor, goes_on, run_key
 from tests.pipeline.loop import decision, of_event

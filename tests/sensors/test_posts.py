@@ -21,13 +21,13 @@ from dagster._core.test_utils import create_run_for_test
 
 from alphaads_pipelines.errors import StoreUnavailable, StreamUnavailable
 from alphaads_pipelines.ingest.batches import planned_hour
-from alphaads_pipelines.runtime.once import InProcess
+from alphaads_pipelines.runtime.in_process import InProcess
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.streams import kafka
 from alphaads_pipelines.wiring.app import Wiring, wired
-from assets import names
 from benchmarks.live import free_port
+from resources import names
 from sensors.posts import bury_overtaken, failed_batches_sensor, is_pending, posts_sensor, request
 from tests.planning import due, take_in
 

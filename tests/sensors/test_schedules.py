@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assets import names
+from resources import names
 from sensors.schedules import schedules
 
 

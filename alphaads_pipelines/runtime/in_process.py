@@ -19,7 +19,7 @@ from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.pipeline.requests import next_requests
 from alphaads_pipelines.telemetry import new_correlation_id
 from alphaads_pipelines.wiring.app import Wiring
-from assets import names
+from resources import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

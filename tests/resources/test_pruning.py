@@ -17,13 +17,13 @@ from dagster._core.test_utils import create_run_for_test
 from kombu import Connection
 from kombu.transport.sqlalchemy.models import metadata
 
-from alphaads_pipelines.runtime.once import InProcess, in_process, run_until_idle
-from alphaads_pipelines.runtime.pruning import prune_broker, prune_runs
+from alphaads_pipelines.runtime.in_process import InProcess, in_process, run_until_idle
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring.app import Wiring, wired
-from assets import names
 from deploy.servers import Postgres
+from resources import names
 from resources.instance import QUEUE, sqlite_url
+from resources.pruning import prune_broker, prune_runs
 from tests.planning import take_in
 
 NOW = datetime.now(UTC)
@@ -53,7 +53,7 @@ def test_old_finished_runs_go_with_their_events(jobs: InProcess) -> None:
 
 
 def test_more_runs_than_are_deleted_at_once_go_too(jobs: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alphaads_pipelines.runtime.pruning._CHUNK", 2)
+    monkeypatch.setattr("resources.pruning._CHUNK", 2)
     for _ in range(5):
         _run(jobs.instance, DagsterRunStatus.SUCCESS, OLD)
     assert prune_runs(jobs.instance, BEFORE) == 5

@@ -127,7 +127,7 @@ def maintain_lake(context: OpExecutionContext, wiring: ResourceParam[Wiring]) ->
 @op
 def trim_streams(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
     """Remove records that the embedded stream need not keep any longer; Kafka has a retention of its own."""
-    from alphaads_pipelines.pipeline.upkeep import trim_streams as trim
+    from alphaads_pipelines.pipeline.retention import trim_streams as trim
 
     settings = wiring.settings
     topics = (settings.posts_topic, settings.decisions_topic, settings.events_topic)

@@ -13,7 +13,7 @@ from assets.advertising import GROUP
 from assets.reporting import markdown_table
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.bandits.candidates import Judgement
+    from alphaads_pipelines.bandits.candidate_evaluation import Judgement
 
 POLICY_EVALUATION, SERVED_POLICY = "policy_evaluation", "served_policy"
 A_BETTER_ONE = "a_better_one"
@@ -33,7 +33,7 @@ _DOC = (
 )
 def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Judge every candidate on decisions that it did not learn from."""
-    from alphaads_pipelines.bandits.candidates import best_of
+    from alphaads_pipelines.bandits.candidate_evaluation import best_of
 
     judged = _judged(wiring)
     rows = [_row(each) for each in judged.values()]
@@ -56,7 +56,7 @@ def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResu
 )
 def served_policy(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
     """Promote the best candidate; it is judged here too, for this asset can be run alone."""
-    from alphaads_pipelines.bandits.candidates import best_of, promote
+    from alphaads_pipelines.bandits.candidate_evaluation import best_of, promote
 
     best = best_of(_judged(wiring))
     if best is None:
@@ -68,7 +68,7 @@ def served_policy(context: AssetExecutionContext, wiring: ResourceParam[Wiring])
 
 
 def _judged(wiring: Wiring) -> "dict[str, Judgement]":
-    from alphaads_pipelines.bandits.candidates import judge_all
+    from alphaads_pipelines.bandits.candidate_evaluation import judge_all
     from alphaads_pipelines.bandits.policy_store import read_roles
     from alphaads_pipelines.wiring.policies import teaching
 

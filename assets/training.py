@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.artifact import Artifact
     from alphaads_pipelines.nlp.training.fit import Report
     from alphaads_pipelines.nlp.training.quality import Verdict
-    from alphaads_pipelines.nlp.training.workshop import Made
+    from alphaads_pipelines.nlp.training.run_directory import Made
 
 GROUP = "models"
 NLP_MODEL, SERVED_NLP_MODEL = "nlp_model", "served_nlp_model"
@@ -50,7 +50,7 @@ def nlp_model(
     context: AssetExecutionContext, wiring: ResourceParam[Wiring]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Train, or go on where the same training was stopped; keep what was made, whatever the check says."""
-    from alphaads_pipelines.nlp.training.workshop import make
+    from alphaads_pipelines.nlp.training.run_directory import make
 
     settings = wiring.settings
     if settings.nlp_data is None:

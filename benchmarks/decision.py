@@ -36,8 +36,8 @@ from alphaads_pipelines.creatives.review import APPROVED, Review
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.pipeline.segments import refresh_segments
-from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, encode
+from alphaads_pipelines.profiles.time_buckets import hour_of
 from alphaads_pipelines.schema.tables import EMOTIONS
 from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction, upsert
 from alphaads_pipelines.wiring.app import Wiring, wired

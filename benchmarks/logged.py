@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from alphaads_pipelines.bandits.ope.evaluation_policy import Target
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
-from alphaads_pipelines.bandits.ope.targets import Target
 
 _CONTEXTS, _NUMBERS, _ARMS = 200, 4, 10
 

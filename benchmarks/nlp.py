@@ -23,8 +23,8 @@ from alphaads_pipelines.nlp.cascade import CascadeScorer
 from alphaads_pipelines.nlp.language import LanguageDetector
 from alphaads_pipelines.nlp.lexicon import LexiconScorer
 from alphaads_pipelines.nlp.neural import NeuralScorer
-from alphaads_pipelines.nlp.pieces import WordPieces
 from alphaads_pipelines.nlp.text import readable
+from alphaads_pipelines.nlp.tokenisation import WordPieces
 from alphaads_pipelines.telemetry import REGISTRY
 from benchmarks.minilm import NAME, MiniLm
 from benchmarks.posts import synthetic_posts

@@ -13,7 +13,7 @@ from itertools import chain
 import numpy as np
 import polars as pl
 
-from alphaads_pipelines.profiles.counts import most
+from alphaads_pipelines.profiles.count_fields import most
 from alphaads_pipelines.profiles.segments import Segmentation, segment_of
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState, decode
 from alphaads_pipelines.schema.tables import EMOTIONS

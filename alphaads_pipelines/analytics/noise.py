@@ -29,7 +29,7 @@ import polars as pl
 from alphaads_pipelines.analytics.activity import Activity
 from alphaads_pipelines.analytics.aggregates import PERIOD, Question, keys_of
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.profiles.hours import day_of
+from alphaads_pipelines.profiles.time_buckets import day_of
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 MOST_POSTS = 20

@@ -35,7 +35,7 @@ from typing import Any
 import polars as pl
 
 from alphaads_pipelines.analytics.activity import DIMENSIONS, Activity
-from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, day_at
+from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, day_at
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 ROOMY = 10

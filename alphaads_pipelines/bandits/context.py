@@ -34,8 +34,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaads_pipelines.profiles.counts import most
-from alphaads_pipelines.profiles.glance import Glance
+from alphaads_pipelines.profiles.count_fields import most
+from alphaads_pipelines.profiles.profile_summary import Glance
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from alphaads_pipelines.bandits.arm_counts import CountingPolicy
 from alphaads_pipelines.bandits.base import greedy
 from alphaads_pipelines.bandits.context import Floats
-from alphaads_pipelines.bandits.counts import CountingPolicy
 
 EPSILON = 0.1
 

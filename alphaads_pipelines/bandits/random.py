@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from alphaads_pipelines.bandits.arm_counts import CountingPolicy
 from alphaads_pipelines.bandits.context import Floats
-from alphaads_pipelines.bandits.counts import CountingPolicy
 
 
 class RandomPolicy(CountingPolicy):

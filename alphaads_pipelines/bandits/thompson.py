@@ -15,10 +15,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from alphaads_pipelines.bandits.arm_counts import CountingPolicy
 from alphaads_pipelines.bandits.base import EXPLORATION as EXPLORATION
 from alphaads_pipelines.bandits.base import mixed
 from alphaads_pipelines.bandits.context import Floats
-from alphaads_pipelines.bandits.counts import CountingPolicy
 
 DRAWS = 1_000
 STREAMS = 16

@@ -19,9 +19,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from alphaads_pipelines.bandits.arm_counts import CountingPolicy, Counts, counted
 from alphaads_pipelines.bandits.base import Outcomes, mixed
 from alphaads_pipelines.bandits.context import FEATURES, VERSION, Floats
-from alphaads_pipelines.bandits.counts import CountingPolicy, Counts, counted
 from alphaads_pipelines.errors import MissingArtifact, SchemaMismatch
 
 GAMMA = 10.0

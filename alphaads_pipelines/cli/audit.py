@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import FAILED, emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.wiring.app import Wiring, wired

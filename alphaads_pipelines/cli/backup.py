@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.wiring.app import wired

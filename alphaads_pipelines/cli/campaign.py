@@ -14,8 +14,8 @@ from rich.table import Table
 
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.json_object import read_object
-from alphaads_pipelines.cli.listing import check_state, every_page
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
+from alphaads_pipelines.cli.pagination import check_state, every_page
 from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_STATES
 from alphaads_pipelines.wiring.app import wired
 

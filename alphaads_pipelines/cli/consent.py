@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, Subject
 from alphaads_pipelines.schema.tables import PURPOSES

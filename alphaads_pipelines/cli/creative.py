@@ -10,10 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from alphaads_pipelines.cli.acting import actor
+from alphaads_pipelines.cli.audit_record import actor
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
-from alphaads_pipelines.cli.listing import check_state, every_page
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
+from alphaads_pipelines.cli.pagination import check_state, every_page
 from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:

@@ -67,7 +67,7 @@ def _run_batches(wiring: Wiring, display: Progress) -> Summary:
 
 def _consent(wiring: Wiring, subject_id: str) -> None:
     """Record the consent of an account that we invented; nobody's consent but theirs is ever made up."""
-    from alphaads_pipelines.cli.acting import record
+    from alphaads_pipelines.cli.audit_record import record
     from alphaads_pipelines.decisions.permissions import PURPOSE
     from alphaads_pipelines.stores.subjects.consents import record_consent
 

@@ -20,9 +20,9 @@ def busiest_subject(wiring: Wiring, now: datetime) -> str | None:
     """
     from alphaads_pipelines.decisions.permissions import PURPOSE
     from alphaads_pipelines.privacy.purposes import is_forbidden
-    from alphaads_pipelines.profiles.glance import mood_of
-    from alphaads_pipelines.profiles.hours import hour_of
+    from alphaads_pipelines.profiles.profile_summary import mood_of
     from alphaads_pipelines.profiles.state import decode
+    from alphaads_pipelines.profiles.time_buckets import hour_of
     from alphaads_pipelines.stores.sql.relational import reading
     from alphaads_pipelines.stores.subjects.subjects import platforms_of
 

@@ -12,12 +12,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
-from alphaads_pipelines.cli.experiment_shown import Alpha, GuardRails, Planned, Report, plan_of, show_result
+from alphaads_pipelines.cli.experiment_output import Alpha, GuardRails, Planned, Report, plan_of, show_result
 from alphaads_pipelines.cli.json_object import read_object
-from alphaads_pipelines.cli.listing import check_state, every_page
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
+from alphaads_pipelines.cli.pagination import check_state, every_page
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.schema.advertising_tables import EXPERIMENT_STATES
 from alphaads_pipelines.wiring.app import wired

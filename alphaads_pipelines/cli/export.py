@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import exit_codes, load_settings, out
 from alphaads_pipelines.telemetry import new_correlation_id
 from alphaads_pipelines.wiring.app import wired

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, PostName
 from alphaads_pipelines.cli.touched import show_touched

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out, progress
 from alphaads_pipelines.cli.options import InputFile, JsonOutput, LogJson, PlatformName
 from alphaads_pipelines.errors import InvalidRequest

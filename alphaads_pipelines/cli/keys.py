@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.wiring.app import wired

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from alphaads_pipelines.cli.acting import record
+from alphaads_pipelines.cli.audit_record import record
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput, Subject
 from alphaads_pipelines.wiring.app import wired

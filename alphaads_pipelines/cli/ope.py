@@ -15,7 +15,7 @@ from alphaads_pipelines.bandits.ope.diagnostics import told
 from alphaads_pipelines.bandits.ope.estimators import weigh
 from alphaads_pipelines.bandits.ope.evaluation import Evaluation, evaluate
 from alphaads_pipelines.bandits.ope.logs import Log
-from alphaads_pipelines.bandits.ope.named import named
+from alphaads_pipelines.bandits.ope.registry_policies import named
 from alphaads_pipelines.bandits.ope.report import page
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress

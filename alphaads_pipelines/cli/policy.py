@@ -11,14 +11,14 @@ import msgspec
 import typer
 from rich.table import Table
 
-from alphaads_pipelines.cli.acting import actor
+from alphaads_pipelines.cli.audit_record import actor
 from alphaads_pipelines.cli.console import FAILED, emit, err, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.bandits.candidates import Judged, Judgement
+    from alphaads_pipelines.bandits.candidate_evaluation import Judged, Judgement
     from alphaads_pipelines.bandits.policy_roles import Roles
 
 app = typer.Typer(
@@ -67,7 +67,7 @@ def evaluate(name: Name, version: Version = None, report: Report = None, as_json
     Judged is a version that was taught before all of these decisions, for what a policy learned from flatters it: the
     newest that leaves 20,000 of them, or half of what there is. Ends with 1 where the policy is not shown to be better.
     """
-    from alphaads_pipelines.bandits.candidates import judge_candidate
+    from alphaads_pipelines.bandits.candidate_evaluation import judge_candidate
     from alphaads_pipelines.bandits.policy_roles import check_name
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
@@ -85,7 +85,7 @@ def evaluate(name: Name, version: Version = None, report: Report = None, as_json
 @app.command()
 def promote(name: Name, as_json: JsonOutput = False) -> None:
     """Let a policy serve, if `evaluate` shows it to be better; else it is refused, with the numbers, and 1."""
-    from alphaads_pipelines.bandits.candidates import promote
+    from alphaads_pipelines.bandits.candidate_evaluation import promote
     from alphaads_pipelines.bandits.policy_roles import check_name
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:

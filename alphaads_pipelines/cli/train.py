@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.training.fit import Report
     from alphaads_pipelines.nlp.training.quality import Verdict
     from alphaads_pipelines.nlp.training.recipe import Recipe
-    from alphaads_pipelines.nlp.training.workshop import Made
+    from alphaads_pipelines.nlp.training.run_directory import Made
 
 app = typer.Typer(help="Train the project's own models, and choose which one serves.", no_args_is_help=True)
 Epochs = Annotated[float | None, typer.Option(help="How often each example is learned.", min=0.0)]
@@ -123,7 +123,7 @@ def _layers(written: str) -> tuple[int, ...]:
 
 
 def _made(data: Path, settings: Settings, recipe: Recipe) -> Made:
-    from alphaads_pipelines.nlp.training.workshop import make
+    from alphaads_pipelines.nlp.training.run_directory import make
 
     with _reported() as report:
         return make(data, settings.training_path, recipe, report, lambda stage: err.print(stage, style="dim"))

@@ -13,9 +13,9 @@ from typing import Any
 from alphaads_pipelines.bandits.context import facts_of
 from alphaads_pipelines.creatives.tone import STEADY, STEADY_TREND, JourneySummary
 from alphaads_pipelines.decisions.snapshot import Snapshot
-from alphaads_pipelines.profiles.glance import Glance, glance_of
 from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS
+from alphaads_pipelines.profiles.profile_summary import Glance, glance_of
 from alphaads_pipelines.profiles.segments import segment_of
 from alphaads_pipelines.stores.subjects.permissions import Permission
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.ingest.batches import Batch
-from alphaads_pipelines.ingest.claims import place_of
+from alphaads_pipelines.ingest.deduplication import place_of
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 from alphaads_pipelines.schema.tables import RAW_POSTS

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from alphaads_pipelines.nlp.pieces import HasPieces, filled_up
+from alphaads_pipelines.nlp.tokenisation import HasPieces, filled_up
 from alphaads_pipelines.telemetry import MODEL_SECONDS
 
 Floats = npt.NDArray[np.float32]

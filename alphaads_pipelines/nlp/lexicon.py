@@ -15,9 +15,9 @@ from alphaads_pipelines.nlp import idioms
 from alphaads_pipelines.nlp.base import Label, Model, Options, Score, Scorer
 from alphaads_pipelines.nlp.cache import ScoreCache
 from alphaads_pipelines.nlp.emotions import CUES, emotion_probabilities
+from alphaads_pipelines.nlp.fast_vader import NO_POLARITY, Polarity, Vader
 from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, unsaid
 from alphaads_pipelines.nlp.text import readable
-from alphaads_pipelines.nlp.vader import NO_POLARITY, Polarity, Vader
 from alphaads_pipelines.schema.tables import SENTIMENTS
 
 # Multinomial logistic regression over VADER's answer, mended: one row for each of SENTIMENTS; columns: 1, compound,

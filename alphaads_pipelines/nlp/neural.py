@@ -18,12 +18,12 @@ from alphaads_pipelines.nlp.cache import ScoreCache
 from alphaads_pipelines.nlp.emoji import VALENCE, emoji_in
 from alphaads_pipelines.nlp.emotions import CUES
 from alphaads_pipelines.nlp.encoder import Answers, Encoder
+from alphaads_pipelines.nlp.entity_decoding import entities_of
 from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, unsaid
-from alphaads_pipelines.nlp.normal import Normal
-from alphaads_pipelines.nlp.pieces import Window, WordPieces
+from alphaads_pipelines.nlp.normalisation import Normal
 from alphaads_pipelines.nlp.reliability import Reliability
-from alphaads_pipelines.nlp.spans import entities_of
 from alphaads_pipelines.nlp.text import LONGEST, readable
+from alphaads_pipelines.nlp.tokenisation import Window, WordPieces
 
 TOLERANCE = 1e-6
 """A probability of a text differs by no more between two batches.

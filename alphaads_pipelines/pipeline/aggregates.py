@@ -15,7 +15,7 @@ from alphaads_pipelines.analytics.release import make_release
 from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.privacy.purposes import is_forbidden
-from alphaads_pipelines.profiles.hours import day_of
+from alphaads_pipelines.profiles.time_buckets import day_of
 from alphaads_pipelines.stores.released_groups import (
     add_groups,
     all_groups,

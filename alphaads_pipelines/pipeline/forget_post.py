@@ -20,12 +20,12 @@ from typing import Protocol
 from alphaads_pipelines.decisions.explain.affected_decisions import Touched, members_of, touched_by
 from alphaads_pipelines.errors import AlphaAdsError, Fenced, NotFound
 from alphaads_pipelines.ingest.batches import Batch
-from alphaads_pipelines.ingest.claims import forget
+from alphaads_pipelines.ingest.deduplication import forget
 from alphaads_pipelines.ingest.find_post import FoundPost, accepted_at, batches_of, find_post
 from alphaads_pipelines.ingest.heartbeat import Heartbeat
 from alphaads_pipelines.ingest.publish import publish
 from alphaads_pipelines.pipeline.batch_run import plan_replay
-from alphaads_pipelines.pipeline.refold import refold_people
+from alphaads_pipelines.pipeline.rebuild_profiles import refold_people
 from alphaads_pipelines.pipeline.reports import Tools
 from alphaads_pipelines.schema.tables import POST_ENTITIES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.streams.base import Erasable, OffsetRange, Stream

@@ -1,9 +1,9 @@
 """The policies are taught by what happened: decisions and events of the streams, joined and learned exactly once.
 
 One run reads what came in, stores each decision with the first event of each kind, and teaches every policy what that
-adds: an impression is a pull, a click a reward (bandits/learn.py). Rows, new versions of the policies and the offsets
-that were read move in one transaction, so whatever dies in between, nothing is learned twice and nothing is lost. What
-it costs depends on the news alone.
+adds: an impression is a pull, a click a reward (bandits/reward_join.py). Rows, new versions of the policies and the
+offsets that were read move in one transaction, so whatever dies in between, nothing is learned twice and nothing is
+lost. What it costs depends on the news alone.
 
 An outcome weighs as much as the day of its decision is recent, whenever it comes in, and older ones lose weight by the
 same rule: so the order in which records arrive, late, doubled or both, does not matter.
@@ -21,9 +21,9 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.bandits.base import HALF_LIFE_DAYS, Outcomes, discount_of
 from alphaads_pipelines.bandits.context import FEATURES, Floats, vector
-from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW, counted, is_attributed
 from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles
 from alphaads_pipelines.bandits.policy_store import append_version, prune_versions, settle_roles_in, taught_as
+from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, counted, is_attributed
 from alphaads_pipelines.errors import AlphaAdsError, WriteConflict
 from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.ad_records import decision_row, event_row, read_parsed

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
-from alphaads_pipelines.pipeline.accesses import Accesses
+from alphaads_pipelines.pipeline.access_records import Accesses
 from alphaads_pipelines.pipeline.reports import (
     CORRELATION_IDS_SHOWN,
     LINKED_BY,
@@ -39,7 +39,7 @@ from alphaads_pipelines.telemetry import BATCH_SECONDS, ENTITIES_LINKED, POSTS_P
 if TYPE_CHECKING:
     import polars as pl
 
-    from alphaads_pipelines.ingest.accept import AcceptedBatch
+    from alphaads_pipelines.ingest.batch_reader import AcceptedBatch
     from alphaads_pipelines.platforms.base import Post
 
 SCORED_AT_ONCE = 2_000
@@ -140,7 +140,7 @@ class MicroBatch:
         return written, {"subjects": len(subjects), "new_subjects": len(subjects) - len(prior)}
 
     def _refold(self) -> tuple[dict[str, Written], dict[str, int]]:
-        from alphaads_pipelines.pipeline.refold import refold
+        from alphaads_pipelines.pipeline.rebuild_profiles import refold
 
         scores = self._current_scores()
         self._record(Stage.FOLD, {CUSTOMER_PROFILES: scores, EMOTIONAL_JOURNEYS: scores})

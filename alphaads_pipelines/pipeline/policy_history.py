@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine
 
-from alphaads_pipelines.bandits.counts import CountingPolicy
+from alphaads_pipelines.bandits.arm_counts import CountingPolicy
 from alphaads_pipelines.bandits.policy_roles import Pin
 from alphaads_pipelines.bandits.policy_store import taught_as
 from alphaads_pipelines.errors import AlphaAdsError

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from alphaads_pipelines.audit.log import AuditLog
-    from alphaads_pipelines.ingest.accept import Acceptor
+    from alphaads_pipelines.ingest.batch_reader import Acceptor
     from alphaads_pipelines.ingest.ledger import Ledger
     from alphaads_pipelines.nlp.base import Scorer
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer

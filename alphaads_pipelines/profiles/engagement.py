@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from alphaads_pipelines.profiles.hours import hour_of
+from alphaads_pipelines.profiles.time_buckets import hour_of
 
 IMPRESSION, CLICK, CONVERSION = "impression", "click", "conversion"
 KINDS = (IMPRESSION, CLICK, CONVERSION)

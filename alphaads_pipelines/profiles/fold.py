@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from alphaads_pipelines.profiles.counts import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI, WIDTH
+from alphaads_pipelines.profiles.count_fields import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI, WIDTH
 from alphaads_pipelines.profiles.mood import HORIZON_HOURS, leading_emotions
-from alphaads_pipelines.profiles.open_state import OpenState
-from alphaads_pipelines.profiles.pages import ROW
+from alphaads_pipelines.profiles.state_pages import ROW
+from alphaads_pipelines.profiles.state_writer import OpenState
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, EMOTIONS
 from alphaads_pipelines.stores.lake.base import conform, polars_schema
 

@@ -19,7 +19,6 @@ import msgspec
 import numpy as np
 
 from alphaads_pipelines.profiles.change_points import change_points
-from alphaads_pipelines.profiles.hours import Hour, hour_at, hour_of, mean_sentiment, shown_hour
 from alphaads_pipelines.profiles.mood import HORIZON_HOURS, leading_emotion
 from alphaads_pipelines.profiles.state import (
     FIRST_EMOTION,
@@ -28,6 +27,7 @@ from alphaads_pipelines.profiles.state import (
     TOPIC_SENTIMENT_SUM_MILLI,
     ProfileState,
 )
+from alphaads_pipelines.profiles.time_buckets import Hour, hour_at, hour_of, mean_sentiment, shown_hour
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 MOST_HOURS = 1_000

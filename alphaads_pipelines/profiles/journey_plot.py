@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from alphaads_pipelines.nlp.plots import DRAWING, EMOTION_COLOURS, as_png, new_figure, without_box
-from alphaads_pipelines.profiles.hours import Hour
 from alphaads_pipelines.profiles.journey import Journey
+from alphaads_pipelines.profiles.time_buckets import Hour
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 if TYPE_CHECKING:

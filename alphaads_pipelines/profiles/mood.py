@@ -12,7 +12,7 @@ from operator import mul
 import numpy as np
 import numpy.typing as npt
 
-from alphaads_pipelines.profiles.counts import FIRST_EMOTION
+from alphaads_pipelines.profiles.count_fields import FIRST_EMOTION
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 HALF_LIFE_HOURS = 24.0

@@ -11,9 +11,9 @@ from datetime import datetime
 
 import polars as pl
 
-from alphaads_pipelines.profiles.hours import hour_at
 from alphaads_pipelines.profiles.segments import Segmentation, segment_of
 from alphaads_pipelines.profiles.state import WIDTH, ProfileState
+from alphaads_pipelines.profiles.time_buckets import hour_at
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 DAY_HOURS = 24

@@ -31,9 +31,9 @@ import numpy as np
 import numpy.typing as npt
 
 from alphaads_pipelines.msgspec_types import converter
-from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, mean_sentiment
 from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState
+from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, mean_sentiment
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 Floats = npt.NDArray[np.float64]

@@ -3,8 +3,8 @@
 Sums of integers do not care about order, so shuffled, late and split input gives the same state, and taking a post out
 again gives the state of never having had it. The encoding is canonical: equal states have equal bytes.
 
-Stored, the hours lie in pages of about three weeks (pages.py) beside their totals, so that a batch opens the pages that
-it touches (open_state.py), and a person with years behind them costs it little more than a new one.
+Stored, the hours lie in pages of about three weeks (state_pages.py) beside their totals, so that a batch opens the
+pages that it touches (state_writer.py), and a person with years behind them costs it little more than a new one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Mapping
 import msgspec
 
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.profiles.counts import FIRST_EMOTION as FIRST_EMOTION
-from alphaads_pipelines.profiles.counts import MENTIONS as MENTIONS
-from alphaads_pipelines.profiles.counts import POSTS as POSTS
-from alphaads_pipelines.profiles.counts import SCORED as SCORED
-from alphaads_pipelines.profiles.counts import SENTIMENT_SUM_MILLI as SENTIMENT_SUM_MILLI
-from alphaads_pipelines.profiles.counts import TOPIC_SENTIMENT_SUM_MILLI as TOPIC_SENTIMENT_SUM_MILLI
-from alphaads_pipelines.profiles.counts import WIDTH as WIDTH
-from alphaads_pipelines.profiles.pages import PAGE_HOURS, Page, Topic
+from alphaads_pipelines.profiles.count_fields import FIRST_EMOTION as FIRST_EMOTION
+from alphaads_pipelines.profiles.count_fields import MENTIONS as MENTIONS
+from alphaads_pipelines.profiles.count_fields import POSTS as POSTS
+from alphaads_pipelines.profiles.count_fields import SCORED as SCORED
+from alphaads_pipelines.profiles.count_fields import SENTIMENT_SUM_MILLI as SENTIMENT_SUM_MILLI
+from alphaads_pipelines.profiles.count_fields import TOPIC_SENTIMENT_SUM_MILLI as TOPIC_SENTIMENT_SUM_MILLI
+from alphaads_pipelines.profiles.count_fields import WIDTH as WIDTH
+from alphaads_pipelines.profiles.state_pages import PAGE_HOURS, Page, Topic
 
 FORMAT = 2
 

@@ -7,11 +7,11 @@ from datetime import datetime
 
 import msgspec
 
-from alphaads_pipelines.profiles.counts import most
-from alphaads_pipelines.profiles.glance import glance_of
-from alphaads_pipelines.profiles.hours import EPOCH_WEEKDAY, Hour, hour_at, hour_of, shown_hour
+from alphaads_pipelines.profiles.count_fields import most
 from alphaads_pipelines.profiles.interests import Interest, interests_of
+from alphaads_pipelines.profiles.profile_summary import glance_of
 from alphaads_pipelines.profiles.state import POSTS, ProfileState, decode
+from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, Hour, hour_at, hour_of, shown_hour
 
 
 class ProfileView(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Decisions as they are stored, each with what was heard of it, and the events that came before their decision.
 
-Belongs here: reads and writes of `ad_decisions` and `early_events`. Does not: what counts (bandits/learn.py).
+Belongs here: reads and writes of `ad_decisions` and `early_events`. Does not: what counts (bandits/reward_join.py).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from alphaads_pipelines.creatives.creative_store import current_creatives
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.ingest.accept import Acceptor
+from alphaads_pipelines.ingest.batch_reader import Acceptor
 from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.nlp import rows
 from alphaads_pipelines.pipeline.learning import LEARNER

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.bandits.context import FEATURES, VERSION, facts_of, vector
 from alphaads_pipelines.profiles.fold import fold_profiles
-from alphaads_pipelines.profiles.glance import glance_of
+from alphaads_pipelines.profiles.profile_summary import glance_of
 from alphaads_pipelines.profiles.state import decode
 from tests.profiles.scores import Scored, frame
 

@@ -9,8 +9,8 @@ import pytest
 
 from alphaads_pipelines.bandits.ope.estimators import weigh
 from alphaads_pipelines.bandits.ope.evaluation import Evaluation, evaluate
+from alphaads_pipelines.bandits.ope.evaluation_policy import Target
 from alphaads_pipelines.bandits.ope.logs import Log
-from alphaads_pipelines.bandits.ope.targets import Target
 from alphaads_pipelines.bandits.promotion import Rule, judge, require
 from alphaads_pipelines.errors import InvalidRequest, QualityRefused
 from benchmarks.logged import Shape, World

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from alphaads_pipelines.cli.demo_person import busiest_subject
 from alphaads_pipelines.cli.demo_posts import SAMPLES, recent_samples
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.ingest.accept import Acceptor
-from alphaads_pipelines.profiles.glance import glance_of
+from alphaads_pipelines.ingest.batch_reader import Acceptor
+from alphaads_pipelines.profiles.profile_summary import glance_of
 from alphaads_pipelines.profiles.state import decode
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.settings import Settings

@@ -12,8 +12,8 @@ import pytest
 
 from alphaads_pipelines.cli.train import _recipe
 from alphaads_pipelines.nlp.artifact import CARD, SHIPPED, TOKENIZER, open_artifact
-from alphaads_pipelines.nlp.training import quality, workshop
-from alphaads_pipelines.nlp.training.workshop import Made
+from alphaads_pipelines.nlp.training import quality, run_directory
+from alphaads_pipelines.nlp.training.run_directory import Made
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring.models import serving_model, trained_models
 from tests.cli.conftest import Command
@@ -98,7 +98,7 @@ def test_a_model_that_is_only_made_is_judged_and_does_not_serve(
     made = stated(tmp_path / "workshop" / "new", 0.8)
     for name in (TOKENIZER, CARD):
         (made.path / name).touch()
-    monkeypatch.setattr(workshop, "make", lambda *_: Made(made, [], [(1, 2.0)]))
+    monkeypatch.setattr(run_directory, "make", lambda *_: Made(made, [], [(1, 2.0)]))
     given = (option, tmp_path / "mine") if option == "--output" else (option,)
     done = command("train", "nlp", "--data", tmp_path, *given, "--json")
     assert done.exit_code == 0, done.output

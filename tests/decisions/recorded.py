@@ -10,9 +10,9 @@ from typing import Any
 from alphaads_pipelines.bandits.policy_roles import Pin
 from alphaads_pipelines.bandits.policy_store import append_version, taught_as
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
-from alphaads_pipelines.profiles.glance import mood_of
-from alphaads_pipelines.profiles.hours import hour_of
+from alphaads_pipelines.profiles.profile_summary import mood_of
 from alphaads_pipelines.profiles.state import combine, decode, empty
+from alphaads_pipelines.profiles.time_buckets import hour_of
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, transaction
 from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from alphaads_pipelines.ingest.accept import AcceptedBatch
+from alphaads_pipelines.ingest.batch_reader import AcceptedBatch
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.ingest.files import read_payloads
 from alphaads_pipelines.platforms.base import Post

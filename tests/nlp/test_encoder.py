@@ -11,7 +11,7 @@ import pytest
 from alphaads_pipelines.nlp.artifact import SHIPPED, open_artifact
 from alphaads_pipelines.nlp.encoder import Answers, Encoder, _groups
 from alphaads_pipelines.nlp.neural import TOLERANCE
-from alphaads_pipelines.nlp.pieces import Window, WordPieces
+from alphaads_pipelines.nlp.tokenisation import Window, WordPieces
 from tests.nlp.texts import tweets
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.ingest.checks import schema_problems
 from alphaads_pipelines.profiles.fold import fold_profiles
-from alphaads_pipelines.profiles.glance import mood_of
+from alphaads_pipelines.profiles.profile_summary import mood_of
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, combine, decode, encode
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS
 from tests.profiles.scores import NOON, TOKEN, Scored, entities, frame, scored_posts

@@ -11,8 +11,6 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from alphaads_pipelines.profiles.glance import mood_of
-from alphaads_pipelines.profiles.hours import hour_at
 from alphaads_pipelines.profiles.journey import (
     CHANCE,
     LEAST_MENTIONS,
@@ -23,6 +21,7 @@ from alphaads_pipelines.profiles.journey import (
     journey_of,
     volatility_of,
 )
+from alphaads_pipelines.profiles.profile_summary import mood_of
 from alphaads_pipelines.profiles.state import (
     FIRST_EMOTION,
     FORMAT,
@@ -34,6 +33,7 @@ from alphaads_pipelines.profiles.state import (
     empty,
     encode,
 )
+from alphaads_pipelines.profiles.time_buckets import hour_at
 from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.profiles.states import NOON_HOUR, counts, lived_states, state_of
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from alphaads_pipelines.profiles.hours import hour_at
 from alphaads_pipelines.profiles.segment_journeys import SCHEMA, count_segments, large_enough
 from alphaads_pipelines.profiles.segments import FEATURES, Segment, Segmentation, no_segments, segment_of
 from alphaads_pipelines.profiles.state import POSTS, ProfileState
+from alphaads_pipelines.profiles.time_buckets import hour_at
 from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.profiles.states import NOON_HOUR, counts, lived_states, person, state_of
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alphaads_pipelines.profiles.fold import fold_profiles
-from alphaads_pipelines.profiles.glance import mood_of
+from alphaads_pipelines.profiles.profile_summary import mood_of
 from alphaads_pipelines.profiles.state import ProfileState, decode, empty, encode
 from alphaads_pipelines.profiles.view import ProfileView, view
 from tests.profiles.scores import NOON, Scored, frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alphaads_pipelines.errors import StoreUnavailable, WriteConflict
-from alphaads_pipelines.ingest.accept import Acceptor
+from alphaads_pipelines.ingest.batch_reader import Acceptor
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from tests.planning import POSTS, take_in

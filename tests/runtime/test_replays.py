@@ -9,7 +9,7 @@ import pytest
 from rich.progress import Progress
 
 from alphaads_pipelines.errors import InvalidRequest, NotFound, RejectedPayload, StoreUnavailable
-from alphaads_pipelines.ingest.accept import Acceptor
+from alphaads_pipelines.ingest.batch_reader import Acceptor
 from alphaads_pipelines.platforms.generic import GenericPlatform
 from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.runtime.replays import replay_batches, with_rejects

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alphaads_pipelines.bandits.ope.evaluation_policy import Target
 from alphaads_pipelines.bandits.ope.intervals import Estimate, mean_interval, ratio_interval
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 from alphaads_pipelines.bandits.ope.reward_model import cross_fitted
-from alphaads_pipelines.bandits.ope.targets import Target
 from alphaads_pipelines.errors import InvalidRequest
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW
+from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW
 from alphaads_pipelines.bandits.simulator.loop import Played
 from alphaads_pipelines.bandits.simulator.stream import Stream
 from alphaads_pipelines.errors import InvalidRequest

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from alphaads_pipelines.bandits.base import Choices, Outcomes, discount_of
 from alphaads_pipelines.bandits.context import Floats
-from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW, Learner
+from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, Learner
 from alphaads_pipelines.bandits.simulator.stream import LONGEST_TRANSPORT_S, Stream
 from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, START
 

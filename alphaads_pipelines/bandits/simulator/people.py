@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from alphaads_pipelines.bandits.context import PLATFORMS, Floats, facts_of
 from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, PLACEMENTS, SEGMENTS, START, World
-from alphaads_pipelines.profiles.glance import Glance
+from alphaads_pipelines.profiles.profile_summary import Glance
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 Ints = NDArray[np.int64]

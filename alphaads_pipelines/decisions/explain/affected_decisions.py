@@ -20,8 +20,8 @@ from sqlalchemy import Engine, Row
 from alphaads_pipelines.decisions.explain.mood_posts import HORIZON, MoodPosts, hours_of, place_of, read_mood_posts
 from alphaads_pipelines.decisions.explain.why_person import BY_POSTS
 from alphaads_pipelines.ingest.find_post import FoundPost
-from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.mood import FADED, leading_emotion
+from alphaads_pipelines.profiles.time_buckets import hour_of
 from alphaads_pipelines.stores.lake.base import Lake
 from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
 from alphaads_pipelines.stores.subjects.links import members_in

@@ -18,10 +18,10 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Engine
 
-from alphaads_pipelines.profiles.counts import FIRST_EMOTION, WIDTH
-from alphaads_pipelines.profiles.hours import hour_of
+from alphaads_pipelines.profiles.count_fields import FIRST_EMOTION, WIDTH
 from alphaads_pipelines.profiles.mood import DECAYS, HORIZON_HOURS, leading_emotion
 from alphaads_pipelines.profiles.state import Hours
+from alphaads_pipelines.profiles.time_buckets import hour_of
 from alphaads_pipelines.schema.tables import EMOTIONS, POST_SCORES
 from alphaads_pipelines.stores.lake.base import Lake
 from alphaads_pipelines.stores.sql.relational import reading, select_in

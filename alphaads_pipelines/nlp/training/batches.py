@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
-from alphaads_pipelines.nlp.normal import Normal
-from alphaads_pipelines.nlp.pieces import Window, WordPieces, filled_up
+from alphaads_pipelines.nlp.normalisation import Normal
+from alphaads_pipelines.nlp.tokenisation import Window, WordPieces, filled_up
 from alphaads_pipelines.nlp.training.sources import Example
 
 LABELS = sum(map(len, HEADS.values()))

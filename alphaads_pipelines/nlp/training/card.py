@@ -64,7 +64,7 @@ the probabilities of the tags that may be right). Intent has no annotated data: 
 
 def model_card(manifest: Manifest, figures: Sequence[Figure]) -> str:
     """The card as Markdown."""
-    from alphaads_pipelines.nlp.pieces import WINDOW
+    from alphaads_pipelines.nlp.tokenisation import WINDOW
 
     layers = int(manifest.recipe["shipped_layers"])
     counted = f"{layers} layers" if layers > 1 else "1 layer"

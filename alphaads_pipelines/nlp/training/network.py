@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
-from alphaads_pipelines.nlp.pieces import SHAPES, WINDOW
+from alphaads_pipelines.nlp.tokenisation import SHAPES, WINDOW
 
 if TYPE_CHECKING:
     import torch

@@ -30,8 +30,8 @@ from alphaads_pipelines.nlp.base import Options
 from alphaads_pipelines.nlp.classifier import use_threads
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
 from alphaads_pipelines.nlp.neural import NeuralScorer, calibrated
-from alphaads_pipelines.nlp.pieces import WordPieces
 from alphaads_pipelines.nlp.reliability import Reliability, reliability_of
+from alphaads_pipelines.nlp.tokenisation import WordPieces
 from alphaads_pipelines.nlp.training import batches, distil, fit, graph, network, vocabulary
 from alphaads_pipelines.nlp.training.calibrate import choose
 from alphaads_pipelines.nlp.training.card import model_card
@@ -89,7 +89,7 @@ def train(
 
     Parameters
     ----------
-    work: a folder for this recipe and these data alone (workshop.py makes one).
+    work: a folder for this recipe and these data alone (run_directory.py makes one).
     report: told of each step of the fit. say: told of each stage of the work.
 
     Raises

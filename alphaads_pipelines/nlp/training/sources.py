@@ -15,7 +15,7 @@ import msgspec
 
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.nlp.heads import HEADS
-from alphaads_pipelines.nlp.normal import MENTION
+from alphaads_pipelines.nlp.normalisation import MENTION
 from alphaads_pipelines.nlp.training import intents
 
 FEW_EXAMPLES = frozenset({"irony", "tweet_emotion"})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alphaads_pipelines.nlp.emoji import PICTURES, VALENCE
-from alphaads_pipelines.nlp.normal import MENTION, normalise
+from alphaads_pipelines.nlp.normalisation import MENTION, normalise
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

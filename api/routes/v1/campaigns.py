@@ -38,7 +38,7 @@ from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller
 from api.deps import WiringDep
-from api.listing import After, IdPath, Limit, next_page
+from api.pagination import After, IdPath, Limit, next_page
 
 router = APIRouter(tags=["campaigns"])
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST_WORDS)]

@@ -19,7 +19,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import WiringDep
-from api.subjects import SubjectId, begin_about
+from api.subject_params import SubjectId, begin_about
 
 router = APIRouter(tags=["consents"])
 Subject = Annotated[str, Field(min_length=3, max_length=256, description="Subject id, or platform:author_id.")]

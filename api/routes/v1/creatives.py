@@ -23,7 +23,7 @@ from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller
 from api.deps import WiringDep
-from api.listing import After, IdPath, IdQuery, Limit, next_page
+from api.pagination import After, IdPath, IdQuery, Limit, next_page
 
 router = APIRouter(tags=["campaigns"])
 State = Literal["draft", "pending", "approved", "refused", "needs_review"]

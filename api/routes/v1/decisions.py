@@ -18,7 +18,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import Deciding, DecidingDep
-from api.plain_route import PlainRoute
+from api.fast_route import PlainRoute
 
 router = APIRouter(tags=["decisions"], route_class=PlainRoute)
 _encoder = msgspec.json.Encoder()

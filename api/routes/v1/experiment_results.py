@@ -19,7 +19,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import WiringDep
-from api.listing import IdPath
+from api.pagination import IdPath
 
 router = APIRouter(tags=["campaigns"])
 Reader = Annotated[Caller, scope("campaigns:read")]

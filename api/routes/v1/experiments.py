@@ -26,7 +26,7 @@ from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller
 from api.deps import WiringDep
-from api.listing import ID, After, IdPath, Limit, next_page
+from api.pagination import ID, After, IdPath, Limit, next_page
 
 router = APIRouter(tags=["campaigns"])
 State = Literal["draft", "running", "stopped"]

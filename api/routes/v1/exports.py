@@ -16,7 +16,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
-from api.subjects import SubjectId, begin_about
+from api.subject_params import SubjectId, begin_about
 
 router = APIRouter(tags=["rights"])
 _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}

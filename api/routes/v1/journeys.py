@@ -19,8 +19,8 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import SnapshotDep, WiringDep
-from api.shown import SegmentOut, show
-from api.subjects import SubjectId
+from api.profile_access import SegmentOut, show
+from api.subject_params import SubjectId
 from api.templates import page
 
 router = APIRouter(tags=["profiles"])

@@ -17,7 +17,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
-from api.subjects import SubjectId, begin_about
+from api.subject_params import SubjectId, begin_about
 
 router = APIRouter(tags=["rights"])
 FieldName = Annotated[str, Path(pattern=r"^[a-z_]{1,32}$", description="Field of the profile: mood, language.")]

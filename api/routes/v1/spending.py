@@ -15,7 +15,7 @@ from api.access import scope
 from api.audit import about_nobody
 from api.credentials import Caller
 from api.deps import WiringDep
-from api.listing import IdPath
+from api.pagination import IdPath
 
 router = APIRouter(tags=["campaigns"])
 Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="UTC days that are looked at, today among them.")]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from alphaads_pipelines.bandits.ope.evaluation_policy import Target
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
-from alphaads_pipelines.bandits.ope.targets import Target
 
 
 def small_log(**changed: Any) -> Log:

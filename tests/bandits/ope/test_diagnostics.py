@@ -9,8 +9,8 @@ import pytest
 
 from alphaads_pipelines.bandits.ope.diagnostics import ARMS, DOMINATED, UNSUPPORTED, WEIGHTS, check_arms, diagnose, told
 from alphaads_pipelines.bandits.ope.estimators import weigh
+from alphaads_pipelines.bandits.ope.evaluation_policy import Target
 from alphaads_pipelines.bandits.ope.logs import Log
-from alphaads_pipelines.bandits.ope.targets import Target
 from benchmarks.logged import SHAPES, World
 from tests.bandits.ope.small_logs import Fixed
 

@@ -11,10 +11,10 @@ import pytest
 
 from alphaads_pipelines.bandits.base import Choices, Outcomes, Policy
 from alphaads_pipelines.bandits.context import Floats
-from alphaads_pipelines.bandits.learn import Learner
 from alphaads_pipelines.bandits.linucb import LinUCBPolicy
 from alphaads_pipelines.bandits.random import RandomPolicy
 from alphaads_pipelines.bandits.registry import POLICIES
+from alphaads_pipelines.bandits.reward_join import Learner
 from alphaads_pipelines.bandits.simulator.loop import Post, play
 from alphaads_pipelines.bandits.simulator.stream import Stream
 from alphaads_pipelines.bandits.simulator.world import CLEAN, World

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.decisions.explain.mood_posts import HORIZON, MoodPosts, mood_from
 from alphaads_pipelines.profiles.fold import fold_profiles
-from alphaads_pipelines.profiles.glance import mood_of
-from alphaads_pipelines.profiles.hours import hour_of
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS
+from alphaads_pipelines.profiles.profile_summary import mood_of
 from alphaads_pipelines.profiles.state import decode
+from alphaads_pipelines.profiles.time_buckets import hour_of
 from tests.profiles.scores import NOON, Scored, frame
 
 MOMENTS = st.integers(-200 * 60, 20 * 60).map(lambda minutes: NOON + timedelta(minutes=minutes))

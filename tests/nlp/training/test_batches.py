@@ -9,7 +9,7 @@ import pytest
 
 from alphaads_pipelines.nlp.artifact import SHIPPED, TOKENIZER
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
-from alphaads_pipelines.nlp.pieces import WINDOW, WordPieces
+from alphaads_pipelines.nlp.tokenisation import WINDOW, WordPieces
 from alphaads_pipelines.nlp.training.batches import (
     LABELS,
     Batch,

@@ -9,7 +9,7 @@ import pytest
 
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
-from alphaads_pipelines.nlp.normal import MENTION
+from alphaads_pipelines.nlp.normalisation import MENTION
 from alphaads_pipelines.nlp.training.sources import Example, Sources, without_authors_tags
 from tests.nlp.tiny_data import save_data
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from alphaads_pipelines.nlp.artifact import SHIPPED, TOKENIZER
 from alphaads_pipelines.nlp.emoji import VALENCE
-from alphaads_pipelines.nlp.normal import MENTION, normalise
+from alphaads_pipelines.nlp.normalisation import MENTION, normalise
 from alphaads_pipelines.nlp.training.vocabulary import build_tokenizer, emoji_by_use
 
 PIECES = ["[PAD]", "[unused3]", "[unused1]", "[UNK]", "[unused2]", "mention", "pouting", "face", "bread", "®"]

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from operator import add
 from typing import TypeVar
 
-from alphaads_pipelines.profiles.counts import WIDTH
-from alphaads_pipelines.profiles.pages import PAGE_HOURS, ROW, Page, Topic
+from alphaads_pipelines.profiles.count_fields import WIDTH
 from alphaads_pipelines.profiles.state import Stored, seal, unseal
+from alphaads_pipelines.profiles.state_pages import PAGE_HOURS, ROW, Page, Topic
 
 _Key = TypeVar("_Key", int, str)
 _Value = TypeVar("_Value")

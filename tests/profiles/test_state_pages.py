@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.profiles.counts import SENTIMENT_SUM_MILLI, WIDTH
-from alphaads_pipelines.profiles.pages import PAGE_HOURS, Page
+from alphaads_pipelines.profiles.count_fields import SENTIMENT_SUM_MILLI, WIDTH
+from alphaads_pipelines.profiles.state_pages import PAGE_HOURS, Page
 
 _numbers = st.one_of(st.integers(0, 9), st.sampled_from((32_767, 32_768, 2_000_000)))
 _counts = st.lists(_numbers, min_size=WIDTH, max_size=WIDTH)

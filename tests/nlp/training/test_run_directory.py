@@ -16,7 +16,7 @@ from alphaads_pipelines.nlp.heads import HEADS
 from alphaads_pipelines.nlp.neural import NeuralScorer
 from alphaads_pipelines.nlp.training import fit, recipe
 from alphaads_pipelines.nlp.training.recipe import Recipe
-from alphaads_pipelines.nlp.training.workshop import Made, make
+from alphaads_pipelines.nlp.training.run_directory import Made, make
 from tests.nlp.packages import NEEDS_TRAINING
 from tests.nlp.training.excerpt import TINY, save_excerpt
 from tests.nlp.training.stated import FIGURES

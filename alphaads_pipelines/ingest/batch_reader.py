@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import EnvelopeError, KeyDestroyed, OffsetsLost, RejectedPayload, UnsealError
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
-from alphaads_pipelines.ingest.claims import Claimant, claim_first
+from alphaads_pipelines.ingest.deduplication import Claimant, claim_first
 from alphaads_pipelines.platforms.base import Platform, Post
 from alphaads_pipelines.privacy.envelope import Envelope, decode
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms

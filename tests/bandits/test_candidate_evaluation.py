@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alphaads_pipelines.bandits import candidates
-from alphaads_pipelines.bandits.candidates import best_of, judge_all, judge_candidate, promote
-from alphaads_pipelines.bandits.logged import closed_decisions, log_of
+from alphaads_pipelines.bandits import candidate_evaluation
+from alphaads_pipelines.bandits.candidate_evaluation import best_of, judge_all, judge_candidate, promote
+from alphaads_pipelines.bandits.decision_log import closed_decisions, log_of
 from alphaads_pipelines.bandits.policy_roles import Canary, Pin, Roles
 from alphaads_pipelines.bandits.policy_store import Policies, change_roles, read_policies, read_roles
 from alphaads_pipelines.bandits.promotion import Rule
@@ -115,7 +115,7 @@ def test_of_the_versions_the_newest_that_leaves_enough_is_judged(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = [keep(engine, who_knows(100), BEGIN + timedelta(days=day)) for day in range(8)]
-    monkeypatch.setattr(candidates, "WANTED", 1_000)
+    monkeypatch.setattr(candidate_evaluation, "WANTED", 1_000)
     told = judge_candidate(engine, "linear_thompson", NOW).told
     assert told.version == numbers[6]
     assert 1_000 <= told.records < 1_500

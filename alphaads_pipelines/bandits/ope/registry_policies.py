@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from alphaads_pipelines.bandits.base import Outcomes, Policy
+from alphaads_pipelines.bandits.ope.evaluation_policy import Target
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
-from alphaads_pipelines.bandits.ope.targets import Target
 from alphaads_pipelines.bandits.random import RandomPolicy
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import InvalidRequest

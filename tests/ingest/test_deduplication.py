@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alphaads_pipelines.ingest.claims import Claimant, claim_first, forget, place_of
+from alphaads_pipelines.ingest.deduplication import Claimant, claim_first, forget, place_of
 from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
 from tests.concurrency import at_once
 

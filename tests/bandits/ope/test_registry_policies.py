@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alphaads_pipelines.bandits.ope.named import PolicyTarget, named, seen_by_policies
+from alphaads_pipelines.bandits.ope.registry_policies import PolicyTarget, named, seen_by_policies
 from alphaads_pipelines.bandits.random import RandomPolicy
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest

@@ -10,9 +10,9 @@ from datetime import datetime
 
 import msgspec
 
-from alphaads_pipelines.profiles.hours import hour_of, mean_sentiment
 from alphaads_pipelines.profiles.mood import FADED, leading_emotion
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI, ProfileState
+from alphaads_pipelines.profiles.time_buckets import hour_of, mean_sentiment
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 _MILLI = 1000

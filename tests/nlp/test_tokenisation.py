@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 
-from alphaads_pipelines.nlp import pieces as pieces_module
+from alphaads_pipelines.nlp import tokenisation as pieces_module
 from alphaads_pipelines.nlp.artifact import SHIPPED, TOKENIZER
-from alphaads_pipelines.nlp.normal import normalise
-from alphaads_pipelines.nlp.pieces import SHAPES, WINDOW, WordPieces, shape_of
+from alphaads_pipelines.nlp.normalisation import normalise
+from alphaads_pipelines.nlp.tokenisation import SHAPES, WINDOW, WordPieces, shape_of
 from tests.nlp.texts import AWKWARD, TEXTS
 
 PIECES = WordPieces(SHIPPED / TOKENIZER)

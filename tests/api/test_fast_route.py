@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from alphaads_pipelines.decisions.budget.reservations import read_spending
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.wiring.app import Wiring
-from api.plain_route import PlainRoute
+from api.fast_route import PlainRoute
 from tests.api.conftest import Headers
 from tests.catalogue_factories import advertise
 from tests.decisions.campaigns import COST, campaign

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from alphaads_pipelines.bandits.context import FEATURES, vector
-from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW
 from alphaads_pipelines.bandits.ope.logs import Log
 from alphaads_pipelines.bandits.policy_roles import SERVING
+from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW
 from alphaads_pipelines.stores.sql.relational import sql_table
 
 _COLUMNS = ("arm_id", "context", "eligible", "propensity", "decided_at", "click_at")

@@ -17,7 +17,7 @@ from operator import add
 import msgspec
 
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.profiles.counts import WIDTH
+from alphaads_pipelines.profiles.count_fields import WIDTH
 
 PAGE_HOURS = 512
 ROW = 1 + WIDTH + 1

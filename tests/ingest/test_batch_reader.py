@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from alphaads_pipelines.errors import OffsetsLost
-from alphaads_pipelines.ingest.accept import AcceptedBatch, Acceptor
+from alphaads_pipelines.ingest.batch_reader import AcceptedBatch, Acceptor
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.platforms.base import AuthoredPayload, Payload, Platform, Post, Tokenise
 from alphaads_pipelines.platforms.registry import PLATFORMS

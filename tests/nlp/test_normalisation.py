@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphaads_pipelines.nlp.emoji import PICTURES
-from alphaads_pipelines.nlp.normal import MENTION, Normal, normalise
+from alphaads_pipelines.nlp.normalisation import MENTION, Normal, normalise
 from alphaads_pipelines.nlp.text import LONGEST
 from tests.nlp.texts import AWKWARD, TEXTS, every_emoji
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from alphaads_pipelines.nlp.base import Entity
-from alphaads_pipelines.nlp.normal import MENTION, Normal
-from alphaads_pipelines.nlp.pieces import Window
+from alphaads_pipelines.nlp.normalisation import MENTION, Normal
+from alphaads_pipelines.nlp.tokenisation import Window
 
 
 def entities_of(text: str, normal: Normal, window: Window, tags: Sequence[str]) -> list[Entity]:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from alphaads_pipelines.nlp.normal import Normal, normalise
+from alphaads_pipelines.nlp.normalisation import Normal, normalise
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer

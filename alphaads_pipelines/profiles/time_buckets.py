@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from alphaads_pipelines.profiles.counts import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI
+from alphaads_pipelines.profiles.count_fields import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 EPOCH_WEEKDAY = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from alphaads_pipelines.pipeline.upkeep import Trimmable, trim_streams
+from alphaads_pipelines.pipeline.retention import Trimmable, trim_streams
 from alphaads_pipelines.streams.base import OffsetRange, Record
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from alphaads_pipelines.streams.kafka import KafkaStream

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.nlp.artifact import SHIPPED, TOKENIZER
 from alphaads_pipelines.nlp.base import Entity
+from alphaads_pipelines.nlp.entity_decoding import entities_of
 from alphaads_pipelines.nlp.heads import TAGS
-from alphaads_pipelines.nlp.normal import normalise
-from alphaads_pipelines.nlp.pieces import Window, WordPieces
-from alphaads_pipelines.nlp.spans import entities_of
+from alphaads_pipelines.nlp.normalisation import normalise
+from alphaads_pipelines.nlp.tokenisation import Window, WordPieces
 from tests.nlp.texts import TEXTS
 
 PIECES = WordPieces(SHIPPED / TOKENIZER)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphaads_pipelines.bandits.context import vector
-from alphaads_pipelines.bandits.learn import ATTRIBUTION_WINDOW, Learner
+from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, Learner
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

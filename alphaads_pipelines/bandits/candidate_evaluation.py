@@ -16,11 +16,11 @@ import msgspec
 import numpy as np
 from sqlalchemy import Engine
 
-from alphaads_pipelines.bandits.logged import closed_decisions, log_of
+from alphaads_pipelines.bandits.decision_log import closed_decisions, log_of
 from alphaads_pipelines.bandits.ope.estimators import weigh
 from alphaads_pipelines.bandits.ope.evaluation import Evaluation, evaluate
 from alphaads_pipelines.bandits.ope.logs import Floats
-from alphaads_pipelines.bandits.ope.named import PolicyTarget
+from alphaads_pipelines.bandits.ope.registry_policies import PolicyTarget
 from alphaads_pipelines.bandits.policy_roles import Pin, Roles
 from alphaads_pipelines.bandits.policy_store import Taught, change_roles, read_roles, taught_as, versions_of
 from alphaads_pipelines.bandits.promotion import Rule, judge

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaads_pipelines.nlp.vader import NO_POLARITY, Polarity, Vader
+from alphaads_pipelines.nlp.fast_vader import NO_POLARITY, Polarity, Vader
 from tests.nlp.texts import tweets
 
 package = import_module("vaderSentiment.vaderSentiment")

@@ -19,7 +19,7 @@ from alphaads_pipelines.creatives.review import APPROVED, Review
 from alphaads_pipelines.decisions.budget.reservations import Reservations
 from alphaads_pipelines.decisions.catalogue import Catalogue
 from alphaads_pipelines.decisions.decide import Decider, Decision, DecisionRequest
-from alphaads_pipelines.decisions.eligibility import Shelf
+from alphaads_pipelines.decisions.eligibility import EligibilityIndex
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.stores.sql.relational import connect, select_in
 from alphaads_pipelines.stores.subjects.permissions import Permission
@@ -54,7 +54,7 @@ def offered(texts: Sequence[Mapping[str, str]], campaigns: Sequence[Campaign] | 
     return {
         "catalogue": Catalogue(campaigns=by_id, creatives=tuple(texts), creatives_of=own),
         "catalogue_version": 2,
-        "shelf": Shelf.of(by_id, texts),
+        "shelf": EligibilityIndex.of(by_id, texts),
     }
 
 

@@ -70,7 +70,7 @@ def fingerprint(wiring: Wiring) -> dict[str, str]:
     """Table name -> "rows:hash"; equal installations have equal fingerprints."""
     lake = wiring.lake
     raw = lake.scan(tables.RAW_POSTS).collect()
-    posts = [post for post in wiring.acceptor.unseal_posts(raw) if post is not None]
+    posts = [post for post in wiring.batch_reader.unseal_posts(raw) if post is not None]
     assert len(posts) == raw.height, "a sealed post could not be opened"
     subjects = {
         subject: f"{post.platform}:{post.author_id}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.msgspec_types import decoder
 
 _THREADS = 4
 _SOURCE = """
@@ -51,5 +51,5 @@ if __name__ == "__main__":
     for number in range(int(sys.argv[2])):
         kind = _new_type(number)
         _read_at_once(
-            converter(kind) if sys.argv[1] == "prepared" else lambda given, kind=kind: msgspec.convert(given, kind)
+            decoder(kind) if sys.argv[1] == "prepared" else lambda given, kind=kind: msgspec.convert(given, kind)
         )

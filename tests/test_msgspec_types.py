@@ -20,7 +20,7 @@ def test_threads_that_are_first_at_once_read_alike() -> None:
 
 
 def test_what_it_keeps_from_us_is_still_there() -> None:
-    """Once this fails, msgspec can do without `typed.converter`, and so can we."""
+    """Once this fails, msgspec can do without `typed.decoder`, and so can we."""
     if (code := _ended("bare", 3_000)) == 0:
         pytest.fail("msgspec reads a new type in many threads at once now")
     assert code < 0, "ended by a signal"

@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaads_pipelines.profiles.count_fields import most
-from alphaads_pipelines.profiles.profile_summary import Glance
+from alphaads_pipelines.profiles.profile_summary import ProfileSummary
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ def facts_of(
     placement: str,
     *,
     mood: str | None = None,
-    profile: Glance | None = None,
+    profile: ProfileSummary | None = None,
     segment: str | None = None,
 ) -> dict[str, Any]:
     """The facts of a decision, JSON-ready.
@@ -91,7 +91,7 @@ def facts_of(
     return facts
 
 
-def _facts_of_profile(profile: Glance) -> dict[str, Any]:
+def _facts_of_profile(profile: ProfileSummary) -> dict[str, Any]:
     facts = {
         "emotions": {name: round(share, _DIGITS) for name, share in profile.emotions.items()},
         "sentiment": None if profile.sentiment_mean is None else round(profile.sentiment_mean, _DIGITS),

@@ -14,7 +14,7 @@ import msgspec
 
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
-from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.msgspec_types import decoder
 
 SERVING, CANARY = "serving", "canary"
 """The parts in which a policy decides, as records of decisions name them."""
@@ -145,7 +145,7 @@ class Roles(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, history=history, **parts)
 
 
-_to_roles = converter(Roles)
+_to_roles = decoder(Roles)
 
 
 def told(pin: Pin) -> str:

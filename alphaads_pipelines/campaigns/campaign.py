@@ -19,7 +19,7 @@ from alphaads_pipelines.campaigns.brand_rules import NO_RULES, CampaignRules
 from alphaads_pipelines.campaigns.placements import GOOGLE_SEARCH, LIMITS
 from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.msgspec_types import decoder
 from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_STATES
 from alphaads_pipelines.schema.tables import EMOTIONS
 
@@ -110,7 +110,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, state=state, version=self.version + 1)
 
 
-to_campaign = converter(Campaign)
+to_campaign = decoder(Campaign)
 """From builtin values; raises msgspec.ValidationError."""
 
 

@@ -33,7 +33,7 @@ import msgspec
 
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.creatives.tone import STEADY, JourneySummary, spoken_to_as
-from alphaads_pipelines.decisions.budget.pacing import Funds, has_budget, is_limited
+from alphaads_pipelines.decisions.budget.pacing import BudgetView, has_budget, is_limited
 
 NEUTRAL: Final = "neutral"
 APPROVED: Final = "approved"
@@ -75,7 +75,7 @@ class Eligible(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class EligibilityIndex:
     """Campaigns and their approved creatives, laid out so that a decision looks at its own tenant's alone.
 
     Parameters
@@ -89,7 +89,7 @@ class Shelf:
     capped: frozenset[str]
 
     @staticmethod
-    def of(campaigns: Mapping[str, Campaign], creatives: Iterable[Creative]) -> Shelf:
+    def of(campaigns: Mapping[str, Campaign], creatives: Iterable[Creative]) -> EligibilityIndex:
         """The shelf of everything that is advertised; made once, when it changes.
 
         Parameters
@@ -105,13 +105,13 @@ class Shelf:
             owner = campaigns.get(each["campaign_id"])
             if owner is not None and each["tenant"] == owner.tenant and each["moderation"] == APPROVED:
                 laid_out.setdefault((owner.campaign_id, each["emotion"]), []).append(each)
-        return Shelf(
+        return EligibilityIndex(
             {tenant: tuple(each) for tenant, each in tenants.items()},
             {place: tuple(each) for place, each in laid_out.items()},
             frozenset(each.tenant for each in campaigns.values() if each.daily_cap is not None),
         )
 
-    def eligible(self, viewer: Viewer, funds: Funds) -> Eligible:
+    def eligible(self, viewer: Viewer, funds: BudgetView) -> Eligible:
         """What may be drawn for this person now."""
         audience = spoken_to_as(viewer.mood or NEUTRAL, viewer.journey)
         creatives: dict[str, Creative] = {}
@@ -127,7 +127,7 @@ class Shelf:
         return Eligible(dict(sorted(creatives.items())), left_out)
 
 
-def _why_not(campaign: Campaign, viewer: Viewer, funds: Funds) -> str | None:
+def _why_not(campaign: Campaign, viewer: Viewer, funds: BudgetView) -> str | None:
     mood = viewer.mood or NEUTRAL
     if not campaign.runs_at(viewer.now):
         return "not_running"
@@ -140,7 +140,7 @@ def _why_not(campaign: Campaign, viewer: Viewer, funds: Funds) -> str | None:
     return _why_not_more(campaign, viewer, funds)
 
 
-def _why_not_more(campaign: Campaign, viewer: Viewer, funds: Funds) -> str | None:
+def _why_not_more(campaign: Campaign, viewer: Viewer, funds: BudgetView) -> str | None:
     """What its limits say."""
     if viewer.shown is None and is_limited(campaign, is_known=viewer.is_known):
         return "unchecked"

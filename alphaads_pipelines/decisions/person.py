@@ -15,7 +15,7 @@ from alphaads_pipelines.creatives.tone import STEADY, STEADY_TREND, JourneySumma
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS
-from alphaads_pipelines.profiles.profile_summary import Glance, glance_of
+from alphaads_pipelines.profiles.profile_summary import ProfileSummary, glance_of
 from alphaads_pipelines.profiles.segments import segment_of
 from alphaads_pipelines.stores.subjects.permissions import Permission
 
@@ -55,7 +55,7 @@ class Person:
     mood: str | None = None
     journey: JourneySummary = STEADY
     segment: str | None = None
-    glance: Glance | None = None
+    glance: ProfileSummary | None = None
     publish_seq: int = 0
 
     @property

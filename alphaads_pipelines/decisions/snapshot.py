@@ -21,11 +21,11 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.bandits.policy_store import Policies, read_policies
 from alphaads_pipelines.campaigns.campaign_changes import ADVERTISING
-from alphaads_pipelines.decisions.budget.pacing import Funds, Spending, has_budget
+from alphaads_pipelines.decisions.budget.pacing import BudgetView, Spending, has_budget
 from alphaads_pipelines.decisions.budget.reservations import read_spending
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
 from alphaads_pipelines.decisions.change_marker import look
-from alphaads_pipelines.decisions.eligibility import Shelf
+from alphaads_pipelines.decisions.eligibility import EligibilityIndex
 from alphaads_pipelines.decisions.routing import policies_asked_for
 from alphaads_pipelines.errors import StaleData, TransientError
 from alphaads_pipelines.ingest.publish import document_version_in
@@ -63,8 +63,8 @@ class Snapshot:
     pointers: Mapping[int, int] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=Catalogue)
     catalogue_version: int = 0
-    shelf: Shelf = field(default_factory=lambda: Shelf.of({}, ()))
-    funds: Funds = field(default_factory=lambda: Funds({}))
+    shelf: EligibilityIndex = field(default_factory=lambda: EligibilityIndex.of({}, ()))
+    funds: BudgetView = field(default_factory=lambda: BudgetView({}))
     policies: Policies = field(default_factory=Policies)
     segmentation: Segmentation = field(default_factory=no_segments)
     segmentation_version: int = 0
@@ -162,7 +162,7 @@ class SnapshotReader:
             if seen.marks != self._marks:
                 with reading(self._engine) as connection:
                     found = self._next(connection)
-            funds = Funds(_spending(self._engine, found.catalogue))
+            funds = BudgetView(_spending(self._engine, found.catalogue))
             self._snapshot = replace(found, funds=funds, complete_until=seen.complete_until)
             self._marks = seen.marks  # what moved after them is looked for again
 
@@ -215,7 +215,7 @@ class SnapshotReader:
         found = old
         if (version := document_version_in(connection, ADVERTISING)) != old.catalogue_version:
             catalogue = read_catalogue(connection, with_samples=self._with_samples)
-            shelf = Shelf.of(catalogue.campaigns, catalogue.creatives)
+            shelf = EligibilityIndex.of(catalogue.campaigns, catalogue.creatives)
             found = replace(found, catalogue=catalogue, catalogue_version=version, shelf=shelf)
         if (version := document_version_in(connection, SEGMENTS)) != old.segmentation_version:
             document = select_in(connection, _DOCUMENTS.name, "name", [SEGMENTS], ["document"])[0].document

@@ -24,7 +24,7 @@ from alphaads_pipelines.campaigns.store import campaign_of
 from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.experiments.assignment import SLOTS, Allocation, Experiment, Run, check_apart
-from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.msgspec_types import decoder
 from alphaads_pipelines.schema.advertising_tables import EXPERIMENT_STATES
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table
 
@@ -83,7 +83,7 @@ class NewExperiment(msgspec.Struct, frozen=True, kw_only=True):
     layer_stop: int = SLOTS
 
 
-to_new_experiment = converter(NewExperiment)
+to_new_experiment = decoder(NewExperiment)
 """From builtin values; raises msgspec.ValidationError."""
 
 

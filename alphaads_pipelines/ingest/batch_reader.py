@@ -77,7 +77,7 @@ class _Columns:
             self.values.setdefault(name, []).append(value)
 
 
-class Acceptor:
+class BatchReader:
     """Reads batches and sorts their records.
 
     Parameters

@@ -81,7 +81,7 @@ class MicroBatch:
         return StepReport(tables, seconds, figures, (self.batch.id,), offsets, self._correlation_ids(), tallies)
 
     def _accept(self) -> tuple[dict[str, Written], dict[str, int]]:
-        self._accepted = accepted = self._tools.acceptor.accept(self.batch)
+        self._accepted = accepted = self._tools.batch_reader.accept(self.batch)
         counts = accepted.counts
         figures = {
             "read": counts.read,
@@ -97,7 +97,7 @@ class MicroBatch:
             raw, posts = self._accepted.raw, self._accepted.posts
         else:
             raw = self._tools.lake.read_slice(RAW_POSTS, self.batch.slice)
-            posts = self._tools.acceptor.unseal_posts(raw)
+            posts = self._tools.batch_reader.unseal_posts(raw)
         self._scores, self._entities = self._scored(raw, posts)
         scores, entities = self._scores, self._entities
         self._tallies = entity_tallies(entities)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from alphaads_pipelines.audit.log import AuditLog
-    from alphaads_pipelines.ingest.batch_reader import Acceptor
+    from alphaads_pipelines.ingest.batch_reader import BatchReader
     from alphaads_pipelines.ingest.ledger import Ledger
     from alphaads_pipelines.nlp.base import Scorer
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
@@ -36,7 +36,7 @@ class Tools(Protocol):
         """The plan of micro-batches."""
 
     @property
-    def acceptor(self) -> Acceptor:
+    def batch_reader(self) -> BatchReader:
         """Turns records into rows."""
 
     @property

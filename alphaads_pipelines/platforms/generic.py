@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from alphaads_pipelines.errors import RejectedPayload
-from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.msgspec_types import decoder
 from alphaads_pipelines.platforms import fields
 from alphaads_pipelines.platforms.base import AuthoredPayload, Payload, Platform, Post, PostKind, Tokenise
 from alphaads_pipelines.platforms.fields import identifier, rejected
@@ -44,7 +44,7 @@ class _Flat(Struct, gc=False):
     replies: _Count | None = None
 
 
-_to_flat = converter(_Flat)
+_to_flat = decoder(_Flat)
 
 
 _FIELDS = _Flat.__struct_fields__

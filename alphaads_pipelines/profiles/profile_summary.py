@@ -21,7 +21,7 @@ _LATELY_HOURS = 24
 _BASELINE_HALF_LIFE_HOURS = 7 * 24.0
 
 
-class Glance(msgspec.Struct, frozen=True):
+class ProfileSummary(msgspec.Struct, frozen=True):
     """What a decision looks at of a person's state as of a time; it walks over the hours once, over no topic.
 
     Attributes
@@ -42,13 +42,13 @@ class Glance(msgspec.Struct, frozen=True):
     platforms: dict[str, int]
 
 
-def glance_of(held: ProfileState, now: datetime) -> Glance:
+def glance_of(held: ProfileState, now: datetime) -> ProfileSummary:
     """What a decision looks at, as of `now` (UTC)."""
     now_hour = hour_of(now)
     totals = [sum(column) for column in zip(*held.hours.values(), strict=True)]
     emotional = sum(totals[FIRST_EMOTION:])
     named = zip(EMOTIONS, totals[FIRST_EMOTION:], strict=False)
-    return Glance(
+    return ProfileSummary(
         posts=totals[POSTS] if totals else 0,
         mood=mood_of(held, now_hour),
         mood_trend=_trend(sorted(held.hours.items()), now_hour),

@@ -30,7 +30,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.msgspec_types import decoder
 from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState
 from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, mean_sentiment
@@ -93,7 +93,7 @@ class Segmentation(msgspec.Struct, frozen=True):
         return np.array([each.centroid for each in self.segments]).reshape(-1, len(self.features))
 
 
-_to_segmentation = converter(Segmentation)
+_to_segmentation = decoder(Segmentation)
 
 
 @dataclass(frozen=True, slots=True)

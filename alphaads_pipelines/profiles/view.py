@@ -19,7 +19,7 @@ class ProfileView(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    posts, mood, mood_trend, sentiment_mean, emotions, platforms: as of a Glance.
+    posts, mood, mood_trend, sentiment_mean, emotions, platforms: as of a ProfileSummary.
     language: the most used; languages: posts by each.
     brands: tracked names that they speak of, and how; interests: other names, by their tokens. The weightiest first.
     active_hours: posts by hour of the day (UTC), 24 numbers. active_weekdays: from Monday on, 7 numbers.

@@ -64,7 +64,7 @@ def warm_up(definitions: Definitions) -> None:
         wiring.lake.version(table)
     pl.DataFrame({"warm": [1]}).lazy().filter(pl.col("warm") > 0).collect()
     emotion_plot_png({}, 0)
-    _ = wiring.acceptor
+    _ = wiring.batch_reader
 
 
 def main(name: str) -> None:

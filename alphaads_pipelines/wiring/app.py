@@ -19,7 +19,7 @@ from alphaads_pipelines.wiring.models import OF_OUR_MODEL, scorer_options, train
 if TYPE_CHECKING:
     from alphaads_pipelines.audit.log import AuditLog
     from alphaads_pipelines.decisions.decide import Decider
-    from alphaads_pipelines.ingest.batch_reader import Acceptor
+    from alphaads_pipelines.ingest.batch_reader import BatchReader
     from alphaads_pipelines.ingest.intake import Intake
     from alphaads_pipelines.nlp.base import Scorer
     from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
@@ -56,12 +56,12 @@ class Wiring(CoreWiring):
         return Intake(self.stream, topic, self.sealer, self.pseudonyms, self.suppressions, PLATFORMS)
 
     @cached_property
-    def acceptor(self) -> Acceptor:
+    def batch_reader(self) -> BatchReader:
         """Turns a batch's records into accepted and rejected rows."""
-        from alphaads_pipelines.ingest.batch_reader import Acceptor
+        from alphaads_pipelines.ingest.batch_reader import BatchReader
         from alphaads_pipelines.platforms.registry import PLATFORMS
 
-        return Acceptor(self.stream, self.sealer, self.pseudonyms, PLATFORMS, self.engine, self.lake)
+        return BatchReader(self.stream, self.sealer, self.pseudonyms, PLATFORMS, self.engine, self.lake)
 
     @cached_property
     def scorer(self) -> Scorer:

@@ -13,7 +13,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from alphaads_pipelines.creatives.creative_store import current_creatives
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.ingest.batch_reader import Acceptor
+from alphaads_pipelines.ingest.batch_reader import BatchReader
 from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.nlp import rows
 from alphaads_pipelines.pipeline.learning import LEARNER
@@ -66,10 +66,10 @@ DAMAGES: list[tuple[Table, Damage, str]] = [
 
 def _break(monkeypatch: pytest.MonkeyPatch, table: Table, damage: Damage) -> None:
     """Let the code that makes the rows of `table` make them wrong."""
-    accept, fold_profiles = Acceptor.accept, fold.fold_profiles
+    accept, fold_profiles = BatchReader.accept, fold.fold_profiles
     score_rows, entity_rows = rows.score_rows, rows.entity_rows
 
-    def accepted(self: Acceptor, batch: Any) -> Any:
+    def accepted(self: BatchReader, batch: Any) -> Any:
         made = accept(self, batch)
         field = "raw" if table is RAW_POSTS else "rejected"
         return replace(made, **{field: damage(getattr(made, field))})
@@ -79,7 +79,7 @@ def _break(monkeypatch: pytest.MonkeyPatch, table: Table, damage: Damage) -> Non
         return (damage(profiles), journeys) if table is CUSTOMER_PROFILES else (profiles, damage(journeys))
 
     if table in (RAW_POSTS, REJECTED_POSTS):
-        monkeypatch.setattr(Acceptor, "accept", accepted)
+        monkeypatch.setattr(BatchReader, "accept", accepted)
     elif table is POST_SCORES:
         monkeypatch.setattr(rows, "score_rows", lambda *arguments: damage(score_rows(*arguments)))
     elif table is POST_ENTITIES:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alphaads_pipelines.cli.demo_person import busiest_subject
 from alphaads_pipelines.cli.demo_posts import SAMPLES, recent_samples
 from alphaads_pipelines.errors import SchemaMismatch
-from alphaads_pipelines.ingest.batch_reader import Acceptor
+from alphaads_pipelines.ingest.batch_reader import BatchReader
 from alphaads_pipelines.profiles.profile_summary import glance_of
 from alphaads_pipelines.profiles.state import decode
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
@@ -132,7 +132,7 @@ def test_batches_that_wait_for_a_person_make_the_demo_fail(
         raise SchemaMismatch("nothing fits")
 
     monkeypatch.setenv("BATCH_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr(Acceptor, "accept", refuse)
+    monkeypatch.setattr(BatchReader, "accept", refuse)
     done = command("demo", "--input", posts_file("one.jsonl", 20))
     assert done.exit_code == 1
     assert "batches wait for a person: b000000001" in done.stderr

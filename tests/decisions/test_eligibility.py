@@ -16,16 +16,18 @@ from alphaads_pipelines.creatives.tone import (
     TONES,
     JourneySummary,
 )
-from alphaads_pipelines.decisions.budget.pacing import COMMON, Funds, Line, Spending, is_limited
-from alphaads_pipelines.decisions.eligibility import Shelf, Viewer
+from alphaads_pipelines.decisions.budget.pacing import COMMON, BudgetView, Line, Spending, is_limited
+from alphaads_pipelines.decisions.eligibility import EligibilityIndex, Viewer
 from alphaads_pipelines.schema.tables import EMOTIONS
 from tests.decisions.campaigns import COST, NOON, campaign, creative
 
 TEXTS = [creative("c-2"), creative("c-1"), creative("c-0", moderation="refused"), creative("c-3", emotion="neutral")]
 
 
-def shelf(*campaigns: Campaign, creatives: list[dict[str, Any]] | None = None) -> Shelf:
-    return Shelf.of({each.campaign_id: each for each in campaigns}, TEXTS if creatives is None else creatives)
+def index(*campaigns: Campaign, creatives: list[dict[str, Any]] | None = None) -> EligibilityIndex:
+    return EligibilityIndex.of(
+        {each.campaign_id: each for each in campaigns}, TEXTS if creatives is None else creatives
+    )
 
 
 def viewer(**changed: Any) -> Viewer:
@@ -33,29 +35,31 @@ def viewer(**changed: Any) -> Viewer:
 
 
 def test_the_approved_creatives_of_the_mood_are_drawn_from_in_order() -> None:
-    found = shelf(campaign()).eligible(viewer(), Funds({}))
+    found = index(campaign()).eligible(viewer(), BudgetView({}))
     assert (list(found.creatives), found.left_out) == (["c-1", "c-2"], {})
-    assert list(shelf(campaign()).eligible(viewer(mood=None), Funds({})).creatives) == ["c-3"], "nothing known: neutral"
+    assert list(index(campaign()).eligible(viewer(mood=None), BudgetView({})).creatives) == ["c-3"], (
+        "nothing known: neutral"
+    )
 
 
 def test_creatives_of_several_campaigns_stand_in_one_order() -> None:
     texts = [creative("b", "x"), creative("a", "y"), creative("c", "x")]
-    found = shelf(campaign("y"), campaign("x"), creatives=texts).eligible(viewer(), Funds({}))
+    found = index(campaign("y"), campaign("x"), creatives=texts).eligible(viewer(), BudgetView({}))
     assert list(found.creatives) == ["a", "b", "c"]
 
 
 def test_a_tenant_never_sees_another_ones() -> None:
     texts = [creative("theirs", "tea", tenant="other")]
-    assert shelf(campaign(), creatives=texts).eligible(viewer(), Funds({})).creatives == {}
-    found = shelf(campaign()).eligible(viewer(tenant="other"), Funds({}))
+    assert index(campaign(), creatives=texts).eligible(viewer(), BudgetView({})).creatives == {}
+    found = index(campaign()).eligible(viewer(tenant="other"), BudgetView({}))
     assert (found.creatives, found.left_out) == ({}, {})
 
 
 def test_what_lost_its_approval_after_it_was_laid_out_is_not_served() -> None:
     text = creative("c-1")
-    laid_out = shelf(campaign(), creatives=[text])
+    laid_out = index(campaign(), creatives=[text])
     text["moderation"] = "refused"
-    assert laid_out.eligible(viewer(), Funds({})).left_out == {"tea": "no_creative"}
+    assert laid_out.eligible(viewer(), BudgetView({})).left_out == {"tea": "no_creative"}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +83,7 @@ def test_what_lost_its_approval_after_it_was_laid_out_is_not_served() -> None:
     ],
 )
 def test_what_is_left_out_says_why(changed: dict[str, Any], seen_by: dict[str, Any], why: str) -> None:
-    found = shelf(campaign(**changed)).eligible(viewer(**seen_by), Funds({}))
+    found = index(campaign(**changed)).eligible(viewer(**seen_by), BudgetView({}))
     assert (found.creatives, found.left_out) == ({}, {"tea": why})
 
 
@@ -96,36 +100,38 @@ def test_what_is_left_out_says_why(changed: dict[str, Any], seen_by: dict[str, A
     ],
 )
 def test_what_no_limit_forbids_is_drawn_from(changed: dict[str, Any], seen_by: dict[str, Any]) -> None:
-    assert list(shelf(campaign(**changed)).eligible(viewer(**seen_by), Funds({})).creatives) == ["c-1", "c-2"]
+    assert list(index(campaign(**changed)).eligible(viewer(**seen_by), BudgetView({})).creatives) == ["c-1", "c-2"]
 
 
 DISTRESSED = [JourneySummary(FALLING), JourneySummary(volatility=HIGH_VOLATILITY), JourneySummary(RISING, 1.4)]
 CALM = [JourneySummary(), JourneySummary(RISING), JourneySummary("steady", HIGH_VOLATILITY - 0.01)]
-LAID_OUT = shelf(campaign(), creatives=[creative(each, emotion=each, tone=TONES[each]) for each in EMOTIONS])
+LAID_OUT = index(campaign(), creatives=[creative(each, emotion=each, tone=TONES[each]) for each in EMOTIONS])
 
 
 @pytest.mark.parametrize("mood", EMOTIONS)
 @pytest.mark.parametrize("journey", [*DISTRESSED, *CALM], ids=str)
 def test_people_whose_mood_falls_or_swings_meet_calm_texts_alone(mood: str, journey: JourneySummary) -> None:
-    [found] = LAID_OUT.eligible(viewer(mood=mood, journey=journey), Funds({})).creatives.values()
+    [found] = LAID_OUT.eligible(viewer(mood=mood, journey=journey), BudgetView({})).creatives.values()
     assert found["tone"] in CALM_TONES or journey in CALM
     assert (found["emotion"] == mood) == (journey in CALM or TONES[mood] in CALM_TONES)
 
 
 def test_where_a_campaign_has_no_calm_text_they_are_left_in_peace() -> None:
-    lively = shelf(campaign(), creatives=[creative("c", emotion="joy", tone="upbeat")])
-    assert list(lively.eligible(viewer(), Funds({})).creatives) == ["c"]
-    assert lively.eligible(viewer(journey=JourneySummary(FALLING)), Funds({})).left_out == {"tea": "no_creative"}
+    lively = index(campaign(), creatives=[creative("c", emotion="joy", tone="upbeat")])
+    assert list(lively.eligible(viewer(), BudgetView({})).creatives) == ["c"]
+    assert lively.eligible(viewer(journey=JourneySummary(FALLING)), BudgetView({})).left_out == {"tea": "no_creative"}
 
 
 def test_what_the_snapshot_knows_to_be_spent_is_not_tried() -> None:
     of = campaign(budget_microusd=10 * COST, daily_budget_microusd=5 * COST)
     held = {"tea": Spending(NOON.date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
-    assert shelf(of).eligible(viewer(), Funds(held)).left_out == {"tea": "pacing"}
-    assert shelf(of).eligible(viewer(now=NOON + timedelta(hours=11, minutes=46)), Funds(held)).left_out == {}
-    assert shelf(of).eligible(viewer(), Funds({"tea": Spending(NOON.date(), 10 * COST)})).left_out == {"tea": "budget"}
+    assert index(of).eligible(viewer(), BudgetView(held)).left_out == {"tea": "pacing"}
+    assert index(of).eligible(viewer(now=NOON + timedelta(hours=11, minutes=46)), BudgetView(held)).left_out == {}
+    assert index(of).eligible(viewer(), BudgetView({"tea": Spending(NOON.date(), 10 * COST)})).left_out == {
+        "tea": "budget"
+    }
     yesterday = {"tea": Spending((NOON - timedelta(days=1)).date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
-    assert shelf(of).eligible(viewer(), Funds(yesterday)).left_out == {}
+    assert index(of).eligible(viewer(), BudgetView(yesterday)).left_out == {}
 
 
 def test_only_what_is_limited_needs_the_store() -> None:
@@ -138,7 +144,7 @@ def test_only_what_is_limited_needs_the_store() -> None:
 def test_what_the_money_of_a_campaign_says_is_found_out_once_a_look() -> None:
     of = campaign(daily_budget_microusd=5 * COST, segment_floors={"night": 0.5})
     held = {"tea": Spending(NOON.date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
-    funds, evening = Funds(held), NOON + timedelta(hours=11, minutes=46)
+    funds, evening = BudgetView(held), NOON + timedelta(hours=11, minutes=46)
     assert funds.why_not(of, None, NOON) == funds.why_not(of, None, evening) == "pacing"
     assert funds.why_not(of, "night", NOON) is None, "each line has its own"
-    assert Funds(held).why_not(of, None, evening) is None
+    assert BudgetView(held).why_not(of, None, evening) is None

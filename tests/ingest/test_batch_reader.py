@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from alphaads_pipelines.errors import OffsetsLost
-from alphaads_pipelines.ingest.batch_reader import AcceptedBatch, Acceptor
+from alphaads_pipelines.ingest.batch_reader import AcceptedBatch, BatchReader
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.platforms.base import AuthoredPayload, Payload, Platform, Post, Tokenise
 from alphaads_pipelines.platforms.registry import PLATFORMS
@@ -75,14 +75,14 @@ class Room:
         ranges = tuple(OffsetRange(self.topic, each, 0, end) for each, end in ends.items())
         return replace(Batch(1, 1, "live", "running", ranges, self._shards, NOON, "2026-11-24-12:00"), **changes)
 
-    def accept(self, acceptor: Acceptor | None = None) -> AcceptedBatch:
+    def accept(self, batch_reader: BatchReader | None = None) -> AcceptedBatch:
         """Accept all there is, as a first attempt or again."""
-        return (acceptor or self.wiring.acceptor).accept(self.batch())
+        return (batch_reader or self.wiring.batch_reader).accept(self.batch())
 
-    def acceptor(self, platforms: Registry[Platform]) -> Acceptor:
-        """An acceptor with other parsers."""
+    def batch_reader(self, platforms: Registry[Platform]) -> BatchReader:
+        """A batch reader with other parsers."""
         tools = self.wiring
-        return Acceptor(tools.stream, tools.sealer, tools.pseudonyms, platforms, tools.engine, tools.lake)
+        return BatchReader(tools.stream, tools.sealer, tools.pseudonyms, platforms, tools.engine, tools.lake)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_a_record_in_a_partition_that_is_not_its_authors_stops_no_batch(room: Ro
     room.wiring.stream.produce(room.topic, [Record(wrong, encode(sealed))])
     shards = tuple(each for each in range(room.wiring.settings.shards) if each % partitions == wrong)
     batch = room.batch(ranges=(OffsetRange(room.topic, wrong, 0, 1),), shards=shards)
-    accepted = room.wiring.acceptor.accept(batch)
+    accepted = room.wiring.batch_reader.accept(batch)
     assert _reasons(accepted) == ["wrong_partition"]
     room.wiring.lake.replace_slice(REJECTED_POSTS, accepted.rejected, batch.slice, lambda: None)
 
@@ -184,12 +184,12 @@ def test_an_erased_person_leaves_a_count_and_nothing_else(room: Room) -> None:
 def test_a_bug_in_a_parser_rejects_and_its_mending_accepts(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     registry: Registry[Platform] = Registry("platform", {"generic": f"{__name__}:{TrippingPlatform.__name__}"})
     room.put(*[room.seal(_body(id=f"p{number}")) for number in range(5)])
-    broken = room.accept(room.acceptor(registry))
+    broken = room.accept(room.batch_reader(registry))
     assert _figures(broken.counts) == (5, 0, 5, 0)
     assert _reasons(broken) == ["parser_error"] * 5
     assert set(broken.rejected["detail"]) == {"KeyError"}, "a message could hold a payload's value"
     monkeypatch.setattr(TrippingPlatform, "is_mended", True)
-    assert _figures(room.accept(room.acceptor(registry)).counts) == (5, 5, 0, 0)
+    assert _figures(room.accept(room.batch_reader(registry)).counts) == (5, 5, 0, 0)
 
 
 def _mixed(room: Room) -> None:
@@ -224,13 +224,13 @@ def test_a_live_batch_whose_records_are_gone_names_them(room: Room) -> None:
 def test_a_replay_reads_the_lake_where_the_stream_is_gone_and_finds_the_same(room: Room) -> None:
     _mixed(room)
     batch = room.batch()
-    first = room.wiring.acceptor.accept(batch)
+    first = room.wiring.batch_reader.accept(batch)
     for table, rows in ((RAW_POSTS, first.raw), (REJECTED_POSTS, first.rejected)):
         room.wiring.lake.replace_slice(table, rows, batch.slice, lambda: None)
     ends = room.wiring.stream.end_offsets(room.topic)
     room.wiring.stream.trim(room.topic, ends)  # type: ignore[attr-defined]
     replay = replace(batch, attempt=2, kind="replay", counts=first.counts)
-    again = room.wiring.acceptor.accept(replay)
+    again = room.wiring.batch_reader.accept(replay)
     assert _figures(again.counts) == _figures(first.counts)
     key = ["stream_partition", "stream_offset"]
     assert again.raw.sort(key).equals(first.raw.sort(key))
@@ -243,10 +243,10 @@ def test_posts_of_stored_rows_open_until_their_key_is_destroyed(room: Room) -> N
     gone = room.seal(_body())
     room.put(gone, room.seal(_body(id="p2"), author="43"))
     raw = room.accept().raw.sort("post_key")
-    opened = {post.post_id for post in room.wiring.acceptor.unseal_posts(raw) if post is not None}
+    opened = {post.post_id for post in room.wiring.batch_reader.unseal_posts(raw) if post is not None}
     assert opened == {"p1", "p2"}
     room.wiring.subject_keys.destroy(gone.subject_id)
-    left = room.wiring.acceptor.unseal_posts(raw)
+    left = room.wiring.batch_reader.unseal_posts(raw)
     assert sorted(post.post_id if post else "" for post in left) == ["", "p2"]
 
 

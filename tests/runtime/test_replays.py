@@ -9,7 +9,7 @@ import pytest
 from rich.progress import Progress
 
 from alphaads_pipelines.errors import InvalidRequest, NotFound, RejectedPayload, StoreUnavailable
-from alphaads_pipelines.ingest.batch_reader import Acceptor
+from alphaads_pipelines.ingest.batch_reader import BatchReader
 from alphaads_pipelines.platforms.generic import GenericPlatform
 from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.runtime.replays import replay_batches, with_rejects
@@ -101,7 +101,7 @@ def test_a_replay_that_fails_says_so_and_is_left_to_the_ledger(
         raise StoreUnavailable("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Acceptor, "accept", fail)
+        broken.setattr(BatchReader, "accept", fail)
         with pytest.raises(StoreUnavailable, match=r"b000000001 failed \(store_unavailable\)"):
             replay_batches(jobs.wiring.settings, ["1"], QUIET)
     batch = jobs.wiring.ledger.get(1)

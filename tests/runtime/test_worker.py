@@ -7,7 +7,7 @@ from alphaads_pipelines.runtime.worker import warm_up
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.wiring.app import Wiring
 
-BUILT = {"engine", "ledger", "stream", "lake", "scorer", "acceptor", "sealer", "subject_keys", "master_keys"}
+BUILT = {"engine", "ledger", "stream", "lake", "scorer", "batch_reader", "sealer", "subject_keys", "master_keys"}
 
 
 def test_warming_up_builds_what_a_run_needs_and_writes_no_row(wiring: Wiring) -> None:

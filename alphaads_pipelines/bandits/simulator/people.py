@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from alphaads_pipelines.bandits.context import PLATFORMS, Floats, facts_of
 from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, PLACEMENTS, SEGMENTS, START, World
-from alphaads_pipelines.profiles.profile_summary import Glance
+from alphaads_pipelines.profiles.profile_summary import ProfileSummary
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 Ints = NDArray[np.int64]
@@ -89,10 +89,10 @@ class People:
         glance = self._glance(hour, person, emotion)
         return facts_of(now, where, mood=emotion, profile=glance, segment=SEGMENTS[self.segment[person]])
 
-    def _glance(self, hour: int, person: int, mood: str | None) -> Glance:
+    def _glance(self, hour: int, person: int, mood: str | None) -> ProfileSummary:
         posts = int(self.posts[hour, person])
         shares = zip(EMOTIONS, self.shares[hour, person].tolist(), strict=True)
-        return Glance(
+        return ProfileSummary(
             posts=posts,
             mood=mood,
             mood_trend=("falling", "steady", "rising")[self.trends[hour, person] + 1] if posts else None,

@@ -166,7 +166,7 @@ def ask(campaign: Campaign, spending: Spending, segment: str | None, now: dateti
     return Refused("pacing")
 
 
-class Funds:
+class BudgetView:
     """What campaigns used, as of one look, for whom many decisions lean on it. Thread-safe.
 
     What it says of a campaign is found out once, as of the first question: the next look comes soon, and what is taken

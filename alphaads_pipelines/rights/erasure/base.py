@@ -49,7 +49,7 @@ class ErasedStores:
 
 
 @dataclass(frozen=True, slots=True)
-class Doomed:
+class ErasureTarget:
     """Whom to erase, and where their rows may lie.
 
     Attributes
@@ -94,7 +94,7 @@ class Eraser(ABC):
         self._stores = stores
 
     @abstractmethod
-    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+    def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Remove what belongs to the subject; figures.
 
         Parameters
@@ -107,7 +107,7 @@ class Eraser(ABC):
         """
 
     @abstractmethod
-    def check(self, subject: Doomed) -> Checked:
+    def check(self, subject: ErasureTarget) -> Checked:
         """Search the store for the subject, in whatever form it may be left. Changes no row."""
 
 

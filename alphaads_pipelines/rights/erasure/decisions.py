@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import orjson
 
 from alphaads_pipelines.decisions.spool import erase_from_spool, spooled
-from alphaads_pipelines.rights.erasure.base import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.rights.erasure.posts import check_topic, erase_records
 from alphaads_pipelines.schema.advertising_tables import EARLY_EVENTS
 from alphaads_pipelines.schema.records import DECISION_RECORD, EVENT_RECORD
@@ -24,7 +24,7 @@ class DecisionsEraser(Eraser):
     name = "decisions"
     covers = frozenset({DECISION_RECORD.name, EVENT_RECORD.name, EARLY_EVENTS.name, "spool"})
 
-    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+    def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Remove events, then decisions in the spool, then those in the stream."""
         stores, ids = self._stores, {subject.subject_id}
         decisions = set(self._decision_ids(subject.subject_id))
@@ -34,7 +34,7 @@ class DecisionsEraser(Eraser):
         shipped = erase_records(stores.stream, stores.decisions_topic, ids, tick)
         return {"decisions": shipped, "events": events, "spool_records": spool}
 
-    def check(self, subject: Doomed) -> Checked:
+    def check(self, subject: ErasureTarget) -> Checked:
         """Search the spool and both topics."""
         stores, ids = self._stores, {subject.subject_id}
         needle = subject.subject_id.encode()

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.errors import AlphaAdsError, InvalidRequest, NotFound, WriteConflict
 from alphaads_pipelines.ingest.ledger import Ledger
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
-from alphaads_pipelines.rights.erasure.base import Checked, Doomed, ErasedStores, Eraser, all_erasers
+from alphaads_pipelines.rights.erasure.base import Checked, ErasedStores, Eraser, ErasureTarget, all_erasers
 from alphaads_pipelines.rights.erasure.journal import ErasureJournal
 from alphaads_pipelines.rights.erasure.receipts import Signer
 from alphaads_pipelines.rights.erasure.relational import delete_subject
@@ -158,7 +158,7 @@ class _Work:
         self._erasure, self._tools, self.held, self._report = erasure, tools, held, report
         self._step = KEYS
         subject_id = tools.sealed.open(held.sealed_subject or b"", held.correlation_id)
-        self._subject = Doomed(subject_id, shard_of(subject_id, tools.stores.shards))
+        self._subject = ErasureTarget(subject_id, shard_of(subject_id, tools.stores.shards))
         self._renewed_at = time.monotonic()
 
     def run(self, erasers: Sequence[Eraser]) -> RightsRequest:

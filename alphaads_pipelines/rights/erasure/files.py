@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from alphaads_pipelines.rights.erasure.base import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.records import FILES
 from alphaads_pipelines.sqlite import count_words
 
@@ -24,7 +24,7 @@ class FilesEraser(Eraser):
     name = "files"
     covers = frozenset(layout.name for layout in FILES if layout.name not in _OF_OTHER_ERASERS)
 
-    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+    def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Overwrite the subject id in logs, if it ever came into one."""
         blanked = 0
         for path in _files(self._stores.home / _LOGS):
@@ -32,7 +32,7 @@ class FilesEraser(Eraser):
             tick("logs")
         return {"logs_mended": blanked}
 
-    def check(self, subject: Doomed) -> Checked:
+    def check(self, subject: ErasureTarget) -> Checked:
         """Search the bytes of every file, and Dagster's tables in PostgreSQL."""
         needle = subject.subject_id.encode()
         looked_at: dict[str, dict[str, int]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alphaads_pipelines.rights.erasure.base import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.sqlite import count_words
 
 
@@ -14,13 +14,13 @@ class KeyBackupsEraser(Eraser):
     name = "key_backups"
     covers = frozenset({"key-backups"})
 
-    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+    def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Remove the subject's keys from each."""
         removed = self._stores.key_backups.forget([subject.subject_id])
         tick("forgotten")
         return {"keys_removed": removed}
 
-    def check(self, subject: Doomed) -> Checked:
+    def check(self, subject: ErasureTarget) -> Checked:
         """Search the bytes of each, with its log."""
         files = self._stores.key_backups.files()
         both = [path.with_name(path.name + end) for path in files for end in ("", "-wal")]

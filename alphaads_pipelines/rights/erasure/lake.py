@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from alphaads_pipelines.rights.erasure.base import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import LAKE_TABLES, ON_ANY_SHARD
 
@@ -17,7 +17,7 @@ class LakeEraser(Eraser):
     name = "lake"
     covers = frozenset(table.name for table in _TABLES)
 
-    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+    def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Write the files anew that hold the subject, without them; delete the old ones at once."""
         figures = {}
         for table, shard in _places(subject):
@@ -33,7 +33,7 @@ class LakeEraser(Eraser):
             tick(table.name)
         return figures
 
-    def check(self, subject: Doomed) -> Checked:
+    def check(self, subject: ErasureTarget) -> Checked:
         """Search the column of subjects in every Parquet file on disk, and the log with its checkpoints, decoded."""
         found = {
             table.name: dict(self._stores.lake.find_subject(table, subject.subject_id, shard))
@@ -47,6 +47,6 @@ class LakeEraser(Eraser):
         )
 
 
-def _places(subject: Doomed) -> Iterator[tuple[Table, int | None]]:
+def _places(subject: ErasureTarget) -> Iterator[tuple[Table, int | None]]:
     for table in _TABLES:
         yield table, None if table.name in ON_ANY_SHARD else subject.shard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from alphaads_pipelines.rights.erasure.base import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.records import POST_RECORD
 from alphaads_pipelines.streams.base import Erasable, Expiring, Stream
 
@@ -16,11 +16,11 @@ class PostsEraser(Eraser):
     name = "posts"
     covers = frozenset({POST_RECORD.name})
 
-    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+    def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Remove the subject's envelopes; offsets of the others stay."""
         return erase_records(self._stores.stream, self._stores.posts_topic, {subject.subject_id}, tick)
 
-    def check(self, subject: Doomed) -> Checked:
+    def check(self, subject: ErasureTarget) -> Checked:
         """Search every record, page and log."""
         return check_topic(self._stores.stream, self._stores.posts_topic, {subject.subject_id})
 

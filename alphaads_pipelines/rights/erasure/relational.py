@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.decisions.budget.settlement import release_those_of
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.rights.erasure.base import Checked, Doomed, Eraser, Figures
+from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 from alphaads_pipelines.sqlite import count_words, scrub, wal_of
 from alphaads_pipelines.stores.sql.relational import chunks, reading, sql_table, sqlite_file, transaction
@@ -61,7 +61,7 @@ class RelationalEraser(Eraser):
     name = "relational"
     covers = frozenset({*_BY_SUBJECT, _POST_KEYS, "relational.db"})
 
-    def erase(self, subject: Doomed, tick: Callable[[str], None]) -> Figures:
+    def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Delete rows and post keys, then make them leave the disk."""
         keys = self._delete_post_keys(subject)
         tick("post keys")
@@ -70,7 +70,7 @@ class RelationalEraser(Eraser):
         tick("rows")
         return {"rows": rows, "post_keys": keys, **_off_the_disk(self._stores.engine, subject.subject_id)}
 
-    def check(self, subject: Doomed) -> Checked:
+    def check(self, subject: ErasureTarget) -> Checked:
         """Search every row of every table and, in SQLite, every page and the write-ahead log."""
         if self._stores.engine.dialect.name == "sqlite":
             path = sqlite_file(self._stores.engine)
@@ -97,7 +97,7 @@ class RelationalEraser(Eraser):
             "recycled; pages of large tables hold them until they are filled again. Keys in them are wrapped.",
         )
 
-    def _delete_post_keys(self, subject: Doomed) -> int:
+    def _delete_post_keys(self, subject: ErasureTarget) -> int:
         lake, deleted = self._stores.lake, 0
         mine = pl.col("subject_id") == subject.subject_id
         raw = lake.scan(RAW_POSTS).filter(mine, pl.col("shard") == subject.shard).select("post_key").collect()

@@ -22,7 +22,14 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from alphaads_pipelines.errors import NotFound, SchemaMismatch, StoreUnavailable, TransientError, WriteConflict
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.lake.base import Lake, Slice, conform, empty_frame, polars_schema
-from alphaads_pipelines.stores.lake.delta_erase import POST, SUBJECT, Doomed, erase_rows, find_subject, holds_subjects
+from alphaads_pipelines.stores.lake.delta_erase import (
+    POST,
+    SUBJECT,
+    ErasureTarget,
+    erase_rows,
+    find_subject,
+    holds_subjects,
+)
 from alphaads_pipelines.stores.lake.delta_maintenance import tidy_up
 from alphaads_pipelines.stores.lake.delta_merge import TABLE_FENCE, WRITER_LEVELS, merge_small_files
 from alphaads_pipelines.stores.lake.delta_tables import (
@@ -178,14 +185,20 @@ class DeltaLake(Lake):
         """See `Lake.erase`."""
         if not holds_subjects(table):
             return {}
-        return self._erase(table, Doomed(SUBJECT, [subject_id]), shard, tick, writers_ended=writers_ended)
+        return self._erase(table, ErasureTarget(SUBJECT, [subject_id]), shard, tick, writers_ended=writers_ended)
 
     def erase_posts(self, table: Table, post_keys: Collection[bytes], shard: int) -> Mapping[str, int]:
         """See `Lake.erase_posts`."""
-        return self._erase(table, Doomed(POST, post_keys), shard, lambda _: None, writers_ended=False)
+        return self._erase(table, ErasureTarget(POST, post_keys), shard, lambda _: None, writers_ended=False)
 
     def _erase(
-        self, table: Table, doomed: Doomed, shard: int | None, tick: Callable[[str], None], *, writers_ended: bool
+        self,
+        table: Table,
+        doomed: ErasureTarget,
+        shard: int | None,
+        tick: Callable[[str], None],
+        *,
+        writers_ended: bool,
     ) -> Mapping[str, int]:
         figures: Counter[str] = Counter()
         if self.version(table) is None:

@@ -37,7 +37,7 @@ _LOG = "_delta_log/"
 
 
 @dataclass(frozen=True, slots=True)
-class Doomed:
+class ErasureTarget:
     """The rows whose `column` is one of `values`."""
 
     column: str
@@ -61,7 +61,7 @@ def holds_subjects(table: Table) -> bool:
 def erase_rows(
     table: Table,
     handle: DeltaTable,
-    doomed: Doomed,
+    doomed: ErasureTarget,
     shard: int | None,
     figures: Counter[str],
     tick: Callable[[str], None],
@@ -101,7 +101,7 @@ def find_subject(handle: DeltaTable, subject_id: str, shard: int | None) -> Mapp
     """
     paths = _on_disk(handle, shard)
     unreadable: list[str] = []
-    held = _holding(handle, paths, Doomed(SUBJECT, [subject_id]), unreadable)
+    held = _holding(handle, paths, ErasureTarget(SUBJECT, [subject_id]), unreadable)
     logs, mentions = _search_log(handle, subject_id)
     return {
         "files": len(paths),
@@ -117,7 +117,7 @@ def _of_shard(files: pl.DataFrame, shard: int | None) -> pl.DataFrame:
 
 
 def _holding(
-    handle: DeltaTable, paths: Iterable[str], doomed: Doomed, unreadable: list[str] | None = None
+    handle: DeltaTable, paths: Iterable[str], doomed: ErasureTarget, unreadable: list[str] | None = None
 ) -> dict[str, int]:
     """Path -> rows that are doomed, of the files that have any; only one column of each is read."""
     wanted = list(paths)
@@ -136,7 +136,7 @@ def _holding(
         )
 
 
-def _counted(handle: DeltaTable, paths: Sequence[str], doomed: Doomed) -> dict[str, int]:
+def _counted(handle: DeltaTable, paths: Sequence[str], doomed: ErasureTarget) -> dict[str, int]:
     root = handle.table_uri.rstrip("/")
     found = (
         pl.scan_parquet(
@@ -165,7 +165,9 @@ def _commits(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield from numbered.partition_by("group", maintain_order=True)
 
 
-def _rewrite(table: Table, handle: DeltaTable, files: pl.DataFrame, doomed: Doomed, figures: Counter[str]) -> None:
+def _rewrite(
+    table: Table, handle: DeltaTable, files: pl.DataFrame, doomed: ErasureTarget, figures: Counter[str]
+) -> None:
     """One commit that puts the files' other rows in their place. Raises CommitFailedError."""
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = []

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.analytics.aggregates import MOST_GROUPINGS, MOST_VALUES, Question, answer
 from alphaads_pipelines.errors import StaleData
-from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.msgspec_types import decoder
 from alphaads_pipelines.pipeline.noisy_aggregates import Terms, noisy_answer
 from alphaads_pipelines.platforms.registry import PLATFORMS
 from alphaads_pipelines.settings import Settings
@@ -23,7 +23,7 @@ from api.credentials import Caller
 from api.deps import WiringDep
 
 router = APIRouter(tags=["aggregates"])
-_to_question = converter(Question)
+_to_question = decoder(Question)
 Value = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 Values = Annotated[list[Value], Field(max_length=MOST_VALUES)]
 Grouping = Literal["platform", "language", "emotion", "segment", "period"]

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from alphaads_pipelines.msgspec_types import converter
+from alphaads_pipelines.msgspec_types import decoder
 from alphaads_pipelines.nlp.gazetteer import LONGEST_ALIAS, MOST_ALIASES, TrackedName
 from alphaads_pipelines.nlp.tracked_names import read_names, remove_names, save_names
 from api.access import scope
@@ -18,7 +18,7 @@ from api.credentials import Caller
 from api.deps import WiringDep
 
 router = APIRouter(tags=["gazetteer"])
-_to_tracked_name = converter(TrackedName)
+_to_tracked_name = decoder(TrackedName)
 Written = Annotated[str, Field(min_length=1, max_length=LONGEST_ALIAS)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 TrackedId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Chosen by the caller.")]

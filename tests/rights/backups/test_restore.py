@@ -257,12 +257,12 @@ def test_once_the_key_backups_are_over_what_is_sealed_stays_sealed(
     with wired(new) as restored:
         raw = restored.lake.scan(RAW_POSTS).collect()
         assert raw.height > 0
-        assert all(post is None for post in restored.acceptor.unseal_posts(raw))
+        assert all(post is None for post in restored.batch_reader.unseal_posts(raw))
         everybody = subjects_of(restored)
         take_posts(restored, "later")
         publish_batches(restored)
         assert subjects_of(restored) == everybody, "they are known, and what they write now is sealed under new keys"
-        opened = restored.acceptor.unseal_posts(restored.lake.scan(RAW_POSTS).collect())
+        opened = restored.batch_reader.unseal_posts(restored.lake.scan(RAW_POSTS).collect())
         assert sum(post is not None for post in opened) == 60
         assert restored.rights.key_backups.prune(datetime.now(UTC)) == [over]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.rights.backups.key_backups import KeyBackups
-from alphaads_pipelines.rights.erasure.base import Doomed, ErasedStores
+from alphaads_pipelines.rights.erasure.base import ErasedStores, ErasureTarget
 from alphaads_pipelines.rights.erasure.relational import RelationalEraser, delete_subject
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
@@ -22,7 +22,7 @@ from tests.stores.lake.lake_rows import frame
 
 pytestmark = pytest.mark.integration
 GONE, OTHER = "a" * 32, "b" * 32
-SUBJECT = Doomed(GONE, 0)
+SUBJECT = ErasureTarget(GONE, 0)
 BY_SUBJECT = [table for table in RELATIONAL_TABLES if table.subject_column == "subject_id"]
 _VALUES: dict[str, Any] = {
     **{"bool": True, "int32": 1, "int64": 1, "float64": 0.5, "json": {}, "binary": b"x"},
@@ -89,7 +89,7 @@ def test_nothing_is_found_afterwards_in_rows_pages_and_log(eraser: RelationalEra
     eraser.erase(SUBJECT, lambda _: None)
     checked = eraser.check(SUBJECT)
     assert checked.found == 0
-    assert eraser.check(Doomed(OTHER, 0)).found > 0
+    assert eraser.check(ErasureTarget(OTHER, 0)).found > 0
     assert checked.looked_at.keys() in ({"pages", "wal_bytes"}, {"rows", "wal_position"})
 
 

@@ -33,8 +33,8 @@ MODEL_CHECKS = (DRIFT, CALIBRATION)
 )
 def drift(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
     """Compare the newest day with the days before it; tell the metrics server how far off it is."""
-    from alphaads_pipelines.ingest.publish import publish_document
     from alphaads_pipelines.nlp.drift import DOCUMENT, find_drift
+    from alphaads_pipelines.stores.sql.documents import publish_document
 
     now = datetime.now(UTC)
     found = find_drift(wiring.lake, wiring.ledger, now)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from alphaads_pipelines.campaigns.sample_campaigns import seed_samples
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.ingest.heartbeat import Heartbeat
-from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
 from alphaads_pipelines.pipeline.microbatch import MicroBatch
 from alphaads_pipelines.pipeline.stages import STAGES
+from alphaads_pipelines.stores.sql.documents import publish_document
 from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 

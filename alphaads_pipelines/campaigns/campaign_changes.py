@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.ingest.publish import publish_document_in
+from alphaads_pipelines.stores.sql.documents import publish_document_in
 from alphaads_pipelines.stores.sql.relational import transaction
 
 ADVERTISING = "advertising"

@@ -28,11 +28,11 @@ from alphaads_pipelines.decisions.change_marker import look
 from alphaads_pipelines.decisions.eligibility import EligibilityIndex
 from alphaads_pipelines.decisions.routing import policies_asked_for
 from alphaads_pipelines.errors import StaleData, TransientError
-from alphaads_pipelines.ingest.publish import document_version_in
 from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
 from alphaads_pipelines.profiles.segments import Segmentation, from_document, no_segments
 from alphaads_pipelines.profiles.state import ProfileState, combine, decode
 from alphaads_pipelines.stores.live_profiles import changed_profiles, whole_shards
+from alphaads_pipelines.stores.sql.documents import document_version_in
 from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
 from alphaads_pipelines.telemetry import DATA_AGE_SECONDS, get_logger
 

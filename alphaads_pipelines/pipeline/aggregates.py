@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.analytics.activity import Activity, lay_out
 from alphaads_pipelines.analytics.aggregates import groups_frame
 from alphaads_pipelines.analytics.release import make_release
-from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.segments import read_segments
 from alphaads_pipelines.privacy.purposes import is_forbidden
 from alphaads_pipelines.profiles.time_buckets import day_of
@@ -24,6 +23,7 @@ from alphaads_pipelines.stores.released_groups import (
     note_released,
     released_until,
 )
+from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import reading, select_in, transaction
 from alphaads_pipelines.stores.subjects.permissions import not_to_be_used_in
 from alphaads_pipelines.stores.subjects.subjects import living_in, subjects_on

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.ad_records import read_news
 from alphaads_pipelines.profiles.engagement import WINDOW, OpenAd, fold_engagement
 from alphaads_pipelines.stores.engagement import (
@@ -18,6 +17,7 @@ from alphaads_pipelines.stores.engagement import (
     read_open_ads,
     write_open_ads,
 )
+from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.stores.subjects.subjects import living_in
 from alphaads_pipelines.streams.base import Stream

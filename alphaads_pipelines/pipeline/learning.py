@@ -25,10 +25,10 @@ from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles
 from alphaads_pipelines.bandits.policy_store import append_version, prune_versions, settle_roles_in, taught_as
 from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, counted, is_attributed
 from alphaads_pipelines.errors import AlphaAdsError, WriteConflict
-from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.ad_records import decision_row, event_row, read_parsed
 from alphaads_pipelines.stores import ad_decisions
 from alphaads_pipelines.stores.ad_decisions import KINDS
+from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import select_in, transaction
 from alphaads_pipelines.stores.subjects.subjects import living_in
 from alphaads_pipelines.streams.base import Stream

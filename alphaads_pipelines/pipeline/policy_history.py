@@ -16,9 +16,9 @@ from alphaads_pipelines.bandits.arm_counts import CountingPolicy
 from alphaads_pipelines.bandits.policy_roles import Pin
 from alphaads_pipelines.bandits.policy_store import taught_as
 from alphaads_pipelines.errors import AlphaAdsError
-from alphaads_pipelines.ingest.publish import publish_document, read_document
 from alphaads_pipelines.schema.tables import BANDIT_POLICY
 from alphaads_pipelines.stores.lake.base import Lake, polars_schema
+from alphaads_pipelines.stores.sql.documents import publish_document, read_document
 from alphaads_pipelines.stores.sql.relational import reading
 
 HISTORY = "policy_history"

@@ -94,8 +94,8 @@ def ads_due(stream: Stream, engine: Engine, topics: Sequence[str], *, wait_s: fl
     StreamUnavailable, StoreUnavailable.
     """
     from alphaads_pipelines.decisions.budget.settlement import is_any_due
-    from alphaads_pipelines.ingest.publish import read_document
     from alphaads_pipelines.pipeline.learning import LEARNER
+    from alphaads_pipelines.stores.sql.documents import read_document
 
     deadline = time.monotonic() + wait_s
     while True:

@@ -10,7 +10,6 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.profiles.segment_journeys import count_segments, large_enough
 from alphaads_pipelines.profiles.segments import (
     DOCUMENT,
@@ -23,6 +22,7 @@ from alphaads_pipelines.profiles.segments import (
     to_document,
 )
 from alphaads_pipelines.profiles.state import ProfileState, decode
+from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 
 MOST_PEOPLE = 20_000

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.campaigns.campaign import MICROUSD
 from alphaads_pipelines.decisions.budget.settlement import AT_ONCE, Note, confirm, prune, release_expired, settling
-from alphaads_pipelines.ingest.publish import read_document, replace_document_in
 from alphaads_pipelines.pipeline.ad_records import Offsets, event_row, read_parsed
+from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.streams.base import Stream
 from alphaads_pipelines.telemetry import AD_SPEND_USD, RESERVATIONS

@@ -17,9 +17,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from alphaads_pipelines.errors import TransientError
-from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.nlp.drift import DOCUMENT
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.stores.sql.documents import read_document
 from alphaads_pipelines.telemetry import configure_logging, get_logger
 from alphaads_pipelines.wiring.app import Wiring
 

@@ -13,11 +13,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.nlp.gazetteer import TrackedName
 from alphaads_pipelines.nlp.tracked_names import save_names
 from alphaads_pipelines.profiles.segments import DOCUMENT, FEATURES, Segment, no_segments, segment_of, to_document
 from alphaads_pipelines.profiles.state import encode
+from alphaads_pipelines.stores.sql.documents import publish_document
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
 from alphaads_pipelines.stores.subjects.rectifications import rectify
 from alphaads_pipelines.wiring.app import Wiring

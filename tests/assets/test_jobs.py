@@ -13,11 +13,11 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from alphaads_pipelines.campaigns.store import has_campaigns
 from alphaads_pipelines.decisions.catalogue import read_catalogue
-from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.schema.subject_tables import AD_ENGAGEMENT, RELEASED_GROUPS
 from alphaads_pipelines.schema.tables import AD_CREATIVES, BANDIT_POLICY, POST_SCORES
 from alphaads_pipelines.stores.engagement import read_engagement
+from alphaads_pipelines.stores.sql.documents import read_document
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring.app import Wiring

@@ -12,13 +12,13 @@ import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity
 from prometheus_client import generate_latest
 
-from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.nlp.base import Label, Model, Options, Score, Scorer
 from alphaads_pipelines.nlp.drift import DOCUMENT
 from alphaads_pipelines.nlp.reliability import Bin, Reliability
 from alphaads_pipelines.runtime.in_process import InProcess, run_until_idle
 from alphaads_pipelines.runtime.metrics import registry
 from alphaads_pipelines.schema.tables import EMOTIONS, SENTIMENTS
+from alphaads_pipelines.stores.sql.documents import publish_document
 from resources import names
 
 NOON = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)

@@ -14,7 +14,6 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from alphaads_pipelines.creatives.creative_store import current_creatives
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.ingest.batch_reader import BatchReader
-from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.nlp import rows
 from alphaads_pipelines.pipeline.learning import LEARNER
 from alphaads_pipelines.profiles import fold
@@ -29,6 +28,7 @@ from alphaads_pipelines.schema.tables import (
     RAW_POSTS,
     REJECTED_POSTS,
 )
+from alphaads_pipelines.stores.sql.documents import read_document
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.wiring.app import Wiring
 from tests.planning import due, take_in

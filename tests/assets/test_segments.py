@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from dagster import AssetKey, ExecuteInProcessResult
 
 from alphaads_pipelines.errors import StoreUnavailable, WriteConflict
-from alphaads_pipelines.ingest.publish import publish_document, read_document
 from alphaads_pipelines.pipeline.segments import read_segments, refresh_segments
 from alphaads_pipelines.profiles.segments import DOCUMENT, segment_of
 from alphaads_pipelines.profiles.state import ProfileState, decode, encode
 from alphaads_pipelines.runtime.in_process import InProcess
+from alphaads_pipelines.stores.sql.documents import publish_document, read_document
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction, upsert
 from alphaads_pipelines.wiring.app import Wiring
 from resources import names

@@ -29,7 +29,7 @@ from alphaads_pipelines.bandits.policy_store import (
 )
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.errors import ConfigurationError, InvalidRequest, NotFound, SchemaMismatch, WriteConflict
-from alphaads_pipelines.ingest.publish import publish_document
+from alphaads_pipelines.stores.sql.documents import publish_document
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 
 pytestmark = pytest.mark.integration

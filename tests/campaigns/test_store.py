@@ -26,7 +26,7 @@ from alphaads_pipelines.campaigns.store import (
     save_organisation,
 )
 from alphaads_pipelines.errors import InvalidRequest, NotFound, WriteConflict
-from alphaads_pipelines.ingest.publish import read_document
+from alphaads_pipelines.stores.sql.documents import read_document
 from tests.campaigns.test_campaign import NOON, campaign
 from tests.concurrency import at_once
 

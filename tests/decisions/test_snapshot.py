@@ -19,11 +19,12 @@ from alphaads_pipelines.decisions.change_marker import Moves, look
 from alphaads_pipelines.decisions.decide import DecisionRequest
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
-from alphaads_pipelines.ingest.publish import publish_document, publish_profiles
+from alphaads_pipelines.ingest.publish import publish_profiles
 from alphaads_pipelines.privacy.key_ring import KeyRing
 from alphaads_pipelines.profiles.state import FORMAT, ProfileState, decode, encode
 from alphaads_pipelines.schema.tables import EMOTIONS
 from alphaads_pipelines.stores.live_profiles import LISTED
+from alphaads_pipelines.stores.sql.documents import publish_document
 from alphaads_pipelines.stores.sql.relational import connect, sql_table, transaction, upsert
 from alphaads_pipelines.stores.subjects.permissions import Permission
 from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys

@@ -17,8 +17,9 @@ from alphaads_pipelines.errors import Fenced
 from alphaads_pipelines.ingest import publish as publishing
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.ingest.ledger import Ledger
-from alphaads_pipelines.ingest.publish import publish, publish_document, read_document
+from alphaads_pipelines.ingest.publish import publish
 from alphaads_pipelines.privacy.key_ring import KeyRing
+from alphaads_pipelines.stores.sql.documents import publish_document, read_document
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys
 from tests.concurrency import at_once

@@ -26,9 +26,9 @@ from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import tone_for
 from alphaads_pipelines.decisions.catalogue import read_catalogue
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
-from alphaads_pipelines.ingest.publish import read_document
 from alphaads_pipelines.pipeline.ad_creatives import Refreshed, refresh_creatives
 from alphaads_pipelines.schema.tables import AD_CREATIVES, EMOTIONS
+from alphaads_pipelines.stores.sql.documents import read_document
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring.app import Wiring
 from tests.campaigns.test_campaign import campaign

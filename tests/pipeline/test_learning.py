@@ -19,12 +19,12 @@ from alphaads_pipelines.bandits.linear_thompson import LinearThompsonPolicy
 from alphaads_pipelines.bandits.policy_roles import Canary, Pin
 from alphaads_pipelines.bandits.policy_store import change_roles, read_roles
 from alphaads_pipelines.errors import AlphaAdsError, MissingArtifact, StoreUnavailable, WriteConflict
-from alphaads_pipelines.ingest.publish import publish_document, read_document
 from alphaads_pipelines.pipeline import learning
 from alphaads_pipelines.pipeline.learning import LEARNER, Learned, Teaching
 from alphaads_pipelines.rights.erasure.relational import delete_subject
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.stores.lake.delta import DeltaLake
+from alphaads_pipelines.stores.sql.documents import publish_document, read_document
 from alphaads_pipelines.stores.sql.relational import connect, insert_ignore, sql_table, transaction
 from tests.concurrency import at_once
 from tests.pipeline.loop import DECISIONS, EVENTS, NOON, Loop, decision, later, loop_at, of_event

@@ -15,11 +15,11 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from alphaads_pipelines.ingest.publish import publish_document
 from alphaads_pipelines.runtime.in_process import in_process
 from alphaads_pipelines.schema.records import BESIDE, DOCUMENTS, FILES, POST_RECORD, RECORDS
 from alphaads_pipelines.schema.tables import LAKE_TABLES, RELATIONAL_TABLES
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.stores.sql.documents import publish_document
 from alphaads_pipelines.wiring.app import wired
 from tests.rights.filled import NOON, fill
 

@@ -6,14 +6,17 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alphaads_pipelines.schema import columns, tables
 from tests.conftest import ROOT
 
-PACKAGES = ("alphaads_pipelines", "assets", "resources", "sensors", "api", "benchmarks")
+PACKAGES = ("alphaads_pipelines", "assets", "resources", "sensors", "api", "dashboard", "benchmarks")
+FOLDERS = (*PACKAGES, "deploy")
 LOCKS = ("requirements.lock", "requirements-models.lock")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
@@ -79,3 +82,31 @@ def test_import_rules_hold() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports"))]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-3000:]
+
+
+def _contracts() -> dict[str, dict[str, Any]]:
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    assert set(linter["root_packages"]) == set(FOLDERS)
+    return {each["name"]: each for each in linter["contracts"]}
+
+
+def test_every_folder_has_a_place_in_the_layers() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert folders == set(FOLDERS)
+    placed = {
+        name.split(".")[0]
+        for layer in _contracts()["folders import downwards only"]["layers"]
+        for name in layer.split(" | ")
+    }
+    alone = {"dashboard", "deploy"}
+    assert placed == folders - alone
+
+
+def test_the_domain_is_every_room_below_settings() -> None:
+    rooms = _contracts()["rooms of alphaads_pipelines import downwards only"]["layers"]
+    below = {room for layer in rooms[rooms.index("settings") + 1 :] for room in layer.split(" | ")}
+    domain = {
+        name.removeprefix("alphaads_pipelines.")
+        for name in _contracts()["the domain knows no Dagster and no FastAPI"]["source_modules"]
+    }
+    assert domain == below

@@ -1,0 +1,5 @@
+"""Moods: folds of scored posts by topic into aggregates that name no person.
+
+Belongs here: the mood of a topic, its history and its confidence. Does not: profiles of people (profiles/). Nothing is
+built here yet.
+"""

@@ -7,7 +7,6 @@ import copy
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -22,6 +21,7 @@ from alphaads_pipelines.platforms.fields import REASONS
 from alphaads_pipelines.platforms.malformed import malformed_payload
 from alphaads_pipelines.platforms.mentions import mask
 from alphaads_pipelines.platforms.registry import PLATFORMS
+from tests.conftest import ROOT
 from tests.platforms.examples import EXAMPLES, Example
 
 NAMES = list(PLATFORMS)
@@ -197,12 +197,11 @@ for name, examples in EXAMPLES.items():
 
 def test_bodies_are_the_same_bytes_in_every_process() -> None:
     # A rejected body is recognised by its bytes when it comes again, and hash seeds differ between processes.
-    root = Path(__file__).resolve().parents[2]
     printed = {
         subprocess.run(
             [sys.executable, "-c", _PRINT_BODIES],
             env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=root,
+            cwd=ROOT,
             check=True,
             capture_output=True,
         ).stdout

@@ -31,6 +31,7 @@ from alphaads_pipelines.stores.sql.relational import (
 )
 from deploy.servers import Postgres
 from tests.concurrency import at_once
+from tests.conftest import ROOT
 
 _NUMBER = Prepared(sa.select(sa.func.count()).select_from(relational.sql_table("post_keys")))
 
@@ -341,7 +342,7 @@ def _downgrade(engine: Engine, to: str = "base") -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).resolve().parents[2] / "migrations"))
+    config.set_main_option("script_location", str(ROOT / "migrations"))
     with transaction(engine) as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, to)

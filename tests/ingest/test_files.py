@@ -15,8 +15,9 @@ from alphaads_pipelines.errors import ConfigurationError, InvalidRequest
 from alphaads_pipelines.ingest.files import PayloadFile, read_payloads
 from alphaads_pipelines.ingest.parsing import Reject, parse_file
 from alphaads_pipelines.platforms.base import Malformed, Post
+from tests.conftest import ROOT
 
-SAMPLES = Path(__file__).resolve().parents[2] / "alphaads_pipelines" / "ingest" / "samples" / "synthetic_posts.jsonl"
+SAMPLES = ROOT / "alphaads_pipelines" / "ingest" / "samples" / "synthetic_posts.jsonl"
 
 
 def _file(folder: Path, content: bytes) -> Path:

@@ -31,6 +31,7 @@ from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from alphaads_pipelines.telemetry import REGISTRY
 from tests.concurrency import at_once
+from tests.conftest import ROOT
 from tests.decisions.budget.books import frequencies, money, waiting
 from tests.decisions.campaigns import COST, NOON, campaign
 
@@ -211,12 +212,12 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from alphaads_pipelines.campaigns.store import insert_campaigns
-from alphaads_pipelines.decisions import settling
+from alphaads_pipelines.decisions.budget import settlement
 from alphaads_pipelines.pipeline import spending
 from alphaads_pipelines.stores.sql.relational import connect
 from alphaads_pipelines.streams.embedded import EmbeddedStream
 from tests.pipeline.test_spending import EVENTS, LATE
-settling.AT_ONCE = spending.AT_ONCE = 5
+settlement.AT_ONCE = spending.AT_ONCE = 5
 with EmbeddedStream(Path(sys.argv[3])) as stream:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -227,8 +228,8 @@ print("done", flush=True)
 
 def test_kills_bill_nothing_twice_and_lose_nothing(database_url: str, ads: Ads, tmp_path: Path) -> None:
     """`kill -9` anywhere between the first event and the last release; what is left is done by the next."""
-    chance, repository = random.Random(SEED), Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", _BILLER, str(repository), database_url, str(tmp_path / "stream")]
+    chance = random.Random(SEED)
+    command = [sys.executable, "-c", _BILLER, str(ROOT), database_url, str(tmp_path / "stream")]
     heard = 0
     for turn in range(3):
         keys = [f"{turn}-{number:03}" for number in range(60)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ from alphaads_pipelines.platforms.base import Post
 from alphaads_pipelines.platforms.fields import REASONS
 from alphaads_pipelines.platforms.generic import GenericPlatform
 from alphaads_pipelines.platforms.mentions import mask
+from tests.conftest import ROOT
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "generic-format.md"
+DOCUMENT = ROOT / "docs" / "generic-format.md"
 PLATFORM = GenericPlatform()
 SMALL: dict[str, Any] = {"id": "p1", "author_id": "42", "text": "so happy", "created_at": "2026-10-05T07:06:30Z"}
 FULL: dict[str, Any] = {

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from alphaads_pipelines.decisions.budget.reservations import HELD
 from benchmarks.budget import run
+from tests.conftest import ROOT
 from tests.decisions.budget.books import frequencies, money, waiting
 from tests.decisions.campaigns import COST
 
@@ -64,8 +64,7 @@ def test_racing_processes_use_the_budget_and_no_more(database_url: str) -> None:
 
 def _trade_until_killed(url: str, first: int, chance: random.Random) -> dict[str, list[str]]:
     """By a process that dies in the middle of something: what it acknowledged, in order."""
-    repository = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", _TRADER, str(repository), url, str(first)]
+    command = [sys.executable, "-c", _TRADER, str(ROOT), url, str(first)]
     lines: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trader:
         assert trader.stdout is not None

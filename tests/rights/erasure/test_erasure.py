@@ -32,12 +32,12 @@ from alphaads_pipelines.schema.tables import RAW_POSTS, TABLES
 from alphaads_pipelines.stores.sql.relational import reading, select_in
 from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 from alphaads_pipelines.wiring.app import Wiring
+from tests.conftest import ROOT
 from tests.publishing import publish_batches
 from tests.rights.erasure.erasing import copied, fill, go_on_until, rows_of_others, settings_of, subjects_of, take_posts
 from tests.scanner import Scanner
 
 SEED = 11
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

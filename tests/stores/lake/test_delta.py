@@ -24,6 +24,7 @@ from alphaads_pipelines.stores.lake import delta_tables
 from alphaads_pipelines.stores.lake.delta import DeltaLake, slice_filter, slice_predicate
 from alphaads_pipelines.stores.lake.delta_tables import Handles, translated
 from alphaads_pipelines.stores.lake.readers import read_duckdb
+from tests.conftest import ROOT
 from tests.stores.lake.lake_rows import OTHER_DAY, frame, no_guard, places, post_slice, posts
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -208,9 +209,8 @@ if child:
 
 
 def _script(text: str, root: Path) -> str:
-    repository = Path(__file__).resolve().parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", text, str(root), str(repository)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", text, str(root), str(ROOT)], capture_output=True, text=True, timeout=60, check=True
     )
     return done.stdout.strip()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.stores.lake.delta import DeltaLake
+from tests.conftest import ROOT
 from tests.stores.lake.lake_rows import DAY
 
 SEED = 20
@@ -23,7 +24,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from datetime import date
 from alphaads_pipelines.stores.lake.delta import DeltaLake
-from alphaads_pipelines.tables import RAW_POSTS
+from alphaads_pipelines.schema.tables import RAW_POSTS
 from tests.stores.lake.lake_rows import no_guard, post_slice, posts
 lake, day, first = DeltaLake(sys.argv[2], tidy_after_files=8), date.fromisoformat(sys.argv[3]), int(sys.argv[4])
 for seq in range(first, 10**6):
@@ -36,8 +37,7 @@ for seq in range(first, 10**6):
 
 def write_until_killed(root: Path, day: date, first: int, chance: random.Random) -> int:
     """Batches from `first` on, all posts of `day`, by a process that dies in one of them: the last acknowledged."""
-    repository = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", _WRITER, str(repository), str(root), day.isoformat(), str(first)]
+    command = [sys.executable, "-c", _WRITER, str(ROOT), str(root), day.isoformat(), str(first)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         for _ in range(chance.randint(1, 40)):

@@ -120,7 +120,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.permissions = Permissions(wiring.engine)
     app.state.decider = wiring.decider
     app.state.spool = Spool(settings.spool_path)
-    forwarder = Forwarder(settings.spool_path, lambda: wiring.stream, settings.decisions_topic)
+    forwarder = Forwarder(settings.spool_path, lambda: wiring.stream, wiring.topics.decisions)
     app.state.reader.start()
     forwarder.start()
     gc.freeze()  # what is here now stays; going through it again and again would stop every request for 0.1 s

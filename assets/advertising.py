@@ -71,11 +71,10 @@ def bandit_policy(
     from alphaads_pipelines.wiring.policies import teaching
 
     settings, now = wiring.settings, datetime.now(UTC)
-    topics = {"decisions_topic": settings.decisions_topic, "events_topic": settings.events_topic}
     taught = teaching(settings)
     note = recorder(context, wiring, action="decisions.learn", purpose="operation", resource=BANDIT_POLICY.name)
     # The loop's run and the hourly one may meet.
-    learned = learn_policies(wiring.stream, wiring.engine, taught, **topics, now=now, note=note, attempts=3)
+    learned = learn_policies(wiring.stream, wiring.engine, taught, topics=wiring.topics, now=now, note=note, attempts=3)
     _, roles = read_roles(wiring.engine)
     try:
         write_history(wiring.lake, wiring.engine, [*taught.policies, *roles.names], now)
@@ -102,11 +101,8 @@ def ad_engagement(context: AssetExecutionContext, wiring: ResourceParam[Wiring])
     """Count what decisions and events say of the people who saw the ads, exactly once."""
     from alphaads_pipelines.pipeline.engagement import update_engagement
 
-    settings = wiring.settings
-    topics = {"decisions_topic": settings.decisions_topic, "events_topic": settings.events_topic}
-
     note = recorder(context, wiring, action="engagement.count", purpose="operation", resource=AD_ENGAGEMENT.name)
-    done = update_engagement(wiring.stream, wiring.engine, **topics, now=datetime.now(UTC), note=note)
+    done = update_engagement(wiring.stream, wiring.engine, topics=wiring.topics, now=datetime.now(UTC), note=note)
     return MaterializeResult(
         metadata={
             "decisions": done.decisions,

@@ -130,9 +130,8 @@ def trim_streams(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> 
     from alphaads_pipelines.pipeline.retention import trim_streams as trim
 
     settings = wiring.settings
-    topics = (settings.posts_topic, settings.decisions_topic, settings.events_topic)
     cutoff = datetime.now(UTC) - timedelta(hours=settings.stream_retention_hours)
-    context.add_output_metadata({"removed_records": trim(wiring.stream, topics, cutoff)})
+    context.add_output_metadata({"removed_records": trim(wiring.stream, wiring.topics, cutoff)})
 
 
 @op

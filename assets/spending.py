@@ -48,8 +48,7 @@ def ad_spending(
 
     now = datetime.now(UTC)
     note = recorder(context, wiring, action="frequency.count", purpose="operation", resource="ad_frequencies")
-    topic = wiring.settings.events_topic
-    done = update_spending(wiring.stream, wiring.engine, events_topic=topic, now=now, note=note)
+    done = update_spending(wiring.stream, wiring.engine, topics=wiring.topics, now=now, note=note)
     with reading(wiring.engine) as connection:
         books = look_over(connection, now.date())
     yield MaterializeResult(

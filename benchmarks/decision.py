@@ -105,7 +105,7 @@ def _fill(wiring: Wiring, people: int) -> list[str]:
 
 
 def _publish(wiring: Wiring, now: datetime) -> None:
-    position = {"consumer": "posts", "topic": wiring.settings.posts_topic, "partition": 0, "next_offset": 0}
+    position = {"consumer": "posts", "topic": wiring.topics.posts, "partition": 0, "next_offset": 0}
     rest = {"end_offset": 0, "last_kind": "live", "lost_offsets": 0, "complete_until": now}
     pointer = {"publish_seq": 1, "versions": {}, "published_at": now, "listed_after": None}
     with transaction(wiring.engine) as connection:

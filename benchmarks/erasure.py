@@ -96,7 +96,7 @@ def _fill(wiring: Wiring, subject_id: str, posts: int) -> None:
                 insert_ignore(connection, name, chunk)
     for numbers in _chunks(iter(range(posts))):
         records = [Record(number % PARTITIONS, os.urandom(_RECORD_BYTES)) for number in numbers]
-        wiring.stream.produce(wiring.settings.posts_topic, records)
+        wiring.stream.produce(wiring.topics.posts, records)
 
 
 def _chunks(items: Iterator[T]) -> Iterator[list[T]]:
@@ -121,7 +121,7 @@ def _envelope(wiring: Wiring) -> tuple[str, bytes]:
     wiring.intake.take("generic", [{**_POST, "created_at": created_at}], "bench")
     subject_id = wiring.subject_keys.find(wiring.pseudonyms.identity("instagram", "bench"))
     assert subject_id is not None
-    [record] = wiring.stream.holding(wiring.settings.posts_topic, {subject_id})  # type: ignore[attr-defined]
+    [record] = wiring.stream.holding(wiring.topics.posts, {subject_id})  # type: ignore[attr-defined]
     return subject_id, record.value
 
 

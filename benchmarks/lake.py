@@ -75,7 +75,7 @@ def _batch_seconds(wiring: Wiring, number: int, days: int) -> Seconds:
     seconds: Seconds = {stage.value: 0.0 for stage in STAGES}
     started = time.perf_counter()
     now = datetime.now(UTC)
-    wiring.ledger.plan(wiring.stream.end_offsets(wiring.settings.posts_topic), now)
+    wiring.ledger.plan(wiring.stream.end_offsets(wiring.topics.posts), now)
     for batch in wiring.ledger.due(now, lambda _: False):
         claimed = wiring.ledger.claim(batch.seq, batch.attempt, "bench", now)
         with Heartbeat(wiring.ledger, claimed) as heartbeat:

@@ -72,11 +72,11 @@ def run(seconds: float = 60.0, rate: float = 28.0, **servers: str) -> dict[str, 
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         settings = live_settings(Path(folder) / "home", **servers)
         with wired(settings) as wiring, live(wiring):
-            watcher = _Watcher(settings, wiring.stream.partitions(settings.posts_topic))
+            watcher = _Watcher(settings, wiring.stream.partitions(wiring.topics.posts))
             watcher.start()
             try:
                 _produce(wiring, watcher, rate, seconds)
-                backlog = wiring.ledger.backlog(wiring.stream.end_offsets(settings.posts_topic))
+                backlog = wiring.ledger.backlog(wiring.stream.end_offsets(wiring.topics.posts))
                 wait_until(lambda: is_published(wiring), "publishing", 60.0)
                 wait_until(lambda: not any(watcher.waiting), "visibility", 60.0)
             finally:

@@ -47,7 +47,7 @@ def ads_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) 
     settings = wiring.settings
     if goes_on(context.instance, datetime.now(UTC)):
         return SkipReason("a run goes on")
-    topics = (settings.decisions_topic, settings.events_topic)
+    topics = (wiring.topics.decisions, wiring.topics.events)
     try:
         due = ads_due(wiring.stream, wiring.engine, topics, wait_s=settings.sensor_wait_s)
     except TransientError as error:

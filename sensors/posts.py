@@ -43,7 +43,7 @@ def posts_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]
         due = next_requests(
             wiring.stream,
             wiring.ledger,
-            wiring.settings.posts_topic,
+            wiring.topics.posts,
             wait_s=wiring.settings.sensor_wait_s,
             is_pending=partial(is_pending, context.instance),
         )

@@ -28,10 +28,10 @@ def take_in(wiring: Wiring, posts: int = POSTS, *, seed: int = 1, authors: int =
 
 def due(wiring: Wiring) -> list[Batch]:
     """Attempts that are due now, marked as requested."""
-    topic = wiring.settings.posts_topic
+    topic = wiring.topics.posts
     return next_requests(wiring.stream, wiring.ledger, topic, wait_s=0, is_pending=lambda batch: False)
 
 
 def plan(wiring: Wiring, at: datetime) -> list[Batch]:
     """Plan what waits in the stream as if it were `at`."""
-    return wiring.ledger.plan(wiring.stream.end_offsets(wiring.settings.posts_topic), at)
+    return wiring.ledger.plan(wiring.stream.end_offsets(wiring.topics.posts), at)

@@ -20,7 +20,7 @@ def publish_batches(wiring: Wiring) -> int:
     done = 0
     while True:
         now = datetime.now(UTC)
-        wiring.ledger.plan(wiring.stream.end_offsets(wiring.settings.posts_topic), now)
+        wiring.ledger.plan(wiring.stream.end_offsets(wiring.topics.posts), now)
         due = wiring.ledger.due(now, lambda batch: False)
         for batch in due:
             claimed = wiring.ledger.claim(batch.seq, batch.attempt, "test", now)
@@ -38,7 +38,7 @@ def publish_everything(wiring: Wiring, posts: int = 200, authors: int = 30) -> N
     wiring.intake.take("generic", list(synthetic_posts(posts, seed=5, authors=authors)), "0" * 32)
     publish_batches(wiring)
     now = datetime.now(UTC)
-    ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
+    ends = wiring.stream.end_offsets(wiring.topics.posts)
     wiring.ledger.note_idle(ends, now)
     seed_samples(wiring.engine, now)
     refresh_creatives(wiring.lake, wiring.engine, TemplateGenerator(), (), now)

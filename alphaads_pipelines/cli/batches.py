@@ -62,7 +62,7 @@ def _act(wiring: Wiring, resume_after_loss: str | None, retry: str | None) -> No
 
     now = datetime.now(UTC)
     if resume_after_loss:
-        lows = wiring.stream.low_offsets(wiring.settings.posts_topic)
+        lows = wiring.stream.low_offsets(wiring.topics.posts)
         batch = wiring.ledger.resume_after_loss(parse_batch_id(resume_after_loss), lows, now)
         went_on = batch.state != "given_up"
         err.print(f"{batch.id} {'goes on above the lost offsets' if went_on else 'was lost whole and is given up'}")

@@ -51,7 +51,7 @@ def _take_in(wiring: Wiring, files: Sequence[Path], platform: str, display: Prog
 def _run_batches(wiring: Wiring, display: Progress) -> Summary:
     from alphaads_pipelines.runtime.in_process import in_process, run_until_idle
 
-    ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
+    ends = wiring.stream.end_offsets(wiring.topics.posts)
     task = display.add_task("micro-batches through Dagster", total=wiring.ledger.backlog(ends))
 
     def advance(batch: Any) -> None:

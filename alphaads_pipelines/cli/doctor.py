@@ -39,7 +39,7 @@ def _relational(wiring: Wiring) -> str:
 
 
 def _stream(wiring: Wiring) -> str:
-    ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
+    ends = wiring.stream.end_offsets(wiring.topics.posts)
     return f"{wiring.settings.stream_kind}, {len(ends)} partitions, {sum(ends.values())} records so far"
 
 

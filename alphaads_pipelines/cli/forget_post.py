@@ -26,7 +26,7 @@ def run(post: PostName, as_json: JsonOutput = False) -> None:
         def note(people: Collection[str]) -> None:
             record(wiring, "forget-post", action="post.forget", purpose="rights", subjects=people)
 
-        forgotten = forget_post(wiring, wiring.settings.posts_topic, keys, note, _PATIENCE_S)
+        forgotten = forget_post(wiring, keys, note, _PATIENCE_S)
     if as_json:
         emit(msgspec.to_builtins(forgotten))
         return

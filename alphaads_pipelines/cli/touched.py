@@ -23,7 +23,7 @@ def run(post: PostName, as_json: JsonOutput = False) -> None:
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         keys = keys_of(wiring.pseudonyms, *parse_post(post))
-        found = find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.settings.posts_topic, keys)
+        found = find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.topics.posts, keys)
         people = members_of(wiring.engine, found[0])
         record(wiring, "touched", action="post.trace", purpose="rights", subjects=people)
         touched = touched_by(wiring.engine, wiring.lake, found)

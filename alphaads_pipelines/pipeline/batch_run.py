@@ -26,8 +26,10 @@ from alphaads_pipelines.errors import (
     PermanentError,
     WriteConflict,
 )
-from alphaads_pipelines.pipeline.reports import StepReport, Tools, combined
+from alphaads_pipelines.pipeline.batch_ports import BatchPorts
+from alphaads_pipelines.pipeline.reports import StepReport, combined
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
+from alphaads_pipelines.ports import Ports
 from alphaads_pipelines.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -56,16 +58,16 @@ class Claim:
     """A claimed attempt with its heartbeat: one step after the other, then committed, or handed back."""
 
     def __init__(
-        self, tools: Tools, requested: Requested, worker: str, still_to_come: frozenset[int] = frozenset()
+        self, ports: BatchPorts, requested: Requested, worker: str, still_to_come: frozenset[int] = frozenset()
     ) -> None:
         from alphaads_pipelines.ingest.heartbeat import Heartbeat
         from alphaads_pipelines.pipeline.microbatch import MicroBatch
 
-        self._tools = tools
-        batch = tools.ledger.claim(requested.seq, requested.attempt, worker, _now())
-        self._heartbeat: Heartbeat = Heartbeat(tools.ledger, batch)
+        self._ports = ports
+        batch = ports.ledger.claim(requested.seq, requested.attempt, worker, _now())
+        self._heartbeat: Heartbeat = Heartbeat(ports.ledger, batch)
         self._heartbeat.__enter__()
-        self._micro: MicroBatch = MicroBatch(tools, batch, self._heartbeat.check, still_to_come)
+        self._micro: MicroBatch = MicroBatch(ports, batch, self._heartbeat.check, still_to_come)
         self._is_over = False
 
     def run(self, stage: Stage) -> StepReport:
@@ -92,14 +94,14 @@ class Claim:
         if isinstance(error, Fenced):
             self._end()
         elif isinstance(error, OffsetsLost):
-            self._report(lambda: self._tools.ledger.lose(self._micro.batch, _now()))
+            self._report(lambda: self._ports.ledger.lose(self._micro.batch, _now()))
         elif isinstance(error, AlphaAdsError):
             self._give_back_as(error.code)
         else:
             self._give_back_as("interrupted" if not isinstance(error, Exception) else type(error).__name__)
 
     def _give_back_as(self, code: str) -> None:
-        self._report(lambda: self._tools.ledger.fail(self._micro.batch, code, _now()))
+        self._report(lambda: self._ports.ledger.fail(self._micro.batch, code, _now()))
 
     def _report(self, tell: Callable[[], object]) -> None:
         self._end()
@@ -125,13 +127,13 @@ class BatchRun:
 
     Parameters
     ----------
-    tools: the domain objects.
+    ports: the domain objects.
     requested: the attempt to run; None to replay hours.
     worker: who runs it, for the ledger: the run id.
     """
 
-    def __init__(self, tools: Tools, requested: Requested | None, worker: str) -> None:
-        self._tools, self._requested, self._worker = tools, requested, worker
+    def __init__(self, ports: BatchPorts, requested: Requested | None, worker: str) -> None:
+        self._ports, self._requested, self._worker = ports, requested, worker
         self._claim: Claim | None = None
         self._replayed: dict[Stage, StepReport] | None = None
 
@@ -149,13 +151,13 @@ class BatchRun:
                 self._replayed = self._replay(hours, STAGES[STAGES.index(stage) :])
             return self._replayed[stage]
         if self._claim is None:
-            self._claim = Claim(self._tools, self._requested, self._worker)
+            self._claim = Claim(self._ports, self._requested, self._worker)
         return self._claim.run(stage)
 
     def _replay(self, hours: Sequence[str], stages: Sequence[Stage]) -> dict[Stage, StepReport]:
         if not hours:
             raise InvalidRequest("choose the hours to replay: a run of these assets needs a partition, or a batch")
-        seqs = committed_batches(self._tools, hours)
+        seqs = committed_batches(self._ports, hours)
         reports: dict[Stage, list[StepReport]] = {stage: [] for stage in stages}
         for place, seq in enumerate(seqs):
             if not self._replay_batch(seq, frozenset(seqs[place + 1 :]), reports):
@@ -164,8 +166,8 @@ class BatchRun:
 
     def _replay_batch(self, seq: int, still_to_come: frozenset[int], reports: dict[Stage, list[StepReport]]) -> bool:
         """Whether every step kept the contracts; what comes after a breach is not run, its step will say so."""
-        attempt = plan_replay(self._tools, seq)
-        self._claim = Claim(self._tools, Requested(seq, attempt), self._worker, still_to_come)
+        attempt = plan_replay(self._ports, seq)
+        self._claim = Claim(self._ports, Requested(seq, attempt), self._worker, still_to_come)
         for stage, told in reports.items():
             told.append(self._claim.run(stage))
             if told[-1].problems:
@@ -186,13 +188,13 @@ class BatchRun:
         self.close()
 
 
-def committed_batches(tools: Tools, hours: Sequence[str]) -> list[int]:
+def committed_batches(ports: Ports, hours: Sequence[str]) -> list[int]:
     """Sequence numbers of the committed batches that were planned in `hours`, oldest first."""
-    found = (batch.seq for hour in hours for batch in tools.ledger.batches(hour=hour, state="committed", limit=_ALL))
+    found = (batch.seq for hour in hours for batch in ports.ledger.batches(hour=hour, state="committed", limit=_ALL))
     return sorted(found)
 
 
-def plan_replay(tools: Tools, seq: int, patience_s: float = _PATIENCE_S) -> int:
+def plan_replay(ports: Ports, seq: int, patience_s: float = _PATIENCE_S) -> int:
     """Plan a committed batch to run again, once its partitions are free; the attempt, for the caller to claim.
 
     Raises
@@ -201,9 +203,9 @@ def plan_replay(tools: Tools, seq: int, patience_s: float = _PATIENCE_S) -> int:
     """
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
-        for planned in tools.ledger.replay([seq], _now(), by_caller=True):
+        for planned in ports.ledger.replay([seq], _now(), by_caller=True):
             return planned.attempt
-        batch = tools.ledger.get(seq)
+        batch = ports.ledger.get(seq)
         if batch.state in ("failed", "lost", "given_up"):
             raise InvalidRequest(f"{batch.id} is {batch.state}: it waits for a person; see `alphaads batches`")
         time.sleep(_POLL_S)

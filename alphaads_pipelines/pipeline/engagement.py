@@ -21,6 +21,7 @@ from alphaads_pipelines.stores.sql.documents import read_document, replace_docum
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.stores.subjects.subjects import living_in
 from alphaads_pipelines.streams.base import Stream
+from alphaads_pipelines.streams.topics import Topics
 
 POSITION = "ad_engagement"
 """Name of the document that says up to where the streams were read; nobody else reads it."""
@@ -55,8 +56,7 @@ def update_engagement(
     stream: Stream,
     engine: Engine,
     *,
-    decisions_topic: str,
-    events_topic: str,
+    topics: Topics,
     now: datetime,
     note: Callable[[Collection[str]], None],
 ) -> Engaged:
@@ -75,9 +75,9 @@ def update_engagement(
     """
     seen, held = read_document(engine, POSITION)
     offsets = held.get("offsets", {})
-    decisions = read_news(stream, decisions_topic, offsets, _DECISION)
-    events = read_news(stream, events_topic, offsets, _EVENT)
-    until = {decisions_topic: decisions.until, events_topic: events.until}
+    decisions = read_news(stream, topics.decisions, offsets, _DECISION)
+    events = read_news(stream, topics.events, offsets, _EVENT)
+    until = {topics.decisions: decisions.until, topics.events: events.until}
     with transaction(engine) as connection:
         overtaken = "another run counted the engagement meanwhile; this one changed nothing"
         version = replace_document_in(connection, POSITION, {"offsets": until}, now, seen=seen, overtaken=overtaken)

@@ -1,12 +1,13 @@
-"""Forgetting a single post, because its author deleted it at the network: it is gone, and as if it had never been here.
+"""Forget a single post that its author deleted at the network, as if it had never been taken in.
 
-First its keys are taken from every record, so that it is never accepted again. Then, under a claim of the batch that
-brought it, its rows are deleted from every version of the lake, its author's profile is folded anew from what is left,
-and published. Should this process die, the ledger gives the batch to the next attempt, which accepts it without the
-post and does the rest; files of older versions that still hold it go with maintenance then, or when this is run again.
+Find, plan, apply. The post's keys are marked forgotten between finding and planning, so that no later attempt accepts
+it. Then, under a claim of each batch that brought it, its rows are deleted from every lake version, its author's
+profile is rebuilt from the remaining posts and published. If this process dies, the ledger gives the batch to the next
+attempt, which runs it without the post; files of older versions that still hold it go with maintenance, or with a
+second call.
 
-What stays: the key, for who may not come in again; the decisions that the post touched, which were made; versions of
-the profile from before in files that the lake keeps for its retention; in Kafka the sealed record, for the topic's.
+These stay: the key, so that the post is refused; decisions already made with it; older versions of the profile in lake
+files until their retention ends; on Kafka the sealed record, until the topic's retention ends.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from alphaads_pipelines.decisions.explain.affected_decisions import Touched, members_of, touched_by
 from alphaads_pipelines.errors import AlphaAdsError, Fenced, NotFound
@@ -26,9 +26,9 @@ from alphaads_pipelines.ingest.heartbeat import Heartbeat
 from alphaads_pipelines.ingest.publish import publish
 from alphaads_pipelines.pipeline.batch_run import plan_replay
 from alphaads_pipelines.pipeline.rebuild_profiles import refold_people
-from alphaads_pipelines.pipeline.reports import Tools
+from alphaads_pipelines.ports import Ports
 from alphaads_pipelines.schema.tables import POST_ENTITIES, POST_SCORES, RAW_POSTS
-from alphaads_pipelines.streams.base import Erasable, OffsetRange, Stream
+from alphaads_pipelines.streams.base import Erasable, OffsetRange
 
 _TABLES = (RAW_POSTS, POST_SCORES, POST_ENTITIES)
 _MARK_BYTES = 32
@@ -39,14 +39,6 @@ _AT_WORK = ("planned", "running", "failed", "lost")
 
 Note = Callable[[Collection[str]], None]
 """Told whose data is about to be read and changed, before it is."""
-
-
-class Stores(Tools, Protocol):
-    """The domain objects of a micro-batch, and the stream; `wiring.Wiring` is one."""
-
-    @property
-    def stream(self) -> Stream:
-        """Where posts came by."""
 
 
 def _nothing(_: Collection[str]) -> None:
@@ -70,40 +62,67 @@ class Forgotten:
     rows: Mapping[str, int]
 
 
-def forget_post(stores: Stores, topic: str, keys: Collection[bytes], note: Note, patience_s: float) -> Forgotten:
-    """Forget a post, in all its versions. To forget it again changes nothing.
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where a forgotten post must be removed.
+
+    Attributes
+    ----------
+    records: places of its sealed records. batches: sequence number -> places, of batches that hold it or may bring it.
+    """
+
+    records: Sequence[OffsetRange]
+    batches: Mapping[int, Sequence[OffsetRange]]
+
+
+def forget_post(ports: Ports, keys: Collection[bytes], note: Note, patience_s: float) -> Forgotten:
+    """Forget a post in all its versions. Idempotent.
 
     Parameters
     ----------
-    topic: of sealed posts. keys: of the versions (`find_post.keys_of`).
-    patience_s: how long to wait for batches that are at work on the same partitions.
+    keys: of the versions (`find_post.keys_of`).
+    patience_s: how long to wait for batches that run on the same partitions.
 
     Raises
     ------
-    WriteConflict: they were at it all the time; the post does not come in again, ask again for the rest.
+    WriteConflict: they ran all the time; the post is refused from now on, call again for the rest.
     InvalidRequest: the post's batch waits for a person (`alphaads batches`).
-    StoreUnavailable, StreamUnavailable: ask again.
+    StoreUnavailable, StreamUnavailable: call again.
     """
-    touched = None
-    try:
-        versions = find_post(stores.engine, stores.ledger, stores.lake, topic, keys)
-        note(members_of(stores.engine, versions[0]))
-        touched = touched_by(stores.engine, stores.lake, versions)
-    except NotFound:
-        note(())
-    forget(stores.engine, keys)
-    batches = batches_of(stores.engine, topic, keys)
-    records = _remove_records(stores.stream, topic, [place for places in batches.values() for place in places])
+    touched = _find(ports, keys, note)
+    forget(ports.engine, keys)
+    plan = _plan(ports, keys)
+    records = _remove_records(ports, plan.records)
     rows: Counter[str] = Counter()
-    for seq, places in batches.items():
-        batch = stores.ledger.get(seq)
-        if batch.state in _AT_WORK or accepted_at(batch, stores.lake, places, keys):
-            rows.update(_forget_in(stores, seq, places, keys, note if touched is None else _nothing, patience_s))
+    for seq, places in plan.batches.items():
+        rows.update(_forget_in(ports, seq, places, keys, note if touched is None else _nothing, patience_s))
     return Forgotten(touched is not None or rows.total() > 0, touched, records, dict(rows))
 
 
-def _remove_records(stream: Stream, topic: str, places: Sequence[OffsetRange]) -> int:
-    """Remove records from a stream that can do that; those that retention removed are gone already."""
+def _find(ports: Ports, keys: Collection[bytes], note: Note) -> Touched | None:
+    """The decisions that the post affected, once its people are noted; None if no version of it is in the lake."""
+    try:
+        versions = find_post(ports.engine, ports.ledger, ports.lake, ports.topics.posts, keys)
+    except NotFound:
+        note(())
+        return None
+    note(members_of(ports.engine, versions[0]))
+    return touched_by(ports.engine, ports.lake, versions)
+
+
+def _plan(ports: Ports, keys: Collection[bytes]) -> _Plan:
+    found = batches_of(ports.engine, ports.topics.posts, keys)
+
+    def is_concerned(batch: Batch) -> bool:
+        return batch.state in _AT_WORK or bool(accepted_at(batch, ports.lake, found[batch.seq], keys))
+
+    batches = {seq: places for seq, places in found.items() if is_concerned(ports.ledger.get(seq))}
+    return _Plan([place for places in found.values() for place in places], batches)
+
+
+def _remove_records(ports: Ports, places: Sequence[OffsetRange]) -> int:
+    """Remove records from a stream that supports it; those past retention are gone already."""
+    stream, topic = ports.stream, ports.topics.posts
     if not isinstance(stream, Erasable) or not places:
         return 0
     lows = stream.low_offsets(topic)
@@ -114,35 +133,35 @@ def _remove_records(stream: Stream, topic: str, places: Sequence[OffsetRange]) -
 
 
 def _forget_in(
-    stores: Stores, seq: int, places: Sequence[OffsetRange], keys: Collection[bytes], note: Note, patience_s: float
+    ports: Ports, seq: int, places: Sequence[OffsetRange], keys: Collection[bytes], note: Note, patience_s: float
 ) -> Mapping[str, int]:
     """Delete the posts' rows of one batch and publish the profile that is left; rows by table."""
-    attempt = plan_replay(stores, seq, patience_s)
-    batch = stores.ledger.claim(seq, attempt, "forget-post", datetime.now(UTC))
+    attempt = plan_replay(ports, seq, patience_s)
+    batch = ports.ledger.claim(seq, attempt, "forget-post", datetime.now(UTC))
     try:
-        with Heartbeat(stores.ledger, batch) as heartbeat:
-            posts = accepted_at(batch, stores.lake, places, keys)
+        with Heartbeat(ports.ledger, batch) as heartbeat:
+            posts = accepted_at(batch, ports.lake, places, keys)
             note({post.subject_id for post in posts})
-            return _without(stores, batch, posts, heartbeat.check)
+            return _without(ports, batch, posts, heartbeat.check)
     except BaseException as error:
         if not isinstance(error, Fenced):
             code = error.code if isinstance(error, AlphaAdsError) else "interrupted"
-            stores.ledger.fail(batch, code, datetime.now(UTC))
+            ports.ledger.fail(batch, code, datetime.now(UTC))
         raise
 
 
-def _without(stores: Stores, batch: Batch, posts: Sequence[FoundPost], check: Callable[[], None]) -> Mapping[str, int]:
+def _without(ports: Ports, batch: Batch, posts: Sequence[FoundPost], check: Callable[[], None]) -> Mapping[str, int]:
     rows: Counter[str] = Counter()
     shards = {post.shard: [each.post_key for each in posts if each.shard == post.shard] for post in posts}
     for table in _TABLES:
         for shard, keys in shards.items():
-            rows[table.name] += stores.lake.erase_posts(table, keys, shard).get("rows_deleted", 0)
+            rows[table.name] += ports.lake.erase_posts(table, keys, shard).get("rows_deleted", 0)
     people = sorted({post.subject_id for post in posts})
-    refolded = refold_people(stores.lake, batch, people, frozenset(), check)
-    versions = {table.name: version for table in _TABLES if (version := stores.lake.version(table)) is not None}
+    refolded = refold_people(ports.lake, batch, people, frozenset(), check)
+    versions = {table.name: version for table in _TABLES if (version := ports.lake.version(table)) is not None}
     versions |= {name: written.version for name, written in refolded.tables.items() if written.version is not None}
     assert batch.counts is not None, "only a committed batch is planned again"
     accepted, duplicates = batch.counts.accepted - len(posts), batch.counts.duplicates + len(posts)
     counts = replace(batch.counts, accepted=accepted, duplicates=duplicates)
-    publish(stores.engine, stores.ledger, batch, counts, refolded.current, versions, datetime.now(UTC))
+    publish(ports.engine, ports.ledger, batch, counts, refolded.current, versions, datetime.now(UTC))
     return rows

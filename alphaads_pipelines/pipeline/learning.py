@@ -32,6 +32,7 @@ from alphaads_pipelines.stores.sql.documents import read_document, replace_docum
 from alphaads_pipelines.stores.sql.relational import select_in, transaction
 from alphaads_pipelines.stores.subjects.subjects import living_in
 from alphaads_pipelines.streams.base import Stream
+from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.telemetry import get_logger
 
 LEARNER = "policy_learner"
@@ -105,8 +106,7 @@ def learn_policies(
     engine: Engine,
     teaching: Teaching,
     *,
-    decisions_topic: str,
-    events_topic: str,
+    topics: Topics,
     now: datetime,
     note: Note = lambda _: None,
     attempts: int = 1,
@@ -123,7 +123,7 @@ def learn_policies(
     WriteConflict: another run came first; what this one did before is done. ConfigurationError, MissingArtifact,
     SchemaMismatch: a policy cannot be taught. StreamUnavailable, StoreUnavailable.
     """
-    topics, learned, left = (decisions_topic, events_topic), None, attempts
+    learned, left = None, attempts
     while learned is None or not learned.is_all:
         try:
             more = _learn_some(stream, engine, teaching, topics, now, note)
@@ -142,14 +142,14 @@ def _together(first: Learned, more: Learned) -> Learned:
 
 
 def _learn_some(
-    stream: Stream, engine: Engine, teaching: Teaching, topics: tuple[str, str], now: datetime, note: Note
+    stream: Stream, engine: Engine, teaching: Teaching, topics: Topics, now: datetime, note: Note
 ) -> Learned:
     """One transaction's worth."""
     seen, held = read_document(engine, LEARNER)
     offsets = held.get("offsets", {})
-    decisions = read_parsed(stream, topics[0], offsets, decision_row, MOST_RECORDS)
-    events = read_parsed(stream, topics[1], offsets, event_row, MOST_RECORDS)
-    until = {topics[0]: decisions.until, topics[1]: events.until}
+    decisions = read_parsed(stream, topics.decisions, offsets, decision_row, MOST_RECORDS)
+    events = read_parsed(stream, topics.events, offsets, event_row, MOST_RECORDS)
+    until = {topics.decisions: decisions.until, topics.events: events.until}
     young = [each for each in decisions.records if now - teaching.keep <= each["decided_at"] <= now + _AHEAD]
     with transaction(engine) as connection:
         version = replace_document_in(connection, LEARNER, {"offsets": until}, now, seen=seen, overtaken=_OVERTAKEN)

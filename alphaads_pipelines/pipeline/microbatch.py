@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
 from alphaads_pipelines.pipeline.access_records import Accesses
+from alphaads_pipelines.pipeline.batch_ports import BatchPorts
 from alphaads_pipelines.pipeline.reports import (
     CORRELATION_IDS_SHOWN,
     LINKED_BY,
     StepReport,
-    Tools,
     Written,
     entity_tallies,
 )
@@ -51,24 +51,24 @@ class MicroBatch:
 
     Parameters
     ----------
-    tools: the domain objects.
+    ports: the domain objects.
     batch: the claimed batch.
     check: raises Fenced once another attempt owns the batch; called before every write and every part of the scoring.
     still_to_come: batches that the same run replays after this one, whose profiles need not be mended here.
     """
 
     def __init__(
-        self, tools: Tools, batch: Batch, check: Callable[[], None], still_to_come: frozenset[int] = frozenset()
+        self, ports: BatchPorts, batch: Batch, check: Callable[[], None], still_to_come: frozenset[int] = frozenset()
     ) -> None:
         self.batch = batch
-        self._tools, self._check, self._still_to_come = tools, check, still_to_come
+        self._ports, self._check, self._still_to_come = ports, check, still_to_come
         self._accepted: AcceptedBatch | None = None
         self._scores: pl.DataFrame | None = None
         self._entities: pl.DataFrame | None = None
         self._tallies: dict[str, dict[str, int]] = {}
         self._profiles: pl.DataFrame | None = None
         self._versions: dict[str, int] = {}
-        self._accesses = Accesses(tools.audit, batch)
+        self._accesses = Accesses(ports.audit, batch)
 
     def run(self, stage: Stage) -> StepReport:
         """Run one step. Raises Fenced, OffsetsLost, StreamUnavailable, StoreUnavailable, WriteConflict."""
@@ -81,7 +81,7 @@ class MicroBatch:
         return StepReport(tables, seconds, figures, (self.batch.id,), offsets, self._correlation_ids(), tallies)
 
     def _accept(self) -> tuple[dict[str, Written], dict[str, int]]:
-        self._accepted = accepted = self._tools.batch_reader.accept(self.batch)
+        self._accepted = accepted = self._ports.batch_reader.accept(self.batch)
         counts = accepted.counts
         figures = {
             "read": counts.read,
@@ -96,8 +96,8 @@ class MicroBatch:
         if self._accepted is not None:
             raw, posts = self._accepted.raw, self._accepted.posts
         else:
-            raw = self._tools.lake.read_slice(RAW_POSTS, self.batch.slice)
-            posts = self._tools.batch_reader.unseal_posts(raw)
+            raw = self._ports.lake.read_slice(RAW_POSTS, self.batch.slice)
+            posts = self._ports.batch_reader.unseal_posts(raw)
         self._scores, self._entities = self._scored(raw, posts)
         scores, entities = self._scores, self._entities
         self._tallies = entity_tallies(entities)
@@ -113,15 +113,15 @@ class MicroBatch:
 
         from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows
 
-        tools, (places, texts) = self._tools, readable_posts(raw, posts)
-        scorer, gazetteer = tools.scorer.current(), tools.gazetteer.read()
+        ports, (places, texts) = self._ports, readable_posts(raw, posts)
+        scorer, gazetteer = ports.scorer.current(), ports.gazetteer.read()
         scores, entities = [], []
         for start in range(0, max(1, len(texts)), SCORED_AT_ONCE):
             self._check()  # a model may take long, and for nothing if the batch is somebody else's by now
             part, some = places.slice(start, SCORED_AT_ONCE), texts[start : start + SCORED_AT_ONCE]
             said = scorer.score(some)
             scores.append(score_rows(part, said, scorer))
-            entities.append(entity_rows(part, some, said, scorer, gazetteer, tools.pseudonyms.name))
+            entities.append(entity_rows(part, some, said, scorer, gazetteer, ports.pseudonyms.name))
         return pl.concat(scores), pl.concat(entities)
 
     def _fold(self) -> tuple[dict[str, Written], dict[str, int]]:
@@ -132,7 +132,7 @@ class MicroBatch:
 
         scores, entities = self._current_scores(), self._current_entities()
         subjects = scores["subject_id"].unique().to_list()
-        with reading(self._tools.engine) as connection:
+        with reading(self._ports.engine) as connection:
             rows = select_in(connection, LIVE_PROFILES.name, "subject_id", subjects, ["subject_id", "state"])
         prior = {row.subject_id: row.state for row in rows}
         self._profiles, journeys = fold_profiles(prior, scores, self.batch.seq, entities)
@@ -144,7 +144,7 @@ class MicroBatch:
 
         scores = self._current_scores()
         self._record(Stage.FOLD, {CUSTOMER_PROFILES: scores, EMOTIONAL_JOURNEYS: scores})
-        refolded = refold(self._tools.lake, self.batch, scores, self._still_to_come, self._check)
+        refolded = refold(self._ports.lake, self.batch, scores, self._still_to_come, self._check)
         self._profiles = refolded.current
         self._versions |= {name: written.version for name, written in refolded.tables.items() if written.version}
         return refolded.tables, {"subjects": refolded.subjects, "mended_batches": refolded.mended}
@@ -153,12 +153,12 @@ class MicroBatch:
         from alphaads_pipelines.ingest.publish import publish
 
         if self._profiles is None:
-            self._profiles = self._tools.lake.read_slice(CUSTOMER_PROFILES, self.batch.slice).clear()
+            self._profiles = self._ports.lake.read_slice(CUSTOMER_PROFILES, self.batch.slice).clear()
         counts = self._counts()
         self._record(Stage.PUBLISH, {LIVE_PROFILES: self._profiles})
         publish(
-            self._tools.engine,
-            self._tools.ledger,
+            self._ports.engine,
+            self._ports.ledger,
             self.batch,
             counts,
             self._profiles,
@@ -173,12 +173,12 @@ class MicroBatch:
 
     def _current_scores(self) -> pl.DataFrame:
         if self._scores is None:
-            self._scores = self._tools.lake.read_slice(POST_SCORES, self.batch.slice)
+            self._scores = self._ports.lake.read_slice(POST_SCORES, self.batch.slice)
         return self._scores
 
     def _current_entities(self) -> pl.DataFrame:
         if self._entities is None:
-            self._entities = self._tools.lake.read_slice(POST_ENTITIES, self.batch.slice)
+            self._entities = self._ports.lake.read_slice(POST_ENTITIES, self.batch.slice)
         return self._entities
 
     def _correlation_ids(self) -> tuple[str, ...]:
@@ -209,7 +209,7 @@ class MicroBatch:
         self._record(stage, frames)
         written = {}
         for table, frame in frames.items():
-            version = self._tools.lake.replace_slice(table, frame, self.batch.slice, self._check)
+            version = self._ports.lake.replace_slice(table, frame, self.batch.slice, self._check)
             self._versions[table.name] = version
             written[table.name] = Written(frame.height, version)
         return written

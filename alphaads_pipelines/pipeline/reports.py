@@ -5,59 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import polars as pl
-    from sqlalchemy import Engine
-
-    from alphaads_pipelines.audit.log import AuditLog
-    from alphaads_pipelines.ingest.batch_reader import BatchReader
-    from alphaads_pipelines.ingest.ledger import Ledger
-    from alphaads_pipelines.nlp.base import Scorer
-    from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
-    from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
-    from alphaads_pipelines.stores.lake.base import Lake
 
 CORRELATION_IDS_SHOWN = 20
 ENTITY_TYPES, TRACKED_NAMES, LINKED_BY = "entity_types", "tracked_names", "linked_by"
 """Tallies."""
-
-
-class Tools(Protocol):
-    """The domain objects that a micro-batch needs; `wiring.Wiring` is one, and builds each on first use."""
-
-    @property
-    def engine(self) -> Engine:
-        """The relational store."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """The plan of micro-batches."""
-
-    @property
-    def batch_reader(self) -> BatchReader:
-        """Turns records into rows."""
-
-    @property
-    def lake(self) -> Lake:
-        """The Delta tables."""
-
-    @property
-    def scorer(self) -> Scorer:
-        """The scorer of the configured tier."""
-
-    @property
-    def gazetteer(self) -> CurrentGazetteer:
-        """The tracked names."""
-
-    @property
-    def audit(self) -> AuditLog:
-        """Where every access to people's data is recorded."""
-
-    @property
-    def pseudonyms(self) -> Pseudonyms:
-        """Tokens that stand for names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from alphaads_pipelines.pipeline.ad_records import Offsets, event_row, read_pars
 from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.streams.base import Stream
+from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.telemetry import AD_SPEND_USD, RESERVATIONS
 
 POSITION = "ad_spending"
@@ -58,7 +59,7 @@ class Spent:
     offsets: Mapping[str, Mapping[str, int]]
 
 
-def update_spending(stream: Stream, engine: Engine, *, events_topic: str, now: datetime, note: Note) -> Spent:
+def update_spending(stream: Stream, engine: Engine, *, topics: Topics, now: datetime, note: Note) -> Spent:
     """Bill what the events say since the last update, and give back what nothing was heard of in time.
 
     Parameters
@@ -74,10 +75,10 @@ def update_spending(stream: Stream, engine: Engine, *, events_topic: str, now: d
     seen, held = read_document(engine, POSITION)
     offsets: Offsets = held.get("offsets", {})
     while True:
-        news = read_parsed(stream, events_topic, offsets, event_row, _READ_AT_ONCE)
+        news = read_parsed(stream, topics.events, offsets, event_row, _READ_AT_ONCE)
         found.update(events=len(news.records), left_out=news.left_out)
         _confirm(engine, list(dict.fromkeys(each["decision_id"] for each in news.records)), found, note)
-        until = {events_topic: news.until}
+        until = {topics.events: news.until}
         if until != offsets:
             seen = _move(engine, until, now, seen)
         offsets = until

@@ -69,7 +69,7 @@ class LedgerMetrics(Collector):
             stuck.add_metric([state], states.count(state))
         yield stuck
         yield from self._drift()
-        ends = wiring.stream.end_offsets(wiring.settings.posts_topic)
+        ends = wiring.stream.end_offsets(wiring.topics.posts)
         backlog = ledger.backlog(ends)
         yield GaugeMetricFamily("alphaads_backlog_posts", "Records that are not published", value=backlog)
 

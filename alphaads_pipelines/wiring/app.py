@@ -52,8 +52,7 @@ class Wiring(CoreWiring):
         from alphaads_pipelines.ingest.intake import Intake
         from alphaads_pipelines.platforms.registry import PLATFORMS
 
-        topic = self.settings.posts_topic
-        return Intake(self.stream, topic, self.sealer, self.pseudonyms, self.suppressions, PLATFORMS)
+        return Intake(self.stream, self.topics.posts, self.sealer, self.pseudonyms, self.suppressions, PLATFORMS)
 
     @cached_property
     def batch_reader(self) -> BatchReader:

@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.streams.topics import Topics
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,6 +27,8 @@ class CoreWiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.topics = Topics(settings.posts_topic, settings.decisions_topic, settings.events_topic)
+        self.shards, self.home, self.spool_path = settings.shards, settings.alphaads_home, settings.spool_path
 
     @cached_property
     def engine(self) -> Engine:
@@ -67,7 +70,7 @@ class CoreWiring:
         from alphaads_pipelines.stores.subjects.suppressions import suppressed_among
 
         suppressed = partial(suppressed_among, self.pseudonyms)
-        return RelationalSubjectKeys(self.engine, self.key_ring.current, self.settings.shards, suppressed=suppressed)
+        return RelationalSubjectKeys(self.engine, self.key_ring.current, self.shards, suppressed=suppressed)
 
     @cached_property
     def suppressions(self) -> Suppressions:
@@ -81,7 +84,7 @@ class CoreWiring:
         """Seals and unseals bodies."""
         from alphaads_pipelines.privacy.sealer import Sealer
 
-        return Sealer(self.subject_keys, self.settings.shards)
+        return Sealer(self.subject_keys, self.shards)
 
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
@@ -100,7 +103,7 @@ class CoreWiring:
             stream = implementation(self.settings.stream_path)  # type: ignore[call-arg]
         else:
             stream = implementation(self.kafka_options)  # type: ignore[call-arg]
-        for topic in (self.settings.posts_topic, self.settings.decisions_topic, self.settings.events_topic):
+        for topic in self.topics:
             stream.ensure_topic(topic, self.settings.stream_partitions)
         return stream
 
@@ -143,7 +146,5 @@ class CoreWiring:
             max_attempts=settings.batch_max_attempts,
             target_s=settings.batch_target_s,
         )
-        partitions = self.stream.partitions(settings.posts_topic)
-        return Ledger(
-            self.engine, topic=settings.posts_topic, shards=settings.shards, partitions=partitions, limits=limits
-        )
+        partitions = self.stream.partitions(self.topics.posts)
+        return Ledger(self.engine, topic=self.topics.posts, shards=self.shards, partitions=partitions, limits=limits)

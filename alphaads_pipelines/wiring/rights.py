@@ -43,12 +43,8 @@ class RightsWiring:
 
         return Erasure(
             ErasureTools(
-                engine=self._wiring.engine,
-                subject_keys=self._wiring.subject_keys,
-                suppressions=self._wiring.suppressions,
+                ports=self._wiring,
                 journal=self.erasure_journal,
-                pseudonyms=self._wiring.pseudonyms,
-                ledger=self._wiring.ledger,
                 requests=self.rights_requests,
                 sealed=SealedSubjects(self._wiring.master_keys.suppression),
                 signer=self.receipt_signer,
@@ -61,20 +57,7 @@ class RightsWiring:
         """Where people's data lies, for erasures."""
         from alphaads_pipelines.rights.erasure.base import ErasedStores
 
-        settings = self._wiring.settings
-        return ErasedStores(
-            engine=self._wiring.engine,
-            lake=self._wiring.lake,
-            stream=self._wiring.stream,
-            key_backups=self.key_backups,
-            posts_topic=settings.posts_topic,
-            decisions_topic=settings.decisions_topic,
-            events_topic=settings.events_topic,
-            home=settings.alphaads_home,
-            spool_path=settings.spool_path,
-            dagster_url=settings.dagster_database_url,
-            shards=settings.shards,
-        )
+        return ErasedStores(self._wiring, self.key_backups, self._wiring.settings.dagster_database_url)
 
     @cached_property
     def receipt_signer(self) -> Signer:
@@ -102,19 +85,7 @@ class RightsWiring:
         """Where people's data lies, for exports."""
         from alphaads_pipelines.rights.access.data_map import Sources
 
-        settings = self._wiring.settings
-        return Sources(
-            engine=self._wiring.engine,
-            lake=self._wiring.lake,
-            stream=self._wiring.stream,
-            sealer=self._wiring.sealer,
-            pseudonyms=self._wiring.pseudonyms,
-            posts_topic=settings.posts_topic,
-            decisions_topic=settings.decisions_topic,
-            events_topic=settings.events_topic,
-            spool_path=settings.spool_path,
-            audit=self.access_log.about,
-        )
+        return Sources(self._wiring, self.access_log.about)
 
     @cached_property
     def audit_keys(self) -> AuditKeys:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.pipeline.learning import Teaching, learn_policies
 from alphaads_pipelines.settings import Settings
+from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.wiring.app import Wiring, wired
 from api.app import create_app
 from api.credentials import SCOPES, issue_token
@@ -112,7 +113,7 @@ EDGES = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1969-12-31T0
 def test_events_of_any_time_can_be_learned_from(service: Service, occurred_at: object) -> None:
     event = {"event_id": "e" * 12, "decision_id": "a" * 32, "kind": "click", "occurred_at": occurred_at}
     assert service.send("/api/v1/events", _bytes({"events": [event]})) == 202
-    topics = {"decisions_topic": "ads.decisions", "events_topic": "ads.events"}
+    topics = {"topics": Topics("posts.raw", "ads.decisions", "ads.events")}
     now = datetime.now(UTC)
     for later in (now, now + timedelta(days=2)):
         learned = learn_policies(service.wiring.stream, service.wiring.engine, Teaching(), **topics, now=later)

@@ -24,6 +24,7 @@ from alphaads_pipelines.schema.tables import RAW_POSTS
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
 from alphaads_pipelines.stores.subjects.consents import record_consent
 from alphaads_pipelines.stores.subjects.permissions import link
+from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.wiring.app import Wiring
 from api.credentials import issue_token
 from tests.api.conftest import SECRET, Headers
@@ -91,7 +92,7 @@ def test_a_decision_of_the_service_is_explained_once_the_learner_has_read_it(
     seed_samples(wiring.engine, at)
     refresh_creatives(wiring.lake, wiring.engine, TemplateGenerator(), (), at)
     record_consent(wiring.engine, ada, "personalised_ads", granted=True, source="cli", evidence="t", now=at)
-    wiring.ledger.note_idle(wiring.stream.end_offsets(wiring.settings.posts_topic), now())
+    wiring.ledger.note_idle(wiring.stream.end_offsets(wiring.topics.posts), now())
     app.state.reader.refresh()
     token = issue_token(SECRET, subject="shop", tenant="newcomer", scopes=["decisions:write", "decisions:read"])
     given = {"Authorization": f"Bearer {token}"}
@@ -100,7 +101,7 @@ def test_a_decision_of_the_service_is_explained_once_the_learner_has_read_it(
     assert client.get(place, headers=given).status_code == 404
     event = {"event_id": "e" * 12, "decision_id": made["decision_id"], "kind": "impression"}
     client.post("/api/v1/events", json={"events": [event]}, headers=headers())
-    topics = {"decisions_topic": "ads.decisions", "events_topic": "ads.events"}
+    topics = {"topics": Topics("posts.raw", "ads.decisions", "ads.events")}
     deadline = time.monotonic() + 10
     while client.get(place, headers=given).status_code == 404 and time.monotonic() < deadline:
         forward(wiring.settings.spool_path, wiring.stream, "ads.decisions")

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from alphaads_pipelines.pipeline.engagement import update_engagement
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.streams.base import Record
+from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 from tests.api.conftest import Headers
@@ -74,7 +75,7 @@ def test_a_profile_shows_how_its_person_answers_to_ads(published: Wiring, client
     published.stream.produce(published.settings.decisions_topic, [Record(0, orjson.dumps(decision))])
     event = {"event_id": "e" * 12, "decision_id": "d" * 32, "kind": "click"}
     assert client.post("/api/v1/events", json={"events": [event]}, headers=headers()).status_code == 202
-    topics = {"decisions_topic": "ads.decisions", "events_topic": "ads.events"}
+    topics = {"topics": Topics("posts.raw", "ads.decisions", "ads.events")}
     update_engagement(published.stream, published.engine, **topics, now=now, note=lambda _: None)
     shown = client.get(f"/api/v1/profiles/{subject}", headers=headers()).json()["engagement"]
     assert (shown["impressions"], shown["clicks"], shown["conversions"], shown["ctr_ratio"]) == (1, 1, 0, 1.0)

@@ -163,7 +163,7 @@ def test_maintenance_merges_files_and_changes_no_row(jobs: InProcess) -> None:
 
 
 def test_maintenance_trims_the_stream_and_destroys_expired_keys(jobs: InProcess) -> None:
-    wiring, topic = jobs.wiring, jobs.wiring.settings.posts_topic
+    wiring, topic = jobs.wiring, jobs.wiring.topics.posts
     take_in(wiring)
     wiring.intake.take("generic", [{"nobody": "wrote this"}], "c")
     run_until_idle(wiring)
@@ -190,7 +190,7 @@ def test_maintenance_deletes_key_backups_that_are_over(wiring: Wiring) -> None:
 
 
 def test_a_young_record_stays_in_the_stream(jobs: InProcess) -> None:
-    topic = jobs.wiring.settings.posts_topic
+    topic = jobs.wiring.topics.posts
     take_in(jobs.wiring)
     run_until_idle(jobs.wiring)
     assert _execute(jobs, names.MAINTENANCE).success

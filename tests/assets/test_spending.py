@@ -52,7 +52,7 @@ def test_impressions_are_billed_and_the_books_are_looked_over(jobs: InProcess) -
     for key in (HEARD, UNHEARD):
         assert Reservations(wiring.engine).reserve(key, of, None, [], None, now) is None
     event = {"event_id": "event-1", "decision_id": HEARD, "kind": "impression", "occurred_at": now.isoformat()}
-    wiring.stream.produce(wiring.settings.events_topic, [Record(0, orjson.dumps(event))])
+    wiring.stream.produce(wiring.topics.events, [Record(0, orjson.dumps(event))])
     assert _bill(jobs) == {BOOKS_AGREE: PASSED, WITHIN_BUDGET: PASSED}
     shown = _metadata(jobs)
     assert (shown["events"], shown["confirmed"], shown["spent_usd"], shown["released"]) == (1, 1, 0.001, 0)

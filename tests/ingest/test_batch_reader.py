@@ -54,7 +54,7 @@ class Room:
     """An installation, and the records that a test puts into its stream."""
 
     def __init__(self, wiring: Wiring) -> None:
-        self.wiring, self.topic = wiring, wiring.settings.posts_topic
+        self.wiring, self.topic = wiring, wiring.topics.posts
         self._shards = tuple(range(wiring.settings.shards))
 
     def seal(self, body: bytes, *, author: str | None = "42", platform: str = "generic") -> Envelope:

@@ -61,13 +61,13 @@ def intake(wiring: Wiring) -> Intake:
 
 
 def _intake(wiring: Wiring, platforms: Registry[Platform]) -> Intake:
-    topic = wiring.settings.posts_topic
+    topic = wiring.topics.posts
     keys = (wiring.sealer, wiring.pseudonyms, wiring.suppressions)
     return Intake(wiring.stream, topic, *keys, platforms, clock=lambda: NOON)
 
 
 def _produced(wiring: Wiring) -> list[tuple[int, Envelope]]:
-    topic = wiring.settings.posts_topic
+    topic = wiring.topics.posts
     ends = wiring.stream.end_offsets(topic)
     ranges = [OffsetRange(topic, partition, 0, end) for partition, end in ends.items()]
     return [(record.partition, decode(record.value)) for chunk in wiring.stream.read(ranges) for record in chunk]

@@ -40,7 +40,7 @@ class Home:
         for path in paths:
             for payloads in read_payloads(path):
                 self.wiring.intake.take(platform, payloads, "c")
-        topic, shards = self.wiring.settings.posts_topic, tuple(range(self.wiring.settings.shards))
+        topic, shards = self.wiring.topics.posts, tuple(range(self.wiring.settings.shards))
         ends = self.wiring.stream.end_offsets(topic)
         ranges = tuple(OffsetRange(topic, each, self.taken_until.get(each, 0), end) for each, end in ends.items())
         self.taken_until = ends

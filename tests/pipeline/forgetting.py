@@ -36,4 +36,4 @@ def die_behind(place: str, post: str, folder: Path) -> None:
     with wired(settings_of(folder)) as wiring:
         wiring.__dict__["scorer"] = HashScorer("1")
         keys = keys_of(wiring.pseudonyms, *parse_post(post))
-        work.forget_post(wiring, wiring.settings.posts_topic, keys, lambda _: None, 30.0)
+        work.forget_post(wiring, keys, lambda _: None, 30.0)

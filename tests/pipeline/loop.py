@@ -23,6 +23,7 @@ from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
 from alphaads_pipelines.streams.base import Record, Stream
 from alphaads_pipelines.streams.embedded import EmbeddedStream
+from alphaads_pipelines.streams.topics import Topics
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DECISIONS, EVENTS = "ads.decisions", "ads.events"
@@ -94,7 +95,7 @@ class Loop:
 
     def learn(self, now: datetime = NOON) -> Learned:
         """Learn what is new."""
-        topics = {"decisions_topic": DECISIONS, "events_topic": EVENTS}
+        topics = {"topics": Topics("posts.raw", DECISIONS, EVENTS)}
         return learn_policies(self.stream, self.engine, self.teaching, **topics, now=now)
 
     def remember(self, now: datetime = NOON) -> int | None:

@@ -138,7 +138,7 @@ def _decide(wiring: Wiring) -> None:
         assert decision["personalised"]
         event = {"event_id": "e" * 12, "decision_id": decision["decision_id"], "kind": "click"}
         assert client.post("/api/v1/events", json={"events": [event]}).status_code == 202
-    forward(wiring.settings.spool_path, wiring.stream, wiring.settings.decisions_topic)
+    forward(wiring.settings.spool_path, wiring.stream, wiring.topics.decisions)
 
 
 class IndiscreetScorer(NamingScorer):

@@ -43,7 +43,7 @@ def _take(wiring: Wiring, posts: int = 120, seed: int = 3) -> None:
 
 
 def _planned(wiring: Wiring) -> Batch:
-    topic = wiring.settings.posts_topic
+    topic = wiring.topics.posts
     wiring.ledger.plan(wiring.stream.end_offsets(topic), datetime.now(UTC))
     [batch] = wiring.ledger.batches(state="planned")
     return batch
@@ -149,7 +149,7 @@ def test_a_run_that_ends_early_hands_its_batch_back(wiring: Wiring) -> None:
 def test_records_that_retention_took_are_a_loss_and_no_failure(wiring: Wiring) -> None:
     _take(wiring)
     batch = _planned(wiring)
-    wiring.stream.trim(wiring.settings.posts_topic, {each.partition: each.end for each in batch.ranges})
+    wiring.stream.trim(wiring.topics.posts, {each.partition: each.end for each in batch.ranges})
     with _run(wiring, batch) as run, pytest.raises(OffsetsLost):
         run.step(Stage.ACCEPT, [])
     assert wiring.ledger.get(batch.seq).state == "lost"

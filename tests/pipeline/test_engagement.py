@@ -20,6 +20,7 @@ from alphaads_pipelines.stores.engagement import read_engagement
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record, Stream
 from alphaads_pipelines.streams.embedded import EmbeddedStream
+from alphaads_pipelines.streams.topics import Topics
 from tests.pipeline.meeting import MeetingStream
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -54,7 +55,7 @@ class Ads:
         self.tell(EVENTS, *({"decision_id": key, "kind": kind, "occurred_at": at.isoformat()} for key in keys))
 
     def count(self, now: datetime = NOON) -> Engaged:
-        topics = {"decisions_topic": DECISIONS, "events_topic": EVENTS}
+        topics = {"topics": Topics("posts.raw", DECISIONS, EVENTS)}
         return update_engagement(self.stream, self.engine, **topics, now=now, note=self.noted.append)
 
     def waiting(self) -> set[str]:

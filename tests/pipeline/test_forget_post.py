@@ -92,13 +92,13 @@ def never_there(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def found(wiring: Wiring, post: str) -> list[FoundPost]:
     keys = keys_of(wiring.pseudonyms, *parse_post(post))
-    return find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.settings.posts_topic, keys)
+    return find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.topics.posts, keys)
 
 
 def forgotten(wiring: Wiring, post: str = GONE, patience_s: float = 20.0, told: list[str] | None = None) -> Forgotten:
     keys = keys_of(wiring.pseudonyms, *parse_post(post))
     note = (lambda who: told.extend(who)) if told is not None else (lambda _: None)
-    return forget_post(wiring, wiring.settings.posts_topic, keys, note, patience_s)
+    return forget_post(wiring, keys, note, patience_s)
 
 
 def replay(wiring: Wiring, seq: int) -> None:

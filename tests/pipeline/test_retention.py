@@ -12,7 +12,7 @@ from alphaads_pipelines.wiring.app import Wiring
 
 
 def test_old_records_of_every_topic_go_and_the_next_offset_stays(wiring: Wiring) -> None:
-    topics = (wiring.settings.posts_topic, wiring.settings.events_topic)
+    topics = (wiring.topics.posts, wiring.topics.events)
     for topic in topics:
         wiring.stream.produce(topic, [Record(0, b"old"), Record(0, b"old too"), Record(1, b"old")])
     later = datetime.now(UTC) + timedelta(seconds=1)

@@ -29,6 +29,7 @@ from alphaads_pipelines.pipeline.spending import Spent, update_spending
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.streams.embedded import EmbeddedStream
+from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.telemetry import REGISTRY
 from tests.concurrency import at_once
 from tests.conftest import ROOT
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.integration
 EVENTS = "ads.events"
 ADA = "a" * 32
 LATE = NOON + HELD
+TOPICS = Topics("posts.raw", "ads.decisions", EVENTS)
 SEED = 11
 
 
@@ -60,7 +62,13 @@ class Ads:
         self.stream.produce(EVENTS, records)
 
     def bill(self, now: datetime = NOON) -> Spent:
-        return update_spending(self.stream, self.engine, events_topic=EVENTS, now=now, note=self.noted.append)
+        return update_spending(
+            self.stream,
+            self.engine,
+            topics=TOPICS,
+            now=now,
+            note=self.noted.append,
+        )
 
     def money(self, key: str = "tea") -> tuple[int, int]:
         return money(self.engine)[key]
@@ -216,12 +224,12 @@ from alphaads_pipelines.decisions.budget import settlement
 from alphaads_pipelines.pipeline import spending
 from alphaads_pipelines.stores.sql.relational import connect
 from alphaads_pipelines.streams.embedded import EmbeddedStream
-from tests.pipeline.test_spending import EVENTS, LATE
+from tests.pipeline.test_spending import LATE, TOPICS
 settlement.AT_ONCE = spending.AT_ONCE = 5
 with EmbeddedStream(Path(sys.argv[3])) as stream:
     print("ready", flush=True)
     sys.stdin.readline()
-    spending.update_spending(stream, connect(sys.argv[2]), events_topic=EVENTS, now=LATE, note=lambda _: None)
+    spending.update_spending(stream, connect(sys.argv[2]), topics=TOPICS, now=LATE, note=lambda _: None)
 print("done", flush=True)
 """
 

@@ -106,7 +106,7 @@ class Life:
                 self._consent()
                 with client_of(wiring) as client:
                     self._decide(client)
-                forward(wiring.settings.spool_path, wiring.stream, wiring.settings.decisions_topic)
+                forward(wiring.settings.spool_path, wiring.stream, wiring.topics.decisions)
                 jobs.advertising()
             with client_of(wiring) as client:
                 self._post_late(client)

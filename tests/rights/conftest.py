@@ -18,10 +18,7 @@ from tests.rights.erasure.erasing import fill, settings_of
 
 def sources_of(wiring: Wiring) -> Sources:
     """Where the people of an installation are held."""
-    settings = wiring.settings
-    topics = settings.posts_topic, settings.decisions_topic, settings.events_topic
-    stores = wiring.engine, wiring.lake, wiring.stream, wiring.sealer, wiring.pseudonyms
-    return Sources(*stores, *topics, settings.spool_path, lambda subject: ())
+    return Sources(wiring, lambda subject: ())
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ def test_gauges_tell_backlog_age_and_loss(wiring: Wiring, folder: Path) -> None:
     assert waiting["alphaads_offsets_lost", ""] == 0
     assert ("alphaads_data_age_seconds", "") not in waiting, "nothing is published yet: no age, never zero"
     publish_batches(wiring)
-    wiring.ledger.note_idle(wiring.stream.end_offsets(wiring.settings.posts_topic), datetime.now(UTC))
+    wiring.ledger.note_idle(wiring.stream.end_offsets(wiring.topics.posts), datetime.now(UTC))
     published = _page(wiring)
     assert published["alphaads_backlog_posts", ""] == 0
     assert 0 <= published["alphaads_data_age_seconds", ""] < 60

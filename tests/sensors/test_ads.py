@@ -44,7 +44,7 @@ def _tell(wiring: Wiring, topic: str, record: object) -> None:
 
 
 def _learn(wiring: Wiring) -> None:
-    topics = {"decisions_topic": wiring.settings.decisions_topic, "events_topic": wiring.settings.events_topic}
+    topics = {"decisions_topic": wiring.topics.decisions, "events_topic": wiring.topics.events}
     learn_policies(wiring.stream, wiring.engine, Teaching(), **topics, now=datetime.now(UTC))
 
 

@@ -159,7 +159,7 @@ def test_a_crash_between_plan_and_request_repeats_the_request_and_never_the_plan
     instance: DagsterInstance, wiring: Wiring
 ) -> None:
     take_in(wiring)
-    [planned] = wiring.ledger.plan(wiring.stream.end_offsets(wiring.settings.posts_topic), datetime.now(UTC))
+    [planned] = wiring.ledger.plan(wiring.stream.end_offsets(wiring.topics.posts), datetime.now(UTC))
     take_in(wiring, seed=2)  # and the world goes on meanwhile
     [asked] = _requests(instance, wiring)
     assert asked.run_key == planned.run_key

@@ -11,28 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy import Engine
 
 from alphaads_pipelines.decisions.spool import spooled
 from alphaads_pipelines.errors import EnvelopeError, OffsetsLost, UnsealError
+from alphaads_pipelines.ports import Ports
 from alphaads_pipelines.privacy.envelope import Envelope, decode
-from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
-from alphaads_pipelines.privacy.sealer import SealedBody, Sealer
+from alphaads_pipelines.privacy.sealer import SealedBody
 from alphaads_pipelines.profiles.state import decode as decode_state
 from alphaads_pipelines.schema.columns import Privacy, Table
 from alphaads_pipelines.schema.operational_tables import PUBLISHED_DOCUMENTS
 from alphaads_pipelines.schema.records import DOCUMENTS
 from alphaads_pipelines.schema.tables import LAKE_TABLES, ON_ANY_SHARD, REJECTED_POSTS, RELATIONAL_TABLES
-from alphaads_pipelines.stores.lake.base import Lake
 from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table
-from alphaads_pipelines.streams.base import OffsetRange, Stream
+from alphaads_pipelines.streams.base import OffsetRange
 
 Row = dict[str, Any]
 
@@ -64,20 +61,10 @@ class Sources:
 
     Parameters
     ----------
-    posts_topic, decisions_topic, events_topic: streams.
-    spool_path: folder of decisions that are not forwarded yet.
     audit: subject id -> entries of the audit log about them.
     """
 
-    engine: Engine
-    lake: Lake
-    stream: Stream
-    sealer: Sealer
-    pseudonyms: Pseudonyms
-    posts_topic: str
-    decisions_topic: str
-    events_topic: str
-    spool_path: Path
+    ports: Ports
     audit: Callable[[str], Iterable[Row]]
 
 
@@ -99,7 +86,8 @@ class Holdings:
     """
 
     def __init__(self, sources: Sources, subject_id: str, shard: int | None) -> None:
-        self._from, self._subject, self._shard, self._seen = sources, subject_id, shard, _Seen()
+        self._ports, self._audit, self._subject, self._shard = sources.ports, sources.audit, subject_id, shard
+        self._seen = _Seen()
 
     def sections(self) -> Iterator[Section]:
         """One section per table, topic and document, empty ones included; those of a store come together.
@@ -110,22 +98,22 @@ class Holdings:
         """
         for table in reached(LAKE_TABLES):
             yield Section("lake", table.name, table.doc, self._lake_rows(table))
-        topics = self._from.posts_topic, self._from.decisions_topic, self._from.events_topic
+        posts, decisions, events = self._ports.topics
         # The spool first: what is shipped in between is in the stream by the time that is read.
-        yield Section("spool", topics[1], "Decisions on their way to the stream.", self._spooled_decisions())
-        yield Section("stream", topics[0], "Sealed posts that are not in the lake.", self._stream_posts())
-        yield Section("stream", topics[1], "Decisions about this person.", self._stream_decisions())
-        yield Section("stream", topics[2], "What happened to the ads that were shown.", self._events())
+        yield Section("spool", decisions, "Decisions on their way to the stream.", self._spooled_decisions())
+        yield Section("stream", posts, "Sealed posts that are not in the lake.", self._stream_posts())
+        yield Section("stream", decisions, "Decisions about this person.", self._stream_decisions())
+        yield Section("stream", events, "What happened to the ads that were shown.", self._events())
         for table in reached(RELATIONAL_TABLES):
             yield Section("relational", table.name, table.doc, self._relational_rows(table))
         yield Section("relational", PUBLISHED_DOCUMENTS.name, PUBLISHED_DOCUMENTS.doc, self._documents())
         yield Section("audit", "entries", "Who accessed this person's data, when and what for.", self._audited())
 
     def _audited(self) -> Iterator[Row]:
-        yield from self._from.audit(self._subject)
+        yield from self._audit(self._subject)
 
     def _lake_rows(self, table: Table) -> Iterator[Row]:
-        rows = self._from.lake.scan(table).filter(pl.col("subject_id") == self._subject)
+        rows = self._ports.lake.scan(table).filter(pl.col("subject_id") == self._subject)
         if self._shard is not None and "shard" in table.column_names and table.name not in ON_ANY_SHARD:
             rows = rows.filter(pl.col("shard") == self._shard)
         for frame in rows.collect_batches(chunk_size=_CHUNK_ROWS, maintain_order=False):
@@ -136,30 +124,30 @@ class Holdings:
             bodies = self._opened(frame) if _BODY in frame.columns else [None] * frame.height
             for row, body in zip(frame.iter_rows(named=True), bodies, strict=True):
                 if table.name == REJECTED_POSTS.name and isinstance(body, bytes):
-                    self._seen.post_keys.add(self._from.pseudonyms.body_key(row["platform"], body))
+                    self._seen.post_keys.add(self._ports.pseudonyms.body_key(row["platform"], body))
                 yield {**_shown(table, row), **({} if body is None else _payload(body))}
 
     def _opened(self, frame: pl.DataFrame) -> Sequence[bytes | UnsealError]:
-        return self._from.sealer.unseal([SealedBody(*row) for row in frame.select(_HEADER).iter_rows()])
+        return self._ports.sealer.unseal([SealedBody(*row) for row in frame.select(_HEADER).iter_rows()])
 
     def _stream_posts(self) -> Iterator[Row]:
-        for chunk in self._records(self._from.posts_topic):
+        for chunk in self._records(self._ports.topics.posts):
             found: list[tuple[int, int, Envelope]] = []
             for partition, offset, value in chunk:
                 envelope = _envelope(value) if self._subject.encode() in value else None
                 if envelope and envelope.subject_id == self._subject and (partition, offset) not in self._seen.places:
                     found.append((partition, offset, envelope))
-            bodies = self._from.sealer.unseal([envelope for _, _, envelope in found])
+            bodies = self._ports.sealer.unseal([envelope for _, _, envelope in found])
             for (partition, offset, envelope), body in zip(found, bodies, strict=True):
                 header = {name: getattr(envelope, name) for name in envelope.__struct_fields__ if name != "body"}
                 yield {"partition": partition, "offset": offset, **_plain(header), **_payload(body)}
 
     def _stream_decisions(self) -> Iterator[Row]:
-        for chunk in self._records(self._from.decisions_topic):
+        for chunk in self._records(self._ports.topics.decisions):
             yield from self._decisions(value for _, _, value in chunk)
 
     def _spooled_decisions(self) -> Iterator[Row]:
-        yield from self._decisions(spooled(self._from.spool_path))
+        yield from self._decisions(spooled(self._ports.spool_path))
 
     def _decisions(self, records: Iterator[bytes]) -> Iterator[Row]:
         for record in records:
@@ -173,7 +161,7 @@ class Holdings:
     def _events(self) -> Iterator[Row]:
         if not self._seen.decisions:
             return
-        for chunk in self._records(self._from.events_topic):
+        for chunk in self._records(self._ports.topics.events):
             for _, _, value in chunk:
                 event = _json(value)
                 if event and event.get("decision_id") in self._seen.decisions:
@@ -181,7 +169,7 @@ class Holdings:
 
     def _records(self, topic: str) -> Iterator[list[tuple[int, int, bytes]]]:
         """Every record that the topic holds; what retention removes meanwhile is not held any more."""
-        stream = self._from.stream
+        stream = self._ports.stream
         for partition, end in sorted(stream.end_offsets(topic).items()):
             start = stream.low_offsets(topic)[partition]
             try:
@@ -196,13 +184,13 @@ class Holdings:
         stored = sql_table(table.name)
         if column == "subject_id":
             query = sa.select(stored).where(stored.c.subject_id == self._subject).order_by(*stored.primary_key)
-            with reading(self._from.engine) as connection:
+            with reading(self._ports.engine) as connection:
                 for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                     yield _shown(table, dict(row._mapping))
             return
         keys = sorted(self._seen.post_keys)
         for start in range(0, len(keys), _CHUNK_ROWS):
-            with reading(self._from.engine) as connection:
+            with reading(self._ports.engine) as connection:
                 rows = select_in(connection, table.name, column, keys[start : start + _CHUNK_ROWS])
             yield from (_shown(table, dict(row._mapping)) for row in rows)
 
@@ -210,7 +198,7 @@ class Holdings:
         """Entries of published documents that are kept by subject or decision."""
         mine = self._seen.decisions | {self._subject}
         personal = {each.name: [part.name for part in each.columns if part.is_personal] for each in DOCUMENTS}
-        with reading(self._from.engine) as connection:
+        with reading(self._ports.engine) as connection:
             names = [name for name, parts in personal.items() if parts]
             rows = select_in(connection, PUBLISHED_DOCUMENTS.name, "name", names, ["name", "document"])
         for row in rows:

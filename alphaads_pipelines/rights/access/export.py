@@ -28,7 +28,7 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
 def export_subject(sources: Sources, subject_id: str, now: datetime) -> Export:
     """The export of a subject that exists. Raises StoreUnavailable, here or while it is walked."""
-    with reading(sources.engine) as connection:
+    with reading(sources.ports.engine) as connection:
         live = select_in(connection, "live_profiles", "subject_id", [subject_id], ["state"])
         known = select_in(connection, "subjects", "subject_id", [subject_id], ["platform", "shard"])
         linked = linked_to(connection, subject_id)
@@ -45,7 +45,7 @@ def answered(sources: Sources, subject_id: str, correlation_id: str, now: dateti
     ------
     StoreUnavailable, StreamUnavailable: here or while it is walked.
     """
-    requests = RightsRequests(sources.engine)
+    requests = RightsRequests(sources.ports.engine)
     held = requests.claim(requests.open("export", subject_id, correlation_id, now).request_id, now)
     try:
         yield export_subject(sources, subject_id, now)

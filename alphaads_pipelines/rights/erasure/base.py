@@ -9,15 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlalchemy import Engine
-
+from alphaads_pipelines.ports import Ports
 from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.rights.backups.key_backups import KeyBackups
-from alphaads_pipelines.stores.lake.base import Lake
-from alphaads_pipelines.streams.base import Stream
 
 Figures = Mapping[str, Any]
 """Counts for people, by name; they name nobody."""
@@ -29,23 +25,12 @@ class ErasedStores:
 
     Attributes
     ----------
-    posts_topic, decisions_topic, events_topic: streams.
-    home: folder of all local state. spool_path: of decisions that are not forwarded yet.
-    dagster_url: Dagster's storage in PostgreSQL; empty if it lies under `home`.
-    shards: the fixed number of shards.
+    dagster_url: Dagster's storage in PostgreSQL; empty if it lies under the home folder.
     """
 
-    engine: Engine
-    lake: Lake
-    stream: Stream
+    ports: Ports
     key_backups: KeyBackups
-    posts_topic: str
-    decisions_topic: str
-    events_topic: str
-    home: Path
-    spool_path: Path
     dagster_url: str
-    shards: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +76,7 @@ class Eraser(ABC):
     """Names of the tables (tables.py) and of the records, documents and files (records.py) that it clears."""
 
     def __init__(self, stores: ErasedStores) -> None:
-        self._stores = stores
+        self._stores, self._ports = stores, stores.ports
 
     @abstractmethod
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:

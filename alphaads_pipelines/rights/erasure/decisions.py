@@ -26,20 +26,20 @@ class DecisionsEraser(Eraser):
 
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Remove events, then decisions in the spool, then those in the stream."""
-        stores, ids = self._stores, {subject.subject_id}
+        ports, ids = self._ports, {subject.subject_id}
         decisions = set(self._decision_ids(subject.subject_id))
-        events = erase_records(stores.stream, stores.events_topic, decisions, tick)
-        spool = erase_from_spool(stores.spool_path, ids)
+        events = erase_records(ports.stream, ports.topics.events, decisions, tick)
+        spool = erase_from_spool(ports.spool_path, ids)
         tick("spool")
-        shipped = erase_records(stores.stream, stores.decisions_topic, ids, tick)
+        shipped = erase_records(ports.stream, ports.topics.decisions, ids, tick)
         return {"decisions": shipped, "events": events, "spool_records": spool}
 
     def check(self, subject: ErasureTarget) -> Checked:
         """Search the spool and both topics."""
-        stores, ids = self._stores, {subject.subject_id}
+        ports, ids = self._ports, {subject.subject_id}
         needle = subject.subject_id.encode()
-        records = list(spooled(stores.spool_path)) if stores.spool_path.exists() else []
-        topics = [check_topic(stores.stream, name, ids) for name in (stores.decisions_topic, stores.events_topic)]
+        records = list(spooled(ports.spool_path)) if ports.spool_path.exists() else []
+        topics = [check_topic(ports.stream, name, ids) for name in (ports.topics.decisions, ports.topics.events)]
         looked_at = {"spool_records": len(records)}
         for each in topics:
             looked_at |= each.looked_at
@@ -49,11 +49,11 @@ class DecisionsEraser(Eraser):
         return Checked(looked_at, found, " ".join([*statements, forgotten]))
 
     def _decision_ids(self, subject_id: str) -> Iterator[str]:
-        stores, needle = self._stores, subject_id.encode()
-        records = spooled(stores.spool_path) if stores.spool_path.exists() else iter(())
+        ports, needle = self._ports, subject_id.encode()
+        records = spooled(ports.spool_path) if ports.spool_path.exists() else iter(())
         yield from (_id_of(record) for record in records if needle in record)
-        if isinstance(stores.stream, Erasable):
-            yield from (_id_of(each.value) for each in stores.stream.holding(stores.decisions_topic, {subject_id}))
+        if isinstance(ports.stream, Erasable):
+            yield from (_id_of(each.value) for each in ports.stream.holding(ports.topics.decisions, {subject_id}))
 
 
 def _id_of(record: bytes) -> str:

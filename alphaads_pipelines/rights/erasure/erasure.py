@@ -16,11 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
-
 from alphaads_pipelines.errors import AlphaAdsError, InvalidRequest, NotFound, WriteConflict
-from alphaads_pipelines.ingest.ledger import Ledger
-from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
+from alphaads_pipelines.ports import Ports
 from alphaads_pipelines.rights.erasure.base import Checked, ErasedStores, Eraser, ErasureTarget, all_erasers
 from alphaads_pipelines.rights.erasure.journal import ErasureJournal
 from alphaads_pipelines.rights.erasure.receipts import Signer
@@ -28,8 +25,7 @@ from alphaads_pipelines.rights.erasure.relational import delete_subject
 from alphaads_pipelines.rights.erasure.sealed_subjects import SealedSubjects
 from alphaads_pipelines.rights.requests import RightsRequest, RightsRequests
 from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table, transaction
-from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys, shard_of
-from alphaads_pipelines.stores.subjects.suppressions import Suppressions
+from alphaads_pipelines.stores.subjects.subject_keys import shard_of
 
 KEYS, BATCHES, SWEEP = "keys", "batches", "sweep"
 _SETTLE = timedelta(seconds=2)
@@ -46,12 +42,8 @@ Report = Callable[[str, int, int, str], None]
 class ErasureTools:
     """The domain objects that an erasure needs."""
 
-    engine: Engine
-    subject_keys: RelationalSubjectKeys
-    suppressions: Suppressions
+    ports: Ports
     journal: ErasureJournal
-    pseudonyms: Pseudonyms
-    ledger: Ledger
     requests: RightsRequests
     sealed: SealedSubjects
     signer: Signer
@@ -93,9 +85,9 @@ class Erasure:
         identities = self._identities(subject_id)
         now = _now()
         tools.journal.remember(identities, subject_id, now)
-        with transaction(tools.engine) as connection:
-            keys = tools.subject_keys.destroy_in(connection, subject_id)
-            tools.suppressions.suppress(connection, identities, subject_id, now)
+        with transaction(tools.ports.engine) as connection:
+            keys = tools.ports.subject_keys.destroy_in(connection, subject_id)
+            tools.ports.suppressions.suppress(connection, identities, subject_id, now)
             rows = delete_subject(connection, subject_id)
             sealed = tools.sealed.seal(subject_id, correlation_id)
             request = tools.requests.open_in(connection, "erase", None, correlation_id, now, sealed)
@@ -137,14 +129,14 @@ class Erasure:
             raise
 
     def _identities(self, subject_id: str) -> list[bytes]:
-        with reading(self._tools.engine) as connection:
+        with reading(self._tools.ports.engine) as connection:
             rows = select_in(connection, "subjects", "subject_id", [subject_id], ["identity_mac"])
         if not rows:
             raise NotFound("no subject has this id")
         return [bytes(row.identity_mac) for row in rows]
 
     def _hash(self, subject_id: str) -> str:
-        return self._tools.pseudonyms.suppressed_subject(subject_id).hex()
+        return self._tools.ports.pseudonyms.suppressed_subject(subject_id).hex()
 
     def settle_until(self, request: RightsRequest) -> datetime:
         """When no process holds anything of the subject any more."""
@@ -158,7 +150,7 @@ class _Work:
         self._erasure, self._tools, self.held, self._report = erasure, tools, held, report
         self._step = KEYS
         subject_id = tools.sealed.open(held.sealed_subject or b"", held.correlation_id)
-        self._subject = ErasureTarget(subject_id, shard_of(subject_id, tools.stores.shards))
+        self._subject = ErasureTarget(subject_id, shard_of(subject_id, tools.ports.shards))
         self._renewed_at = time.monotonic()
 
     def run(self, erasers: Sequence[Eraser]) -> RightsRequest:
@@ -211,7 +203,7 @@ class _Work:
 
     def _running(self) -> set[tuple[int, int]]:
         """Running attempts; one without a heartbeat is ended, so that it writes nothing should it wake up."""
-        now, ledger = _now(), self._tools.ledger
+        now, ledger = _now(), self._tools.ports.ledger
         found = set()
         for batch in ledger.batches(state="running", limit=_ALL):
             if batch.lease_until is None or batch.lease_until <= now:

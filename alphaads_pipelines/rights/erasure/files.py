@@ -27,7 +27,7 @@ class FilesEraser(Eraser):
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Overwrite the subject id in logs, if it ever came into one."""
         blanked = 0
-        for path in _files(self._stores.home / _LOGS):
+        for path in _files(self._ports.home / _LOGS):
             blanked += _blank_out(path, subject.subject_id.encode())
             tick("logs")
         return {"logs_mended": blanked}
@@ -38,7 +38,7 @@ class FilesEraser(Eraser):
         looked_at: dict[str, dict[str, int]] = {}
         found = 0
         for path in self._all():
-            top = path.relative_to(self._stores.home).parts[0]
+            top = path.relative_to(self._ports.home).parts[0]
             figures = looked_at.setdefault(top, {"files": 0, "bytes": 0})
             figures["files"] += 1
             figures["bytes"] += _size(path)
@@ -50,8 +50,8 @@ class FilesEraser(Eraser):
         return Checked(looked_at, found)
 
     def _all(self) -> Iterator[Path]:
-        for path in _files(self._stores.home):
-            top = path.relative_to(self._stores.home).parts[0]
+        for path in _files(self._ports.home):
+            top = path.relative_to(self._ports.home).parts[0]
             if not any(top == name or top.startswith(f"{name}-") for name in _OF_OTHER_ERASERS):
                 yield path
 

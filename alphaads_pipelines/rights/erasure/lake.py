@@ -22,7 +22,7 @@ class LakeEraser(Eraser):
         figures = {}
         for table, shard in _places(subject):
             figures[table.name] = dict(
-                self._stores.lake.erase(
+                self._ports.lake.erase(
                     table,
                     subject.subject_id,
                     shard,
@@ -36,7 +36,7 @@ class LakeEraser(Eraser):
     def check(self, subject: ErasureTarget) -> Checked:
         """Search the column of subjects in every Parquet file on disk, and the log with its checkpoints, decoded."""
         found = {
-            table.name: dict(self._stores.lake.find_subject(table, subject.subject_id, shard))
+            table.name: dict(self._ports.lake.find_subject(table, subject.subject_id, shard))
             for table, shard in _places(subject)
         }
         left = sum(each.get("rows", 0) + each.get("mentions", 0) for each in found.values())

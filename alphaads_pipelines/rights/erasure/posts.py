@@ -18,11 +18,11 @@ class PostsEraser(Eraser):
 
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
         """Remove the subject's envelopes; offsets of the others stay."""
-        return erase_records(self._stores.stream, self._stores.posts_topic, {subject.subject_id}, tick)
+        return erase_records(self._ports.stream, self._ports.topics.posts, {subject.subject_id}, tick)
 
     def check(self, subject: ErasureTarget) -> Checked:
         """Search every record, page and log."""
-        return check_topic(self._stores.stream, self._stores.posts_topic, {subject.subject_id})
+        return check_topic(self._ports.stream, self._ports.topics.posts, {subject.subject_id})
 
 
 def erase_records(stream: Stream, topic: str, ids: set[str], tick: Callable[[str], None]) -> Figures:

@@ -65,25 +65,25 @@ class RelationalEraser(Eraser):
         """Delete rows and post keys, then make them leave the disk."""
         keys = self._delete_post_keys(subject)
         tick("post keys")
-        with transaction(self._stores.engine) as connection:
+        with transaction(self._ports.engine) as connection:
             rows = delete_subject(connection, subject.subject_id)
         tick("rows")
-        return {"rows": rows, "post_keys": keys, **_off_the_disk(self._stores.engine, subject.subject_id)}
+        return {"rows": rows, "post_keys": keys, **_off_the_disk(self._ports.engine, subject.subject_id)}
 
     def check(self, subject: ErasureTarget) -> Checked:
         """Search every row of every table and, in SQLite, every page and the write-ahead log."""
-        if self._stores.engine.dialect.name == "sqlite":
-            path = sqlite_file(self._stores.engine)
+        if self._ports.engine.dialect.name == "sqlite":
+            path = sqlite_file(self._ports.engine)
             wal = wal_of(path)
             found = sum(count_words(each, [subject.subject_id.encode()]) for each in (path, wal))
-            with reading(self._stores.engine) as connection:
+            with reading(self._ports.engine) as connection:
                 [pages] = connection.exec_driver_sql("PRAGMA page_count").one()
             return Checked({"pages": pages, "wal_bytes": wal.stat().st_size if wal.exists() else 0}, found)
         return self._check_postgres(subject.subject_id)
 
     def _check_postgres(self, subject_id: str) -> Checked:
         looked_at, found = {}, 0
-        with reading(self._stores.engine) as connection:
+        with reading(self._ports.engine) as connection:
             for table in RELATIONAL_TABLES:
                 whole_row = sa.cast(sa.literal_column(table.name), sa.Text)
                 query = sa.select(sa.func.count(), sa.func.count().filter(whole_row.contains(subject_id)))
@@ -98,7 +98,7 @@ class RelationalEraser(Eraser):
         )
 
     def _delete_post_keys(self, subject: ErasureTarget) -> int:
-        lake, deleted = self._stores.lake, 0
+        lake, deleted = self._ports.lake, 0
         mine = pl.col("subject_id") == subject.subject_id
         raw = lake.scan(RAW_POSTS).filter(mine, pl.col("shard") == subject.shard).select("post_key").collect()
         table = sql_table(_POST_KEYS)
@@ -111,7 +111,7 @@ class RelationalEraser(Eraser):
         return deleted
 
     def _delete(self, statement: sa.Delete) -> int:
-        with transaction(self._stores.engine) as connection:
+        with transaction(self._ports.engine) as connection:
             return connection.execute(statement).rowcount
 
 

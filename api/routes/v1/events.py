@@ -53,7 +53,7 @@ def take_events(
 ) -> EventsTaken:
     """Put the events into the stream that the bandit policy learns from."""
     audit.record()
-    topic = wiring.settings.events_topic
+    topic = wiring.topics.events
     partitions = wiring.stream.partitions(topic)
     records = [
         Record(

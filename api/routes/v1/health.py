@@ -53,7 +53,7 @@ def _relational(wiring: Wiring) -> str:
 
 
 def _stream(wiring: Wiring) -> str:
-    return f"{wiring.settings.stream_kind}, {len(wiring.stream.end_offsets(wiring.settings.posts_topic))} partitions"
+    return f"{wiring.settings.stream_kind}, {len(wiring.stream.end_offsets(wiring.topics.posts))} partitions"
 
 
 def _data(wiring: Wiring, snapshot: Snapshot) -> str:
@@ -63,7 +63,7 @@ def _data(wiring: Wiring, snapshot: Snapshot) -> str:
 
 def _backlog(wiring: Wiring) -> int | None:
     try:
-        return wiring.ledger.backlog(wiring.stream.end_offsets(wiring.settings.posts_topic))
+        return wiring.ledger.backlog(wiring.stream.end_offsets(wiring.topics.posts))
     except AlphaAdsError:
         return None
 

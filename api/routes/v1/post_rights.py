@@ -42,7 +42,7 @@ def get_touched(
 
 def _found(wiring: Wiring, platform: str, post_id: str) -> list[FoundPost]:
     keys = keys_of(wiring.pseudonyms, platform, post_id)
-    return find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.settings.posts_topic, keys)
+    return find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.topics.posts, keys)
 
 
 @router.delete("/posts/{platform}/{post_id}", summary="Forget a post that its author deleted")
@@ -59,4 +59,4 @@ def delete_post(
     409: batches of its partition were at work all the time; the post does not come in again, ask again for the rest.
     """
     keys = keys_of(wiring.pseudonyms, platform, post_id)
-    return forget_post(wiring, wiring.settings.posts_topic, keys, lambda who: audit.record(*who), _PATIENCE_S)
+    return forget_post(wiring, keys, lambda who: audit.record(*who), _PATIENCE_S)

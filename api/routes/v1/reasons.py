@@ -46,5 +46,5 @@ def get_why_page(decision_id: DecisionId, wiring: WiringDep, caller: Reader, aud
 def _explained(decision_id: str, wiring: Wiring, caller: Caller, audit: Recorder) -> Why:
     subjects = whose(wiring.engine, wiring.pseudonyms, caller.tenant, decision_id)
     audit.record(*subjects) if subjects else audit.nobody()
-    topic = wiring.settings.posts_topic
+    topic = wiring.topics.posts
     return explain(wiring.engine, wiring.lake, caller.tenant, decision_id, subjects, topic)

@@ -32,7 +32,7 @@ def at(wiring: Wiring) -> datetime:
 
 def found(wiring: Wiring, text: str) -> list[FoundPost]:
     keys = keys_of(wiring.pseudonyms, *parse_post(text))
-    return find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.settings.posts_topic, keys)
+    return find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.topics.posts, keys)
 
 
 def touched(wiring: Wiring, text: str) -> Touched:

@@ -122,7 +122,7 @@ def rows_of_others(wiring: Wiring, subject: str) -> dict[str, Any]:
             stored = sql_table(name)
             rows = [tuple(row) for row in connection.execute(sa.select(stored).order_by(*stored.primary_key))]
             held[name] = [row for row in rows if subject not in row and row[1:] not in places]
-    for topic in (wiring.settings.posts_topic, wiring.settings.decisions_topic):
+    for topic in (wiring.topics.posts, wiring.topics.decisions):
         ranges = [OffsetRange(topic, each, 0, end) for each, end in wiring.stream.end_offsets(topic).items()]
         records = [each for chunk in wiring.stream.read(ranges) for each in chunk]
         held[topic] = [(each.partition, each.offset) for each in records if subject.encode() not in each.value]

@@ -227,7 +227,7 @@ def claimed_batch(wiring: Wiring) -> MicroBatch:
     """A batch with posts of everybody, of which nothing ran yet, and whose heart beats."""
     take_posts(wiring, "late")
     now = datetime.now(UTC)
-    wiring.ledger.plan(wiring.stream.end_offsets(wiring.settings.posts_topic), now)
+    wiring.ledger.plan(wiring.stream.end_offsets(wiring.topics.posts), now)
     [batch] = wiring.ledger.due(now, lambda _: False)
     batch = wiring.ledger.claim(batch.seq, batch.attempt, "test", now)
     heartbeat = Heartbeat(wiring.ledger, batch)
@@ -268,7 +268,7 @@ def test_a_batch_whose_worker_is_dead_is_given_away_and_not_waited_for(wiring: W
     gone = subjects_of(wiring)[0]
     take_posts(wiring, "late")
     past = datetime.now(UTC) - timedelta(hours=1)
-    wiring.ledger.plan(wiring.stream.end_offsets(wiring.settings.posts_topic), past)
+    wiring.ledger.plan(wiring.stream.end_offsets(wiring.topics.posts), past)
     [batch] = wiring.ledger.due(past, lambda _: False)
     batch = wiring.ledger.claim(batch.seq, batch.attempt, "test", past)
     micro = MicroBatch(wiring, batch, lambda: wiring.ledger.check(batch))

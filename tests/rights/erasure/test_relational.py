@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATION
 from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.streams.embedded import EmbeddedStream
+from alphaads_pipelines.streams.topics import Topics
 from tests.stores.lake.lake_rows import frame
 
 pytestmark = pytest.mark.integration
@@ -58,9 +60,9 @@ def eraser(filled: Engine, tmp_path: Path) -> RelationalEraser:
         for key, offset in ((b"mine", 1), (b"rejected", 7), (b"of another", 8)):
             row = {"post_key": key, "stream_partition": 0, "stream_offset": offset}
             connection.execute(sql_table("post_keys").insert().values(row))
-    topics = ("posts", "decisions", "events")
-    stores = (filled, lake, stream, KeyBackups(tmp_path / "keys", datetime.resolution))
-    return RelationalEraser(ErasedStores(*stores, *topics, tmp_path, tmp_path / "spool", "", 4))
+    places = {"home": tmp_path, "spool_path": tmp_path / "spool", "topics": Topics("posts", "decisions", "events")}
+    ports: Any = SimpleNamespace(engine=filled, lake=lake, stream=stream, shards=4, **places)
+    return RelationalEraser(ErasedStores(ports, KeyBackups(tmp_path / "keys", datetime.resolution), ""))
 
 
 def held(engine: Engine, name: str, column: str) -> list[Any]:

@@ -28,14 +28,14 @@ def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[No
     """Write creatives for every active campaign and emotion, moderate them, keep them where the API reads them."""
     from alphaads_pipelines.campaigns.sample_campaigns import seed_samples
     from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
-    from alphaads_pipelines.wiring.creatives import build_generator, build_judges
+    from alphaads_pipelines.wiring.creatives import build_classifiers, build_generator
 
     now = datetime.now(UTC)
     if wiring.settings.sample_campaigns:
         seed_samples(wiring.engine, now)
-    generator, judges = build_generator(wiring.settings), build_judges(wiring)
+    generator, classifiers = build_generator(wiring.settings), build_classifiers(wiring)
     try:
-        done = refresh_creatives(wiring.lake, wiring.engine, generator, judges, now)
+        done = refresh_creatives(wiring.lake, wiring.engine, generator, classifiers, now)
     except SchemaMismatch as error:
         yield schema_result(AD_CREATIVES, [str(error)])
         raise

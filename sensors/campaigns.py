@@ -21,10 +21,10 @@ _TRY_AGAIN_S = 300
 )
 def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
     """One run for each edit; a run that failed is made up for by the hourly one, and by another of the first."""
-    from alphaads_pipelines.creatives.pending_work import FIRST, texts_due
+    from alphaads_pipelines.creatives.pending_work import FIRST, pending_work_token
 
     try:
-        due = texts_due(wiring.engine, with_samples=wiring.settings.sample_campaigns)
+        due = pending_work_token(wiring.engine, with_samples=wiring.settings.sample_campaigns)
     except TransientError as error:
         return SkipReason(f"{error.code}: {error}")
     if due is None or due == context.cursor:

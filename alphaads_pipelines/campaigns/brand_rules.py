@@ -6,8 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from alphaads_pipelines.campaigns.text.normalisation import as_read
-from alphaads_pipelines.campaigns.text.phrases import literally
+from alphaads_pipelines.campaigns.text.normalisation import skeleton
+from alphaads_pipelines.campaigns.text.phrases import literal_phrases
 from alphaads_pipelines.errors import InvalidRequest
 
 
@@ -46,7 +46,7 @@ class CampaignRules:
             ("disclosures", self.disclosures),
             ("voice.avoid", self.voice.avoid),
         ):
-            if not all(_words(phrase) for phrase in phrases):
+            if not all(_normalised_words(phrase) for phrase in phrases):
                 raise InvalidRequest(f"{name} holds a blank phrase")
 
 
@@ -55,11 +55,11 @@ NO_RULES = CampaignRules()
 
 def broken_rules(text: str, rules: CampaignRules) -> list[str]:
     """Which of the campaign's rules the rendered text breaks: stable codes."""
-    read = _words(text)
+    read = _normalised_words(text)
     found = []
-    if literally(rules.banned_claims).said_in(text):
+    if literal_phrases(rules.banned_claims).found_in(text):
         found.append("campaign_claim")
-    if not all(_says(read, disclosure) for disclosure in rules.disclosures):
+    if not all(_contains_phrase(read, disclosure) for disclosure in rules.disclosures):
         found.append("missing_disclosure")
     if _is_off_brand(text, rules.voice):
         found.append("off_brand")
@@ -67,16 +67,16 @@ def broken_rules(text: str, rules: CampaignRules) -> list[str]:
 
 
 def _is_off_brand(text: str, voice: Voice) -> bool:
-    shouts = not voice.exclamations and "!" in as_read(text)
+    shouts = not voice.exclamations and "!" in skeleton(text)
     pictures = not voice.emoji and any(unicodedata.category(each) == "So" for each in text)
-    return shouts or pictures or literally(voice.avoid).said_in(text)
+    return shouts or pictures or literal_phrases(voice.avoid).found_in(text)
 
 
-def _says(read: str, phrase: str) -> bool:
+def _contains_phrase(read: str, phrase: str) -> bool:
     """In plain sight: what must be said may not be hidden as what must not be said is."""
-    return re.search(rf"(?<!\w){re.escape(_words(phrase))}(?!\w)", read) is not None
+    return re.search(rf"(?<!\w){re.escape(_normalised_words(phrase))}(?!\w)", read) is not None
 
 
-def _words(text: str) -> str:
+def _normalised_words(text: str) -> str:
     """As it is read, with a hyphen no other than a space: "risk-free" is "risk free"."""
-    return " ".join(as_read(text).replace("-", " ").split())
+    return " ".join(skeleton(text).replace("-", " ").split())

@@ -41,7 +41,7 @@ _FACTS: Final = ("product", "benefit", "call_to_action", "placement", "rules")
 _YEARS: Final = range(2000, 2201)
 """A time beyond these is a slip, and may not fit a database once it is in UTC."""
 
-_MOVES: Mapping[str, frozenset[str]] = {
+_TRANSITIONS: Mapping[str, frozenset[str]] = {
     DRAFT: frozenset({ACTIVE, ENDED}),
     ACTIVE: frozenset({PAUSED, ENDED}),
     PAUSED: frozenset({ACTIVE, ENDED}),
@@ -103,9 +103,9 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
         begun = self.starts_at is None or self.starts_at <= now
         return self.state == ACTIVE and begun and (self.ends_at is None or now < self.ends_at)
 
-    def moved(self, state: str) -> Campaign:
+    def with_state(self, state: str) -> Campaign:
         """The campaign in another state. Raises InvalidRequest where that way is closed."""
-        if state not in _MOVES[self.state]:
+        if state not in _TRANSITIONS[self.state]:
             raise InvalidRequest(f"a campaign that is {self.state} cannot become {state}")
         return msgspec.structs.replace(self, state=state, version=self.version + 1)
 
@@ -114,7 +114,7 @@ to_campaign = decoder(Campaign)
 """From builtin values; raises msgspec.ValidationError."""
 
 
-def rewritten_emotions(before: Campaign, after: Campaign) -> set[str]:
+def stale_emotions(before: Campaign, after: Campaign) -> set[str]:
     """Emotions whose texts an edit makes stale: every one if the facts they are written from changed, else those that
     left the audience."""
     if any(getattr(before, name) != getattr(after, name) for name in _FACTS):
@@ -125,7 +125,7 @@ def rewritten_emotions(before: Campaign, after: Campaign) -> set[str]:
 EDITABLE: Final = frozenset(Campaign.__struct_fields__) - {"campaign_id", "tenant", "state", "version"}
 
 
-def drafted(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Campaign:
+def parse_draft(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Campaign:
     """A draft from what somebody wrote down: EDITABLE by name, in the forms that JSON has.
 
     Raises
@@ -140,10 +140,10 @@ def drafted(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Camp
         raise InvalidRequest(str(error)) from None
 
 
-def changes_in(campaign: Campaign, fields: Mapping[str, Any]) -> dict[str, Any]:
+def parse_changes(campaign: Campaign, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The same of some fields of a campaign that is there; what `campaign_store.edit_campaign` takes."""
     kept = {name: value for name, value in msgspec.to_builtins(campaign).items() if name in EDITABLE}
-    wanted = drafted({**kept, **fields}, campaign_id=campaign.campaign_id, tenant=campaign.tenant)
+    wanted = parse_draft({**kept, **fields}, campaign_id=campaign.campaign_id, tenant=campaign.tenant)
     return {name: getattr(wanted, name) for name in fields}
 
 

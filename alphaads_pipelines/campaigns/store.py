@@ -20,7 +20,7 @@ from alphaads_pipelines.campaigns.campaign import (
     ENDED,
     LONGEST_WORDS,
     Campaign,
-    rewritten_emotions,
+    stale_emotions,
     to_campaign,
 )
 from alphaads_pipelines.campaigns.campaign_changes import editing
@@ -145,7 +145,7 @@ def active_campaigns(connection: Connection) -> dict[str, Campaign]:
 
 
 def edit_campaign(
-    engine: Engine, tenant: str, campaign_id: str, changes: Mapping[str, Any], *, seen: int, now: datetime
+    engine: Engine, tenant: str, campaign_id: str, changes: Mapping[str, Any], *, version: int, now: datetime
 ) -> Campaign:
     """Change some of campaign.EDITABLE; the campaign afterwards.
 
@@ -159,19 +159,19 @@ def edit_campaign(
     InvalidRequest: it is ended, or would not be a campaign any more; nothing was changed.
     """
     with editing(engine, now) as connection:
-        held = campaign_of(connection, tenant, campaign_id)
-        _must_be_seen(held, seen)
-        if held.state == ENDED:
+        stored = campaign_of(connection, tenant, campaign_id)
+        _check_version(stored, version)
+        if stored.state == ENDED:
             raise InvalidRequest("a campaign that is ended cannot be edited")
-        edited = msgspec.structs.replace(held, **changes, version=held.version + 1)
-        if stale := rewritten_emotions(held, edited):
+        edited = msgspec.structs.replace(stored, **changes, version=stored.version + 1)
+        if stale := stale_emotions(stored, edited):
             retire_texts(connection, campaign_id, stale)
         _update(connection, edited, now)
     return edited
 
 
-def move_campaign(
-    engine: Engine, tenant: str, campaign_id: str, state: str, *, now: datetime, seen: int | None = None
+def set_campaign_state(
+    engine: Engine, tenant: str, campaign_id: str, state: str, *, now: datetime, version: int | None = None
 ) -> Campaign:
     """Bring a campaign into another state; one that is in it already stays as it is.
 
@@ -184,21 +184,21 @@ def move_campaign(
     WriteConflict: somebody edited it since. InvalidRequest: that way is closed. NotFound. StoreUnavailable.
     """
     with editing(engine, now) as connection:
-        held = campaign_of(connection, tenant, campaign_id)
-        if seen is not None:
-            _must_be_seen(held, seen)
-        if held.state == state:
-            return held
-        moved = held.moved(state)
+        stored = campaign_of(connection, tenant, campaign_id)
+        if version is not None:
+            _check_version(stored, version)
+        if stored.state == state:
+            return stored
+        moved = stored.with_state(state)
         if state == ENDED:
             retire_texts(connection, campaign_id)
         _update(connection, moved, now)
     return moved
 
 
-def _must_be_seen(held: Campaign, seen: int) -> None:
-    if held.version != seen:
-        raise WriteConflict(f"the campaign was edited meanwhile and is at version {held.version}; read it again")
+def _check_version(stored: Campaign, version: int) -> None:
+    if stored.version != version:
+        raise WriteConflict(f"the campaign was edited meanwhile and is at version {stored.version}; read it again")
 
 
 def _update(connection: Connection, campaign: Campaign, now: datetime) -> None:

@@ -67,11 +67,11 @@ def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: Json
 @app.command()
 def create(file: File, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Draft a campaign; `resume` starts it."""
-    from alphaads_pipelines.campaigns.campaign import drafted
+    from alphaads_pipelines.campaigns.campaign import parse_draft
     from alphaads_pipelines.campaigns.store import create_campaign
 
     with exit_codes():
-        campaign = drafted(read_object(file), campaign_id=uuid.uuid4().hex, tenant=tenant)
+        campaign = parse_draft(read_object(file), campaign_id=uuid.uuid4().hex, tenant=tenant)
         _act(lambda engine, now: create_campaign(engine, campaign, now), as_json=as_json)
 
 
@@ -80,12 +80,12 @@ def edit(
     campaign_id: Id, file: File, version: Version, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False
 ) -> None:
     """Change the fields that the file names; refused if somebody edited the campaign since that version."""
-    from alphaads_pipelines.campaigns.campaign import changes_in
+    from alphaads_pipelines.campaigns.campaign import parse_changes
     from alphaads_pipelines.campaigns.store import edit_campaign, read_campaign
 
     def edited(engine: Engine, now: datetime) -> Campaign:
-        changes = changes_in(read_campaign(engine, tenant, campaign_id), fields)
-        return edit_campaign(engine, tenant, campaign_id, changes, seen=version, now=now)
+        changes = parse_changes(read_campaign(engine, tenant, campaign_id), fields)
+        return edit_campaign(engine, tenant, campaign_id, changes, version=version, now=now)
 
     with exit_codes():
         fields = read_object(file)
@@ -143,9 +143,9 @@ def _add_spend(table: Table, name: str, spend: Spend, budget: int | None, left: 
 
 
 def _move(campaign_id: str, state: str, tenant: str, *, as_json: bool) -> None:
-    from alphaads_pipelines.campaigns.store import move_campaign
+    from alphaads_pipelines.campaigns.store import set_campaign_state
 
-    _act(lambda engine, now: move_campaign(engine, tenant, campaign_id, state, now=now), as_json=as_json)
+    _act(lambda engine, now: set_campaign_state(engine, tenant, campaign_id, state, now=now), as_json=as_json)
 
 
 def _act(act: Callable[[Engine, datetime], Campaign], *, as_json: bool) -> None:

@@ -92,10 +92,10 @@ def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: Json
 def create(file: Draft, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
     """Draft an experiment; nobody takes part until it is started."""
     from alphaads_pipelines.bandits.registry import POLICIES
-    from alphaads_pipelines.experiments.store import create_experiment, drafted
+    from alphaads_pipelines.experiments.store import create_experiment, parse_experiment
 
     with exit_codes():
-        new = drafted(read_object(file))
+        new = parse_experiment(read_object(file))
         _act(lambda engine, now: create_experiment(engine, tenant, new, policies=list(POLICIES), now=now), as_json)
 
 
@@ -132,7 +132,7 @@ def result(
     Ask as often as you like; but decide on goal, guard-rails, alpha and planned units before the first look.
     """
     from alphaads_pipelines.experiments.page import render_page
-    from alphaads_pipelines.experiments.results import judge, read_units, told
+    from alphaads_pipelines.experiments.results import evaluate, read_units, result_document
     from alphaads_pipelines.experiments.store import read_experiment
 
     with exit_codes():
@@ -144,11 +144,11 @@ def result(
             if units.subjects:
                 noted = {"action": "experiment.judge", "purpose": "operation"}
                 record(wiring, "experiment result", **noted, subjects=units.subjects)
-        found = judge(experiment, units, plan, control)
+        found = evaluate(experiment, units, plan, control)
         if report is not None:
             report.write_text(render_page(found, experiment.name), encoding="utf-8")
         if as_json:
-            emit(told(experiment, units, found, looks=True))
+            emit(result_document(experiment, units, found, looks=True))
         elif isinstance(found, str):
             out.print(f"nothing to see yet: {found}", markup=False)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from alphaads_pipelines.campaigns.text.normalisation import as_read
+from alphaads_pipelines.campaigns.text.normalisation import skeleton
 from alphaads_pipelines.campaigns.text.phrases import leet
 
 _ENDINGS = "|".join(
@@ -25,10 +25,10 @@ _SPELLED_OUT = re.compile(r"(?<![^\W_])[a-z0-9](?:(?:[^\w,]|_|,(?!\s))+[a-z0-9](
 
 def has_address(text: str) -> bool:
     """Whether a text, as an eye reads it, names a place on the net."""
-    read = as_read(text)
+    read = skeleton(text)
     return bool(_ADDRESS.search(read) or _ADDRESS.search(read[::-1]))
 
 
 def is_spelled_out(text: str) -> bool:
     """Whether a word is written letter by letter: nobody reads what it says but a person."""
-    return any(sum(map(str.isalpha, run)) >= 3 for run in _SPELLED_OUT.findall(as_read(text)))
+    return any(sum(map(str.isalpha, run)) >= 3 for run in _SPELLED_OUT.findall(skeleton(text)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, ClassVar
 
-from alphaads_pipelines.creatives.language_model import Answer, LanguageModelGenerator
+from alphaads_pipelines.creatives.language_model import LanguageModelGenerator, ModelResponse
 from alphaads_pipelines.creatives.prompt import SCHEMA
 
 PUBLIC_URL = "https://api.anthropic.com"
@@ -23,7 +23,7 @@ class AnthropicGenerator(LanguageModelGenerator):
         self._messages = client.messages  # imported now: no call pays for it with its time
         return client
 
-    def _send(self, instructions: str, question: str, limit_s: float) -> Answer:
+    def _send(self, instructions: str, question: str, limit_s: float) -> ModelResponse:
         message = self._messages.create(
             model=self.options.model,
             system=instructions,
@@ -34,7 +34,7 @@ class AnthropicGenerator(LanguageModelGenerator):
         )
         used = message.usage.input_tokens, message.usage.output_tokens
         if message.stop_reason == "refusal":
-            return Answer("", *used, "refused")
+            return ModelResponse("", *used, "refused")
         if message.stop_reason != "end_turn":
-            return Answer("", *used, "cut_short")
-        return Answer("".join(part.text for part in message.content if part.type == "text"), *used, "done")
+            return ModelResponse("", *used, "cut_short")
+        return ModelResponse("".join(part.text for part in message.content if part.type == "text"), *used, "done")

@@ -10,7 +10,7 @@ from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.nlp.base import Score
 
 
-class OffensiveJudge:
+class OffensiveClassifier:
     """Refuses what the model takes for offensive; what it is unsure of, or cannot read, goes to a person.
 
     Parameters

@@ -13,7 +13,7 @@ from alphaads_pipelines.creatives.review import Review
 from alphaads_pipelines.stores.sql.relational import sql_table
 
 CREATIVES, REVIEWS = sql_table("creatives"), sql_table("creative_reviews")
-_TEXT = tuple(Creative.__dataclass_fields__)
+_CREATIVE_FIELDS = tuple(Creative.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class StoredCreative:
 
 def stored_creative(row: Row[Any]) -> StoredCreative:
     """From a row of `creatives`."""
-    creative = Creative(**{name: getattr(row, name) for name in _TEXT})
+    creative = Creative(**{name: getattr(row, name) for name in _CREATIVE_FIELDS})
     decided = (row.changed_at, tuple(row.reasons), row.reviewer, row.note)
     review = Review(row.creative_id, row.state, *decided)
     return StoredCreative(creative, row.tenant, review, row.is_current, row.created_at)
@@ -43,9 +43,9 @@ def stored_creative(row: Row[Any]) -> StoredCreative:
 def creative_row(stored: StoredCreative) -> dict[str, Any]:
     """To a row of `creatives`."""
     return {
-        **{name: getattr(stored.creative, name) for name in _TEXT},
+        **{name: getattr(stored.creative, name) for name in _CREATIVE_FIELDS},
         "tenant": stored.tenant,
-        **_standing(stored.review),
+        **_review_columns(stored.review),
         "is_current": stored.is_current,
         "created_at": stored.created_at,
     }
@@ -53,7 +53,7 @@ def creative_row(stored: StoredCreative) -> dict[str, Any]:
 
 def review_row(tenant: str, review: Review) -> dict[str, Any]:
     """To a row of `creative_reviews`, whose number the database gives."""
-    return {"tenant": tenant, "creative_id": review.creative_id, **_standing(review)}
+    return {"tenant": tenant, "creative_id": review.creative_id, **_review_columns(review)}
 
 
 def past_review(row: Row[Any]) -> Review:
@@ -61,7 +61,7 @@ def past_review(row: Row[Any]) -> Review:
     return Review(row.creative_id, row.state, row.changed_at, tuple(row.reasons), row.reviewer, row.note)
 
 
-def _standing(review: Review) -> dict[str, Any]:
+def _review_columns(review: Review) -> dict[str, Any]:
     return {
         "state": review.state,
         "reasons": list(review.reasons),

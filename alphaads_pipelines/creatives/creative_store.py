@@ -103,16 +103,16 @@ def approve_creative(
 
     _check_note(note)
 
-    def approved(connection: Connection, held: StoredCreative) -> Review:
-        review = states.approve(held.review, reviewer, note, now)
-        _must_be_current(held)
-        campaign = campaign_of(connection, tenant, held.creative.campaign_id)
-        refused = moderate(held.creative, campaign.rules).reasons
+    def approved(connection: Connection, stored: StoredCreative) -> Review:
+        review = states.approve(stored.review, reviewer, note, now)
+        _must_be_current(stored)
+        campaign = campaign_of(connection, tenant, stored.creative.campaign_id)
+        refused = moderate(stored.creative, campaign.rules).reasons
         if refused:
             raise InvalidRequest(f"nobody can approve what the rules refuse: {', '.join(refused)}")
         return review
 
-    return _decided(engine, tenant, creative_id, approved, now)
+    return _apply(engine, tenant, creative_id, approved, now)
 
 
 def reject_creative(
@@ -125,7 +125,7 @@ def reject_creative(
     InvalidRequest: it is neither in the queue nor approved, or the note is none. NotFound. StoreUnavailable.
     """
     _check_note(note)
-    return _decided(engine, tenant, creative_id, lambda _, held: states.reject(held.review, reviewer, note, now), now)
+    return _apply(engine, tenant, creative_id, lambda _, stored: states.reject(stored.review, reviewer, note, now), now)
 
 
 def resubmit_creative(engine: Engine, tenant: str, creative_id: str, *, now: datetime) -> StoredCreative:
@@ -136,12 +136,12 @@ def resubmit_creative(engine: Engine, tenant: str, creative_id: str, *, now: dat
     InvalidRequest: it waits already, or its campaign uses it no longer. NotFound. StoreUnavailable.
     """
 
-    def submitted(_: Connection, held: StoredCreative) -> Review:
-        review = states.submit(held.review, now)
-        _must_be_current(held)
+    def submitted(_: Connection, stored: StoredCreative) -> Review:
+        review = states.submit(stored.review, now)
+        _must_be_current(stored)
         return review
 
-    return _decided(engine, tenant, creative_id, submitted, now)
+    return _apply(engine, tenant, creative_id, submitted, now)
 
 
 def _check_note(note: str) -> None:
@@ -149,12 +149,12 @@ def _check_note(note: str) -> None:
         raise InvalidRequest(f"note must have at most {LONGEST_NOTE} characters, none of them hidden")
 
 
-def _must_be_current(held: StoredCreative) -> None:
-    if not held.is_current:
+def _must_be_current(stored: StoredCreative) -> None:
+    if not stored.is_current:
         raise InvalidRequest("its campaign does not use this text any more")
 
 
-def _decided(
+def _apply(
     engine: Engine,
     tenant: str,
     creative_id: str,
@@ -162,8 +162,8 @@ def _decided(
     now: datetime,
 ) -> StoredCreative:
     with editing(engine, now) as connection:
-        held = _creative_of(connection, tenant, creative_id)
-        decided = replace(held, review=decide(connection, held))
+        stored = _creative_of(connection, tenant, creative_id)
+        decided = replace(stored, review=decide(connection, stored))
         save_creatives(connection, [(decided, [decided.review])])
     return decided
 

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from alphaads_pipelines.campaigns.text.normalisation import normalised
+from alphaads_pipelines.campaigns.text.normalisation import normalise
 
 _ESCAPES = re.compile(
     r"(?:[%=][0-9A-Fa-f]{2}){2,}"  # percent signs, quoted-printable
@@ -18,48 +18,48 @@ _ESCAPES = re.compile(
 _WORD = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,6}")
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BASE32 = re.compile(r"[A-Z2-7]+=*")
-_PLAIN = re.compile(r"[A-Za-z0-9 .,:;/@'!?_%-]+")
+_ASCII_TEXT = re.compile(r"[A-Za-z0-9 .,:;/@'!?_%-]+")
 _LONGEST_CAPITALS = 16
-_FEWEST_BYTES, _FEWEST_ODD_BYTES = 5, 8
+_MIN_ASCII_BYTES, _MIN_UNICODE_BYTES = 5, 8
 """Below them a name or a part number says something too, now and then; the more so in characters that are not plain."""
 
 
-def is_packed(text: str) -> bool:
+def has_encoded_text(text: str) -> bool:
     """Whether something in the text must be unpacked before anybody can read it."""
-    plain = normalised(text)
-    return bool(_ESCAPES.search(plain)) or any(_says_something(word) for word in _WORD.findall(plain))
+    plain = normalise(text)
+    return bool(_ESCAPES.search(plain)) or any(_is_encoded(word) for word in _WORD.findall(plain))
 
 
-def _says_something(word: str) -> bool:
+def _is_encoded(word: str) -> bool:
     bare = word.rstrip("=")
     is_capitals = bare.isupper() and len(word) < _LONGEST_CAPITALS
     if bare.isdecimal() or (bare.isalpha() and (bare[1:].islower() or (is_capitals and word == bare))):
         return False
-    return any(map(_is_text, _unpacked(bare)))
+    return any(map(_is_readable, _decodings(bare)))
 
 
-_PACKINGS: tuple[Callable[[str], bytes], ...] = (
+_DECODERS: tuple[Callable[[str], bytes], ...] = (
     lambda bare: base64.b64decode(bare.translate({ord("-"): "+", ord("_"): "/"}) + "=" * (-len(bare) % 4)),
     lambda bare: bytes.fromhex(bare) if _HEXADECIMAL.fullmatch(bare) else b"",
     lambda bare: base64.b32decode(bare + "=" * (-len(bare) % 8)) if _BASE32.fullmatch(bare) else b"",
 )
 
 
-def _unpacked(bare: str) -> Iterator[bytes]:
-    for unpack in _PACKINGS:
+def _decodings(bare: str) -> Iterator[bytes]:
+    for decode in _DECODERS:
         try:
-            yield unpack(bare)
+            yield decode(bare)
         except ValueError:
             continue
 
 
-def _is_text(unpacked: bytes) -> bool:
+def _is_readable(decoded: bytes) -> bool:
     try:
-        text = unpacked.decode()
+        text = decoded.decode()
     except UnicodeDecodeError:
         return False
-    if _PLAIN.fullmatch(text):
-        return len(unpacked) >= _FEWEST_BYTES
-    return len(unpacked) >= _FEWEST_ODD_BYTES and not any(
+    if _ASCII_TEXT.fullmatch(text):
+        return len(decoded) >= _MIN_ASCII_BYTES
+    return len(decoded) >= _MIN_UNICODE_BYTES and not any(
         unicodedata.category(each) in {"Cc", "Cn", "Co"} for each in text
     )

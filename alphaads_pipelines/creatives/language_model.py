@@ -18,12 +18,12 @@ from weakref import finalize
 import msgspec
 
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator, Options, render
-from alphaads_pipelines.creatives.llm_budget import Spending
+from alphaads_pipelines.creatives.llm_budget import LLMBudget
 from alphaads_pipelines.creatives.moderation import moderate
 from alphaads_pipelines.creatives.prompt import SCHEMA, Ad, Attempt, Prompt, facts
-from alphaads_pipelines.creatives.prompt_leaks import confidence
-from alphaads_pipelines.creatives.provider_client import NoAnswer, ask, load_client
-from alphaads_pipelines.creatives.response_cache import Answers, Kept
+from alphaads_pipelines.creatives.prompt_leaks import confidential_text
+from alphaads_pipelines.creatives.provider_client import NoAnswer, call_provider, load_client
+from alphaads_pipelines.creatives.response_cache import CachedResponse, ResponseCache
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import tone_for
 from alphaads_pipelines.errors import ConfigurationError
@@ -32,14 +32,14 @@ from alphaads_pipelines.telemetry import LANGUAGE_MODEL_CALLS, LANGUAGE_MODEL_US
 _HIDDEN_PROMPT = " " * 1_000
 """Tokens that a provider may add to what we send."""
 
-_NOT_AGAIN = frozenset({"budget", "time"})
+_FINAL = frozenset({"budget", "time"})
 
 _log = get_logger(__name__)
 _ad_decoder = msgspec.json.Decoder(Ad)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelResponse:
     """What a model answered, and what it used for it."""
 
     text: str
@@ -74,9 +74,9 @@ class LanguageModelGenerator(Generator):
             raise ConfigurationError(
                 f"the generator {self.provider!r} needs a model and its price, so that its budget can be kept"
             )
-        self.spending = Spending(options.price, options.budget_usd)
+        self.budget = LLMBudget(options.price, options.budget_usd)
         self._package = load_client(self.provider)
-        self._prompt, self._answers, self._templates = Prompt(), Answers(options.cache), TemplateGenerator()
+        self._prompt, self._cache, self._templates = Prompt(), ResponseCache(options.cache), TemplateGenerator()
         self._stopped, self._ends_at = False, float("inf")
         finalize(self, self._connect(self._package, options.api_key).close)
 
@@ -90,7 +90,7 @@ class LanguageModelGenerator(Generator):
         """Build the client, with no retries of its own; it is closed when this object goes."""
 
     @abstractmethod
-    def _send(self, instructions: str, question: str, limit_s: float) -> Answer:
+    def _send(self, instructions: str, question: str, limit_s: float) -> ModelResponse:
         """One call. It may raise whatever the client raises, or anything on an answer of an unknown form."""
 
     def generate(self, brief: Brief) -> list[Creative]:
@@ -100,44 +100,44 @@ class LanguageModelGenerator(Generator):
         ------
         ConfigurationError: the provider refuses the key, the model, or how we ask.
         """
-        key = Answers.key(self.name, facts(brief))
-        kept = self._answers.read(key)
-        if kept is None and (kept := self._write(brief)) is not None:
-            self._answers.write(key, kept)
-        creative, problems = self._judged(brief, kept.ad if kept else None)
+        key = ResponseCache.key(self.name, facts(brief))
+        cached = self._cache.read(key)
+        if cached is None and (cached := self._write_ad(brief)) is not None:
+            self._cache.write(key, cached)
+        creative, problems = self._moderated(brief, cached.ad if cached else None)
         return [creative] if creative and not problems else self._templates.generate(brief)
 
-    def _write(self, brief: Brief) -> Kept | None:
+    def _write_ad(self, brief: Brief) -> CachedResponse | None:
         """The first valid answer; none if the model could not; None if nobody answered, so that nothing is known."""
         last: Attempt | None = None
         for _ in range(self.options.calls_per_creative):
-            answer = self._ask(facts(brief, last))
+            answer = self._call(facts(brief, last))
             if answer is None:
                 return None
             if answer.outcome == "refused":
                 break
             ad = _parse(answer)
-            _, problems = self._judged(brief, ad)
+            _, problems = self._moderated(brief, ad)
             if not problems:
-                return Kept(ad)
+                return CachedResponse(ad)
             last = Attempt(ad, problems)
-        return Kept(None)
+        return CachedResponse(None)
 
-    def _judged(self, brief: Brief, ad: Ad | None) -> tuple[Creative | None, tuple[str, ...]]:
+    def _moderated(self, brief: Brief, ad: Ad | None) -> tuple[Creative | None, tuple[str, ...]]:
         if ad is None:
             return None, ("not_of_the_form",)
         tone = tone_for(brief.emotion, brief.journey)
         creative = render(brief, tone, ad.headline.strip(), ad.body.strip(), self.name)
         reasons = moderate(creative, brief.rules).reasons
-        return creative, (*reasons, "quotes_instructions") if self._quotes(ad, brief) else reasons
+        return creative, (*reasons, "quotes_instructions") if self._leaks_prompt(ad, brief) else reasons
 
-    def _quotes(self, ad: Ad, brief: Brief) -> bool:
+    def _leaks_prompt(self, ad: Ad, brief: Brief) -> bool:
         text = f"{ad.headline} {ad.body}"
         known = f"{brief.product} {brief.benefit} {brief.call_to_action}"
-        told = confidence(self._prompt.text), confidence(brief.rules.voice.manner, known)
-        return any(each.is_broken_by(text) for each in told)
+        texts = confidential_text(self._prompt.text), confidential_text(brief.rules.voice.manner, known)
+        return any(each.is_quoted_in(text) for each in texts)
 
-    def _ask(self, question: str) -> Answer | None:
+    def _call(self, question: str) -> ModelResponse | None:
         """An answer, after as many attempts as it takes; None if there will be none in this run."""
         import stamina
 
@@ -146,50 +146,50 @@ class LanguageModelGenerator(Generator):
         self._ends_at = min(self._ends_at, monotonic() + self.options.run_limit_s)
         waits = {"wait_initial": self.options.first_wait_s, "wait_jitter": self.options.first_wait_s, "wait_max": 30.0}
         try:
-            for attempt in stamina.retry_context(self._wait, self.options.attempts, timeout=None, **waits):
+            for attempt in stamina.retry_context(self._retry_delay, self.options.attempts, timeout=None, **waits):
                 with attempt:
-                    return self._attempt(question)
+                    return self._call_once(question)
         except NoAnswer as error:
             self._stopped = True
             _log.warning("generator.stopped", provider=self.provider, reason=error.reason)
         return None
 
-    def _wait(self, error: Exception) -> bool | float:
+    def _retry_delay(self, error: Exception) -> bool | float:
         """Whether another attempt is worth its wait, and how long that is, if the provider says so."""
-        if not isinstance(error, NoAnswer) or error.reason in _NOT_AGAIN:
+        if not isinstance(error, NoAnswer) or error.reason in _FINAL:
             return False
         wait_s = error.retry_after_s
         if monotonic() + (wait_s or 0.0) >= self._ends_at:
             return False
         return True if wait_s is None else wait_s
 
-    def _attempt(self, question: str) -> Answer:
+    def _call_once(self, question: str) -> ModelResponse:
         """One call, booked. Raises NoAnswer, also if budget or time is used up."""
         limit_s = min(self.options.call_limit_s, self._ends_at - monotonic())
         if limit_s <= 0:
             raise NoAnswer("time")
         said = self._prompt.text + question + str(SCHEMA) + _HIDDEN_PROMPT
-        dearest = self.spending.dearest(said, self.options.output_tokens)
-        if not self.spending.affords(dearest):
+        max_cost = self.budget.max_cost(said, self.options.output_tokens)
+        if not self.budget.affords(max_cost):
             raise NoAnswer("budget")
-        return self._booked(dearest, lambda: self._send(self._prompt.text, question, limit_s), limit_s)
+        return self._metered(max_cost, lambda: self._send(self._prompt.text, question, limit_s), limit_s)
 
-    def _booked(self, dearest: float, send: Callable[[], Answer], limit_s: float) -> Answer:
+    def _metered(self, max_cost: float, send: Callable[[], ModelResponse], limit_s: float) -> ModelResponse:
         try:
-            answer = ask(self._package, send, limit_s)
+            answer = call_provider(self._package, send, limit_s)
         except NoAnswer as error:
             LANGUAGE_MODEL_CALLS.labels(self.provider, error.reason).inc()
             if error.may_be_billed:
-                self.spending.add_unknown(dearest)
-                LANGUAGE_MODEL_USD.labels(self.provider).inc(dearest)
+                self.budget.add_unmetered(max_cost)
+                LANGUAGE_MODEL_USD.labels(self.provider).inc(max_cost)
             raise
-        cost = self.spending.add(answer.input_tokens, answer.output_tokens)
+        cost = self.budget.add(answer.input_tokens, answer.output_tokens)
         LANGUAGE_MODEL_CALLS.labels(self.provider, answer.outcome).inc()
         LANGUAGE_MODEL_USD.labels(self.provider).inc(cost)
         return answer
 
 
-def _parse(answer: Answer) -> Ad | None:
+def _parse(answer: ModelResponse) -> Ad | None:
     if answer.outcome != "done":
         return None
     try:

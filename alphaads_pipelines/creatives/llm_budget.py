@@ -54,7 +54,7 @@ def parse_prices(text: str) -> dict[str, Price]:
     return prices
 
 
-class Spending:
+class LLMBudget:
     """The account of one run.
 
     Attributes
@@ -68,7 +68,7 @@ class Spending:
         self.calls = self.unknown_calls = self.input_tokens = self.output_tokens = 0
         self.usd = 0.0
 
-    def dearest(self, prompt: str, output_tokens: int) -> float:
+    def max_cost(self, prompt: str, output_tokens: int) -> float:
         """Most that a call can cost, in USD: no tokeniser makes more tokens than a text has bytes."""
         return self._price.of(len(prompt.encode()), output_tokens)
 
@@ -85,7 +85,7 @@ class Spending:
         self.usd += cost
         return cost
 
-    def add_unknown(self, usd: float) -> None:
+    def add_unmetered(self, usd: float) -> None:
         """Book a call that may have been billed."""
         self.calls += 1
         self.unknown_calls += 1

@@ -13,13 +13,20 @@ from typing import Protocol
 
 from alphaads_pipelines.campaigns.brand_rules import NO_RULES, CampaignRules, broken_rules
 from alphaads_pipelines.campaigns.placements import LIMITS
-from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters, mixes_scripts, normalised
+from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters, mixes_scripts, normalise
 from alphaads_pipelines.campaigns.text.phrases import Phrases
 from alphaads_pipelines.creatives.addresses import has_address, is_spelled_out
 from alphaads_pipelines.creatives.base import Creative
-from alphaads_pipelines.creatives.encoded_text import is_packed
-from alphaads_pipelines.creatives.time_limit import within
-from alphaads_pipelines.creatives.tone import CALM_TONES, TONES, in_distress, names_a_feeling, presses, suits
+from alphaads_pipelines.creatives.encoded_text import has_encoded_text
+from alphaads_pipelines.creatives.time_limit import run_with_timeout
+from alphaads_pipelines.creatives.tone import (
+    CALM_TONES,
+    TONES,
+    applies_pressure,
+    in_distress,
+    names_a_feeling,
+    suits_mood,
+)
 from alphaads_pipelines.telemetry import get_logger
 
 UNAVAILABLE = "moderation_unavailable"
@@ -45,7 +52,7 @@ class Opinion:
     doubts: tuple[str, ...] = ()
 
 
-class Judge(Protocol):
+class Classifier(Protocol):
     """Whoever judges a text beside the rules."""
 
     def __call__(self, text: str) -> Opinion:
@@ -71,7 +78,7 @@ class Verdict:
 def moderate(
     creative: Creative,
     rules: CampaignRules = NO_RULES,
-    judges: Sequence[Judge] = (),
+    classifiers: Sequence[Classifier] = (),
     time_limit_s: float = 10.0,
 ) -> Verdict:
     """Judge a rendered creative; any reason refuses it.
@@ -87,17 +94,17 @@ def moderate(
     warnings = ("over_soft_limit",) if _is_cut_off(creative) else ()
     if reasons:
         return Verdict(False, tuple(reasons), warnings=warnings)
-    opinions = [_opinion(judge, normalised(text), time_limit_s) for judge in judges]
+    opinions = [_opinion(classifier, normalise(text), time_limit_s) for classifier in classifiers]
     refused = tuple(dict.fromkeys(reason for each in opinions for reason in each.reasons))
     doubts = tuple(dict.fromkeys(doubt for each in opinions for doubt in each.doubts))
     return Verdict(not refused and not doubts, refused, doubts, warnings)
 
 
-def _opinion(judge: Judge, text: str, time_limit_s: float) -> Opinion:
+def _opinion(classifier: Classifier, text: str, time_limit_s: float) -> Opinion:
     try:
-        opinion = within(time_limit_s, partial(judge, text))
+        opinion = run_with_timeout(time_limit_s, partial(classifier, text))
     except Exception as error:  # noqa: BLE001 - whatever a judge fails of, the text is not served
-        _log.warning("moderation.unavailable", judge=type(judge).__name__, error=type(error).__name__)
+        _log.warning("moderation.unavailable", judge=type(classifier).__name__, error=type(error).__name__)
         return Opinion((UNAVAILABLE,))
     return opinion if isinstance(opinion, Opinion) else Opinion((UNAVAILABLE,))
 
@@ -115,7 +122,7 @@ def _unreadable(creative: Creative, text: str) -> list[str]:
         found.append("hidden_characters")
     if mixes_scripts(text):
         found.append("mixed_scripts")
-    if is_packed(text):
+    if has_encoded_text(text):
         found.append("encoded_text")
     if is_spelled_out(text):
         found.append("spelled_out")
@@ -129,7 +136,7 @@ def _is_cut_off(creative: Creative) -> bool:
 
 def _forbidden(creative: Creative, text: str) -> list[str]:
     found = []
-    if _CLAIMS.said_in(text):
+    if _CLAIMS.found_in(text):
         found.append("banned_claim")
     if has_address(text):
         found.append("unlisted_link")
@@ -137,17 +144,17 @@ def _forbidden(creative: Creative, text: str) -> list[str]:
         found.append("unknown_emotion")
     elif creative.tone not in TONES.values():
         found.append("unknown_tone")
-    elif _presses_distressed(creative, text):
+    elif _pressures_distressed(creative, text):
         found.append("urgency_in_distress")
-    if _INSULTS.said_in(text):
+    if _INSULTS.found_in(text):
         found.append("offensive")
     if names_a_feeling(text):
         found.append("names_a_feeling")
     return found
 
 
-def _presses_distressed(creative: Creative, text: str) -> bool:
+def _pressures_distressed(creative: Creative, text: str) -> bool:
     """A calm tone was chosen for people in distress, whatever their emotion: their mood falls, or swings."""
-    if not suits(creative.tone, creative.emotion):
+    if not suits_mood(creative.tone, creative.emotion):
         return True
-    return (creative.tone in CALM_TONES or in_distress(creative.emotion)) and presses(text)
+    return (creative.tone in CALM_TONES or in_distress(creative.emotion)) and applies_pressure(text)

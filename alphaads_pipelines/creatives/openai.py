@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, ClassVar
 
-from alphaads_pipelines.creatives.language_model import Answer, LanguageModelGenerator
+from alphaads_pipelines.creatives.language_model import LanguageModelGenerator, ModelResponse
 from alphaads_pipelines.creatives.prompt import SCHEMA
 
 PUBLIC_URL = "https://api.openai.com/v1"
@@ -23,7 +23,7 @@ class OpenAIGenerator(LanguageModelGenerator):
         self._responses = client.responses  # imported now: no call pays for it with its time
         return client
 
-    def _send(self, instructions: str, question: str, limit_s: float) -> Answer:
+    def _send(self, instructions: str, question: str, limit_s: float) -> ModelResponse:
         response = self._responses.create(
             model=self.options.model,
             instructions=instructions,
@@ -36,8 +36,8 @@ class OpenAIGenerator(LanguageModelGenerator):
         parts = [part for item in response.output if item.type == "message" for part in item.content]
         used = response.usage.input_tokens, response.usage.output_tokens
         if any(part.type == "refusal" for part in parts):
-            return Answer("", *used, "refused")
+            return ModelResponse("", *used, "refused")
         if response.status == "incomplete":
             filtered = response.incomplete_details.reason == "content_filter"
-            return Answer("", *used, "refused" if filtered else "cut_short")
-        return Answer(response.output_text, *used, "done")
+            return ModelResponse("", *used, "refused" if filtered else "cut_short")
+        return ModelResponse(response.output_text, *used, "done")

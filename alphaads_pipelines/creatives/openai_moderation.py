@@ -7,7 +7,7 @@ from weakref import finalize
 
 from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.creatives.openai import PUBLIC_URL
-from alphaads_pipelines.creatives.provider_client import NoAnswer, ask, load_client
+from alphaads_pipelines.creatives.provider_client import NoAnswer, call_provider, load_client
 from alphaads_pipelines.errors import ConfigurationError
 
 
@@ -41,9 +41,9 @@ class OpenAIModeration:
 
     def __call__(self, text: str) -> Opinion:
         """An opinion; raises NoAnswer or ConfigurationError, which refuse the text."""
-        return ask(self._package, lambda: self._judge(text), self._limit_s)
+        return call_provider(self._package, lambda: self._moderate(text), self._limit_s)
 
-    def _judge(self, text: str) -> Opinion:
+    def _moderate(self, text: str) -> Opinion:
         response = self._moderations.create(input=text, model=self._model, timeout=self._limit_s)
         [result] = response.results
         if result.flagged is False:

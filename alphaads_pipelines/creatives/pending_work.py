@@ -16,7 +16,7 @@ FIRST = "first"
 """Said before there is any campaign, where samples may be seeded."""
 
 
-def texts_due(engine: Engine, *, with_samples: bool) -> str | None:
+def pending_work_token(engine: Engine, *, with_samples: bool) -> str | None:
     """What the texts are made from, as a word that is another one after each edit of an active campaign and while
     other texts wait for moderation; None where nothing is to be written. Raises StoreUnavailable.
 

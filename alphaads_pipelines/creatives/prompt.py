@@ -49,8 +49,8 @@ class Prompt:
     @cached_property
     def version(self) -> str:
         """Its name and a hash of its words and of the asked form: another word, another version."""
-        said = self.text + json.dumps(SCHEMA, sort_keys=True)
-        return f"{self.name}@{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+        hashed = self.text + json.dumps(SCHEMA, sort_keys=True)
+        return f"{self.name}@{hashlib.sha256(hashed.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def facts(brief: Brief, last: Attempt | None = None) -> str:
     limit, voice = LIMITS[brief.placement], brief.rules.voice
     tone = tone_for(brief.emotion, brief.journey)
     added = "".join(f" {each}" for each in brief.rules.disclosures)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "product": brief.product,
         "benefit": brief.benefit,
         "call_to_action": brief.call_to_action,
@@ -83,5 +83,5 @@ def facts(brief: Brief, last: Attempt | None = None) -> str:
         "may_use_emoji": voice.emoji,
     }
     if last is not None:
-        told["last_attempt"] = {"text": last.ad and msgspec.to_builtins(last.ad), "problems": list(last.problems)}
-    return json.dumps(told, ensure_ascii=False, sort_keys=True)
+        fields["last_attempt"] = {"text": last.ad and msgspec.to_builtins(last.ad), "problems": list(last.problems)}
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True)

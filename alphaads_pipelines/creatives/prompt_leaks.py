@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from alphaads_pipelines.campaigns.text.normalisation import as_read
+from alphaads_pipelines.campaigns.text.normalisation import skeleton
 from alphaads_pipelines.campaigns.text.phrases import Phrases
 
-_SHARED = 24
+_RUN_LETTERS = 24
 """Letters in a row, four or five words: instructions and ads are about the same things, so less is chance."""
 
 _CODE = re.compile(r"(?=[^\s`]*[\d_])[^\W_](?:[^\s`]{4,})[^\W_]")
@@ -20,7 +20,7 @@ _OTHER = re.compile(r"[^a-z]")
 _LETTERS = str.maketrans("013457892i", "oleastbgzl")
 
 
-class Confidence:
+class ConfidentialText:
     """What was told in confidence.
 
     Parameters
@@ -28,22 +28,22 @@ class Confidence:
     said: the words. known: what the ad may say all the same.
     """
 
-    def __init__(self, said: str, known: str = "") -> None:
-        self._runs = _runs(said) - _runs(known)
-        self._codes = Phrases(*(each for each in dict.fromkeys(_CODE.findall(said)) if each not in known))
+    def __init__(self, secret: str, public: str = "") -> None:
+        self._runs = _runs(secret) - _runs(public)
+        self._codes = Phrases(*(each for each in dict.fromkeys(_CODE.findall(secret)) if each not in public))
 
-    def is_broken_by(self, text: str) -> bool:
+    def is_quoted_in(self, text: str) -> bool:
         """Whether a text quotes it."""
-        backwards = as_read(text)[::-1]
-        return bool(self._runs & (_runs(text) | _runs(backwards))) or self._codes.said_in(text)
+        backwards = skeleton(text)[::-1]
+        return bool(self._runs & (_runs(text) | _runs(backwards))) or self._codes.found_in(text)
 
 
 @lru_cache(maxsize=64)
-def confidence(said: str, known: str = "") -> Confidence:
+def confidential_text(secret: str, public: str = "") -> ConfidentialText:
     """The same, made once."""
-    return Confidence(said, known)
+    return ConfidentialText(secret, public)
 
 
 def _runs(text: str) -> set[str]:
-    letters = _OTHER.sub("", as_read(text).translate(_LETTERS))
-    return {letters[at : at + _SHARED] for at in range(len(letters) - _SHARED + 1)}
+    letters = _OTHER.sub("", skeleton(text).translate(_LETTERS))
+    return {letters[at : at + _RUN_LETTERS] for at in range(len(letters) - _RUN_LETTERS + 1)}

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from types import ModuleType
 from typing import Any, TypeVar
 
-from alphaads_pipelines.creatives.time_limit import within
+from alphaads_pipelines.creatives.time_limit import run_with_timeout
 from alphaads_pipelines.errors import ConfigurationError, MissingArtifact, TransientError
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def load_client(package: str) -> ModuleType:
         raise MissingArtifact(f"this needs the package {package!r}; install the extra language-models") from error
 
 
-def ask(client: ModuleType, action: Callable[[], T], limit_s: float) -> T:
+def call_provider(client: ModuleType, action: Callable[[], T], limit_s: float) -> T:
     """The answer to one call.
 
     Parameters
@@ -65,11 +65,11 @@ def ask(client: ModuleType, action: Callable[[], T], limit_s: float) -> T:
     ConfigurationError: the provider refuses the key, the model, or how we ask.
     """
     try:
-        return within(limit_s, action)
+        return run_with_timeout(limit_s, action)
     except TimeoutError:
         failure: Exception = NoAnswer("timeout", may_be_billed=True)
     except client.APIStatusError as error:
-        failure = _of_status(error)
+        failure = _status_error(error)
     except client.APITimeoutError:
         failure = NoAnswer("timeout", may_be_billed=True)
     except client.APIConnectionError:
@@ -79,7 +79,7 @@ def ask(client: ModuleType, action: Callable[[], T], limit_s: float) -> T:
     raise failure
 
 
-def _of_status(error: Any) -> NoAnswer | ConfigurationError:
+def _status_error(error: Any) -> NoAnswer | ConfigurationError:
     if error.status_code in _BUSY or error.status_code >= 500:
         return NoAnswer(f"http_{error.status_code}", retry_after_s=retry_after_s(error.response.headers))
     return ConfigurationError(
@@ -96,7 +96,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     if not said:
         return None
     seconds = _seconds(said, 1)
-    return seconds if seconds is not None else _until(said, now or datetime.now(UTC))
+    return seconds if seconds is not None else _seconds_until(said, now or datetime.now(UTC))
 
 
 def _seconds(said: str, per_second: int) -> float | None:
@@ -107,7 +107,7 @@ def _seconds(said: str, per_second: int) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def _until(said: str, now: datetime) -> float | None:
+def _seconds_until(said: str, now: datetime) -> float | None:
     try:
         then = parsedate_to_datetime(said)
     except ValueError:

@@ -15,36 +15,36 @@ import msgspec
 from alphaads_pipelines.creatives.prompt import Ad
 
 
-class Kept(msgspec.Struct, frozen=True):
+class CachedResponse(msgspec.Struct, frozen=True):
     """What came of a brief; without an ad, nothing that may be used."""
 
     ad: Ad | None
 
 
-_decoder = msgspec.json.Decoder(Kept)
+_decoder = msgspec.json.Decoder(CachedResponse)
 
 
-class Answers:
+class ResponseCache:
     """Answers by what was asked, in memory, and in `folder` if one is given."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._held: dict[str, Kept] = {}
+        self._entries: dict[str, CachedResponse] = {}
 
     @staticmethod
     def key(*asked: str) -> str:
         """A hash of what was asked, and of whom."""
         return hashlib.sha256("\0".join(asked).encode()).hexdigest()
 
-    def read(self, key: str) -> Kept | None:
+    def read(self, key: str) -> CachedResponse | None:
         """What was kept; None if nothing was, or if the file is damaged."""
-        if key not in self._held and self._folder is not None:
+        if key not in self._entries and self._folder is not None:
             self._load(self._folder / f"{key}.json", key)
-        return self._held.get(key)
+        return self._entries.get(key)
 
-    def write(self, key: str, kept: Kept) -> None:
+    def write(self, key: str, kept: CachedResponse) -> None:
         """Keep it; a file is there whole or not at all."""
-        self._held[key] = kept
+        self._entries[key] = kept
         if self._folder is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -54,6 +54,6 @@ class Answers:
 
     def _load(self, path: Path, key: str) -> None:
         try:
-            self._held[key] = _decoder.decode(path.read_bytes())
+            self._entries[key] = _decoder.decode(path.read_bytes())
         except (FileNotFoundError, msgspec.DecodeError):
             return

@@ -67,7 +67,7 @@ def submit(review: Review, now: datetime) -> Review:
     return Review(review.creative_id, PENDING, now)
 
 
-def judged(review: Review, verdict: Verdict, now: datetime) -> Review:
+def apply_verdict(review: Review, verdict: Verdict, now: datetime) -> Review:
     """What moderation says of it.
 
     Raises

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def within(seconds: float, action: Callable[[], T]) -> T:
+def run_with_timeout(seconds: float, action: Callable[[], T]) -> T:
     """What `action` returns or raises, or TimeoutError after so many seconds.
 
     Code that does not end cannot be stopped: it goes on in a thread that nobody waits for, and its result is dropped.

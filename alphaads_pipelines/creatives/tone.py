@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alphaads_pipelines.campaigns.text.normalisation import as_read
+from alphaads_pipelines.campaigns.text.normalisation import skeleton
 from alphaads_pipelines.campaigns.text.phrases import Phrases
 from alphaads_pipelines.errors import InvalidRequest
 
@@ -35,7 +35,7 @@ _URGENCY = Phrases(
     "limited time", "urgent", "don't miss", "do not miss", "don't wait", "do not wait", "before it's too late",
     "before it is too late", "offer ends", "offer expires", "sale ends", "sale expires", "ends today", "ends tonight",
     "ends soon", "final hour", "final hours", "final day", "final days", "deadline", "immediately",
-    "right now", whole=("countdown",),
+    "right now", unbroken=("countdown",),
 )  # fmt: skip
 _SCARCITY = Phrases(
     *(f"{few} {many} {left}" for few in ("only", "just") for many in ("#", "a few", "one", "two", "three")
@@ -50,7 +50,7 @@ _FEELINGS = Phrases(
     "sad", "sadness", "lonely", "loneliness", "afraid", "fear", "fears", "fearful", "scared", "frightened", "angry",
     "anger", "furious", "depressed", "depression", "anxious", "anxiety", "despair", "grief", "grieving",
     "worried", "worries", "unhappy", "miserable", "heartbroken", "stressed",
-    whole=("hopeless", "upset"),
+    unbroken=("hopeless", "upset"),
 )  # fmt: skip
 
 
@@ -95,24 +95,24 @@ def tone_for(emotion: str, journey: JourneySummary = STEADY) -> str:
     return own
 
 
-def spoken_to_as(emotion: str, journey: JourneySummary = STEADY) -> str:
+def served_emotion(emotion: str, journey: JourneySummary = STEADY) -> str:
     """The emotion whose texts people of this mood are shown: their own, unless those are too lively for where it is
     going. Then they are spoken to as sad people are, gently, or calmly, as angry ones are, where the mood swings."""
-    if suits(TONES.get(emotion, "calm"), emotion, journey):
+    if suits_mood(TONES.get(emotion, "calm"), emotion, journey):
         return emotion
     return "sadness" if journey.trend == FALLING else "anger"
 
 
-def suits(tone: str, emotion: str, journey: JourneySummary = STEADY) -> bool:
+def suits_mood(tone: str, emotion: str, journey: JourneySummary = STEADY) -> bool:
     """Whether people of this mood may be spoken to in this tone."""
     return tone in CALM_TONES or (tone in TONES.values() and not in_distress(emotion, journey))
 
 
-def presses(text: str) -> bool:
+def applies_pressure(text: str) -> bool:
     """Whether a text hurries its reader, makes a thing scarce, or exclaims."""
-    return "!" in as_read(text) or _URGENCY.said_in(text) or _SCARCITY.said_in(text)
+    return "!" in skeleton(text) or _URGENCY.found_in(text) or _SCARCITY.found_in(text)
 
 
 def names_a_feeling(text: str) -> bool:
     """Whether a text tells people how they feel."""
-    return _FEELINGS.said_in(text)
+    return _FEELINGS.found_in(text)

@@ -20,7 +20,7 @@ import msgspec
 
 from alphaads_pipelines.bandits.base import Choice
 from alphaads_pipelines.campaigns.campaign import Campaign
-from alphaads_pipelines.creatives.tone import spoken_to_as
+from alphaads_pipelines.creatives.tone import served_emotion
 from alphaads_pipelines.decisions.budget.pacing import is_limited
 from alphaads_pipelines.decisions.budget.reservations import Reservations
 from alphaads_pipelines.decisions.eligibility import Creative, Viewer
@@ -288,7 +288,7 @@ def _nothing_fits(left_out: Mapping[str, str]) -> str:
 
 def _reason(person: Person, drawn: _Drawn) -> str:
     why = REASONS[person.personalisation].format(mood=person.mood)
-    if person.mood is not None and spoken_to_as(person.mood, person.journey) != person.mood:
+    if person.mood is not None and served_emotion(person.mood, person.journey) != person.mood:
         why += ", which falls or swings, so they are spoken to calmly"
     policy, propensity = drawn.route.taught.policy.name, drawn.choice.propensity
     fit = f"{len(drawn.eligible)} approved creatives fit"

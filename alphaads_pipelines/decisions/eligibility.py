@@ -32,7 +32,7 @@ from typing import Any, Final
 import msgspec
 
 from alphaads_pipelines.campaigns.campaign import Campaign
-from alphaads_pipelines.creatives.tone import STEADY, JourneySummary, spoken_to_as
+from alphaads_pipelines.creatives.tone import STEADY, JourneySummary, served_emotion
 from alphaads_pipelines.decisions.budget.pacing import BudgetView, has_budget, is_limited
 
 NEUTRAL: Final = "neutral"
@@ -113,7 +113,7 @@ class EligibilityIndex:
 
     def eligible(self, viewer: Viewer, funds: BudgetView) -> Eligible:
         """What may be drawn for this person now."""
-        audience = spoken_to_as(viewer.mood or NEUTRAL, viewer.journey)
+        audience = served_emotion(viewer.mood or NEUTRAL, viewer.journey)
         creatives: dict[str, Creative] = {}
         left_out: dict[str, str] = {}
         for campaign in self.campaigns.get(viewer.tenant, ()):

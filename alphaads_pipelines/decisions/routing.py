@@ -55,7 +55,7 @@ class Router:
         self._running = dict(of_tenants)
         held_out = round(holdout * SLOTS)
         self._assigners = {
-            tenant: Assigner(salt, [each.place for each in running], holdout=held_out)
+            tenant: Assigner(salt, [each.assignment for each in running], holdout=held_out)
             for tenant, running in of_tenants.items()
         }
         self._canary = Assigner(salt, _canary_of(policies))

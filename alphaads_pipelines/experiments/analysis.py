@@ -38,10 +38,10 @@ def analyse(
     sample_ratio = check_sample_ratio(observations.units, split)
     comparisons, by_arm, gains = [], [], []
     for arm in others:
-        judged = [_compare(observations, metric, (control, arm), split, alpha, plan) for metric in plan.metrics]
-        comparisons += judged
-        by_arm.append(decide_arm(judged, is_used_up=units >= plan.planned_units))
-        gains.append(_gains(judged[0])[0])
+        compared = [_compare(observations, metric, (control, arm), split, alpha, plan) for metric in plan.metrics]
+        comparisons += compared
+        by_arm.append(decide_arm(compared, is_used_up=units >= plan.planned_units))
+        gains.append(_gains(compared[0])[0])
     return Result(
         control=control,
         arms=tuple(Arm(arm, float(split[at]), int(observations.units[-1, at])) for at, arm in enumerate(arms)),
@@ -89,8 +89,8 @@ def _compare(
         kind=metric.kind,
         better=metric.better,
         margin=metric.margin,
-        control_value=_known(values[control]),
-        arm_value=_known(values[arm]),
+        control_value=_finite(values[control]),
+        arm_value=_finite(values[arm]),
         effect=looks[-1].effect,
         low=looks[-1].low,
         high=looks[-1].high,
@@ -116,8 +116,8 @@ def _gains(comparison: Comparison) -> tuple[float, float]:
 def _looks(observations: Observations, sequence: ConfidenceSequence) -> tuple[Look, ...]:
     units = observations.units.sum(axis=1)
     rows = zip(observations.looks, units, sequence.effect, sequence.low, sequence.high, strict=True)
-    return tuple(Look(at, int(so_far), *(_known(value) for value in values)) for at, so_far, *values in rows)
+    return tuple(Look(at, int(so_far), *(_finite(value) for value in values)) for at, so_far, *values in rows)
 
 
-def _known(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None

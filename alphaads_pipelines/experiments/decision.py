@@ -44,13 +44,13 @@ def decide_arm(comparisons: Sequence[Comparison], *, is_used_up: bool) -> Decisi
     goal, *guard_rails = comparisons
     breached = [each for each in guard_rails if each.verdict is Verdict.BREACHED]
     if breached:
-        return Decision(Action.STOP, goal.arm, tuple(f"{_told(each)}: worse than its margin" for each in breached))
+        return Decision(Action.STOP, goal.arm, tuple(f"{_described(each)}: worse than its margin" for each in breached))
     if goal.verdict is Verdict.WORSE:
-        return Decision(Action.STOP, goal.arm, (f"{_told(goal)}: worse than control",))
-    waiting = tuple(_why_waiting(each) for each in comparisons if each.verdict in (Verdict.OPEN, Verdict.CHANGING))
+        return Decision(Action.STOP, goal.arm, (f"{_described(goal)}: worse than control",))
+    waiting = tuple(_open_reason(each) for each in comparisons if each.verdict in (Verdict.OPEN, Verdict.CHANGING))
     if not waiting:
-        held = tuple(f"{_told(each)}: within its margin" for each in guard_rails)
-        return Decision(Action.SHIP, goal.arm, (f"{_told(goal)}: better than control", *held))
+        held = tuple(f"{_described(each)}: within its margin" for each in guard_rails)
+        return Decision(Action.SHIP, goal.arm, (f"{_described(goal)}: better than control", *held))
     if is_used_up:
         return Decision(Action.STOP, goal.arm, ("the planned units are used up", *waiting))
     return Decision(Action.CONTINUE, goal.arm, waiting)
@@ -75,15 +75,15 @@ def decide(by_arm: Sequence[Decision], gains: Sequence[float], sample_ratio: Sam
     return Decision(action, None, tuple(f"{each.arm}: {reason}" for each in of for reason in each.reasons))
 
 
-def _why_waiting(comparison: Comparison) -> str:
+def _open_reason(comparison: Comparison) -> str:
     if comparison.verdict is Verdict.CHANGING:
         return f"{comparison.metric}: its effect changes over time, its intervals contradict each other"
     if comparison.margin is None:
-        return f"{_told(comparison)}: not yet told from no effect"
-    return f"{_told(comparison)}: not yet known to be within its margin"
+        return f"{_described(comparison)}: not yet told from no effect"
+    return f"{_described(comparison)}: not yet known to be within its margin"
 
 
-def _told(comparison: Comparison) -> str:
+def _described(comparison: Comparison) -> str:
     bounds = [_number(bound, comparison.kind) for bound in (comparison.low, comparison.high)]
     return f"{comparison.metric} {bounds[0]} to {bounds[1]}"
 

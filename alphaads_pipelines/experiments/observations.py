@@ -73,12 +73,12 @@ class _Table:
     def arm(self, number: int, row: Mapping[str, Any]) -> int:
         name = row.get("arm")
         if not (isinstance(name, str) and name):
-            raise _wrong(number, "arm", "must be a name")
+            raise _line_error(number, "arm", "must be a name")
         if name not in self.arms:
             if not self.is_open:
-                raise _wrong(number, "arm", "is none of those that have a share")
+                raise _line_error(number, "arm", "is none of those that have a share")
             if len(self.arms) == _MOST_ARMS:
-                raise _wrong(number, "arm", f"there are more than {_MOST_ARMS} of them")
+                raise _line_error(number, "arm", f"there are more than {_MOST_ARMS} of them")
             self.arms[name] = len(self.arms)
         return self.arms[name]
 
@@ -149,9 +149,9 @@ def _is_counted(number: int, row: Mapping[str, Any], metrics: Sequence[Metric]) 
 def _read_unit(table: _Table, number: int, row: Mapping[str, Any], metrics: Sequence[Metric]) -> None:
     unit = str(row.get("unit") or "")
     if not unit:
-        raise _wrong(number, "unit", "must not be empty")
+        raise _line_error(number, "unit", "must not be empty")
     if unit in table.seen:
-        raise _wrong(number, "unit", f"is there already, on line {table.seen[unit]}; each has one row and one arm")
+        raise _line_error(number, "unit", f"is there already, on line {table.seen[unit]}; each has one row and one arm")
     table.seen[unit] = number
     table.at.append(table.arm(number, row))
     table.outcomes.append([_outcome(number, row, metric) for metric in metrics])
@@ -162,9 +162,9 @@ def _read_period(table: _Table, number: int, row: Mapping[str, Any], metrics: Se
         time = datetime.fromisoformat(str(row.get("at")))
         is_later = not table.times or table.times[-1] <= time
     except (ValueError, TypeError):
-        raise _wrong(number, "at", "must be an ISO 8601 time, all with a time zone or all without") from None
+        raise _line_error(number, "at", "must be an ISO 8601 time, all with a time zone or all without") from None
     if not is_later:
-        raise _wrong(number, "at", "must not lie before the line above")
+        raise _line_error(number, "at", "must not lie before the line above")
     table.times.append(time)
     table.at.append(table.arm(number, row))
     table.units.append(_count(number, row, "units"))
@@ -174,16 +174,16 @@ def _read_period(table: _Table, number: int, row: Mapping[str, Any], metrics: Se
 def _outcome(number: int, row: Mapping[str, Any], metric: Metric) -> float:
     value = _number(row.get(metric.name))
     if metric.kind is Kind.RATE and value not in (0.0, 1.0):
-        raise _wrong(number, metric.name, "must be 0 or 1")
+        raise _line_error(number, metric.name, "must be 0 or 1")
     if value is None:
-        raise _wrong(number, metric.name, "must be a number")
+        raise _line_error(number, metric.name, "must be a number")
     return value
 
 
 def _count(number: int, row: Mapping[str, Any], column: str) -> int:
     value = _number(row.get(column))
     if value is None or value < 0 or value != int(value):
-        raise _wrong(number, column, "must be a count, 0 or more")
+        raise _line_error(number, column, "must be a count, 0 or more")
     return int(value)
 
 
@@ -196,13 +196,13 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _wrong(number: int, column: str, what: str) -> InvalidRequest:
+def _line_error(number: int, column: str, what: str) -> InvalidRequest:
     return InvalidRequest(f"line {number}: {column}: {what}")
 
 
 def _of_units(table: _Table, metrics: Sequence[Metric]) -> Observations:
     rows = len(table.at)
-    ends = spread(rows)
+    ends = look_rows(rows)
     block = np.searchsorted(ends, np.arange(rows), side="right")
     cell = block * len(table.arms) + np.array(table.at)
 
@@ -227,7 +227,7 @@ def _of_periods(table: _Table, metrics: Sequence[Metric]) -> Observations:
     period = {time: at for at, time in enumerate(names)}
     shape = (len(names), len(table.arms))
     cell = ([period[time] for time in table.times], table.at)
-    kept = spread(len(names)) - 1
+    kept = look_rows(len(names)) - 1
 
     def so_far(values: Sequence[float]) -> Floats:
         counts = np.zeros(shape)
@@ -244,6 +244,6 @@ def _of_periods(table: _Table, metrics: Sequence[Metric]) -> Observations:
     return Observations(tuple(table.arms), tuple(names[at].isoformat() for at in kept), units, rates, {})
 
 
-def spread(rows: int) -> NDArray[np.int64]:
+def look_rows(rows: int) -> NDArray[np.int64]:
     """(looks,) After how many rows a look is taken: each of them, or MOST_LOOKS evenly spread and with the last."""
     return np.unique(np.linspace(0, rows, min(rows, MOST_LOOKS) + 1)[1:].round().astype(np.int64))

@@ -50,10 +50,10 @@ def _row(comparison: Comparison, control: str) -> dict[str, str]:
     return {
         "arm": comparison.arm,
         "metric": comparison.metric,
-        "role": "goal" if comparison.margin is None else f"guard-rail, margin {_plain(comparison.margin, is_rate)}",
+        "role": "goal" if comparison.margin is None else f"guard-rail, margin {_value(comparison.margin, is_rate)}",
         "effect": effect_text(comparison.effect, comparison.kind),
         "interval": interval_text(comparison),
-        "values": " → ".join(_plain(each, is_rate) for each in (comparison.control_value, comparison.arm_value)),
+        "values": " → ".join(_value(each, is_rate) for each in (comparison.control_value, comparison.arm_value)),
         "p_value": f"{comparison.p_value:.3g}",
         "verdict": _WORDS[comparison.verdict],
         "class": comparison.verdict.value,
@@ -72,7 +72,7 @@ def interval_text(comparison: Comparison) -> str:
     return " to ".join(effect_text(bound, comparison.kind) for bound in (comparison.low, comparison.high))
 
 
-def _plain(value: float | None, is_rate: bool) -> str:
+def _value(value: float | None, is_rate: bool) -> str:
     if value is None:
         return "?"
     return f"{value:.2%}" if is_rate else f"{value:.4g}"

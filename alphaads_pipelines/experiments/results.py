@@ -24,7 +24,7 @@ from sqlalchemy import Engine, Row
 
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.experiments.analysis import analyse
-from alphaads_pipelines.experiments.observations import Observations, spread
+from alphaads_pipelines.experiments.observations import Observations, look_rows
 from alphaads_pipelines.experiments.result import Kind, Metric, Plan, Result
 from alphaads_pipelines.experiments.sequences import Floats
 from alphaads_pipelines.experiments.store import StoredExperiment
@@ -36,7 +36,7 @@ OUTCOMES: Final = ("seen", "clicked", "converted")
 NOT_STARTED: Final = "it was not started yet"
 NOBODY_YET: Final = "nobody has taken part yet, or no decision of it is in; that takes some seconds"
 
-_FOLLOWED = timedelta(seconds=5)
+_PROPAGATION = timedelta(seconds=5)
 """After a change of shares, or the end, until every server knows; they look several times a second."""
 _CHUNK_ROWS = 2_000
 _NEVER = float("inf")
@@ -73,7 +73,7 @@ class _Unit:
 
     arm: int
     first: float
-    heard: list[float]
+    outcomes: list[float]
     has_moved: bool = False
 
 
@@ -88,7 +88,7 @@ def counted_since(experiment: StoredExperiment, now: datetime, keep: timedelta) 
     if since is None:
         return None
     was_changed = since != experiment.started_at
-    return max(since + _FOLLOWED if was_changed else since, now - keep)
+    return max(since + _PROPAGATION if was_changed else since, now - keep)
 
 
 def read_units(engine: Engine, experiment: StoredExperiment, *, now: datetime, keep: timedelta) -> Units:
@@ -128,7 +128,7 @@ def _query(experiment: StoredExperiment, since: datetime) -> sa.Select[Any]:
         table.subject_id.not_in(sa.select(_RESTRICTIONS.c.subject_id)),
     )
     if experiment.stopped_at is not None:
-        chosen = chosen.where(table.decided_at <= experiment.stopped_at + _FOLLOWED)
+        chosen = chosen.where(table.decided_at <= experiment.stopped_at + _PROPAGATION)
     return chosen.order_by(table.decided_at)
 
 
@@ -142,24 +142,24 @@ def _count(found: dict[str, _Unit], row: Row[Any], arm: int) -> None:
     for place, at in enumerate(happened):
         if at is not None:
             # Clocks differ: nothing happened to anybody before they came.
-            unit.heard[place] = min(unit.heard[place], max(unit.first, at.timestamp()))
+            unit.outcomes[place] = min(unit.outcomes[place], max(unit.first, at.timestamp()))
 
 
 def _units(found: Mapping[str, _Unit], since: datetime | None, names: tuple[str, ...], decisions: int) -> Units:
-    heard = np.array([unit.heard for unit in found.values()], dtype=np.float64).reshape(-1, len(OUTCOMES))
+    outcomes = np.array([unit.outcomes for unit in found.values()], dtype=np.float64).reshape(-1, len(OUTCOMES))
     return Units(
         since=since,
         names=names,
         subjects=tuple(found),
         arms=np.array([unit.arm for unit in found.values()], dtype=np.int64),
         first=np.array([unit.first for unit in found.values()], dtype=np.float64),
-        outcomes={name: heard[:, place] for place, name in enumerate(OUTCOMES)},
+        outcomes={name: outcomes[:, place] for place, name in enumerate(OUTCOMES)},
         decisions=decisions,
         moved=sum(unit.has_moved for unit in found.values()),
     )
 
 
-def observed(units: Units, metrics: Sequence[Metric]) -> Observations:
+def observe(units: Units, metrics: Sequence[Metric]) -> Observations:
     """What was known at each look: of at least one unit, up to 200 looks, evenly among what came and happened.
 
     Raises
@@ -171,7 +171,7 @@ def observed(units: Units, metrics: Sequence[Metric]) -> Observations:
             raise InvalidRequest(f"metrics: of decisions these rates are known: {', '.join(OUTCOMES)}")
     happened = {metric.name: units.outcomes[metric.name] for metric in metrics}
     times = np.sort(np.concatenate([units.first, *(each[each < _NEVER] for each in happened.values())]))
-    looks = np.unique(times[spread(len(times)) - 1])
+    looks = np.unique(times[look_rows(len(times)) - 1])
 
     def so_far(at: Floats) -> Floats:
         by_arm = [np.sort(at[units.arms == arm]) for arm in range(len(units.names))]
@@ -183,7 +183,7 @@ def observed(units: Units, metrics: Sequence[Metric]) -> Observations:
     )
 
 
-def control_of(experiment: StoredExperiment, named: str | None = None) -> str:
+def control_arm(experiment: StoredExperiment, named: str | None = None) -> str:
     """The arm that others are compared with: the named one, else the only one that changes nothing, else `control`.
 
     Raises
@@ -203,7 +203,7 @@ def control_of(experiment: StoredExperiment, named: str | None = None) -> str:
     raise InvalidRequest("control: name the arm that the others are compared with")
 
 
-def judge(experiment: StoredExperiment, units: Units, plan: Plan, control: str | None = None) -> Result | str:
+def evaluate(experiment: StoredExperiment, units: Units, plan: Plan, control: str | None = None) -> Result | str:
     """What it has shown; in words, why there is nothing to see yet.
 
     Parameters
@@ -214,15 +214,15 @@ def judge(experiment: StoredExperiment, units: Units, plan: Plan, control: str |
     ------
     InvalidRequest: see `control_of` and `observed`; or there is a single arm.
     """
-    against = control_of(experiment, control)
+    against = control_arm(experiment, control)
     if units.since is None:
         return NOT_STARTED
     if not units.subjects:
         return NOBODY_YET
-    return analyse(observed(units, plan.metrics), plan, control=against, shares=experiment.allocation.shares)
+    return analyse(observe(units, plan.metrics), plan, control=against, shares=experiment.allocation.shares)
 
 
-def told(experiment: StoredExperiment, units: Units, found: Result | str, *, looks: bool) -> dict[str, Any]:
+def result_document(experiment: StoredExperiment, units: Units, found: Result | str, *, looks: bool) -> dict[str, Any]:
     """Plain values, for JSON; nobody is named.
 
     Parameters

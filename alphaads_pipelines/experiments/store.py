@@ -65,7 +65,7 @@ class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
     stopped_at: datetime | None = None
 
     @property
-    def place(self) -> Experiment:
+    def assignment(self) -> Experiment:
         """What assigns its units; the layer's name holds the tenant's, which no two tenants share."""
         layer = f"{self.tenant}/{self.layer}"
         return Experiment(self.experiment_id, layer, self.layer_start, self.layer_stop, self.allocation)
@@ -87,7 +87,7 @@ to_new_experiment = decoder(NewExperiment)
 """From builtin values; raises msgspec.ValidationError."""
 
 
-def drafted(fields: Mapping[str, Any]) -> NewExperiment:
+def parse_experiment(fields: Mapping[str, Any]) -> NewExperiment:
     """An experiment to be from what somebody wrote down, in the forms that JSON has.
 
     Raises
@@ -129,7 +129,7 @@ def create_experiment(
         treatments=dict(new.treatments),
         created_at=now,
     )
-    _ = made.place  # raises where its slots are none
+    _ = made.assignment  # raises where its slots are none
     with editing(engine, now) as connection:
         if new.campaign_id is not None:
             campaign_of(connection, tenant, new.campaign_id)
@@ -198,18 +198,18 @@ def start_experiment(engine: Engine, tenant: str, experiment_id: str, now: datet
     InvalidRequest: it was stopped, another one of its layer has its slots, or too many run. NotFound. StoreUnavailable.
     """
 
-    def started(connection: Connection, held: StoredExperiment) -> StoredExperiment:
-        if held.state == RUNNING:
-            return held
-        if held.state == STOPPED:
+    def started(connection: Connection, stored: StoredExperiment) -> StoredExperiment:
+        if stored.state == RUNNING:
+            return stored
+        if stored.state == STOPPED:
             raise InvalidRequest("an experiment that was stopped is not started again; draft another one")
         others = running_experiments(connection, tenant)
         if len(others) >= MOST_RUNNING:
             raise InvalidRequest(f"{MOST_RUNNING} experiments run already; stop one")
-        check_apart(each.place for each in (*others, held))
-        return msgspec.structs.replace(held, state=RUNNING, started_at=now, allocated_at=now)
+        check_apart(each.assignment for each in (*others, stored))
+        return msgspec.structs.replace(stored, state=RUNNING, started_at=now, allocated_at=now)
 
-    return _changed(engine, tenant, experiment_id, started, now)
+    return _change(engine, tenant, experiment_id, started, now)
 
 
 def change_shares(
@@ -222,29 +222,29 @@ def change_shares(
     InvalidRequest: it was stopped, an arm is none of its own, or the shares are none. NotFound. StoreUnavailable.
     """
 
-    def changed(_: Connection, held: StoredExperiment) -> StoredExperiment:
-        if held.state == STOPPED:
+    def changed(_: Connection, stored: StoredExperiment) -> StoredExperiment:
+        if stored.state == STOPPED:
             raise InvalidRequest("the shares of an experiment that was stopped stay as they are")
-        if not shares.keys() <= held.treatments.keys():
+        if not shares.keys() <= stored.treatments.keys():
             raise InvalidRequest("shares must name arms of the experiment")
-        allocation = held.allocation.with_shares(shares)
-        if held.state == DRAFT or allocation == held.allocation:
-            return msgspec.structs.replace(held, allocation=allocation)
-        return msgspec.structs.replace(held, allocation=allocation, allocated_at=now)
+        allocation = stored.allocation.with_shares(shares)
+        if stored.state == DRAFT or allocation == stored.allocation:
+            return msgspec.structs.replace(stored, allocation=allocation)
+        return msgspec.structs.replace(stored, allocation=allocation, allocated_at=now)
 
-    return _changed(engine, tenant, experiment_id, changed, now)
+    return _change(engine, tenant, experiment_id, changed, now)
 
 
 def stop_experiment(engine: Engine, tenant: str, experiment_id: str, now: datetime) -> StoredExperiment:
     """End it for good; one that was stopped stays so. Raises NotFound, StoreUnavailable."""
 
-    def stopped(_: Connection, held: StoredExperiment) -> StoredExperiment:
-        return held if held.state == STOPPED else msgspec.structs.replace(held, state=STOPPED, stopped_at=now)
+    def stopped(_: Connection, stored: StoredExperiment) -> StoredExperiment:
+        return stored if stored.state == STOPPED else msgspec.structs.replace(stored, state=STOPPED, stopped_at=now)
 
-    return _changed(engine, tenant, experiment_id, stopped, now)
+    return _change(engine, tenant, experiment_id, stopped, now)
 
 
-def _changed(
+def _change(
     engine: Engine,
     tenant: str,
     experiment_id: str,

@@ -26,8 +26,8 @@ from alphaads_pipelines.creatives.base import Brief, Creative, Generator
 from alphaads_pipelines.creatives.briefs import briefs_of
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import creatives_in, current_creatives, save_creatives
-from alphaads_pipelines.creatives.moderation import Judge, moderate
-from alphaads_pipelines.creatives.review import APPROVED, NEEDS_REVIEW, PENDING, Review, draft, judged, submit
+from alphaads_pipelines.creatives.moderation import Classifier, moderate
+from alphaads_pipelines.creatives.review import APPROVED, NEEDS_REVIEW, PENDING, Review, apply_verdict, draft, submit
 from alphaads_pipelines.schema.tables import AD_CREATIVES
 from alphaads_pipelines.stores.lake.base import Lake, polars_schema
 from alphaads_pipelines.stores.sql.relational import reading
@@ -64,7 +64,7 @@ class _Change:
 
 
 def refresh_creatives(
-    lake: Lake, engine: Engine, generator: Generator, judges: Sequence[Judge], now: datetime
+    lake: Lake, engine: Engine, generator: Generator, classifiers: Sequence[Classifier], now: datetime
 ) -> Refreshed:
     """Write, moderate and keep the texts of every active campaign; where nothing changed, nothing is written.
 
@@ -84,7 +84,9 @@ def refresh_creatives(
     written = [text for each in campaigns.values() for text in _texts(each, generator, current)]
     with reading(engine) as connection:
         known = {**current, **creatives_in(connection, "creative_id", [each.creative_id for _, each in written])}
-    changes = {text.creative_id: _judge(of, text, known.get(text.creative_id), judges, now) for of, text in written}
+    changes = {
+        text.creative_id: _judge(of, text, known.get(text.creative_id), classifiers, now) for of, text in written
+    }
     changes |= {key: _Change(old, replace(old, is_current=False)) for key, old in _unused(current, campaigns, changes)}
     frame = _frame({**current, **{key: each.after for key, each in changes.items()}}.values())
     delta_version = _write(lake, frame)
@@ -115,36 +117,36 @@ def _texts_for(brief: Brief, generator: Generator, mine: Sequence[StoredCreative
 
 
 def _judge(
-    campaign: Campaign, text: Creative, before: StoredCreative | None, judges: Sequence[Judge], now: datetime
+    campaign: Campaign, text: Creative, before: StoredCreative | None, classifiers: Sequence[Classifier], now: datetime
 ) -> _Change:
     if before is None:
-        path = _judged_anew(draft(text.creative_id, now), text, campaign.rules, judges, now)
+        path = _judged_anew(draft(text.creative_id, now), text, campaign.rules, classifiers, now)
         began = (draft(text.creative_id, now), *path)
         return _Change(None, StoredCreative(text, campaign.tenant, path[-1], True, now), began)
-    path = _path(before, campaign.rules, judges, now)
+    path = _path(before, campaign.rules, classifiers, now)
     return _Change(before, replace(before, review=path[-1] if path else before.review, is_current=True), path)
 
 
-def _path(before: StoredCreative, rules: CampaignRules, judges: Sequence[Judge], now: datetime) -> Judged:
+def _path(before: StoredCreative, rules: CampaignRules, classifiers: Sequence[Classifier], now: datetime) -> Judged:
     """The states that a known text comes into; none where it stays as it is."""
     review, text = before.review, before.creative
     if review.state == PENDING:
-        return (judged(review, moderate(text, rules, judges), now),)
+        return (apply_verdict(review, moderate(text, rules, classifiers), now),)
     if review.state == APPROVED:
         is_fine = not moderate(text, rules).reasons
-        return () if is_fine else _judged_anew(review, text, rules, judges, now)
+        return () if is_fine else _judged_anew(review, text, rules, classifiers, now)
     if review.state == NEEDS_REVIEW or review.reviewer is not None:
         return ()
-    path = _judged_anew(review, text, rules, judges, now)
+    path = _judged_anew(review, text, rules, classifiers, now)
     is_same = (path[-1].state, path[-1].reasons) == (review.state, review.reasons)
     return () if is_same else path
 
 
 def _judged_anew(
-    review: Review, text: Creative, rules: CampaignRules, judges: Sequence[Judge], now: datetime
+    review: Review, text: Creative, rules: CampaignRules, classifiers: Sequence[Classifier], now: datetime
 ) -> Judged:
     pending = submit(review, now)
-    return pending, judged(pending, moderate(text, rules, judges), now)
+    return pending, apply_verdict(pending, moderate(text, rules, classifiers), now)
 
 
 def _unused(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from alphaads_pipelines.creatives.base import Generator, Options
-from alphaads_pipelines.creatives.classifiers import OffensiveJudge
+from alphaads_pipelines.creatives.classifiers import OffensiveClassifier
 from alphaads_pipelines.creatives.llm_budget import parse_prices
-from alphaads_pipelines.creatives.moderation import Judge
+from alphaads_pipelines.creatives.moderation import Classifier
 from alphaads_pipelines.creatives.openai_moderation import OpenAIModeration
 from alphaads_pipelines.creatives.registry import GENERATORS
 from alphaads_pipelines.nlp.registry import build_scorer
@@ -42,7 +42,7 @@ def generator_options(settings: Settings) -> Options:
     )
 
 
-def build_judges(wiring: Wiring) -> list[Judge]:
+def build_classifiers(wiring: Wiring) -> list[Classifier]:
     """Who judges the ad texts beside the rules: our offensive model, whatever tier scores the posts; and OpenAI's
     moderation, where its key is set.
 
@@ -53,8 +53,8 @@ def build_judges(wiring: Wiring) -> list[Judge]:
     settings = wiring.settings
     is_ours = settings.scorer_tier in OF_OUR_MODEL
     scorer = wiring.scorer if is_ours else build_scorer("neural", scorer_options(settings))
-    judges: list[Judge] = [OffensiveJudge(scorer.score)]
+    classifiers: list[Classifier] = [OffensiveClassifier(scorer.score)]
     if settings.openai_moderation and settings.openai_api_key is not None:
         key = settings.openai_api_key.get_secret_value()
-        judges.append(OpenAIModeration(key, base_url=settings.openai_base_url))
-    return judges
+        classifiers.append(OpenAIModeration(key, base_url=settings.openai_base_url))
+    return classifiers

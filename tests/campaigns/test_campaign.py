@@ -117,7 +117,7 @@ WAYS = {(DRAFT, ACTIVE), (DRAFT, ENDED), (ACTIVE, PAUSED), (ACTIVE, ENDED), (PAU
 def test_states_follow_one_another_as_drawn(before: str, after: str) -> None:
     held = campaign(state=before, version=3)
     if (before, after) in WAYS:
-        assert (held.moved(after).state, held.moved(after).version) == (after, 4)
+        assert (held.with_state(after).state, held.with_state(after).version) == (after, 4)
     else:
         with pytest.raises(InvalidRequest, match=f"{before} cannot become {after}"):
-            held.moved(after)
+            held.with_state(after)

@@ -20,10 +20,10 @@ from alphaads_pipelines.campaigns.store import (
     edit_campaign,
     insert_campaigns,
     list_campaigns,
-    move_campaign,
     read_campaign,
     read_organisation,
     save_organisation,
+    set_campaign_state,
 )
 from alphaads_pipelines.errors import InvalidRequest, NotFound, WriteConflict
 from alphaads_pipelines.stores.sql.documents import read_document
@@ -66,8 +66,8 @@ def test_another_tenants_campaign_is_not_found(engine: Engine) -> None:
     create_campaign(engine, FULL, NOON)
     calls: list[Callable[[], Any]] = [
         lambda: read_campaign(engine, "other", "k1"),
-        lambda: edit_campaign(engine, "other", "k1", {"name": "mine"}, seen=0, now=NOON),
-        lambda: move_campaign(engine, "other", "k1", ACTIVE, now=NOON),
+        lambda: edit_campaign(engine, "other", "k1", {"name": "mine"}, version=0, now=NOON),
+        lambda: set_campaign_state(engine, "other", "k1", ACTIVE, now=NOON),
     ]
     for call in calls:
         with pytest.raises(NotFound):
@@ -88,13 +88,13 @@ def test_campaigns_are_listed_by_id_page_by_page(engine: Engine) -> None:
 
 def test_an_edit_must_know_what_it_edits(engine: Engine) -> None:
     create_campaign(engine, FULL, NOON)
-    edited = edit_campaign(engine, "acme", "k1", {"name": "Summer", "daily_cap": None}, seen=0, now=NOON)
+    edited = edit_campaign(engine, "acme", "k1", {"name": "Summer", "daily_cap": None}, version=0, now=NOON)
     assert edited == msgspec.structs.replace(FULL, name="Summer", daily_cap=None, version=1)
     assert read_campaign(engine, "acme", "k1") == edited
     with pytest.raises(WriteConflict, match="at version 1"):
-        edit_campaign(engine, "acme", "k1", {"name": "Autumn"}, seen=0, now=NOON)
+        edit_campaign(engine, "acme", "k1", {"name": "Autumn"}, version=0, now=NOON)
     with pytest.raises(InvalidRequest, match="blank"):
-        edit_campaign(engine, "acme", "k1", {"name": " "}, seen=1, now=NOON)
+        edit_campaign(engine, "acme", "k1", {"name": " "}, version=1, now=NOON)
     assert read_campaign(engine, "acme", "k1") == edited
     assert edits(engine) == 2
 
@@ -104,7 +104,7 @@ def test_of_racing_edits_one_is_made_and_the_others_are_told(engine: Engine) -> 
 
     def edit(number: int) -> Campaign | None:
         try:
-            return edit_campaign(engine, "acme", "k1", {"name": f"edit {number}"}, seen=0, now=NOON)
+            return edit_campaign(engine, "acme", "k1", {"name": f"edit {number}"}, version=0, now=NOON)
         except WriteConflict:
             return None
 
@@ -118,7 +118,7 @@ def test_edits_of_several_campaigns_at_once_are_all_made(engine: Engine) -> None
     ids = [f"k{each}" for each in range(6)]
     for each in ids:
         create_campaign(engine, campaign(campaign_id=each), NOON)
-    at_once(*(lambda each=each: move_campaign(engine, "acme", each, ACTIVE, now=NOON) for each in ids))
+    at_once(*(lambda each=each: set_campaign_state(engine, "acme", each, ACTIVE, now=NOON) for each in ids))
     assert {each.state for each in list_campaigns(engine, "acme")} == {ACTIVE}
     assert edits(engine) == 12
 
@@ -126,22 +126,22 @@ def test_edits_of_several_campaigns_at_once_are_all_made(engine: Engine) -> None
 def test_states_are_moved_and_a_repeated_move_changes_nothing(engine: Engine) -> None:
     create_campaign(engine, FULL, NOON)
     with pytest.raises(InvalidRequest, match="draft cannot become paused"):
-        move_campaign(engine, "acme", "k1", PAUSED, now=NOON)
+        set_campaign_state(engine, "acme", "k1", PAUSED, now=NOON)
     for version, state in enumerate((ACTIVE, PAUSED, ACTIVE, ENDED), 1):
-        assert move_campaign(engine, "acme", "k1", state, now=NOON).version == version
-        assert move_campaign(engine, "acme", "k1", state, now=NOON).version == version
+        assert set_campaign_state(engine, "acme", "k1", state, now=NOON).version == version
+        assert set_campaign_state(engine, "acme", "k1", state, now=NOON).version == version
     with pytest.raises(InvalidRequest, match="ended cannot become active"):
-        move_campaign(engine, "acme", "k1", ACTIVE, now=NOON)
+        set_campaign_state(engine, "acme", "k1", ACTIVE, now=NOON)
     with pytest.raises(InvalidRequest, match="ended cannot be edited"):
-        edit_campaign(engine, "acme", "k1", {"name": "again"}, seen=4, now=NOON)
+        edit_campaign(engine, "acme", "k1", {"name": "again"}, version=4, now=NOON)
 
 
 def test_a_move_may_say_what_it_was_decided_from(engine: Engine) -> None:
     create_campaign(engine, FULL, NOON)
-    edit_campaign(engine, "acme", "k1", {"budget_microusd": 10**15}, seen=0, now=NOON)
+    edit_campaign(engine, "acme", "k1", {"budget_microusd": 10**15}, version=0, now=NOON)
     with pytest.raises(WriteConflict):
-        move_campaign(engine, "acme", "k1", ACTIVE, now=NOON, seen=0)
-    assert move_campaign(engine, "acme", "k1", ACTIVE, now=NOON, seen=1).state == ACTIVE
+        set_campaign_state(engine, "acme", "k1", ACTIVE, now=NOON, version=0)
+    assert set_campaign_state(engine, "acme", "k1", ACTIVE, now=NOON, version=1).state == ACTIVE
 
 
 def test_a_tenant_names_its_organisation(engine: Engine) -> None:

@@ -46,8 +46,8 @@ def made(command: Command, fields: dict[str, Any] = FULL) -> str:
 def doubt(settings: Settings) -> None:
     """Texts are written, and a judge is unsure of each."""
     with wired(settings) as wiring:
-        judges = [lambda text: Opinion(doubts=("maybe_offensive",))]
-        refresh_creatives(wiring.lake, wiring.engine, TemplateGenerator(), judges, NOON)
+        classifiers = [lambda text: Opinion(doubts=("maybe_offensive",))]
+        refresh_creatives(wiring.lake, wiring.engine, TemplateGenerator(), classifiers, NOON)
 
 
 def offered(settings: Settings) -> set[str]:

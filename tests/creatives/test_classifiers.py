@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from alphaads_pipelines.creatives.base import Creative
-from alphaads_pipelines.creatives.classifiers import OffensiveJudge
+from alphaads_pipelines.creatives.classifiers import OffensiveClassifier
 from alphaads_pipelines.creatives.moderation import UNAVAILABLE, Opinion, moderate
 from alphaads_pipelines.creatives.openai_moderation import OpenAIModeration
 from alphaads_pipelines.errors import ConfigurationError, TransientError
@@ -48,13 +48,13 @@ def _score(probability: float | None) -> Score:
     ],
 )
 def test_the_model_refuses_doubts_or_lets_pass(probability: float | None, opinion: Opinion) -> None:
-    assert OffensiveJudge(lambda texts: [_score(probability) for _ in texts])("tea") == opinion
+    assert OffensiveClassifier(lambda texts: [_score(probability) for _ in texts])("tea") == opinion
 
 
 def test_our_own_model_tells_an_insult_from_an_ad() -> None:
-    judge = OffensiveJudge(build_scorer("neural").score)
-    assert moderate(FINE, judges=[judge], time_limit_s=60).approved
-    assert judge("You are a stupid idiot and a piece of shit.") != Opinion()
+    classifier = OffensiveClassifier(build_scorer("neural").score)
+    assert moderate(FINE, classifiers=[classifier], time_limit_s=60).approved
+    assert classifier("You are a stupid idiot and a piece of shit.") != Opinion()
 
 
 def test_a_model_that_never_came_back_judges_nothing_more() -> None:
@@ -64,10 +64,10 @@ def test_a_model_that_never_came_back_judges_nothing_more() -> None:
         never.wait(30)
         return [_score(0.0)]
 
-    judge = OffensiveJudge(score)
-    assert moderate(FINE, judges=[judge], time_limit_s=0.05).reasons == (UNAVAILABLE,)
+    classifier = OffensiveClassifier(score)
+    assert moderate(FINE, classifiers=[classifier], time_limit_s=0.05).reasons == (UNAVAILABLE,)
     with pytest.raises(TransientError):
-        judge("tea")
+        classifier("tea")
     never.set()
 
 
@@ -85,7 +85,7 @@ def provider(server: LanguageModelServer) -> OpenAIModeration:
 
 @needs("openai")
 def test_what_the_provider_does_not_flag_is_approved(provider: OpenAIModeration, server: LanguageModelServer) -> None:
-    assert moderate(FINE, judges=[provider]).approved
+    assert moderate(FINE, classifiers=[provider]).approved
     [received] = server.received
     assert received.body["input"] == "Say hi to the kettle Tea at the right heat. Have a look", "and nothing else"
     assert set(received.body) == {"input", "model"}
@@ -97,7 +97,7 @@ def test_what_the_provider_flags_is_refused_with_its_categories(
 ) -> None:
     server.will(flags("violence", "self-harm"))
     reasons = ("provider_flagged", "provider_self-harm", "provider_violence")
-    assert moderate(FINE, judges=[provider]).reasons == reasons
+    assert moderate(FINE, classifiers=[provider]).reasons == reasons
 
 
 @needs("openai")
@@ -123,7 +123,7 @@ def test_a_provider_that_does_not_answer_well_refuses(
     provider: OpenAIModeration, server: LanguageModelServer, reply: Reply
 ) -> None:
     server.will(reply, reply)
-    verdict = moderate(FINE, judges=[provider])
+    verdict = moderate(FINE, classifiers=[provider])
     assert (verdict.approved, verdict.reasons) == (False, (UNAVAILABLE,))
     server.forget()
 
@@ -131,7 +131,7 @@ def test_a_provider_that_does_not_answer_well_refuses(
 @needs("openai")
 def test_a_busy_provider_is_asked_once_more(provider: OpenAIModeration, server: LanguageModelServer) -> None:
     server.will(fails(429, retry_after_ms="20"))
-    assert moderate(FINE, judges=[provider]).approved
+    assert moderate(FINE, classifiers=[provider]).approved
     assert len(server.received) == 2
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.campaigns.brand_rules import CampaignRules
 from alphaads_pipelines.campaigns.campaign import ACTIVE, ENDED, Campaign
 from alphaads_pipelines.campaigns.campaign_changes import editing
-from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, move_campaign
+from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, set_campaign_state
 from alphaads_pipelines.creatives.base import Creative, render
 from alphaads_pipelines.creatives.briefs import briefs_of
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
@@ -28,7 +28,16 @@ from alphaads_pipelines.creatives.creative_store import (
     save_creatives,
 )
 from alphaads_pipelines.creatives.moderation import Verdict
-from alphaads_pipelines.creatives.review import APPROVED, NEEDS_REVIEW, PENDING, REFUSED, Review, draft, judged, submit
+from alphaads_pipelines.creatives.review import (
+    APPROVED,
+    NEEDS_REVIEW,
+    PENDING,
+    REFUSED,
+    Review,
+    apply_verdict,
+    draft,
+    submit,
+)
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.stores.sql.relational import reading
@@ -53,7 +62,7 @@ def keep(engine: Engine, of: Campaign, verdicts: dict[str, Verdict], now: dateti
     for each in texts(of):
         path = [draft(each.creative_id, now)]
         path.append(submit(path[-1], now))
-        path.append(judged(path[-1], verdicts.get(each.emotion, FINE), now))
+        path.append(apply_verdict(path[-1], verdicts.get(each.emotion, FINE), now))
         changes.append((StoredCreative(each, of.tenant, path[-1], True, now), path))
     with editing(engine, now) as connection:
         save_creatives(connection, changes)
@@ -121,7 +130,7 @@ def test_what_moderation_refused_nobody_approves(engine: Engine, spring: Campaig
 def test_an_approval_passes_the_rules_of_the_campaign_as_they_are_now(engine: Engine, spring: Campaign) -> None:
     kept = keep(engine, spring, {"joy": DOUBTFUL})["joy"]
     rules = CampaignRules(banned_claims=(kept.creative.headline.split()[0],))
-    edit_campaign(engine, "acme", "k1", {"rules": rules}, seen=0, now=NOON)
+    edit_campaign(engine, "acme", "k1", {"rules": rules}, version=0, now=NOON)
     with editing(engine, NOON) as connection:  # as a text that was written again would be
         save_creatives(connection, [(replace(kept, is_current=True), [])])
     with pytest.raises(InvalidRequest, match="campaign_claim"):
@@ -130,7 +139,7 @@ def test_an_approval_passes_the_rules_of_the_campaign_as_they_are_now(engine: En
 
 def test_a_text_that_is_not_used_any_more_is_not_approved(engine: Engine, spring: Campaign) -> None:
     kept = keep(engine, spring, {"joy": DOUBTFUL, "fear": BAD, "sadness": DOUBTFUL})
-    edit_campaign(engine, "acme", "k1", {"product": "Lumora lamp II"}, seen=0, now=NOON)
+    edit_campaign(engine, "acme", "k1", {"product": "Lumora lamp II"}, version=0, now=NOON)
     assert list_creatives(engine, "acme") == []
     assert len(list_creatives(engine, "acme", is_current=None)) == len(kept)
     with pytest.raises(InvalidRequest, match="not use this text"):
@@ -143,13 +152,13 @@ def test_a_text_that_is_not_used_any_more_is_not_approved(engine: Engine, spring
 
 def test_only_texts_of_changed_briefs_are_retired(engine: Engine, spring: Campaign) -> None:
     kept = keep(engine, spring, {})
-    edit_campaign(engine, "acme", "k1", {"name": "Summer", "daily_cap": 2, "segments": ("a",)}, seen=0, now=NOON)
+    edit_campaign(engine, "acme", "k1", {"name": "Summer", "daily_cap": 2, "segments": ("a",)}, version=0, now=NOON)
     assert len(list_creatives(engine, "acme")) == len(kept)
-    edit_campaign(engine, "acme", "k1", {"unsafe_moods": ("anger", "fear")}, seen=1, now=NOON)
+    edit_campaign(engine, "acme", "k1", {"unsafe_moods": ("anger", "fear")}, version=1, now=NOON)
     assert {each.creative.emotion for each in list_creatives(engine, "acme")} == kept.keys() - {"anger", "fear"}
-    move_campaign(engine, "acme", "k1", ACTIVE, now=NOON)
+    set_campaign_state(engine, "acme", "k1", ACTIVE, now=NOON)
     assert list_creatives(engine, "acme")
-    move_campaign(engine, "acme", "k1", ENDED, now=NOON)
+    set_campaign_state(engine, "acme", "k1", ENDED, now=NOON)
     assert list_creatives(engine, "acme") == []
 
 

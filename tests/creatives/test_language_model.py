@@ -188,7 +188,7 @@ def test_an_answer_that_breaks_a_rule_is_asked_for_again(make: Make, server: Lan
     generator = make()
     [creative] = generator.generate(BRIEF)
     assert creative.headline == "Tea, just right"
-    assert generator.spending.calls == len(server.received) == 2
+    assert generator.budget.calls == len(server.received) == 2
     assert server.received[1].question["last_attempt"]["problems"]
 
 
@@ -218,7 +218,7 @@ def test_after_so_many_wrong_answers_the_template_is_used(make: Make, server: La
     generator = make(calls_per_creative=4)
     assert generator.generate(BRIEF) == TEMPLATE
     assert generator.generate(BRIEF) == TEMPLATE
-    assert generator.spending.calls == len(server.received) == 4, "nor is it paid for again"
+    assert generator.budget.calls == len(server.received) == 4, "nor is it paid for again"
 
 
 @pytest.mark.parametrize("reply", [refuses(), is_cut_short(by="filter")])
@@ -262,7 +262,7 @@ def test_a_call_ends_in_its_time_even_if_bytes_trickle(make: Make, server: Langu
     server.will(fault)
     generator = make(call_limit_s=0.2, attempts=1)
     assert generator.generate(BRIEF) == TEMPLATE
-    assert (generator.spending.calls, generator.spending.unknown_calls) == (1, 1)
+    assert (generator.budget.calls, generator.budget.unknown_calls) == (1, 1)
 
 
 def test_the_wait_that_a_provider_asks_for_is_kept(make: Make, server: LanguageModelServer) -> None:
@@ -315,18 +315,18 @@ def test_tokens_and_cost_are_counted_per_call(make: Make, server: LanguageModelS
     server.will(answers("no"), GOOD)
     generator = make()
     generator.generate(BRIEF)
-    spending = generator.spending
-    assert (spending.calls, spending.unknown_calls) == (2, 0)
-    assert (spending.input_tokens, spending.output_tokens) == (2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
-    assert spending.usd == pytest.approx(2 * COST)
+    budget = generator.budget
+    assert (budget.calls, budget.unknown_calls) == (2, 0)
+    assert (budget.input_tokens, budget.output_tokens) == (2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
+    assert budget.usd == pytest.approx(2 * COST)
 
 
 def test_a_refused_call_costs_nothing_and_a_lost_one_as_much_as_it_may(make: Make, server: LanguageModelServer) -> None:
     server.will(fails(429), sends(b"{"), GOOD)
     generator = make()
     generator.generate(BRIEF)
-    assert (generator.spending.calls, generator.spending.unknown_calls) == (2, 1)
-    assert generator.spending.usd > PRICE.of(0, 2_000) + COST
+    assert (generator.budget.calls, generator.budget.unknown_calls) == (2, 1)
+    assert generator.budget.usd > PRICE.of(0, 2_000) + COST
 
 
 def test_no_call_is_made_that_the_budget_might_not_pay(make: Make, server: LanguageModelServer) -> None:
@@ -336,7 +336,7 @@ def test_no_call_is_made_that_the_budget_might_not_pay(make: Make, server: Langu
     calls = names.count(generator.name)
     assert names == [generator.name] * calls + ["templates-1"] * (60 - calls)
     assert 0 < calls == len(server.received) < 60
-    assert generator.spending.usd <= 0.03
+    assert generator.budget.usd <= 0.03
     assert make(budget_usd=0.001).generate(BRIEF) == TEMPLATE
     assert len(server.received) == calls
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaads_pipelines.creatives.llm_budget import Price, Spending, parse_prices
+from alphaads_pipelines.creatives.llm_budget import LLMBudget, Price, parse_prices
 from alphaads_pipelines.errors import ConfigurationError
 
 
@@ -29,28 +29,28 @@ def test_a_price_nobody_can_read_is_refused(wrong: str) -> None:
 
 
 def test_known_and_unknown_calls_are_told_apart() -> None:
-    spending = Spending(Price(1, 5), 1.0)
-    spending.add(1_000, 100)
-    spending.add_unknown(0.25)
-    assert (spending.calls, spending.unknown_calls) == (2, 1)
-    assert (spending.input_tokens, spending.output_tokens) == (1_000, 100)
-    assert spending.usd == pytest.approx(0.2515)
+    budget = LLMBudget(Price(1, 5), 1.0)
+    budget.add(1_000, 100)
+    budget.add_unmetered(0.25)
+    assert (budget.calls, budget.unknown_calls) == (2, 1)
+    assert (budget.input_tokens, budget.output_tokens) == (1_000, 100)
+    assert budget.usd == pytest.approx(0.2515)
 
 
 def test_a_letter_of_two_bytes_may_be_two_tokens() -> None:
-    assert Spending(Price(1, 0), 1.0).dearest("né", 10) == pytest.approx(3e-6)
+    assert LLMBudget(Price(1, 0), 1.0).max_cost("né", 10) == pytest.approx(3e-6)
 
 
 @settings(max_examples=60)
 @given(st.floats(0, 0.01), st.lists(st.tuples(st.text(max_size=40), st.floats(0, 1), st.booleans()), max_size=30))
 def test_whatever_is_asked_the_budget_holds(budget: float, calls: list[tuple[str, float, bool]]) -> None:
-    spending = Spending(Price(3, 15), budget)
+    budget = LLMBudget(Price(3, 15), budget)
     for prompt, used, is_known in calls:
-        dearest = spending.dearest(prompt, 100)
-        if not spending.affords(dearest):
+        max_cost = budget.max_cost(prompt, 100)
+        if not budget.affords(max_cost):
             continue
         if is_known:
-            spending.add(int(len(prompt.encode()) * used), int(100 * used))
+            budget.add(int(len(prompt.encode()) * used), int(100 * used))
         else:
-            spending.add_unknown(dearest)
-    assert spending.usd <= budget
+            budget.add_unmetered(max_cost)
+    assert budget.usd <= budget

@@ -151,57 +151,57 @@ def test_the_campaigns_rules_are_checked_in_the_rendered_text() -> None:
 
 
 def test_every_judge_is_heard_and_every_reason_kept() -> None:
-    judges = [
+    classifiers = [
         lambda _: Opinion(("offensive",)),
         lambda _: Opinion(doubts=("maybe",)),
         lambda _: Opinion(("flagged", "offensive")),
     ]
-    verdict = moderate(FINE, judges=judges)
+    verdict = moderate(FINE, classifiers=classifiers)
     assert (verdict.approved, verdict.reasons, verdict.doubts) == (False, ("offensive", "flagged"), ("maybe",))
 
 
 def test_a_doubt_alone_approves_nothing() -> None:
-    verdict = moderate(FINE, judges=[lambda _: Opinion(doubts=("maybe",))])
+    verdict = moderate(FINE, classifiers=[lambda _: Opinion(doubts=("maybe",))])
     assert (verdict.approved, verdict.reasons) == (False, ())
 
 
 def test_a_judge_sees_the_normalised_text_and_only_what_the_rules_let_pass() -> None:
     seen: list[str] = []
 
-    def judge(text: str) -> Opinion:
+    def classifier(text: str) -> Opinion:
         seen.append(text)
         return Opinion()
 
-    assert moderate(dataclasses.replace(FINE, body="Ｔｅａ  for\u00a0you, caffè."), judges=[judge]).approved
+    assert moderate(dataclasses.replace(FINE, body="Ｔｅａ  for\u00a0you, caffè."), classifiers=[classifier]).approved
     assert seen == ["Say hi to the kettle Tea for you, caffè. Have a look"]
-    assert not moderate(dataclasses.replace(FINE, body="A miracle."), judges=[judge]).approved
+    assert not moderate(dataclasses.replace(FINE, body="A miracle."), classifiers=[classifier]).approved
     assert len(seen) == 1
 
 
 @pytest.mark.parametrize("answer", [None, True, (), "fine"])
 def test_a_judge_that_answers_nonsense_refuses(answer: object) -> None:
-    verdict = moderate(FINE, judges=[lambda _: answer])  # type: ignore[list-item, return-value]
+    verdict = moderate(FINE, classifiers=[lambda _: answer])  # type: ignore[list-item, return-value]
     assert (verdict.approved, verdict.reasons) == (False, ("moderation_unavailable",))
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no"), TimeoutError(), KeyError("x"), SystemExit(1)])
 def test_a_judge_that_fails_refuses(error: BaseException) -> None:
-    def judge(_: str) -> Opinion:
+    def classifier(_: str) -> Opinion:
         raise error
 
     if isinstance(error, Exception):
-        assert moderate(FINE, judges=[judge]).reasons == ("moderation_unavailable",)
+        assert moderate(FINE, classifiers=[classifier]).reasons == ("moderation_unavailable",)
     else:
         with pytest.raises(SystemExit):
-            moderate(FINE, judges=[judge])
+            moderate(FINE, classifiers=[classifier])
 
 
 def test_a_judge_that_never_answers_refuses() -> None:
     never = threading.Event()
 
-    def judge(_: str) -> Opinion:
+    def classifier(_: str) -> Opinion:
         never.wait(30)
         return Opinion()
 
-    assert moderate(FINE, judges=[judge], time_limit_s=0.05).reasons == ("moderation_unavailable",)
+    assert moderate(FINE, classifiers=[classifier], time_limit_s=0.05).reasons == ("moderation_unavailable",)
     never.set()

@@ -18,9 +18,9 @@ from alphaads_pipelines.creatives.review import (
     REFUSED,
     STATES,
     Review,
+    apply_verdict,
     approve,
     draft,
-    judged,
     reject,
     submit,
 )
@@ -30,9 +30,9 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FINE, BAD, DOUBT = Verdict(True, ()), Verdict(False, ("offensive",)), Verdict(False, (), ("maybe_offensive",))
 MOVES: dict[str, Callable[[Review, datetime], Review]] = {
     "submit": submit,
-    "pass": lambda review, now: judged(review, FINE, now),
-    "refuse": lambda review, now: judged(review, BAD, now),
-    "doubt": lambda review, now: judged(review, DOUBT, now),
+    "pass": lambda review, now: apply_verdict(review, FINE, now),
+    "refuse": lambda review, now: apply_verdict(review, BAD, now),
+    "doubt": lambda review, now: apply_verdict(review, DOUBT, now),
     "approve": lambda review, now: approve(review, "ana", "fine for this brand", now),
     "reject": lambda review, now: reject(review, "ana", "misleading", now),
 }
@@ -61,7 +61,7 @@ def test_only_these_moves_are_allowed(state: str, move: str) -> None:
 
 
 def test_reasons_reviewer_and_note_are_kept() -> None:
-    waiting = judged(submit(draft("c1", NOON), NOON), DOUBT, NOON)
+    waiting = apply_verdict(submit(draft("c1", NOON), NOON), DOUBT, NOON)
     later = NOON + timedelta(hours=1)
     approved = approve(waiting, " ana ", "we know this word", later)
     assert approved == Review("c1", APPROVED, later, ("maybe_offensive",), "ana", "we know this word")
@@ -69,9 +69,9 @@ def test_reasons_reviewer_and_note_are_kept() -> None:
 
 def test_reasons_and_doubts_together_refuse() -> None:
     pending = submit(draft("c1", NOON), NOON)
-    assert judged(pending, Verdict(False, ("a",), ("b",)), NOON).state == REFUSED
-    assert judged(pending, Verdict(True, ("a",)), NOON).state == REFUSED, "whatever the verdict says of itself"
-    assert judged(pending, Verdict(False, ()), NOON).state == NEEDS_REVIEW
+    assert apply_verdict(pending, Verdict(False, ("a",), ("b",)), NOON).state == REFUSED
+    assert apply_verdict(pending, Verdict(True, ("a",)), NOON).state == REFUSED, "whatever the verdict says of itself"
+    assert apply_verdict(pending, Verdict(False, ()), NOON).state == NEEDS_REVIEW
 
 
 def test_what_is_moderated_again_loses_its_approval_and_its_reviewer() -> None:

@@ -21,10 +21,10 @@ from alphaads_pipelines.creatives.tone import (
     TONES,
     TRENDS,
     JourneySummary,
+    applies_pressure,
     in_distress,
     names_a_feeling,
-    presses,
-    suits,
+    suits_mood,
     tone_for,
 )
 from alphaads_pipelines.errors import InvalidRequest
@@ -46,7 +46,7 @@ def test_distress_gets_only_calm_tones_and_a_text_that_presses_nobody(emotion: s
     volatility = journey.volatility or 0.0
     distressed = emotion in DISTRESSED or journey.trend == FALLING or volatility >= HIGH_VOLATILITY
     assert in_distress(emotion, journey) == distressed
-    assert suits(tone_for(emotion, journey), emotion, journey)
+    assert suits_mood(tone_for(emotion, journey), emotion, journey)
     [creative] = TemplateGenerator().generate(
         Brief("hub", "Ovanta hub", "one cable for all", emotion, "See the hub", journey)
     )
@@ -55,13 +55,13 @@ def test_distress_gets_only_calm_tones_and_a_text_that_presses_nobody(emotion: s
     assert moderate(creative).approved
     if distressed:
         assert creative.tone in CALM_TONES
-        assert not presses(text)
+        assert not applies_pressure(text)
 
 
 @settings(max_examples=50)
 @given(st.sampled_from(EMOTIONS), JOURNEYS, st.sampled_from(sorted(set(TONES.values()))))
 def test_nobody_in_distress_is_suited_by_a_lively_tone(emotion: str, journey: JourneySummary, tone: str) -> None:
-    assert suits(tone, emotion, journey) == (tone in CALM_TONES or not in_distress(emotion, journey))
+    assert suits_mood(tone, emotion, journey) == (tone in CALM_TONES or not in_distress(emotion, journey))
 
 
 def test_getting_better_is_still_distress() -> None:
@@ -78,7 +78,7 @@ def test_a_fall_turns_even_joy_gentle_and_swings_turn_it_calm() -> None:
 def test_an_emotion_nobody_knows_counts_as_distress() -> None:
     assert in_distress("melancholy")
     assert tone_for("melancholy") in CALM_TONES
-    assert not suits("pushy", "joy")
+    assert not suits_mood("pushy", "joy")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_emotion_nobody_knows_counts_as_distress() -> None:
     ],
 )  # fmt: skip
 def test_urgency_scarcity_and_exclamation_press(text: str) -> None:
-    assert presses(text)
+    assert applies_pressure(text)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_urgency_scarcity_and_exclamation_press(text: str) -> None:
     ],
 )  # fmt: skip
 def test_plain_words_do_not(text: str) -> None:
-    assert not presses(text)
+    assert not applies_pressure(text)
 
 
 @pytest.mark.parametrize("text", ["Feeling sad?", "Your fears", "For the LONELY", "No more anxiety", "Are you ѕаԁ"])
@@ -154,7 +154,7 @@ def test_the_table_has_every_emotion_trend_and_band_once() -> None:
 def test_only_the_tones_of_the_table_are_used_for_texts_that_are_served(
     emotion: str, journey: JourneySummary, allowed: frozenset[str]
 ) -> None:
-    assert {tone for tone in set(TONES.values()) if suits(tone, emotion, journey)} == allowed
+    assert {tone for tone in set(TONES.values()) if suits_mood(tone, emotion, journey)} == allowed
     assert tone_for(emotion, journey) in allowed
     is_distressed = allowed == CALM_TONES
     brief = Brief("hub", "Ovanta hub", "one cable for all", emotion, "See the hub", journey)

@@ -11,7 +11,7 @@ from alphaads_pipelines.creatives.moderation import Opinion
 from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.wiring.app import wired
-from alphaads_pipelines.wiring.creatives import build_generator, build_judges, generator_options
+from alphaads_pipelines.wiring.creatives import build_classifiers, build_generator, generator_options
 from benchmarks.llm_server import KEY, flags, language_model_server
 from tests.nlp.packages import needs
 
@@ -58,9 +58,9 @@ def test_what_is_missing_is_named(settings: Settings, changes: dict[str, object]
 
 def test_our_own_model_judges_the_texts_whatever_scores_the_posts(settings: Settings) -> None:
     with wired(settings.model_copy(update={"scorer_tier": "lexicon"})) as wiring:
-        [judge] = build_judges(wiring)
-        assert judge("Warm light for late work.") == Opinion()
-        assert judge("You are a stupid idiot and a piece of shit.") != Opinion()
+        [classifier] = build_classifiers(wiring)
+        assert classifier("Warm light for late work.") == Opinion()
+        assert classifier("You are a stupid idiot and a piece of shit.") != Opinion()
 
 
 @needs("openai")
@@ -69,8 +69,8 @@ def test_openais_moderation_judges_where_its_key_is_set(settings: Settings) -> N
         server.will(flags("hate"))
         told = {"openai_api_key": SecretStr(KEY), "openai_base_url": server.base_url("openai")}
         with wired(settings.model_copy(update=told)) as wiring:
-            _, judge = build_judges(wiring)
-            assert judge("Warm light.") == Opinion(("provider_flagged", "provider_hate"))
+            _, classifier = build_classifiers(wiring)
+            assert classifier("Warm light.") == Opinion(("provider_flagged", "provider_hate"))
             assert [each.protocol for each in server.received] == ["moderation"]
         with wired(settings.model_copy(update={**told, "openai_moderation": False})) as wiring:
-            assert len(build_judges(wiring)) == 1
+            assert len(build_classifiers(wiring)) == 1

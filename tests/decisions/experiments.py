@@ -29,7 +29,7 @@ def started(engine: Engine, at: datetime, tenant: str = "acme", new: NewExperime
 def arms_of(experiment: StoredExperiment, subjects: list[str]) -> dict[str, str]:
     """Subject -> arm, of all who take part; as of an experiment whose id is the same each time."""
     named = msgspec.structs.replace(experiment, experiment_id="e1")
-    assigner = Assigner(SALT, [named.place])
+    assigner = Assigner(SALT, [named.assignment])
     found = {each: assigner.arm("e1", each) for each in subjects}
     return {each: arm for each, arm in found.items() if arm is not None}
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.campaigns.campaign import ACTIVE, ENDED, PAUSED, Campaign
 from alphaads_pipelines.campaigns.campaign_changes import editing
 from alphaads_pipelines.campaigns.sample_campaigns import SAMPLE_TENANT, sample_campaigns, seed_samples
-from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, move_campaign
+from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, set_campaign_state
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import approve_creative, reject_creative, save_creatives
 from alphaads_pipelines.creatives.review import STATES, Review
@@ -37,7 +37,7 @@ def offered(engine: Engine) -> set[str]:
 
 def active(engine: Engine, campaign_id: str = "k1", tenant: str = "acme") -> Campaign:
     create_campaign(engine, campaign(campaign_id=campaign_id, tenant=tenant), NOON)
-    return move_campaign(engine, tenant, campaign_id, ACTIVE, now=NOON)
+    return set_campaign_state(engine, tenant, campaign_id, ACTIVE, now=NOON)
 
 
 def test_before_anything_is_advertised_it_is_empty(engine: Engine) -> None:
@@ -81,18 +81,18 @@ def test_every_edit_is_in_the_next_catalogue(engine: Engine) -> None:
     assert offered(engine) == everything
     reject_creative(engine, "acme", fear, reviewer="ana", note="no", now=NOON)
     assert offered(engine) == everything - {fear}
-    move_campaign(engine, "acme", "k1", PAUSED, now=NOON)
+    set_campaign_state(engine, "acme", "k1", PAUSED, now=NOON)
     assert catalogue(engine) == Catalogue()
-    move_campaign(engine, "acme", "k1", ACTIVE, now=NOON)
+    set_campaign_state(engine, "acme", "k1", ACTIVE, now=NOON)
     assert offered(engine) == everything - {fear}
-    move_campaign(engine, "acme", "k1", ENDED, now=NOON)
+    set_campaign_state(engine, "acme", "k1", ENDED, now=NOON)
     assert catalogue(engine) == Catalogue()
 
 
 def test_a_campaign_whose_window_is_not_now_is_in_it_all_the_same(engine: Engine) -> None:
     spring = active(engine)
     times = {"starts_at": NOON + timedelta(days=1), "ends_at": NOON + timedelta(days=2)}
-    edited = edit_campaign(engine, "acme", "k1", times, seen=spring.version, now=NOON)
+    edited = edit_campaign(engine, "acme", "k1", times, version=spring.version, now=NOON)
     assert catalogue(engine).campaigns == {"k1": edited}
 
 

@@ -13,7 +13,14 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.experiments.result import Action, Kind, Metric, Plan, Result, Verdict
-from alphaads_pipelines.experiments.results import NOBODY_YET, NOT_STARTED, Units, judge, observed, read_units
+from alphaads_pipelines.experiments.results import (
+    NOBODY_YET,
+    NOT_STARTED,
+    Units,
+    evaluate,
+    observe,
+    read_units,
+)
 from alphaads_pipelines.experiments.store import StoredExperiment, change_shares, create_experiment, stop_experiment
 from alphaads_pipelines.pipeline.ad_records import decision_row
 from alphaads_pipelines.pipeline.learning import Teaching
@@ -56,7 +63,7 @@ def units_of(loop: Loop, experiment: StoredExperiment, **since: float) -> Units:
 
 
 def result_of(loop: Loop, experiment: StoredExperiment, plan: Plan = CLICKED) -> Result:
-    found = judge(experiment, units_of(loop, experiment), plan)
+    found = evaluate(experiment, units_of(loop, experiment), plan)
     assert isinstance(found, Result)
     return found
 
@@ -138,7 +145,7 @@ def test_first_arms_count_outcomes_of_any_decision_and_who_moved_is_told(anywher
     assert hours["seen"] == [never, 2, 5]
     assert hours["converted"] == [0.5, never, never], "a clock that is behind puts nothing before the decision"
     metrics = [Metric(name) for name in ("clicked", "seen")]
-    known = observed(units, metrics)
+    known = observe(units, metrics)
     assert known.looks == tuple(later(hours=each).isoformat() for each in (0.5, 1, 2, 4, 5))
     assert known.units.tolist() == [[1, 0], [1, 1], [1, 1], [2, 1], [2, 1]]
     assert known.rates["seen"].tolist() == [[0, 0], [0, 0], [0, 1], [0, 1], [1, 1]]
@@ -180,9 +187,9 @@ def test_counts_begin_when_people_were_split_as_they_are(ads: Loop) -> None:
 
 def test_where_there_is_nothing_yet_it_is_said_why(ads: Loop) -> None:
     drafted = create_experiment(ads.engine, "acme", HALVES, policies=["linucb"], now=NOON)
-    assert judge(drafted, units_of(ads, drafted), CLICKED) == NOT_STARTED
+    assert evaluate(drafted, units_of(ads, drafted), CLICKED) == NOT_STARTED
     experiment = started(ads.engine, NOON)
-    assert judge(experiment, units_of(ads, experiment), CLICKED) == NOBODY_YET
+    assert evaluate(experiment, units_of(ads, experiment), CLICKED) == NOBODY_YET
     [ann] = make_subjects(ads.engine, "x")
     tell(ads, experiment, ("1", ann, "linear", 1))
     ads.learn(later(hours=2))
@@ -196,15 +203,15 @@ def test_control_is_the_arm_that_changes_nothing_unless_one_is_named(ads: Loop) 
     ran(ads, experiment, dict.fromkeys(treatments, 0.5), 20, begin=NOON)
     units = units_of(ads, experiment)
     for named, control in ((None, "plain"), ("control", "control")):
-        found = judge(experiment, units, CLICKED, named)
+        found = evaluate(experiment, units, CLICKED, named)
         assert isinstance(found, Result)
         assert found.control == control
     with pytest.raises(InvalidRequest, match="must name an arm"):
-        judge(experiment, units, CLICKED, "else")
+        evaluate(experiment, units, CLICKED, "else")
     for wrong in (Metric("spent"), Metric("clicked", Kind.MEAN)):
         with pytest.raises(InvalidRequest, match="seen, clicked, converted"):
-            judge(experiment, units, Plan(wrong))
+            evaluate(experiment, units, Plan(wrong))
     both = msgspec.structs.replace(experiment, treatments=dict.fromkeys(("a", "b"), "linucb"))
     arms = msgspec.structs.replace(both, allocation=type(both.allocation)().with_shares({"a": 1, "b": 1}))
     with pytest.raises(InvalidRequest, match="name the arm"):
-        judge(arms, units, CLICKED)
+        evaluate(arms, units, CLICKED)

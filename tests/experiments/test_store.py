@@ -72,7 +72,7 @@ def test_other_shares_move_as_few_units_as_is_possible(engine: Engine) -> None:
     grown = change_shares(engine, "acme", drafted.experiment_id, {"control": 1_000, "linear": 4_000}, NOON)
     assert grown.allocation.shares == {"control": 1_000, "linear": 4_000}
     salt = b"0123456789abcdef"
-    before, after = (Assigner(salt, [each.place]) for each in (drafted, grown))
+    before, after = (Assigner(salt, [each.assignment]) for each in (drafted, grown))
     for unit in map(str, range(300)):
         if (arm := before.arm(drafted.experiment_id, unit)) is not None:
             assert after.arm(drafted.experiment_id, unit) == arm
@@ -101,7 +101,7 @@ def test_experiments_of_one_layer_share_no_slots(engine: Engine) -> None:
     assert start(engine, second).state == "running"
     with reading(engine) as connection:
         assert {each.experiment_id for each in running_experiments(connection, "other")} == {theirs.experiment_id}
-        Assigner(b"0123456789abcdef", [each.place for each in running_experiments(connection)])
+        Assigner(b"0123456789abcdef", [each.assignment for each in running_experiments(connection)])
 
 
 def test_of_racing_starts_in_the_same_slots_one_runs(engine: Engine) -> None:

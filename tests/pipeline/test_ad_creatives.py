@@ -11,7 +11,7 @@ import pytest
 
 from alphaads_pipelines.campaigns.brand_rules import CampaignRules
 from alphaads_pipelines.campaigns.campaign import ACTIVE, ENDED, PAUSED
-from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, move_campaign
+from alphaads_pipelines.campaigns.store import create_campaign, edit_campaign, set_campaign_state
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator, render
 from alphaads_pipelines.creatives.creative_rows import StoredCreative
 from alphaads_pipelines.creatives.creative_store import (
@@ -21,7 +21,7 @@ from alphaads_pipelines.creatives.creative_store import (
     reject_creative,
     resubmit_creative,
 )
-from alphaads_pipelines.creatives.moderation import Judge, Opinion
+from alphaads_pipelines.creatives.moderation import Classifier, Opinion
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.creatives.tone import tone_for
 from alphaads_pipelines.decisions.catalogue import read_catalogue
@@ -79,10 +79,10 @@ class Installation:
     def __init__(self, wiring: Wiring) -> None:
         self.lake, self.engine = wiring.lake, wiring.engine
         create_campaign(self.engine, campaign(emotions=("joy",)), NOON)
-        self.campaign = move_campaign(self.engine, "acme", "k1", ACTIVE, now=NOON)
+        self.campaign = set_campaign_state(self.engine, "acme", "k1", ACTIVE, now=NOON)
 
-    def refresh(self, generator: Generator, *judges: Judge, now: datetime = NOON) -> Refreshed:
-        return refresh_creatives(self.lake, self.engine, generator, judges, now)
+    def refresh(self, generator: Generator, *classifiers: Classifier, now: datetime = NOON) -> Refreshed:
+        return refresh_creatives(self.lake, self.engine, generator, classifiers, now)
 
     def offered(self) -> list[str]:
         with reading(self.engine) as connection:
@@ -96,7 +96,7 @@ class Installation:
         return [each.state for each in read_creative(self.engine, "acme", self.only().creative.creative_id)[1]]
 
     def edit(self, **changes: Any) -> None:
-        self.campaign = edit_campaign(self.engine, "acme", "k1", changes, seen=self.campaign.version, now=NOON)
+        self.campaign = edit_campaign(self.engine, "acme", "k1", changes, version=self.campaign.version, now=NOON)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def ads(wiring: Wiring) -> Installation:
 def test_texts_of_every_active_campaign_are_written_judged_and_kept(wiring: Wiring, ads: Installation) -> None:
     create_campaign(wiring.engine, campaign(campaign_id="k2", tenant="other", product="Tundrel boots"), NOON)
     create_campaign(wiring.engine, campaign(campaign_id="k3", tenant="other"), NOON)
-    move_campaign(wiring.engine, "other", "k2", ACTIVE, now=NOON)
+    set_campaign_state(wiring.engine, "other", "k2", ACTIVE, now=NOON)
     done = ads.refresh(TemplateGenerator(), lambda text: Opinion())
     assert done.rows.group_by("tenant", "campaign_id").len().sort("tenant").rows() == [
         ("acme", "k1", 1),
@@ -136,9 +136,9 @@ def test_a_text_keeps_the_time_it_was_first_written(ads: Installation) -> None:
 
 
 @pytest.mark.parametrize("judge", [refusing, doubting, away], ids=lambda each: each.__name__)
-def test_what_no_judge_passed_is_not_offered(ads: Installation, judge: Judge) -> None:
-    done = ads.refresh(Writer(), judge)
-    assert done.rows["moderation"].to_list() == [{doubting: "needs_review"}.get(judge, "refused")]
+def test_what_no_judge_passed_is_not_offered(ads: Installation, classifier: Classifier) -> None:
+    done = ads.refresh(Writer(), classifier)
+    assert done.rows["moderation"].to_list() == [{doubting: "needs_review"}.get(classifier, "refused")]
     assert ads.offered() == []
     assert ads.only().review.reasons
 
@@ -146,11 +146,11 @@ def test_what_no_judge_passed_is_not_offered(ads: Installation, judge: Judge) ->
 def test_a_text_that_the_rules_refuse_is_shown_to_no_judge_and_stays_visible(ads: Installation) -> None:
     asked: list[str] = []
 
-    def judge(text: str) -> Opinion:
+    def classifier(text: str) -> Opinion:
         asked.append(text)
         return Opinion()
 
-    done = ads.refresh(Writer("Guaranteed miracle."), judge)
+    done = ads.refresh(Writer("Guaranteed miracle."), classifier)
     assert (asked, done.rows["moderation"].to_list()) == ([], ["refused"])
     assert ads.only().review.reasons == ("banned_claim",)
     assert ads.offered() == []
@@ -195,8 +195,8 @@ def test_what_a_person_rejected_does_not_come_back_by_itself(ads: Installation) 
     ads.refresh(Writer(), lambda text: Opinion())
     creative_id = ads.only().creative.creative_id
     reject_creative(ads.engine, "acme", creative_id, reviewer="ana", note="dull", now=NOON)
-    for judge in (lambda text: Opinion(), doubting):
-        ads.refresh(Writer(), judge, now=LATER)
+    for classifier in (lambda text: Opinion(), doubting):
+        ads.refresh(Writer(), classifier, now=LATER)
         assert (ads.only().review.state, ads.offered()) == ("refused", [])
     resubmit_creative(ads.engine, "acme", creative_id, now=LATER)
     assert ads.offered() == []
@@ -248,12 +248,12 @@ def test_old_texts_are_retired_and_kept(ads: Installation) -> None:
 
 def test_a_paused_campaign_keeps_its_texts_and_gets_no_new_ones(ads: Installation) -> None:
     ads.refresh(Writer())
-    move_campaign(ads.engine, "acme", "k1", PAUSED, now=NOON)
+    set_campaign_state(ads.engine, "acme", "k1", PAUSED, now=NOON)
     done = ads.refresh(Writer("Cosy light."), now=LATER)
     assert (done.changed, done.rows["body"].to_list(), ads.offered()) == (0, ["Warm light."], [])
-    move_campaign(ads.engine, "acme", "k1", ACTIVE, now=LATER)
+    set_campaign_state(ads.engine, "acme", "k1", ACTIVE, now=LATER)
     assert ads.offered() == ["Warm light."]
-    move_campaign(ads.engine, "acme", "k1", ENDED, now=LATER)
+    set_campaign_state(ads.engine, "acme", "k1", ENDED, now=LATER)
     assert ads.refresh(Writer(), now=LATER).rows.is_empty()
 
 
@@ -277,9 +277,9 @@ def test_what_happened_while_texts_were_written_is_not_overwritten(ads: Installa
     found, _ = read_creative(ads.engine, "acme", creative_id)
     assert (found.review.state, found.review.reviewer, found.is_current) == ("refused", "ana", True)
     assert ads.refresh(Meddling(lambda: ads.edit(name="Summer")), now=LATER).changed == 0
-    pause = lambda: move_campaign(ads.engine, "acme", "k1", PAUSED, now=NOON)  # noqa: E731
+    pause = lambda: set_campaign_state(ads.engine, "acme", "k1", PAUSED, now=NOON)  # noqa: E731
     assert ads.refresh(Meddling(pause), now=LATER).changed == 0
-    move_campaign(ads.engine, "acme", "k1", ACTIVE, now=NOON)
+    set_campaign_state(ads.engine, "acme", "k1", ACTIVE, now=NOON)
     assert ads.refresh(Writer("Cosy light."), now=LATER).changed == 1
     assert not read_creative(ads.engine, "acme", creative_id)[0].is_current
 
@@ -314,8 +314,8 @@ def test_a_crash_between_the_lake_and_the_store_is_made_good(ads: Installation, 
 
 def test_the_table_tells_of_every_state(ads: Installation) -> None:
     rows: list[pl.DataFrame] = []
-    judges: Sequence[Judge] = (lambda text: Opinion(), doubting, refusing)
-    for judge, body in zip(judges, ("One.", "Two.", "Three."), strict=True):
-        rows.append(ads.refresh(Writer(body), judge).rows)
+    classifiers: Sequence[Classifier] = (lambda text: Opinion(), doubting, refusing)
+    for classifier, body in zip(classifiers, ("One.", "Two.", "Three."), strict=True):
+        rows.append(ads.refresh(Writer(body), classifier).rows)
     assert [each["moderation"].item() for each in rows] == ["approved", "needs_review", "refused"]
     assert [each["placement"].item() for each in rows] == ["google_search"] * 3

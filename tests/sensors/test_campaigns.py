@@ -8,7 +8,7 @@ import pytest
 from dagster import RunRequest, SensorEvaluationContext, SkipReason, build_sensor_context
 
 from alphaads_pipelines.campaigns.campaign import ACTIVE, DRAFT, PAUSED
-from alphaads_pipelines.campaigns.store import create_campaign, move_campaign
+from alphaads_pipelines.campaigns.store import create_campaign, set_campaign_state
 from alphaads_pipelines.creatives.creative_store import list_creatives, resubmit_creative
 from alphaads_pipelines.creatives.templates import TemplateGenerator
 from alphaads_pipelines.errors import StoreUnavailable
@@ -34,7 +34,7 @@ def _write(wiring: Wiring) -> None:
 
 def _create(wiring: Wiring, now: datetime) -> None:
     create_campaign(wiring.engine, campaign(state=DRAFT), now)
-    move_campaign(wiring.engine, TENANT, "tea", ACTIVE, now=now)
+    set_campaign_state(wiring.engine, TENANT, "tea", ACTIVE, now=now)
 
 
 def test_a_new_installation_asks_until_it_has_something(context: SensorEvaluationContext, wiring: Wiring) -> None:
@@ -54,7 +54,7 @@ def test_each_edit_is_asked_for_once(context: SensorEvaluationContext, wiring: W
     assert (_asks(context), _asks(context)) == (True, False)
     _write(wiring)
     assert not _asks(context), "texts that were written are no edit"
-    move_campaign(wiring.engine, TENANT, "tea", PAUSED, now=now + timedelta(seconds=1))
+    set_campaign_state(wiring.engine, TENANT, "tea", PAUSED, now=now + timedelta(seconds=1))
     assert not _asks(context), "nothing is written for a campaign that pauses"
 
 
@@ -80,7 +80,7 @@ def test_a_store_that_is_away_is_a_skip(
     def refuse(*_: object, **__: object) -> None:
         raise StoreUnavailable("the database did not answer")
 
-    monkeypatch.setattr("alphaads_pipelines.creatives.pending_work.texts_due", refuse)
+    monkeypatch.setattr("alphaads_pipelines.creatives.pending_work.pending_work_token", refuse)
     answer = campaigns_sensor(context)
     assert isinstance(answer, SkipReason)
     assert answer.skip_message == "store_unavailable: the database did not answer"

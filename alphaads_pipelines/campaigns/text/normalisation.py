@@ -56,7 +56,7 @@ _DRAWN = _Drawn({ord(each): plain for plain, alike in _DRAWN_AS.items() for each
 
 
 @lru_cache(maxsize=256)
-def as_read(text: str) -> str:
+def skeleton(text: str) -> str:
     """The text as an eye takes it: compatibility forms, accents, case, look-alikes and spaces made one."""
     bare = "".join(
         each for each in unicodedata.normalize("NFKD", text) if not unicodedata.category(each).startswith("M")
@@ -65,7 +65,7 @@ def as_read(text: str) -> str:
     return " ".join(drawn.split())
 
 
-def normalised(text: str) -> str:
+def normalise(text: str) -> str:
     """The text for a model: compatibility forms and spaces made one; accents and case stay, they carry meaning."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
 

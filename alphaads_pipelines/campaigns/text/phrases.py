@@ -11,14 +11,14 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from alphaads_pipelines.campaigns.text.normalisation import as_read
+from alphaads_pipelines.campaigns.text.normalisation import skeleton
 
 _LEET = {
     "a": "[a4@]", "b": "[b8]", "e": "[e3€]", "g": "[g69]", "i": "[il1!|]", "l": "[il1!|]", "m": "(?:m|rn)",
     "o": "[o0]", "s": "[s5$]", "t": "[t7+]", "w": "(?:w|vv)", "z": "[z2]",
     "0": "[0o]", "1": "[1il!|]", "3": "[3e]", "4": "[4a]", "5": "[5s]", "7": "[7t]", "8": "[8b]", "9": "[9g]",
 }  # fmt: skip
-_MEANT = frozenset("%+&$€£#")
+_SIGNIFICANT = frozenset("%+&$€£#")
 """Signs that are part of a phrase; others may be there or not."""
 
 _SIGN = r"(?:[^\w@€!|$+%]|_)"
@@ -49,23 +49,23 @@ class Phrases:
     as_they_stand: no sign in `phrases` is special.
     """
 
-    def __init__(self, *phrases: str, whole: Sequence[str] = (), as_they_stand: bool = False) -> None:
-        found = {each: _pattern(each, f"gap{at}", as_they_stand) for at, each in enumerate(phrases)}
-        whole_words = [leet(word, _IN_WHOLE_WORD) + _ENDS for word in whole]
-        self._forwards = _any_of([*found.values(), *whole_words])
-        long = [pattern for phrase, pattern in found.items() if _letters(phrase) >= _SHORT]
-        self._backwards = _any_of([*long, *whole_words])
+    def __init__(self, *phrases: str, unbroken: Sequence[str] = (), literal: bool = False) -> None:
+        found = {each: _pattern(each, f"gap{at}", literal) for at, each in enumerate(phrases)}
+        whole_words = [leet(word, _IN_WHOLE_WORD) + _ENDS for word in unbroken]
+        self._forwards = _alternatives([*found.values(), *whole_words])
+        long = [pattern for phrase, pattern in found.items() if _letter_count(phrase) >= _SHORT]
+        self._backwards = _alternatives([*long, *whole_words])
 
-    def said_in(self, text: str) -> bool:
+    def found_in(self, text: str) -> bool:
         """Whether one of them is in a text."""
-        read = _STRETCHED.sub(r"\1", as_read(text))
+        read = _STRETCHED.sub(r"\1", skeleton(text))
         return bool(self._forwards.search(read) or self._backwards.search(read[::-1]))
 
 
 @lru_cache(maxsize=1024)
-def literally(phrases: tuple[str, ...]) -> Phrases:
+def literal_phrases(phrases: tuple[str, ...]) -> Phrases:
     """Phrases that somebody else wrote."""
-    return Phrases(*phrases, as_they_stand=True)
+    return Phrases(*phrases, literal=True)
 
 
 def leet(word: str, gap: str = "") -> str:
@@ -77,35 +77,35 @@ def leet(word: str, gap: str = "") -> str:
     return gap.join(parts)
 
 
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+def _alternatives(patterns: Sequence[str]) -> re.Pattern[str]:
     return re.compile(f"{_STARTS}(?:{'|'.join(patterns) or '(?!)'})")
 
 
-def _pattern(phrase: str, name: str, as_it_stands: bool) -> str:
-    words = as_read(phrase).replace("-", " ").split()
-    if _letters(phrase) < _SHORT - 1:
-        return r"[\s-]*".join(map(_figures, words)) + (_ENDS if words and words[-1][-1].isalnum() else "")
-    words = [kept for word in words if (kept := "".join(filter(_is_meant, word)))]
-    if _letters(phrase) <= _SHORT:
-        said = [_in_like_gaps(word, f"{name}_{at}") for at, word in enumerate(words)]
+def _pattern(phrase: str, name: str, literal: bool) -> str:
+    words = skeleton(phrase).replace("-", " ").split()
+    if _letter_count(phrase) < _SHORT - 1:
+        return r"[\s-]*".join(map(_literal_word, words)) + (_ENDS if words and words[-1][-1].isalnum() else "")
+    words = [kept for word in words if (kept := "".join(filter(_is_significant, word)))]
+    if _letter_count(phrase) <= _SHORT:
+        said = [_same_gaps(word, f"{name}_{at}") for at, word in enumerate(words)]
     else:
-        said = [_NUMBER if word == "#" and not as_it_stands else leet(word, _IN_WORD) for word in words]
-    is_stem = phrase.endswith("*") and not as_it_stands
+        said = [_NUMBER if word == "#" and not literal else leet(word, _IN_WORD) for word in words]
+    is_stem = phrase.endswith("*") and not literal
     return _BETWEEN_WORDS.join(said) + (_ENDS if words[-1][-1].isalnum() and not is_stem else "")
 
 
-def _is_meant(each: str) -> bool:
-    return each.isalnum() or each in _MEANT
+def _is_significant(each: str) -> bool:
+    return each.isalnum() or each in _SIGNIFICANT
 
 
-def _letters(phrase: str) -> int:
+def _letter_count(phrase: str) -> int:
     return sum(map(str.isalpha, phrase))
 
 
-def _figures(word: str) -> str:
+def _literal_word(word: str) -> str:
     return leet(word) if sum(map(str.isalnum, word)) >= _SHORT - 1 else re.escape(word)
 
 
-def _in_like_gaps(word: str, name: str) -> str:
+def _same_gaps(word: str, name: str) -> str:
     first, *rest = (leet(each) for each in word)
     return first + (f"(?P<{name}>{_SIGN}?)" + f"(?P={name})".join(rest) if rest else "")

@@ -23,15 +23,15 @@ from alphaads_pipelines.campaigns.campaign import (
     MOST_SEGMENTS,
     PAUSED,
     Campaign,
-    drafted,
+    parse_draft,
 )
 from alphaads_pipelines.campaigns.placements import GOOGLE_SEARCH, LIMITS
 from alphaads_pipelines.campaigns.store import (
     create_campaign,
     edit_campaign,
     list_campaigns,
-    move_campaign,
     read_campaign,
+    set_campaign_state,
 )
 from alphaads_pipelines.schema.tables import EMOTIONS
 from api.access import scope
@@ -133,7 +133,7 @@ def _shown(campaign: Campaign) -> CampaignOut:
 @about_nobody
 def post_campaign(body: CampaignIn, wiring: WiringDep, caller: Writer) -> CampaignOut:
     """A draft: nothing of it is served until it is resumed and its texts are written and approved."""
-    campaign = drafted(body.model_dump(), campaign_id=uuid.uuid4().hex, tenant=caller.tenant)
+    campaign = parse_draft(body.model_dump(), campaign_id=uuid.uuid4().hex, tenant=caller.tenant)
     return _shown(create_campaign(wiring.engine, campaign, datetime.now(UTC)))
 
 
@@ -159,10 +159,10 @@ def get_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Reader) -> Camp
 @about_nobody
 def put_campaign(campaign_id: IdPath, body: CampaignEdit, wiring: WiringDep, caller: Writer) -> CampaignOut:
     """409 if it was edited since `version`. Texts of a brief that this changes are served no longer, at once."""
-    wanted = drafted(body.model_dump(exclude={"version"}), campaign_id=campaign_id, tenant=caller.tenant)
+    wanted = parse_draft(body.model_dump(exclude={"version"}), campaign_id=campaign_id, tenant=caller.tenant)
     changes = {name: getattr(wanted, name) for name in EDITABLE}
     now = datetime.now(UTC)
-    return _shown(edit_campaign(wiring.engine, caller.tenant, campaign_id, changes, seen=body.version, now=now))
+    return _shown(edit_campaign(wiring.engine, caller.tenant, campaign_id, changes, version=body.version, now=now))
 
 
 @router.post("/campaigns/{campaign_id}/pause", summary="Pause a campaign")
@@ -188,4 +188,4 @@ def end_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body: D
 
 def _moved(wiring: WiringDep, caller: Caller, campaign_id: str, state: str, body: Decided | None) -> CampaignOut:
     seen, now = body.version if body else None, datetime.now(UTC)
-    return _shown(move_campaign(wiring.engine, caller.tenant, campaign_id, state, now=now, seen=seen))
+    return _shown(set_campaign_state(wiring.engine, caller.tenant, campaign_id, state, now=now, version=seen))

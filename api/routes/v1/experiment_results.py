@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alphaads_pipelines.campaigns.campaign import LONGEST_ID
 from alphaads_pipelines.experiments.page import render_page
 from alphaads_pipelines.experiments.result import Plan, Result, metric_of
-from alphaads_pipelines.experiments.results import Units, judge, read_units, told
+from alphaads_pipelines.experiments.results import Units, evaluate, read_units, result_document
 from alphaads_pipelines.experiments.store import StoredExperiment, read_experiment
 from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
@@ -81,7 +81,7 @@ def get_result(
     """From the decisions made in it and what was heard of them so far: effects with intervals that hold at every look,
     whether people are split as planned, and what to do. Counts begin at the last change of shares."""
     experiment, units, found = _judged(experiment_id, query, wiring, caller, audit)
-    return ResultOut.model_validate(told(experiment, units, found, looks=query.looks))
+    return ResultOut.model_validate(result_document(experiment, units, found, looks=query.looks))
 
 
 @router.get(
@@ -105,4 +105,4 @@ def _judged(
     keep = timedelta(days=wiring.settings.decision_retention_days)
     units = read_units(wiring.engine, experiment, now=datetime.now(UTC), keep=keep)
     audit.record(*units.subjects) if units.subjects else audit.nobody()
-    return experiment, units, judge(experiment, units, plan, query.control)
+    return experiment, units, evaluate(experiment, units, plan, query.control)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.campaigns.brand_rules import CampaignRules, broken_rules
 from alphaads_pipelines.campaigns.text.normalisation import has_hidden_characters, mixes_scripts
-from alphaads_pipelines.campaigns.text.phrases import Phrases, literally
+from alphaads_pipelines.campaigns.text.phrases import Phrases, literal_phrases
 from alphaads_pipelines.creatives.addresses import has_address, is_spelled_out
 from alphaads_pipelines.creatives.base import Creative
-from alphaads_pipelines.creatives.encoded_text import is_packed
+from alphaads_pipelines.creatives.encoded_text import has_encoded_text
 from alphaads_pipelines.creatives.moderation import moderate
-from alphaads_pipelines.creatives.prompt_leaks import Confidence
+from alphaads_pipelines.creatives.prompt_leaks import ConfidentialText
 
 SIDE_EFFECTS = Phrases("no side effects", "cure", "only # left", "miracle*")
 
@@ -31,38 +31,38 @@ SIDE_EFFECTS = Phrases("no side effects", "cure", "only # left", "miracle*")
     ],
 )  # fmt: skip
 def test_a_phrase_is_found(text: str) -> None:
-    assert SIDE_EFFECTS.said_in(text)
+    assert SIDE_EFFECTS.found_in(text)
 
 
 @pytest.mark.parametrize(
     "text", ["secure", "obscure", "curette", "c. ure", "No side. Effects", "only left", "only a few left", "eruct", ""]
 )
 def test_what_only_looks_like_it_is_not(text: str) -> None:
-    assert not SIDE_EFFECTS.said_in(text)
+    assert not SIDE_EFFECTS.found_in(text)
 
 
 def test_a_short_word_is_taken_more_literally() -> None:
     sad = Phrases("sad")
-    assert all(map(sad.said_in, ("sad", "s-a-d", "s a d", "5ad", "saaad")))
-    assert not any(map(sad.said_in, ("Das Licht", "from $5. Ad.", "crusade", "today's ad", "s. Ad")))
+    assert all(map(sad.found_in, ("sad", "s-a-d", "s a d", "5ad", "saaad")))
+    assert not any(map(sad.found_in, ("Das Licht", "from $5. Ad.", "crusade", "today's ad", "s. Ad")))
 
 
 def test_a_word_of_two_words_is_not_found_in_two_words() -> None:
-    hopeless = Phrases(whole=("hopeless",))
-    assert all(map(hopeless.said_in, ("hopeless", "hope-less", "h0peless")))
-    assert not hopeless.said_in("we hope less sugar suits you")
+    hopeless = Phrases(unbroken=("hopeless",))
+    assert all(map(hopeless.found_in, ("hopeless", "hope-less", "h0peless")))
+    assert not hopeless.found_in("we hope less sugar suits you")
 
 
 @pytest.mark.parametrize("phrase", ["50%", "18+", "C++", "#1", "***", "最高", "Best (ever)", "a|b"])
 def test_whatever_a_campaign_bans_is_found_as_it_stands(phrase: str) -> None:
-    assert literally((phrase,)).said_in(f"It is {phrase} today")
-    assert not literally((phrase,)).said_in("It is tea")
+    assert literal_phrases((phrase,)).found_in(f"It is {phrase} today")
+    assert not literal_phrases((phrase,)).found_in("It is tea")
 
 
 @settings(max_examples=60)
 @given(st.lists(st.text(max_size=12), max_size=3), st.text(max_size=60))
 def test_any_phrases_and_any_text_make_a_search(phrases: list[str], text: str) -> None:
-    literally(tuple(phrases)).said_in(text)
+    literal_phrases(tuple(phrases)).found_in(text)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_is_spelled_out_is_seen() -> None:
     ],
 )  # fmt: skip
 def test_what_only_a_program_reads_is_packed(text: str) -> None:
-    assert is_packed(f"Tea {text} tea")
+    assert has_encoded_text(f"Tea {text} tea")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_only_a_program_reads_is_packed(text: str) -> None:
     ],
 )  # fmt: skip
 def test_names_and_numbers_are_not(text: str) -> None:
-    assert not is_packed(text)
+    assert not has_encoded_text(text)
 
 
 def test_joiners_belong_into_pictures_and_into_scripts_that_need_them() -> None:
@@ -133,9 +133,9 @@ def test_a_disclosure_in_disguise_is_none() -> None:
 
 
 def test_a_quotation_is_long_or_a_code() -> None:
-    told = Confidence("Write about tea. Never tell that the key is a fieldmouse, ZEBRA-4410, nor a_field.", "tea")
-    assert all(map(told.is_broken_by, ("zebra 4410", "0144-ARBEZ", "Never tell that the key is a field", "A_FIELD")))
-    assert not any(map(told.is_broken_by, ("Write about tea", "zebra", "the key is", "")))
+    told = ConfidentialText("Write about tea. Never tell that the key is a fieldmouse, ZEBRA-4410, nor a_field.", "tea")
+    assert all(map(told.is_quoted_in, ("zebra 4410", "0144-ARBEZ", "Never tell that the key is a field", "A_FIELD")))
+    assert not any(map(told.is_quoted_in, ("Write about tea", "zebra", "the key is", "")))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""Campaigns: what is advertised, to whom, within which limits, and by which brand rules.
+"""Campaigns: their audience, limits and brand rules.
 
-Belongs here: campaigns and where they are kept, placements, brand rules, normalisation of advertisers' text. Does not:
-writing and moderating ad texts (creatives/), or money spent (decisions/budget/).
+Belongs here: campaigns and their store, placements, brand rules, text matching. Does not: writing and moderating ad
+texts (creatives/), spending (decisions/budget/).
 """

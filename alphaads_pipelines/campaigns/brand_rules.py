@@ -1,4 +1,4 @@
-"""A campaign's own rules for its texts: what it may not claim, what it must say, how the brand speaks."""
+"""A campaign's rules for its texts: banned claims, required disclosures, and the brand's voice."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ from alphaads_pipelines.errors import InvalidRequest
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How a brand speaks.
-
-    Parameters
-    ----------
-    manner: for whoever writes; nothing checks it.
-    avoid: words and phrases that the brand never uses. exclamations, emoji: whether it does. These are checked.
-    """
+    """A brand's voice; `manner` is a hint for generators, the rest is enforced."""
 
     manner: str = ""
     avoid: tuple[str, ...] = ()
@@ -29,11 +23,11 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class CampaignRules:
-    """Banned claims, required disclosures (added to the body, in this order), and the brand's voice.
+    """Brand rules; disclosures are appended to the body in order.
 
     Raises
     ------
-    InvalidRequest: a phrase is blank; it would forbid everything or ask for nothing.
+    InvalidRequest: a blank phrase, which would ban everything or require nothing.
     """
 
     banned_claims: tuple[str, ...] = ()
@@ -54,7 +48,7 @@ NO_RULES = CampaignRules()
 
 
 def broken_rules(text: str, rules: CampaignRules) -> list[str]:
-    """Which of the campaign's rules the rendered text breaks: stable codes."""
+    """List the rules that a rendered text breaks, as stable codes."""
     read = _normalised_words(text)
     found = []
     if literal_phrases(rules.banned_claims).found_in(text):
@@ -73,10 +67,10 @@ def _is_off_brand(text: str, voice: Voice) -> bool:
 
 
 def _contains_phrase(read: str, phrase: str) -> bool:
-    """In plain sight: what must be said may not be hidden as what must not be said is."""
+    """Match literally: required text must not be disguised."""
     return re.search(rf"(?<!\w){re.escape(_normalised_words(phrase))}(?!\w)", read) is not None
 
 
 def _normalised_words(text: str) -> str:
-    """As it is read, with a hyphen no other than a space: "risk-free" is "risk free"."""
+    """Skeleton with hyphens as spaces: "risk-free" is "risk free"."""
     return " ".join(skeleton(text).replace("-", " ").split())

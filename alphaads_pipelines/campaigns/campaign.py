@@ -1,10 +1,8 @@
-"""A campaign: what is advertised, to whom, within which limits; and which of it may be edited in which state.
+"""Campaigns, their validation and their states.
 
-    draft ──► active ◄──► paused
-                │            │
-                └──► ended ◄─┘      nothing of an ended campaign is served again
-
-Pure; who keeps campaigns is store.py.
+draft ──► active ◄──► paused
+            │            │
+            └──► ended ◄─┘      final
 """
 
 from __future__ import annotations
@@ -25,10 +23,10 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 
 DRAFT, ACTIVE, PAUSED, ENDED = CAMPAIGN_STATES
 MICROUSD: Final = 1_000_000
-"""Millionths in a US dollar."""
+"""Micro-dollars in a US dollar."""
 
 LONGEST_WORDS: Final = 200
-"""Characters of a name, a phrase or any other of the advertiser's words."""
+"""Limit of any text field, in characters."""
 
 LONGEST_ID: Final = 64
 MOST_PHRASES: Final = 50
@@ -36,10 +34,10 @@ MOST_SEGMENTS: Final = 50
 MOST_MICROUSD: Final = 1_000_000_000 * MICROUSD
 MOST_CAP: Final = 1_000
 _FACTS: Final = ("product", "benefit", "call_to_action", "placement", "rules")
-"""Fields that an ad text is written from (creatives/briefs.py)."""
+"""Fields of a brief (creatives/briefs.py)."""
 
 _YEARS: Final = range(2000, 2201)
-"""A time beyond these is a slip, and may not fit a database once it is in UTC."""
+"""Other years are mistakes, and may overflow a database in UTC."""
 
 _TRANSITIONS: Mapping[str, frozenset[str]] = {
     DRAFT: frozenset({ACTIVE, ENDED}),
@@ -50,21 +48,21 @@ _TRANSITIONS: Mapping[str, frozenset[str]] = {
 
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True):
-    """One campaign of one tenant. Money is in millionths of a US dollar.
+    """A tenant's campaign. None means unlimited.
 
     Attributes
     ----------
-    emotions, segments: of the audience; empty means everybody, for segments also people of none.
-    unsafe_moods: in these nobody is shown these ads (brand safety).
-    cost_microusd: of one impression. budget_microusd, daily_budget_microusd: None where none is kept.
-    daily_cap: impressions for one person in a UTC day; None: any number.
-    segment_floors: segment -> share of each budget that is kept for its people.
-    starts_at, ends_at: from when and until when it may be served; None is no bound.
+    emotions, segments: of the audience; empty targets all people, including those without a segment.
+    unsafe_moods: moods in which its ads are not shown (brand safety).
+    cost_microusd: per impression.
+    daily_cap: impressions per person and UTC day.
+    segment_floors: segment -> share of each budget reserved for it.
+    starts_at, ends_at: serving window, end exclusive.
     version: counts edits.
 
     Raises
     ------
-    InvalidRequest: what it says cannot be.
+    InvalidRequest: invalid fields.
     """
 
     campaign_id: str
@@ -94,29 +92,28 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def audience(self) -> tuple[str, ...]:
-        """Emotions that texts are written for, in the order of EMOTIONS: those in which its ads may be shown."""
+        """Emotions its ads may be shown for, in the order of EMOTIONS."""
         wanted = self.emotions or EMOTIONS
         return tuple(each for each in EMOTIONS if each in wanted and each not in self.unsafe_moods)
 
     def runs_at(self, now: datetime) -> bool:
-        """Whether it may be served then."""
+        """Whether it may be served at `now`."""
         begun = self.starts_at is None or self.starts_at <= now
         return self.state == ACTIVE and begun and (self.ends_at is None or now < self.ends_at)
 
     def with_state(self, state: str) -> Campaign:
-        """The campaign in another state. Raises InvalidRequest where that way is closed."""
+        """Copy the campaign into another state. Raises InvalidRequest for a forbidden transition."""
         if state not in _TRANSITIONS[self.state]:
             raise InvalidRequest(f"a campaign that is {self.state} cannot become {state}")
         return msgspec.structs.replace(self, state=state, version=self.version + 1)
 
 
 to_campaign = decoder(Campaign)
-"""From builtin values; raises msgspec.ValidationError."""
+"""Raises msgspec.ValidationError."""
 
 
 def stale_emotions(before: Campaign, after: Campaign) -> set[str]:
-    """Emotions whose texts an edit makes stale: every one if the facts they are written from changed, else those that
-    left the audience."""
+    """Return emotions whose texts an edit makes stale: all if the brief changed, else those no longer targeted."""
     if any(getattr(before, name) != getattr(after, name) for name in _FACTS):
         return set(before.audience)
     return set(before.audience) - set(after.audience)
@@ -126,29 +123,29 @@ EDITABLE: Final = frozenset(Campaign.__struct_fields__) - {"campaign_id", "tenan
 
 
 def parse_draft(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Campaign:
-    """A draft from what somebody wrote down: EDITABLE by name, in the forms that JSON has.
+    """Parse a draft from EDITABLE fields as JSON values.
 
     Raises
     ------
-    InvalidRequest: a field is unknown, missing or of another form, or what it says cannot be.
+    InvalidRequest: unknown, missing or invalid fields.
     """
     if not fields.keys() <= EDITABLE:
         raise InvalidRequest(f"fields of a campaign are {', '.join(sorted(EDITABLE))}")
     try:
         return to_campaign({**fields, "campaign_id": campaign_id, "tenant": tenant})
-    except msgspec.ValidationError as error:  # it names the place and what is expected, never a value
+    except msgspec.ValidationError as error:  # names the path and the expected type, never a value
         raise InvalidRequest(str(error)) from None
 
 
 def parse_changes(campaign: Campaign, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of some fields of a campaign that is there; what `campaign_store.edit_campaign` takes."""
+    """Parse changed fields of a campaign, for `edit_campaign`. Raises as `parse_draft` does."""
     kept = {name: value for name, value in msgspec.to_builtins(campaign).items() if name in EDITABLE}
     wanted = parse_draft({**kept, **fields}, campaign_id=campaign.campaign_id, tenant=campaign.tenant)
     return {name: getattr(wanted, name) for name in fields}
 
 
 def _problems(campaign: Campaign) -> list[str]:
-    """What is wrong, in sentences; the first is told."""
+    """Describe invalid fields, the one to report first."""
     checks = {**_checks_of_words(campaign), **_checks_of_numbers(campaign)}
     wrong = [problem for problem, is_fine in checks.items() if not is_fine]
     if not wrong and campaign.starts_at and campaign.ends_at and campaign.ends_at <= campaign.starts_at:

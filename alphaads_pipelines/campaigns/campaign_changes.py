@@ -1,8 +1,4 @@
-"""Edits of what is advertised: one after the other, and heard of by whoever serves ads.
-
-Belongs here: the transaction that every change of campaigns, creatives and experiments is made in. Does not: any of
-those changes (store.py, creative_store.py, experiments/experiment_store.py).
-"""
+"""The transaction in which campaigns, creatives and experiments are changed."""
 
 from __future__ import annotations
 
@@ -16,15 +12,15 @@ from alphaads_pipelines.stores.sql.documents import publish_document_in
 from alphaads_pipelines.stores.sql.relational import transaction
 
 ADVERTISING = "advertising"
-"""The document whose version moves with each edit; servers read campaigns and creatives anew only then."""
+"""The document whose version each change increments; servers reload the catalogue only then."""
 
 
 @contextmanager
 def editing(engine: Engine, now: datetime) -> Iterator[Connection]:
-    """A transaction that changes what is advertised; nothing is changed or told if the block raises.
+    """Open a transaction for changes of the catalogue.
 
-    Its first statement moves the document and so locks its row: edits come one after the other, and what is read in
-    the block is what the edit before left. An edit is rare and short.
+    Its first statement updates the document and so locks its row, which serialises changes: reads in the block see
+    the previous change. Keep it short.
 
     Raises
     ------

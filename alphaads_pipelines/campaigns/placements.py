@@ -1,7 +1,7 @@
-"""Lengths of ad texts by placement, enforced after generation: a model that is told a limit does not keep it.
+"""Length limits of ad texts by placement, enforced after generation because models exceed them.
 
-The numbers are the vendors': Google responsive search ads refuse more than 30 and 90, a double-width character counts
-two (AdError.LINE_TOO_WIDE); Meta cuts after 40 and 125, which is a warning and no error.
+Google's responsive search ads reject more than 30 and 90 characters, double-width ones counting two
+(AdError.LINE_TOO_WIDE); Meta truncates after 40 and 125.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ GOOGLE_SEARCH, META_FEED = "google_search", "meta_feed"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Most characters of a placement's two texts.
+    """A placement's limits in characters.
 
     Parameters
     ----------
-    is_hard: the platform refuses a longer text; else it cuts it off on the screen.
-    counts_double: a double-width character counts two.
+    is_hard: the platform rejects longer texts; otherwise it truncates them.
+    counts_double: double-width characters count two.
     """
 
     headline: int
@@ -28,11 +28,11 @@ class Limit:
     counts_double: bool
 
     def length(self, text: str) -> int:
-        """The text's length as the platform counts it."""
+        """Length of a text as the platform counts it."""
         return width(text) if self.counts_double else len(text)
 
     def exceeded(self, headline: str, body: str) -> bool:
-        """Whether one of the texts is too long."""
+        """Whether either text is too long."""
         return self.length(headline) > self.headline or self.length(body) > self.body
 
 
@@ -43,5 +43,5 @@ LIMITS = {
 
 
 def width(text: str) -> int:
-    """Width of a text: full-width characters are two wide."""
+    """Count characters, double-width ones twice."""
     return sum(2 if unicodedata.east_asian_width(character) in "FW" else 1 for character in text)

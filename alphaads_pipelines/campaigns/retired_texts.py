@@ -1,4 +1,4 @@
-"""Retires the texts of a campaign when an edit changes what they were written from."""
+"""Retires stale texts of a campaign."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CREATIVES = sql_table("creatives")
 
 
 def retire_texts(connection: Connection, campaign_id: str, emotions: Collection[str] | None = None) -> None:
-    """Stop serving a campaign's texts: those for some emotions, or all."""
+    """Stop serving a campaign's texts for some emotions, or all."""
     old = sa.update(_CREATIVES).where(_CREATIVES.c.campaign_id == campaign_id, _CREATIVES.c.is_current)
     if emotions is not None:
         old = old.where(_CREATIVES.c.emotion.in_(emotions))

@@ -1,4 +1,4 @@
-"""SYNTHETIC campaigns: invented products, so that the whole path can run before anybody has a campaign of their own."""
+"""SYNTHETIC campaigns of invented products, so that a new installation serves ads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PRODUCTS = (
 
 
 def sample_campaigns() -> list[Campaign]:
-    """One active campaign per synthetic product, for everybody, without limits."""
+    """Build an active campaign per product, without targeting or limits."""
     return [
         Campaign(
             campaign_id=campaign_id,
@@ -38,7 +38,7 @@ def sample_campaigns() -> list[Campaign]:
 
 
 def seed_samples(engine: Engine, now: datetime) -> int:
-    """Keep the sample campaigns if there is no campaign of anybody; how many. Raises StoreUnavailable."""
+    """Insert the samples if no campaign exists; return their number. Raises StoreUnavailable."""
     with reading(engine) as connection:
         if has_campaigns(connection):
             return 0

@@ -1,7 +1,7 @@
-"""Where campaigns are kept, and who their tenants are; every question names the tenant whose rows it wants.
+"""Stores campaigns and organisations, scoped by tenant.
 
-An edit says which version it was made from. Texts that were written from a brief that an edit changed are retired in
-the same transaction: new ones, moderated under the new rules, come with the next run of `ad_creatives`.
+Edits use optimistic locking by version. Texts of a changed brief are retired in the same transaction; the next run of
+`ad_creatives` writes new ones.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CAMPAIGNS, _ORGANISATIONS = sql_table("campaigns"), sql_table("organisations")
 
 
 class Organisation(msgspec.Struct, frozen=True):
-    """Who advertises."""
+    """An advertiser."""
 
     tenant: str
     name: str
@@ -44,7 +44,7 @@ class Organisation(msgspec.Struct, frozen=True):
 
 
 def read_organisation(engine: Engine, tenant: str) -> Organisation:
-    """The tenant's organisation. Raises NotFound, StoreUnavailable."""
+    """Read the tenant's organisation. Raises NotFound, StoreUnavailable."""
     with reading(engine) as connection:
         row = connection.execute(sa.select(_ORGANISATIONS).where(_ORGANISATIONS.c.tenant == tenant)).one_or_none()
     if row is None:
@@ -53,11 +53,11 @@ def read_organisation(engine: Engine, tenant: str) -> Organisation:
 
 
 def save_organisation(engine: Engine, tenant: str, name: str, now: datetime) -> Organisation:
-    """Name the tenant's organisation; the time it began stays.
+    """Create or rename the tenant's organisation.
 
     Raises
     ------
-    InvalidRequest: tenant or name is blank, or the name is none. StoreUnavailable.
+    InvalidRequest: a blank tenant or an invalid name. StoreUnavailable.
     """
     if not tenant.strip() or not name.strip():
         raise InvalidRequest("tenant and name must not be blank")
@@ -71,11 +71,11 @@ def save_organisation(engine: Engine, tenant: str, name: str, now: datetime) -> 
 
 
 def create_campaign(engine: Engine, campaign: Campaign, now: datetime) -> Campaign:
-    """Keep a new campaign, as a draft.
+    """Insert a draft.
 
     Raises
     ------
-    InvalidRequest: it is no draft, or its id is taken. StoreUnavailable.
+    InvalidRequest: another state, or a taken id. StoreUnavailable.
     """
     if campaign.state != DRAFT:
         raise InvalidRequest("a new campaign is a draft")
@@ -86,24 +86,24 @@ def create_campaign(engine: Engine, campaign: Campaign, now: datetime) -> Campai
 
 
 def insert_campaigns(connection: Connection, campaigns: list[Campaign], now: datetime) -> int:
-    """Keep new campaigns, in whatever state they are, inside an `editing` block; how many were new."""
+    """Insert campaigns in any state, inside an `editing` block; return how many were new."""
     rows = [{**_row(each), "created_at": now, "updated_at": now} for each in campaigns]
     return insert_ignore(connection, "campaigns", rows)
 
 
 def has_campaigns(connection: Connection) -> bool:
-    """Whether any tenant has any campaign."""
+    """Whether any tenant has a campaign."""
     return connection.execute(sa.select(_CAMPAIGNS.c.campaign_id).limit(1)).first() is not None
 
 
 def read_campaign(engine: Engine, tenant: str, campaign_id: str) -> Campaign:
-    """One of the tenant's campaigns. Raises NotFound, StoreUnavailable."""
+    """Read one campaign. Raises NotFound, StoreUnavailable."""
     with reading(engine) as connection:
         return campaign_of(connection, tenant, campaign_id)
 
 
 def campaign_of(connection: Connection, tenant: str, campaign_id: str) -> Campaign:
-    """The same inside the caller's transaction."""
+    """`read_campaign` inside a transaction."""
     own = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.campaign_id == campaign_id, _CAMPAIGNS.c.tenant == tenant)
     row = connection.execute(own).one_or_none()
     if row is None:
@@ -114,15 +114,11 @@ def campaign_of(connection: Connection, tenant: str, campaign_id: str) -> Campai
 def list_campaigns(
     engine: Engine, tenant: str, *, state: str | None = None, after: str = "", limit: int = 100
 ) -> list[Campaign]:
-    """A page of the tenant's campaigns, by id.
+    """List a page of the tenant's campaigns by id. Raises StoreUnavailable.
 
     Parameters
     ----------
-    state: those of one state. after: the last id of the page before. limit: at most MOST_LISTED.
-
-    Raises
-    ------
-    StoreUnavailable.
+    after: last id of the previous page. limit: at most MOST_LISTED.
     """
     wanted = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.tenant == tenant, _CAMPAIGNS.c.campaign_id > after)
     if state is not None:
@@ -133,13 +129,13 @@ def list_campaigns(
 
 
 def active_campaigns(connection: Connection) -> dict[str, Campaign]:
-    """Every tenant's campaigns that are active, by id; one that is none by today's rules is left out, and told."""
+    """Read all tenants' active campaigns by id; invalid ones are skipped and logged."""
     query = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.state == ACTIVE).order_by(_CAMPAIGNS.c.campaign_id)
     found = {}
     for row in connection.execute(query):
         try:
             found[row.campaign_id] = _from_row(row)
-        except InvalidRequest as error:  # an older version of this code let it in; the others are served on
+        except InvalidRequest as error:  # an older version accepted it; the others must still be served
             _log.warning("campaign.left_out", campaign=row.campaign_id, reason=str(error))
     return found
 
@@ -147,16 +143,15 @@ def active_campaigns(connection: Connection) -> dict[str, Campaign]:
 def edit_campaign(
     engine: Engine, tenant: str, campaign_id: str, changes: Mapping[str, Any], *, version: int, now: datetime
 ) -> Campaign:
-    """Change some of campaign.EDITABLE; the campaign afterwards.
+    """Change EDITABLE fields.
 
     Parameters
     ----------
-    seen: the version that the edit was made from.
+    version: the version the edit is based on.
 
     Raises
     ------
-    WriteConflict: somebody edited it since. NotFound. StoreUnavailable.
-    InvalidRequest: it is ended, or would not be a campaign any more; nothing was changed.
+    WriteConflict: edited since. InvalidRequest: ended, or invalid fields. NotFound. StoreUnavailable.
     """
     with editing(engine, now) as connection:
         stored = campaign_of(connection, tenant, campaign_id)
@@ -173,15 +168,15 @@ def edit_campaign(
 def set_campaign_state(
     engine: Engine, tenant: str, campaign_id: str, state: str, *, now: datetime, version: int | None = None
 ) -> Campaign:
-    """Bring a campaign into another state; one that is in it already stays as it is.
+    """Change a campaign's state, idempotently.
 
     Parameters
     ----------
-    seen: the version that this was decided from; None: whatever it is by now.
+    version: the version this is based on; None skips the check.
 
     Raises
     ------
-    WriteConflict: somebody edited it since. InvalidRequest: that way is closed. NotFound. StoreUnavailable.
+    WriteConflict: edited since. InvalidRequest: forbidden transition. NotFound. StoreUnavailable.
     """
     with editing(engine, now) as connection:
         stored = campaign_of(connection, tenant, campaign_id)
@@ -212,7 +207,7 @@ def _row(campaign: Campaign) -> dict[str, Any]:
 
 
 def _from_row(row: Row[Any]) -> Campaign:
-    """A campaign from its row. Raises InvalidRequest for one that is none by today's rules."""
+    """Read a row. Raises InvalidRequest if it violates today's rules."""
     try:
         return to_campaign({name: getattr(row, name) for name in Campaign.__struct_fields__})
     except msgspec.ValidationError as error:

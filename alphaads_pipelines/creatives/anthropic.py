@@ -1,4 +1,4 @@
-"""Anthropic's models through its official client: the Messages API, with structured output."""
+"""Anthropic's models through its official client."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _FORMAT = {"type": "json_schema", "schema": SCHEMA}
 
 
 class AnthropicGenerator(LanguageModelGenerator):
-    """One creative per brief, by a model of Anthropic's."""
+    """Uses the Messages API with structured output."""
 
     provider: ClassVar[str] = "anthropic"
     key_setting: ClassVar[str] = "ANTHROPIC_API_KEY"
 
     def _connect(self, package: ModuleType, api_key: str) -> Any:
         client = package.Anthropic(api_key=api_key, base_url=self.options.base_url or PUBLIC_URL, max_retries=0)
-        self._messages = client.messages  # imported now: no call pays for it with its time
+        self._messages = client.messages  # imports lazily: not within a call's time limit
         return client
 
     def _send(self, instructions: str, question: str, limit_s: float) -> ModelResponse:

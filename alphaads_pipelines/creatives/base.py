@@ -1,4 +1,4 @@
-"""What every generator of ad texts offers. It gets enums and scores, never a post."""
+"""The base class of ad text generators."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What an ad is written from: a campaign's facts, and the emotion of its audience as an enum and two scores.
+    """An ad's brief: a campaign's facts, and its audience's emotion as an enum and two scores.
 
-    There is no field for anything a person wrote, and the enums are checked, so a post cannot reach a language model
-    through a brief.
+    No field holds a person's text and the enums are validated, so no post can reach a language model.
 
     Parameters
     ----------
-    product, benefit, call_to_action: the advertiser's own words.
-    emotion: one of EMOTIONS.
-    placement: one of limits.LIMITS.
+    product, benefit, call_to_action: the advertiser's words.
+    emotion: one of EMOTIONS. placement: one of LIMITS.
 
     Raises
     ------
-    InvalidRequest: the emotion or the placement is none that we know.
+    InvalidRequest: unknown emotion or placement.
     """
 
     campaign_id: str
@@ -53,8 +51,8 @@ class Brief:
 class Creative:
     """A rendered ad.
 
-    `creative_id` is a hash of campaign, emotion, tone, text and placement: the same text, the same arm; another text
-    is another creative, so no approval outlives the text it was given for.
+    `creative_id` hashes campaign, emotion, tone, text and placement: equal texts are one arm, and a new text needs a
+    new approval.
     """
 
     creative_id: str
@@ -69,7 +67,7 @@ class Creative:
 
 
 def render(brief: Brief, tone: str, headline: str, body: str, generator: str) -> Creative:
-    """The creative of a brief with these words, the campaign's disclosures added to them."""
+    """Build a creative, with the campaign's disclosures appended to the body."""
     body = " ".join((body, *brief.rules.disclosures))
     parts = (brief.campaign_id, brief.emotion, tone, headline, body, brief.call_to_action)
     creative_id = "c" + hashlib.sha256("\0".join((*parts, brief.placement)).encode()).hexdigest()[:15]
@@ -78,20 +76,19 @@ def render(brief: Brief, tone: str, headline: str, body: str, generator: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a generator may be told when it is built; one that calls nobody reads none of it.
+    """Options of a generator; only language models read them.
 
     Parameters
     ----------
-    api_key: of the provider; never shown. model: the provider's name of it.
-    base_url: where the provider answers; None is its public address.
-    price: of the model; a budget cannot be kept without.
-    budget_usd: what this generator may spend in its life, one run, at most.
-    calls_per_creative: answers that may be paid for until one is valid; then the template is used.
-    attempts: of one call, when the provider is busy or out of reach.
-    first_wait_s: before the second attempt; it doubles, unless the provider says how long.
-    call_limit_s, run_limit_s: time that one attempt, and all of them together, may take.
-    output_tokens: most tokens of one answer, hidden reasoning included.
-    cache: folder that keeps the answers; None keeps them as long as the generator lives.
+    base_url: None is the provider's public address.
+    price: needed to enforce the budget.
+    budget_usd: limit per generator, which lives for one run.
+    calls_per_creative: paid responses before falling back to the template.
+    attempts: per call, while the provider is busy or unreachable.
+    first_wait_s: before the first retry; doubles, unless the provider sends a delay.
+    call_limit_s, run_limit_s: timeouts of one attempt, and of all together.
+    output_tokens: limit per response, hidden reasoning included.
+    cache: folder of responses; None is in memory.
     """
 
     api_key: str | None = field(default=None, repr=False)
@@ -112,17 +109,14 @@ class Generator(ABC):
     """Writes creatives for a brief."""
 
     def __init__(self, options: Options | None = None) -> None:
-        """Raises ConfigurationError if an option is missing, MissingArtifact if a package is."""
+        """Raises ConfigurationError for a missing option, MissingArtifact for a missing package."""
         self.options = options or Options()
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """Who writes, and in which version: a change of it may change the texts."""
+        """Versioned: texts change only with it."""
 
     @abstractmethod
     def generate(self, brief: Brief) -> list[Creative]:
-        """One or more creatives within the placement's limits, the campaign's rules and the tone; none if no text is.
-
-        The same brief gives the same creatives.
-        """
+        """Write creatives within limits, rules and tone, deterministically; empty if no text fits."""

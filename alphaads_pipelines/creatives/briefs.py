@@ -1,4 +1,4 @@
-"""The briefs that a campaign's texts are written from."""
+"""From a campaign to its briefs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from alphaads_pipelines.creatives.base import Brief
 
 
 def briefs_of(campaign: Campaign) -> list[Brief]:
-    """One brief per emotion of the audience."""
+    """Build one brief per emotion of the audience."""
     return [
         Brief(
             campaign.campaign_id,

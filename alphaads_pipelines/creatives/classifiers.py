@@ -1,4 +1,4 @@
-"""Our offensive model as a judge of ad texts."""
+"""Our offensive model as a classifier of ad texts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from alphaads_pipelines.nlp.base import Score
 
 
 class OffensiveClassifier:
-    """Refuses what the model takes for offensive; what it is unsure of, or cannot read, goes to a person.
+    """Refuses offensive texts and sends uncertain or unreadable ones to review.
 
     Parameters
     ----------
     score: `Scorer.score`.
-    refuse_from, doubt_from: probabilities of "offensive". The model knows posts, not ads, so the doubt begins low.
+    refuse_from, doubt_from: probabilities of "offensive"; doubt begins low, as the model was trained on posts.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class OffensiveClassifier:
         self._is_busy = Lock()
 
     def __call__(self, text: str) -> Opinion:
-        """An opinion; a scorer works for one thread at a time, so one that never came back judges nothing more."""
+        """Classify a text. Raises TransientError while a timed-out call runs on: scorers are single-threaded."""
         if not self._is_busy.acquire(blocking=False):
             raise TransientError("the offensive model still works on an earlier text")
         try:

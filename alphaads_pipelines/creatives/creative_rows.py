@@ -1,4 +1,4 @@
-"""Rows of `creatives` and `creative_reviews`, and what they mean; who reads and writes them is creative_store.py."""
+"""Maps rows of `creatives` and `creative_reviews`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CREATIVE_FIELDS = tuple(Creative.__dataclass_fields__)
 
 @dataclass(frozen=True, slots=True)
 class StoredCreative:
-    """A creative, where it stands, and whether its campaign still uses it.
+    """A creative with its review.
 
     Attributes
     ----------
-    is_current: the campaign's newest texts hold it; an old text is kept for the decisions that showed it.
+    is_current: false once retired; the row stays for the decisions that showed it.
     """
 
     creative: Creative
@@ -33,7 +33,7 @@ class StoredCreative:
 
 
 def stored_creative(row: Row[Any]) -> StoredCreative:
-    """From a row of `creatives`."""
+    """Read a row of `creatives`."""
     creative = Creative(**{name: getattr(row, name) for name in _CREATIVE_FIELDS})
     decided = (row.changed_at, tuple(row.reasons), row.reviewer, row.note)
     review = Review(row.creative_id, row.state, *decided)
@@ -41,7 +41,7 @@ def stored_creative(row: Row[Any]) -> StoredCreative:
 
 
 def creative_row(stored: StoredCreative) -> dict[str, Any]:
-    """To a row of `creatives`."""
+    """Write a row of `creatives`."""
     return {
         **{name: getattr(stored.creative, name) for name in _CREATIVE_FIELDS},
         "tenant": stored.tenant,
@@ -52,12 +52,12 @@ def creative_row(stored: StoredCreative) -> dict[str, Any]:
 
 
 def review_row(tenant: str, review: Review) -> dict[str, Any]:
-    """To a row of `creative_reviews`, whose number the database gives."""
+    """Write a row of `creative_reviews`, which the database numbers."""
     return {"tenant": tenant, "creative_id": review.creative_id, **_review_columns(review)}
 
 
 def past_review(row: Row[Any]) -> Review:
-    """From a row of `creative_reviews`."""
+    """Read a row of `creative_reviews`."""
     return Review(row.creative_id, row.state, row.changed_at, tuple(row.reasons), row.reviewer, row.note)
 
 

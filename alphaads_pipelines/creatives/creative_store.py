@@ -1,8 +1,4 @@
-"""Where creatives are kept, with every state that they came into; the queue of those that wait for a person.
-
-The rules of the states are review.py's. Every question names the tenant; another's creative is not found. A person's
-decision is of one text, which the creative's id stands for, and the rules judge that text once more before it counts.
-"""
+"""Stores creatives, their review history and the review queue, scoped by tenant."""
 
 from __future__ import annotations
 
@@ -38,12 +34,7 @@ LONGEST_NOTE: Final = 500
 
 
 def read_creative(engine: Engine, tenant: str, creative_id: str) -> tuple[StoredCreative, list[Review]]:
-    """One of the tenant's creatives, and its last MOST_HISTORY states, oldest first.
-
-    Raises
-    ------
-    NotFound. StoreUnavailable.
-    """
+    """Read a creative and its last MOST_HISTORY reviews, oldest first. Raises NotFound, StoreUnavailable."""
     last = sa.select(REVIEWS).where(REVIEWS.c.creative_id == creative_id, REVIEWS.c.tenant == tenant)
     with reading(engine) as connection:
         found = _creative_of(connection, tenant, creative_id)
@@ -69,12 +60,12 @@ def list_creatives(
     after: str = "",
     limit: int = 100,
 ) -> list[StoredCreative]:
-    """A page of the tenant's creatives, by id; the review queue is those in `needs_review`.
+    """List a page of the tenant's creatives by id; `needs_review` is the review queue.
 
     Parameters
     ----------
-    state, campaign_id: those of one state, of one campaign. is_current: None: the retired ones, too.
-    after: the last id of the page before. limit: at most MOST_LISTED.
+    is_current: None includes retired ones.
+    after: last id of the previous page. limit: at most MOST_LISTED.
 
     Raises
     ------
@@ -93,12 +84,11 @@ def list_creatives(
 def approve_creative(
     engine: Engine, tenant: str, creative_id: str, *, reviewer: str, note: str, now: datetime
 ) -> StoredCreative:
-    """A person approves what waits for one.
+    """Approve a creative in the review queue, after applying the rules once more.
 
     Raises
     ------
-    InvalidRequest: it waits for nobody, its campaign uses it no longer, or the campaign's rules refuse it.
-    NotFound. StoreUnavailable.
+    InvalidRequest: not in the queue, retired, or refused by the rules. NotFound. StoreUnavailable.
     """
 
     _check_note(note)
@@ -118,22 +108,22 @@ def approve_creative(
 def reject_creative(
     engine: Engine, tenant: str, creative_id: str, *, reviewer: str, note: str, now: datetime
 ) -> StoredCreative:
-    """A person refuses it, from the queue or after it was approved; what has been rejected is not served again.
+    """Refuse a queued or approved creative for good.
 
     Raises
     ------
-    InvalidRequest: it is neither in the queue nor approved, or the note is none. NotFound. StoreUnavailable.
+    InvalidRequest: another state, or an invalid note. NotFound. StoreUnavailable.
     """
     _check_note(note)
     return _apply(engine, tenant, creative_id, lambda _, stored: states.reject(stored.review, reviewer, note, now), now)
 
 
 def resubmit_creative(engine: Engine, tenant: str, creative_id: str, *, now: datetime) -> StoredCreative:
-    """Send it to moderation again; the next run of `ad_creatives` judges it, and until then it is not served.
+    """Stop serving a creative until the next run of `ad_creatives` moderates it again.
 
     Raises
     ------
-    InvalidRequest: it waits already, or its campaign uses it no longer. NotFound. StoreUnavailable.
+    InvalidRequest: pending, under review or retired. NotFound. StoreUnavailable.
     """
 
     def submitted(_: Connection, stored: StoredCreative) -> Review:
@@ -169,18 +159,18 @@ def _apply(
 
 
 def creatives_in(connection: Connection, column: str, values: Iterable[str]) -> dict[str, StoredCreative]:
-    """Creatives of every tenant by id, whose `column` is among `values`."""
+    """Read all tenants' creatives by id, filtered on a column."""
     return {row.creative_id: stored_creative(row) for row in select_in(connection, "creatives", column, values)}
 
 
 def current_creatives(connection: Connection) -> dict[str, StoredCreative]:
-    """What campaigns of every tenant use now, by id."""
+    """Read all tenants' current creatives by id."""
     rows = connection.execute(sa.select(CREATIVES).where(CREATIVES.c.is_current))
     return {row.creative_id: stored_creative(row) for row in rows}
 
 
 def save_creatives(connection: Connection, changes: Sequence[tuple[StoredCreative, Sequence[Review]]]) -> None:
-    """Keep creatives as they stand now, and the states they went through since, inside an `editing` block."""
+    """Upsert creatives and append their new reviews, inside an `editing` block."""
     upsert(connection, "creatives", [creative_row(stored) for stored, _ in changes])
     history: list[dict[str, Any]] = [review_row(stored.tenant, each) for stored, path in changes for each in path]
     if history:

@@ -1,4 +1,4 @@
-"""Words that only a program reads: escapes, base64, base32 and hexadecimal. An ad has no use for any of them."""
+"""Detects encoded text: escapes, base64, base32 and hexadecimal."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _BASE32 = re.compile(r"[A-Z2-7]+=*")
 _ASCII_TEXT = re.compile(r"[A-Za-z0-9 .,:;/@'!?_%-]+")
 _LONGEST_CAPITALS = 16
 _MIN_ASCII_BYTES, _MIN_UNICODE_BYTES = 5, 8
-"""Below them a name or a part number says something too, now and then; the more so in characters that are not plain."""
+"""Shorter words decode to text by chance, more often beyond ASCII."""
 
 
 def has_encoded_text(text: str) -> bool:
-    """Whether something in the text must be unpacked before anybody can read it."""
+    """Whether a word decodes to readable text."""
     plain = normalise(text)
     return bool(_ESCAPES.search(plain)) or any(_is_encoded(word) for word in _WORD.findall(plain))
 

@@ -1,8 +1,7 @@
-"""What generators that ask a language model share; a provider's file adds how its client is called.
+"""The base of language model generators.
 
-An answer is judged by the same rules that judge it before it is served. What breaks them is sent back with its reasons
-until it is right or the calls for it are used up; then, and whenever the provider is out of reach or the budget is
-spent, the template is used. A provider that failed for good is not asked again in the same run.
+A response that moderation refuses is returned to the model with the reasons. If no text passes, or provider or budget
+fail, the template is used. A provider that fails for good is not called again in the same run.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.telemetry import LANGUAGE_MODEL_CALLS, LANGUAGE_MODEL_USD, get_logger
 
 _HIDDEN_PROMPT = " " * 1_000
-"""Tokens that a provider may add to what we send."""
+"""Allowance for tokens that a provider adds."""
 
 _FINAL = frozenset({"budget", "time"})
 
@@ -40,7 +39,7 @@ _ad_decoder = msgspec.json.Decoder(Ad)
 
 @dataclass(frozen=True, slots=True)
 class ModelResponse:
-    """What a model answered, and what it used for it."""
+    """A model's response and its token usage."""
 
     text: str
     input_tokens: int
@@ -49,23 +48,13 @@ class ModelResponse:
 
 
 class LanguageModelGenerator(Generator):
-    """Asks a language model for each brief, once. One object is one run: budget and time limit are those of its life.
-
-    Attributes
-    ----------
-    spending: the account of this run.
-    """
+    """Writes ads with a language model; one object is one run, with one budget and time limit."""
 
     provider: ClassVar[str]
     key_setting: ClassVar[str]
 
     def __init__(self, options: Options | None = None) -> None:
-        """Build the client; nothing is called.
-
-        Raises
-        ------
-        ConfigurationError: key, model or price is missing. MissingArtifact: the official client is.
-        """
+        """Raises ConfigurationError without key, model or price, MissingArtifact without the official client."""
         super().__init__(options)
         options = self.options
         if not options.api_key:
@@ -82,24 +71,19 @@ class LanguageModelGenerator(Generator):
 
     @property
     def name(self) -> str:
-        """Provider, model and version of the prompt."""
+        """Provider, model and prompt version."""
         return f"{self.provider}:{self.options.model}:{self._prompt.version}"
 
     @abstractmethod
     def _connect(self, package: ModuleType, api_key: str) -> Any:
-        """Build the client, with no retries of its own; it is closed when this object goes."""
+        """Build the client with its retries disabled."""
 
     @abstractmethod
     def _send(self, instructions: str, question: str, limit_s: float) -> ModelResponse:
-        """One call. It may raise whatever the client raises, or anything on an answer of an unknown form."""
+        """Make one call; raises anything on a malformed response."""
 
     def generate(self, brief: Brief) -> list[Creative]:
-        """The model's text, or the template's.
-
-        Raises
-        ------
-        ConfigurationError: the provider refuses the key, the model, or how we ask.
-        """
+        """Use the model, else the template. Raises ConfigurationError if the provider rejects our settings."""
         key = ResponseCache.key(self.name, facts(brief))
         cached = self._cache.read(key)
         if cached is None and (cached := self._write_ad(brief)) is not None:
@@ -108,7 +92,7 @@ class LanguageModelGenerator(Generator):
         return [creative] if creative and not problems else self._templates.generate(brief)
 
     def _write_ad(self, brief: Brief) -> CachedResponse | None:
-        """The first valid answer; none if the model could not; None if nobody answered, so that nothing is known."""
+        """Return the first valid ad or a failure, both to be cached; None without a response."""
         last: Attempt | None = None
         for _ in range(self.options.calls_per_creative):
             answer = self._call(facts(brief, last))
@@ -138,7 +122,7 @@ class LanguageModelGenerator(Generator):
         return any(each.is_quoted_in(text) for each in texts)
 
     def _call(self, question: str) -> ModelResponse | None:
-        """An answer, after as many attempts as it takes; None if there will be none in this run."""
+        """Call with retries; None ends the calls of this run."""
         import stamina
 
         if self._stopped:
@@ -155,7 +139,7 @@ class LanguageModelGenerator(Generator):
         return None
 
     def _retry_delay(self, error: Exception) -> bool | float:
-        """Whether another attempt is worth its wait, and how long that is, if the provider says so."""
+        """Whether to retry, or the delay that the provider asks for."""
         if not isinstance(error, NoAnswer) or error.reason in _FINAL:
             return False
         wait_s = error.retry_after_s
@@ -164,7 +148,7 @@ class LanguageModelGenerator(Generator):
         return True if wait_s is None else wait_s
 
     def _call_once(self, question: str) -> ModelResponse:
-        """One call, booked. Raises NoAnswer, also if budget or time is used up."""
+        """Make one call. Raises NoAnswer, also without budget or time."""
         limit_s = min(self.options.call_limit_s, self._ends_at - monotonic())
         if limit_s <= 0:
             raise NoAnswer("time")

@@ -1,7 +1,4 @@
-"""What calls of a language model cost, and a budget that holds: each call is reserved at its dearest before it is made.
-
-A call whose answer never came may have been billed; it counts as what was reserved for it.
-"""
+"""Prices and budgets of language models: calls are admitted at their maximum cost."""
 
 from __future__ import annotations
 
@@ -15,12 +12,7 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens read and written.
-
-    Raises
-    ------
-    ConfigurationError: a price is negative or no number.
-    """
+    """USD per million input and output tokens. Raises ConfigurationError if negative or not finite."""
 
     input_usd: float
     output_usd: float
@@ -30,17 +22,12 @@ class Price:
             raise ConfigurationError("the price of a language model is negative or no number")
 
     def of(self, input_tokens: int, output_tokens: int) -> float:
-        """Cost in USD."""
+        """Cost of a call in USD."""
         return (input_tokens * self.input_usd + output_tokens * self.output_usd) / _MILLION
 
 
 def parse_prices(text: str) -> dict[str, Price]:
-    """Prices by model from "model=input/output,...", in USD per million tokens.
-
-    Raises
-    ------
-    ConfigurationError: a part is not of that form.
-    """
+    """Parse "model=input/output,...". Raises ConfigurationError if malformed."""
     prices = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         model, _, price = part.rpartition("=")
@@ -55,12 +42,11 @@ def parse_prices(text: str) -> dict[str, Price]:
 
 
 class LLMBudget:
-    """The account of one run.
+    """The budget of one run.
 
     Attributes
     ----------
-    calls, input_tokens, output_tokens, usd: so far. unknown_calls: those of them whose usage nobody told us; their
-    cost is in `usd` at its dearest, their tokens are not counted.
+    unknown_calls: without a response, maybe billed: charged at maximum cost, their tokens uncounted.
     """
 
     def __init__(self, price: Price, budget_usd: float) -> None:
@@ -69,15 +55,15 @@ class LLMBudget:
         self.usd = 0.0
 
     def max_cost(self, prompt: str, output_tokens: int) -> float:
-        """Most that a call can cost, in USD: no tokeniser makes more tokens than a text has bytes."""
+        """Upper bound of a call's cost: a text has at most as many tokens as bytes."""
         return self._price.of(len(prompt.encode()), output_tokens)
 
     def affords(self, usd: float) -> bool:
-        """Whether so much is left of the budget."""
+        """Whether the budget covers `usd` more."""
         return self.usd + usd <= self._budget_usd
 
     def add(self, input_tokens: int, output_tokens: int) -> float:
-        """Book a call whose usage is known; its cost in USD."""
+        """Charge a call and return its cost."""
         cost = self._price.of(input_tokens, output_tokens)
         self.calls += 1
         self.input_tokens += input_tokens
@@ -86,7 +72,7 @@ class LLMBudget:
         return cost
 
     def add_unmetered(self, usd: float) -> None:
-        """Book a call that may have been billed."""
+        """Charge a call of unknown usage."""
         self.calls += 1
         self.unknown_calls += 1
         self.usd += usd

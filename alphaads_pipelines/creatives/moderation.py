@@ -1,7 +1,6 @@
-"""Moderation of the final rendered text, after Unicode normalisation; it fails closed and keeps its reasons.
+"""Moderates rendered ads after Unicode normalisation: rules first, then classifiers.
 
-Rules first, then classifiers: our offensive model (classifiers.py), a provider's moderation (openai_moderation.py).
-A judge that raises, answers nonsense or takes too long refuses the text.
+Fails closed: a classifier that raises, times out or returns nonsense refuses the text.
 """
 
 from __future__ import annotations
@@ -39,35 +38,29 @@ _INSULTS = Phrases(
     "idiot*", "moron", "morons", "imbecile*", "stupid", "bastard*", "bitch", "bitches", "whore*", "asshole*", "shit",
     "shitty", "fuck*",
 )  # fmt: skip
-"""The plainest ones, which our model does not know when they are disguised; for all others it is asked."""
+"""The commonest, which our model misses in disguise."""
 
 _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a judge says of a text: stable codes. Reasons refuse it; doubts ask for a person."""
+    """Stable codes: reasons refuse a text, doubts send it to review."""
 
     reasons: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
 class Classifier(Protocol):
-    """Whoever judges a text beside the rules."""
+    """Classifies texts that passed the rules."""
 
     def __call__(self, text: str) -> Opinion:
-        """An opinion of a normalised text; an exception counts as a refusal."""
+        """Classify a normalised text; an exception counts as a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What moderation found: stable codes.
-
-    Attributes
-    ----------
-    approved: it may be served: there is neither a reason nor a doubt.
-    reasons: why it may not be. doubts: why a person must look at it first. warnings: what hinders nothing.
-    """
+    """Moderation's verdict: approved without reasons and doubts; warnings are informational."""
 
     approved: bool
     reasons: tuple[str, ...]
@@ -81,13 +74,12 @@ def moderate(
     classifiers: Sequence[Classifier] = (),
     time_limit_s: float = 10.0,
 ) -> Verdict:
-    """Judge a rendered creative; any reason refuses it.
+    """Moderate a rendered creative.
 
     Parameters
     ----------
-    rules: of its campaign.
-    judges: asked only about what the rules let pass: what is refused anyway is shown to nobody else.
-    time_limit_s: of each judge.
+    classifiers: called only for texts that pass the rules, so that no refused text reaches a provider.
+    time_limit_s: per classifier.
     """
     text = " ".join((creative.headline, creative.body, creative.call_to_action))
     reasons = [*_unreadable(creative, text), *_forbidden(creative, text), *broken_rules(text, rules)]
@@ -103,7 +95,7 @@ def moderate(
 def _opinion(classifier: Classifier, text: str, time_limit_s: float) -> Opinion:
     try:
         opinion = run_with_timeout(time_limit_s, partial(classifier, text))
-    except Exception as error:  # noqa: BLE001 - whatever a judge fails of, the text is not served
+    except Exception as error:  # noqa: BLE001 - fails closed
         _log.warning("moderation.unavailable", judge=type(classifier).__name__, error=type(error).__name__)
         return Opinion((UNAVAILABLE,))
     return opinion if isinstance(opinion, Opinion) else Opinion((UNAVAILABLE,))
@@ -154,7 +146,7 @@ def _forbidden(creative: Creative, text: str) -> list[str]:
 
 
 def _pressures_distressed(creative: Creative, text: str) -> bool:
-    """A calm tone was chosen for people in distress, whatever their emotion: their mood falls, or swings."""
+    """Whether it presses people in distress; a calm tone implies distress, whatever the emotion."""
     if not suits_mood(creative.tone, creative.emotion):
         return True
     return (creative.tone in CALM_TONES or in_distress(creative.emotion)) and applies_pressure(text)

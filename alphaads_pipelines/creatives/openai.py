@@ -1,4 +1,4 @@
-"""OpenAI's models through its official client: the Responses API, with structured output, and nothing stored there."""
+"""OpenAI's models through its official client."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _FORMAT = {"type": "json_schema", "name": "ad", "schema": SCHEMA, "strict": True
 
 
 class OpenAIGenerator(LanguageModelGenerator):
-    """One creative per brief, by a model of OpenAI's."""
+    """Uses the Responses API with structured output; the provider stores nothing."""
 
     provider: ClassVar[str] = "openai"
     key_setting: ClassVar[str] = "OPENAI_API_KEY"
 
     def _connect(self, package: ModuleType, api_key: str) -> Any:
         client = package.OpenAI(api_key=api_key, base_url=self.options.base_url or PUBLIC_URL, max_retries=0)
-        self._responses = client.responses  # imported now: no call pays for it with its time
+        self._responses = client.responses  # imports lazily: not within a call's time limit
         return client
 
     def _send(self, instructions: str, question: str, limit_s: float) -> ModelResponse:

@@ -1,4 +1,4 @@
-"""OpenAI's moderation as a judge of ad texts, through its official client."""
+"""OpenAI's moderation as a classifier of ad texts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from alphaads_pipelines.errors import ConfigurationError
 
 
 class OpenAIModeration:
-    """Refuses what the provider flags; whatever is not a clear "not flagged" is an error, and so a refusal.
-
-    Parameters
-    ----------
-    api_key, model, base_url: of the provider. limit_s: for an answer.
+    """Refuses flagged texts; any response but a clear "not flagged" is an error, and so a refusal.
 
     Raises
     ------
-    ConfigurationError: there is no key. MissingArtifact: the official client is not installed.
+    ConfigurationError: no key. MissingArtifact: no official client.
     """
 
     def __init__(
@@ -36,11 +32,11 @@ class OpenAIModeration:
         self._model, self._limit_s = model, limit_s
         self._package = load_client("openai")
         client = self._package.OpenAI(api_key=api_key, base_url=base_url or PUBLIC_URL, max_retries=1)
-        self._moderations: Any = client.moderations  # imported now: no call pays for it with its time
+        self._moderations: Any = client.moderations  # imports lazily: not within a call's time limit
         finalize(self, client.close)
 
     def __call__(self, text: str) -> Opinion:
-        """An opinion; raises NoAnswer or ConfigurationError, which refuse the text."""
+        """Classify a text. Raises NoAnswer or ConfigurationError, which refuse it."""
         return call_provider(self._package, lambda: self._moderate(text), self._limit_s)
 
     def _moderate(self, text: str) -> Opinion:

@@ -1,4 +1,4 @@
-"""Whether texts have to be written or judged: told by two small queries, so that it can be asked every few seconds."""
+"""Detects ad texts to write or moderate, cheaply enough for frequent polling."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from alphaads_pipelines.stores.sql.relational import reading, sql_table
 
 _CAMPAIGNS = sql_table("campaigns")
 FIRST = "first"
-"""Said before there is any campaign, where samples may be seeded."""
+"""The token of an installation without campaigns, where samples may be seeded."""
 
 
 def pending_work_token(engine: Engine, *, with_samples: bool) -> str | None:
-    """What the texts are made from, as a word that is another one after each edit of an active campaign and while
-    other texts wait for moderation; None where nothing is to be written. Raises StoreUnavailable.
+    """Return a token of active campaigns' edits and texts pending moderation; None without work.
 
-    Parameters
-    ----------
-    with_samples: whether a new installation gets sample campaigns.
+    Raises
+    ------
+    StoreUnavailable.
     """
     with reading(engine) as connection:
         if not has_campaigns(connection):
@@ -34,6 +33,6 @@ def pending_work_token(engine: Engine, *, with_samples: bool) -> str | None:
 
 
 def _newest(connection: Connection, table: sa.Table, at: sa.Column[object], wanted: sa.ColumnElement[bool]) -> str:
-    """How many rows there are, and when the newest changed."""
+    """Row count and newest change."""
     number, newest = connection.execute(sa.select(sa.func.count(), sa.func.max(at)).where(wanted)).one()
     return f"{number}-{int(newest.timestamp() * 1e6)}" if number else "0"

@@ -1,4 +1,4 @@
-"""What a language model is told: a prompt file whose hash is its version, and a brief as JSON facts."""
+"""A language model's prompt: a versioned file, and a brief as JSON facts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CURRENT = "ad-1"
 
 
 class Ad(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model answers."""
+    """A model's structured output."""
 
     headline: str
     body: str
@@ -32,7 +32,7 @@ SCHEMA: dict[str, Any] = {
     "required": ["headline", "body"],
     "additionalProperties": False,
 }
-"""JSON schema of `Ad`, in the part of the language that both providers enforce: lengths are checked by us."""
+"""JSON schema of `Ad`, in keywords that both providers enforce."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +48,21 @@ class Prompt:
 
     @cached_property
     def version(self) -> str:
-        """Its name and a hash of its words and of the asked form: another word, another version."""
+        """Name and hash of the instructions and the schema."""
         hashed = self.text + json.dumps(SCHEMA, sort_keys=True)
         return f"{self.name}@{hashlib.sha256(hashed.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A text of the model's own that was refused."""
+    """A refused response of the model."""
 
     ad: Ad | None
     problems: tuple[str, ...]
 
 
 def facts(brief: Brief, last: Attempt | None = None) -> str:
-    """All that a model is told of a brief: the advertiser's facts, enums and scores, as JSON."""
+    """Serialise a brief: the advertiser's facts, enums and scores, and nothing else."""
     limit, voice = LIMITS[brief.placement], brief.rules.voice
     tone = tone_for(brief.emotion, brief.journey)
     added = "".join(f" {each}" for each in brief.rules.disclosures)

@@ -1,7 +1,6 @@
-"""Whether a language model's answer quotes what it was told in confidence: its instructions, the brand's manner.
+"""Detects responses that quote the prompt, in any spelling, forwards or backwards.
 
-Long quotations are found by what they share letter by letter, codes and names of fields as phrases; both however they
-are spelled, forwards or backwards.
+Long quotations are found by shared letter n-grams, codes and field names as phrases.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from alphaads_pipelines.campaigns.text.normalisation import skeleton
 from alphaads_pipelines.campaigns.text.phrases import Phrases
 
 _RUN_LETTERS = 24
-"""Letters in a row, four or five words: instructions and ads are about the same things, so less is chance."""
+"""Four or five words: ads and instructions share shorter n-grams by chance."""
 
 _CODE = re.compile(r"(?=[^\s`]*[\d_])[^\W_](?:[^\s`]{4,})[^\W_]")
 _OTHER = re.compile(r"[^a-z]")
@@ -21,26 +20,21 @@ _LETTERS = str.maketrans("013457892i", "oleastbgzl")
 
 
 class ConfidentialText:
-    """What was told in confidence.
-
-    Parameters
-    ----------
-    said: the words. known: what the ad may say all the same.
-    """
+    """A text that ads must not quote, save its `public` parts."""
 
     def __init__(self, secret: str, public: str = "") -> None:
         self._runs = _runs(secret) - _runs(public)
         self._codes = Phrases(*(each for each in dict.fromkeys(_CODE.findall(secret)) if each not in public))
 
     def is_quoted_in(self, text: str) -> bool:
-        """Whether a text quotes it."""
+        """Whether `text` leaks it."""
         backwards = skeleton(text)[::-1]
         return bool(self._runs & (_runs(text) | _runs(backwards))) or self._codes.found_in(text)
 
 
 @lru_cache(maxsize=64)
 def confidential_text(secret: str, public: str = "") -> ConfidentialText:
-    """The same, made once."""
+    """Return a cached ConfidentialText."""
     return ConfidentialText(secret, public)
 
 

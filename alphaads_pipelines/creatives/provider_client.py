@@ -1,7 +1,7 @@
-"""Calls of a provider through its official client: its exceptions translated, retried with back-off, within a time.
+"""Calls a provider through its official client, with a timeout and translated exceptions.
 
-The clients' own retries are switched off: they would sleep as long as a provider asks them to, outside of our limits.
-No message of a provider goes on in an error of ours: it may quote a key or a text.
+The clients' own retries are disabled: they sleep as long as the provider asks. Providers' messages are dropped: they
+may quote a key or a text.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class NoAnswer(TransientError):
 
     Parameters
     ----------
-    reason: stable code. retry_after_s: how long the provider asks us to wait.
-    may_be_billed: the provider may have worked for us, and we do not know how much.
+    reason: stable code. retry_after_s: the delay the provider asks for.
+    may_be_billed: with unknown usage.
     """
 
     code = "no_answer"
@@ -37,12 +37,7 @@ class NoAnswer(TransientError):
 
 
 def load_client(package: str) -> ModuleType:
-    """Import an official client.
-
-    Raises
-    ------
-    MissingArtifact: it is not installed.
-    """
+    """Import an official client. Raises MissingArtifact if it is not installed."""
     from importlib import import_module
 
     try:
@@ -52,17 +47,16 @@ def load_client(package: str) -> ModuleType:
 
 
 def call_provider(client: ModuleType, action: Callable[[], T], limit_s: float) -> T:
-    """The answer to one call.
+    """Make one call.
 
     Parameters
     ----------
-    client: the official client's module; both providers' have the same exceptions.
-    limit_s: for the whole answer: the client's own limit is only between two bytes of it.
+    client: the official client's module; both providers' raise the same exceptions.
+    limit_s: for the whole response; the client's timeout applies between bytes only.
 
     Raises
     ------
-    NoAnswer: it may come at another time.
-    ConfigurationError: the provider refuses the key, the model, or how we ask.
+    NoAnswer: a retry may succeed. ConfigurationError: the provider rejects the key, the model or the call.
     """
     try:
         return run_with_timeout(limit_s, action)
@@ -74,7 +68,7 @@ def call_provider(client: ModuleType, action: Callable[[], T], limit_s: float) -
         failure = NoAnswer("timeout", may_be_billed=True)
     except client.APIConnectionError:
         failure = NoAnswer("connection", may_be_billed=True)
-    except Exception:  # noqa: BLE001 - the clients check no answer: a strange one fails in the parser, or when it is read
+    except Exception:  # noqa: BLE001 - clients do not validate: a malformed response fails in parsing or when it is read
         failure = NoAnswer("malformed", may_be_billed=True)
     raise failure
 
@@ -89,7 +83,7 @@ def _status_error(error: Any) -> NoAnswer | ConfigurationError:
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds that a provider asks us to wait; None if it does not, or says it in a way nobody can read."""
+    """Parse the delay a provider asks for; None if absent or malformed."""
     if said := headers.get("retry-after-ms"):
         return _seconds(said, 1000)
     said = headers.get("retry-after")

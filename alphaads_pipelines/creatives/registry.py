@@ -1,4 +1,4 @@
-"""Generators by name; a new one is a file in this room and a line here."""
+"""Generators by name."""
 
 from alphaads_pipelines.creatives.base import Generator
 from alphaads_pipelines.registry import Registry

@@ -1,7 +1,7 @@
-"""Answers of language models, kept: the same facts and prompt are paid for once.
+"""Caches responses of language models, so that each brief is paid for once.
 
-An answer that never came right is kept too, as none, so that a brief nobody can write for is not paid for every hour.
-The folder holds the advertiser's and the model's words only, nothing of a person; deleting a file asks again.
+Failures are cached too, or an impossible brief would cost again in every run. The folder holds no personal data;
+delete a file to retry its brief.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alphaads_pipelines.creatives.prompt import Ad
 
 
 class CachedResponse(msgspec.Struct, frozen=True):
-    """What came of a brief; without an ad, nothing that may be used."""
+    """A brief's ad; None for a failure."""
 
     ad: Ad | None
 
@@ -25,7 +25,7 @@ _decoder = msgspec.json.Decoder(CachedResponse)
 
 
 class ResponseCache:
-    """Answers by what was asked, in memory, and in `folder` if one is given."""
+    """Responses by key, in memory and optionally in `folder`."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
@@ -33,17 +33,17 @@ class ResponseCache:
 
     @staticmethod
     def key(*asked: str) -> str:
-        """A hash of what was asked, and of whom."""
+        """Hash the model's name and its prompt."""
         return hashlib.sha256("\0".join(asked).encode()).hexdigest()
 
     def read(self, key: str) -> CachedResponse | None:
-        """What was kept; None if nothing was, or if the file is damaged."""
+        """Look a response up; None on a miss or a damaged file."""
         if key not in self._entries and self._folder is not None:
             self._load(self._folder / f"{key}.json", key)
         return self._entries.get(key)
 
     def write(self, key: str, kept: CachedResponse) -> None:
-        """Keep it; a file is there whole or not at all."""
+        """Store a response atomically."""
         self._entries[key] = kept
         if self._folder is None:
             return

@@ -1,13 +1,12 @@
-"""The states of a creative, and who may move it from one to another: pure rules, stored elsewhere.
+"""The review states of a creative and their transitions, without storage.
 
     draft ──submit──► pending ──moderation──► approved ──withdraw (a person)──► refused
                          ▲          ├───────► refused ───resubmit────────┐
                          └──────────┼────────────────────────────────────┘
                                     └───────► needs_review ──a person──► approved or refused
 
-Only an approved creative may be served. A person decides where moderation is in doubt; what moderation refuses, nobody
-approves: it can be moderated again, after an outage or under new rules. A record belongs to the creative's id, and
-so to its text: another text begins as a draft.
+Only approved creatives are served. Reviewers decide doubtful ones, but cannot approve those that moderation refuses,
+which can be moderated again after an outage or under new rules.
 """
 
 from __future__ import annotations
@@ -29,13 +28,12 @@ DRAFT, PENDING, APPROVED, REFUSED, NEEDS_REVIEW = STATES = (
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Where a creative stands.
+    """The review state of a creative.
 
     Attributes
     ----------
-    reasons: stable codes of moderation, doubts included; they stay when a person has decided.
-    reviewer, note: who decided, if a person did, and why.
-    changed_at: when it came into this state.
+    reasons: moderation's stable codes, doubts included, kept after a reviewer's decision.
+    changed_at: start of this state.
     """
 
     creative_id: str
@@ -52,51 +50,31 @@ class Review:
 
 
 def draft(creative_id: str, now: datetime) -> Review:
-    """A creative that nobody has looked at."""
+    """Start the review of a creative."""
     return Review(creative_id, DRAFT, now)
 
 
 def submit(review: Review, now: datetime) -> Review:
-    """Send it to moderation, the first time or again; until it is judged, it is not served.
-
-    Raises
-    ------
-    InvalidRequest: it waits for moderation, or for a person, already.
-    """
+    """Send a creative to moderation. Raises InvalidRequest if it is pending or awaits review already."""
     _must_be(review, "submitted", DRAFT, APPROVED, REFUSED)
     return Review(review.creative_id, PENDING, now)
 
 
 def apply_verdict(review: Review, verdict: Verdict, now: datetime) -> Review:
-    """What moderation says of it.
-
-    Raises
-    ------
-    InvalidRequest: it was not submitted.
-    """
+    """Apply moderation's verdict to a pending creative. Raises InvalidRequest in another state."""
     _must_be(review, "judged", PENDING)
     state = REFUSED if verdict.reasons else NEEDS_REVIEW if verdict.doubts or not verdict.approved else APPROVED
     return replace(review, state=state, reasons=(*verdict.reasons, *verdict.doubts), changed_at=now)
 
 
 def approve(review: Review, reviewer: str, note: str, now: datetime) -> Review:
-    """A person approves what moderation was in doubt of.
-
-    Raises
-    ------
-    InvalidRequest: it is not in the queue, or reviewer or note is blank.
-    """
+    """Approve a creative that awaits review. Raises InvalidRequest in another state or without reviewer and note."""
     _must_be(review, "approved", NEEDS_REVIEW)
     return _decided(review, APPROVED, reviewer, note, now)
 
 
 def reject(review: Review, reviewer: str, note: str, now: datetime) -> Review:
-    """A person refuses it: out of the queue, or after it was approved.
-
-    Raises
-    ------
-    InvalidRequest: it is neither in the queue nor approved, or reviewer or note is blank.
-    """
+    """Refuse a creative that awaits review or was approved. Raises InvalidRequest like `approve`."""
     _must_be(review, "rejected", NEEDS_REVIEW, APPROVED)
     return _decided(review, REFUSED, reviewer, note, now)
 

@@ -1,4 +1,4 @@
-"""The template generator: texts we wrote, filled in by Jinja2's sandbox, within limits, tone and campaign rules."""
+"""The template generator: our own texts, rendered in Jinja2's sandbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alphaads_pipelines.campaigns.placements import LIMITS
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator, render
 from alphaads_pipelines.creatives.tone import CALM_TONES, tone_for
 
-# tone -> (headline, body), best first; the first that fits is used.
+# tone -> (headline, body), best first.
 _TEXTS: dict[str, tuple[tuple[str, str], ...]] = {
     "calm": (
         ("{{ product }}, made simple", "The {{ product }}: {{ benefit }}. Take your time and see if it suits you."),
@@ -40,16 +40,16 @@ _TEXTS: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def _sentence(text: str) -> str:
-    """The text as a sentence begins; Jinja's `capitalize` would also make USB-C "usb-c"."""
+    """Capitalise the first letter only: Jinja's `capitalize` would make USB-C "usb-c"."""
     return text[:1].upper() + text[1:]
 
 
 class TemplateGenerator(Generator):
-    """One creative per brief, the same for the same brief."""
+    """Writes one creative per brief."""
 
     @property
     def name(self) -> str:
-        """Changes with the wordings."""
+        """Version of the templates."""
         return "templates-1"
 
     @cached_property
@@ -62,7 +62,7 @@ class TemplateGenerator(Generator):
         return environment
 
     def generate(self, brief: Brief) -> list[Creative]:
-        """The first wording that fits the limits and the campaign's rules; none if even the plainest does not."""
+        """Render the first template within limits and rules, if any."""
         tone = tone_for(brief.emotion, brief.journey)
         plainest = "calm" if tone in CALM_TONES else "plain"
         for each in dict.fromkeys((tone, plainest)):

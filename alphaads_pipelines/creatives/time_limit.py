@@ -1,4 +1,4 @@
-"""A limit on the time that somebody else's code takes."""
+"""Timeouts for blocking calls."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ T = TypeVar("T")
 
 
 def run_with_timeout(seconds: float, action: Callable[[], T]) -> T:
-    """What `action` returns or raises, or TimeoutError after so many seconds.
-
-    Code that does not end cannot be stopped: it goes on in a thread that nobody waits for, and its result is dropped.
-    """
+    """Run `action` in a thread. After a TimeoutError the thread runs on, its result unused."""
     result: Future[T] = Future()
 
     def run() -> None:
         try:
             result.set_result(action())
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised in the caller
             result.set_exception(error)
 
     Thread(target=run, daemon=True, name="within").start()

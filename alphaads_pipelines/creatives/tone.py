@@ -1,8 +1,8 @@
-"""How people are spoken to: the tone follows their emotion and its journey, and distress is never exploited.
+"""Chooses an ad's tone by emotion and emotional journey, and never exploits distress.
 
-People are in distress when they are angry, disgusted, afraid or sad, when their mood falls, or when it swings widely.
-To them only calm tones are used: nothing urgent, nothing scarce, no exclamation. Nobody is told how they feel.
-The words are English; what other languages say is left to the models and to people (moderation.py).
+Distress (anger, disgust, fear, sadness, a falling or volatile mood) allows calm tones only, without urgency, scarcity
+or exclamation. No ad names its reader's feelings. Phrases are English; other languages are left to classifiers and
+reviewers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alphaads_pipelines.errors import InvalidRequest
 RISING, STEADY_TREND, FALLING = TRENDS = ("rising", "steady", "falling")
 
 HIGH_VOLATILITY = 0.5
-"""A quarter of the scale: as if the mood of each hour crossed from mildly good to mildly bad, or back."""
+"""A quarter of the scale: mood alternates hourly between mildly good and mildly bad."""
 
 TONES = {
     "anger": "calm",
@@ -56,16 +56,11 @@ _FEELINGS = Phrases(
 
 @dataclass(frozen=True, slots=True)
 class JourneySummary:
-    """Where an audience's mood is going.
-
-    Parameters
-    ----------
-    trend: one of TRENDS.
-    volatility: as of profiles.journey, 0 to 2; None where nobody can say.
+    """An audience's emotional journey: one of TRENDS, and the volatility of profiles.journey (0 to 2; None: unknown).
 
     Raises
     ------
-    InvalidRequest: one of them is out of its range.
+    InvalidRequest: a value is out of range.
     """
 
     trend: str = STEADY_TREND
@@ -82,13 +77,13 @@ STEADY = JourneySummary()
 
 
 def in_distress(emotion: str, journey: JourneySummary = STEADY) -> bool:
-    """Whether people of this mood are to be left in peace; an emotion nobody knows counts as distress."""
+    """Whether a mood is distress; unknown emotions count."""
     swings = journey.volatility is not None and journey.volatility >= HIGH_VOLATILITY
     return emotion in _DISTRESS or emotion not in TONES or journey.trend == FALLING or swings
 
 
 def tone_for(emotion: str, journey: JourneySummary = STEADY) -> str:
-    """The tone in which people of this mood are spoken to."""
+    """Choose the tone for a mood."""
     own = TONES.get(emotion, "calm")
     if in_distress(emotion, journey) and own not in CALM_TONES:
         return "gentle" if journey.trend == FALLING else "calm"
@@ -96,23 +91,22 @@ def tone_for(emotion: str, journey: JourneySummary = STEADY) -> str:
 
 
 def served_emotion(emotion: str, journey: JourneySummary = STEADY) -> str:
-    """The emotion whose texts people of this mood are shown: their own, unless those are too lively for where it is
-    going. Then they are spoken to as sad people are, gently, or calmly, as angry ones are, where the mood swings."""
+    """Return the emotion whose texts suit a mood: its own, or a calmer one where the journey shows distress."""
     if suits_mood(TONES.get(emotion, "calm"), emotion, journey):
         return emotion
     return "sadness" if journey.trend == FALLING else "anger"
 
 
 def suits_mood(tone: str, emotion: str, journey: JourneySummary = STEADY) -> bool:
-    """Whether people of this mood may be spoken to in this tone."""
+    """Whether a tone may be used for a mood."""
     return tone in CALM_TONES or (tone in TONES.values() and not in_distress(emotion, journey))
 
 
 def applies_pressure(text: str) -> bool:
-    """Whether a text hurries its reader, makes a thing scarce, or exclaims."""
+    """Whether a text uses urgency, scarcity or exclamation."""
     return "!" in skeleton(text) or _URGENCY.found_in(text) or _SCARCITY.found_in(text)
 
 
 def names_a_feeling(text: str) -> bool:
-    """Whether a text tells people how they feel."""
+    """Whether a text names its reader's feelings."""
     return _FEELINGS.found_in(text)

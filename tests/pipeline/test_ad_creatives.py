@@ -135,7 +135,7 @@ def test_a_text_keeps_the_time_it_was_first_written(ads: Installation) -> None:
     assert dict(later.rows.select("emotion", "created_at").rows()) == {"joy": NOON, "neutral": LATER}
 
 
-@pytest.mark.parametrize("judge", [refusing, doubting, away], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("classifier", [refusing, doubting, away], ids=lambda each: each.__name__)
 def test_what_no_judge_passed_is_not_offered(ads: Installation, classifier: Classifier) -> None:
     done = ads.refresh(Writer(), classifier)
     assert done.rows["moderation"].to_list() == [{doubting: "needs_review"}.get(classifier, "refused")]

@@ -1,1 +1,4 @@
-"""Text: how an ad text is normalised before it is checked, and the phrases it is searched for."""
+"""Text matching.
+
+Belongs here: normalisation, phrases found in any spelling. Does not: which phrases are banned.
+"""

@@ -1,7 +1,7 @@
-"""A text as it is read: by an eye, for rules; without tricks, for models; and where no eye can read it.
+"""Normalises texts, and detects hidden characters and mixed scripts.
 
-Look-alikes and scripts follow Unicode's security mechanisms (UTS 39): a skeleton of what is drawn, one script in a
-word, and only scripts that are recommended for general use (UAX 31, table 5).
+Follows Unicode's security mechanisms (UTS 39): skeletons of confusables, one script per word, and only scripts
+recommended for general use (UAX 31, table 5).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from functools import lru_cache
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
-"""Characters that are seen as nothing, though their category is that of letters, marks or symbols."""
+"""Invisible characters categorised as letters, marks or symbols."""
 
 _JOINERS = frozenset("\u200c\u200d")
-"""Zero-width, and part of how some pictures and some scripts are spelled."""
+"""Zero-width characters that emoji and some scripts need."""
 
 _ALIKE_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN"})
 _BESIDE_LATIN = frozenset({"BOPOMOFO", "CJK", "HANGUL", "HIRAGANA", "IDEOGRAPHIC", "KATAKANA", "KATAKANA-HIRAGANA"})
-"""Scripts (or first words of their letters' names) that stand beside Latin letters in a word."""
+"""Scripts, as first words of letter names, that may share a word with Latin."""
 
 _SCRIPTS = _ALIKE_SCRIPTS | frozenset(
     "ARABIC BENGALI DEVANAGARI ETHIOPIC GEORGIAN GUJARATI GURMUKHI HEBREW KANNADA KHMER LAO MALAYALAM MYANMAR ORIYA "
@@ -27,7 +27,7 @@ _SCRIPTS = _ALIKE_SCRIPTS | frozenset(
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _UNIT = re.compile(r"(?<![^\W\d_])(?:μ[a-zA-Z]{1,2}|[mkMG]Ω)(?![^\W\d_])")
-"""Micrometres and kilohms: words of two scripts that deceive nobody."""
+"""Harmless words of two scripts, such as micrometres and kilohms."""
 
 _DRAWN_AS = {
     "a": "аαɑΛ", "b": "вьβ", "c": "сς", "d": "ԁ", "e": "еэєҽεΣ", "f": "ғ", "g": "ց", "h": "нһհΗ", "i": "іιւɩ",
@@ -35,14 +35,14 @@ _DRAWN_AS = {
     "r": "гя", "s": "ѕ", "t": "тτ", "u": "ицυμս", "v": "ѵν", "w": "шщѡԝωա", "x": "хχ", "y": "уγΥ", "z": "ζ",
     "-": "‐‑‒–—−", "'": "’‘ʼ′", "!": "❗❕❣ǃ",
 }  # fmt: skip
-"""Look-alikes of other scripts, from Unicode's confusables -> what the rules are written in."""
+"""Latin letter -> look-alikes of other scripts, from Unicode's confusables."""
 
 _NAMED = re.compile(r".*\b(?:LATIN|REGIONAL INDICATOR) .*\bLETTER (?:[A-Z-]{2,} )*([A-Z])(?: WITH .*)?$")
-"""Forms of a Latin letter that Unicode does not decompose: small capitals, turned, with a stroke, in a box."""
+"""Latin letters that Unicode does not decompose: small capitals, turned, with a stroke, boxed."""
 
 
 class _Drawn(dict[int, str]):
-    """Character -> the plain one that it is drawn like, found when it is first met."""
+    """Character -> its plain look-alike, computed lazily."""
 
     def __missing__(self, codepoint: int) -> str:
         each = chr(codepoint)
@@ -57,7 +57,7 @@ _DRAWN = _Drawn({ord(each): plain for plain, alike in _DRAWN_AS.items() for each
 
 @lru_cache(maxsize=256)
 def skeleton(text: str) -> str:
-    """The text as an eye takes it: compatibility forms, accents, case, look-alikes and spaces made one."""
+    """Reduce a text to its visual skeleton: fold compatibility forms, accents, case, look-alikes and spaces."""
     bare = "".join(
         each for each in unicodedata.normalize("NFKD", text) if not unicodedata.category(each).startswith("M")
     )
@@ -66,12 +66,12 @@ def skeleton(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """The text for a model: compatibility forms and spaces made one; accents and case stay, they carry meaning."""
+    """Fold compatibility forms and spaces; keep accents and case, which matter to models."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def has_hidden_characters(text: str) -> bool:
-    """Whether something in the text is not seen."""
+    """Whether a text contains invisible characters."""
     return not (text.isascii() and text.isprintable()) and any(
         _is_hidden(each) and not (each in _JOINERS and _are_joined(text[max(0, at - 1) : at], text[at + 1 : at + 2]))
         for at, each in enumerate(text)
@@ -83,7 +83,7 @@ def _is_hidden(each: str) -> bool:
 
 
 def _are_joined(before: str, after: str) -> bool:
-    """Whether both are pictures, or letters of scripts that need joiners."""
+    """Whether both are emoji or letters of scripts that need joiners."""
     return all(
         each == "\ufe0f"
         or unicodedata.category(each) in {"So", "Sk"}
@@ -93,7 +93,7 @@ def _are_joined(before: str, after: str) -> bool:
 
 
 def mixes_scripts(text: str) -> bool:
-    """Whether a word is made of letters of several scripts, or of one that nobody writes ads in."""
+    """Whether a word mixes scripts or uses an uncommon one."""
     return not text.isascii() and any(
         len(scripts) > 1 or not scripts <= _SCRIPTS for scripts in map(_scripts_of, _words_of(text))
     )

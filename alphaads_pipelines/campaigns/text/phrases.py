@@ -1,8 +1,7 @@
-"""Phrases that may not be said, found however they are spelled.
+"""Finds phrases in any spelling.
 
-A phrase becomes a pattern over what `reading.as_read` gives: a letter may be drawn as a digit or a sign (leet), other
-signs and spaces may stand between letters, three of the same letter are one, and the whole may run backwards. The
-shorter a phrase, the more literally it is taken: much that is harmless looks like a short one.
+Patterns match skeletons and allow leet, signs and spaces between letters, stretched letters, and reversal. Shorter
+phrases match more literally, to limit false positives.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ _LEET = {
     "0": "[0o]", "1": "[1il!|]", "3": "[3e]", "4": "[4a]", "5": "[5s]", "7": "[7t]", "8": "[8b]", "9": "[9g]",
 }  # fmt: skip
 _SIGNIFICANT = frozenset("%+&$€£#")
-"""Signs that are part of a phrase; others may be there or not."""
+"""Signs that must match; others are optional."""
 
 _SIGN = r"(?:[^\w@€!|$+%]|_)"
-"""What may stand between two letters: no sign that may be a letter itself, so that nothing is tried twice."""
+"""A separator between letters; excludes leet signs, against catastrophic backtracking."""
 
 _IN_WORD = _SIGN + "*"
 _IN_WHOLE_WORD = rf"(?:(?! ){_SIGN})*"
 _BETWEEN_WORDS = rf"(?:(?![.?]\s){_SIGN})*"
-"""Not the end of a sentence."""
+"""Not across sentences."""
 
 _STARTS, _ENDS = r"(?<![^\W_]')(?<![^\W_])", r"(?![^\W_])"
 _NUMBER = r"\d+"
@@ -37,16 +36,16 @@ _SHORT = 4
 
 
 class Phrases:
-    """Phrases looked for together.
+    """A set of phrases, searched for together.
 
-    Those of three letters are not looked for backwards; between the letters of those of three or four, the same sign
-    must stand each time; those of fewer, figures above all, are taken as they stand.
+    Three- and four-letter phrases allow one repeated separator only, three-letter ones no reversal; shorter phrases,
+    mostly numbers, match literally.
 
     Parameters
     ----------
-    phrases: in any spelling; `#` is any number, and `*` at the end any ending of the last word.
-    whole: more of them, single words whose parts are harmless words: a space does not stand between their letters.
-    as_they_stand: no sign in `phrases` is special.
+    phrases: `#` matches any number, a final `*` any ending of the last word.
+    unbroken: words whose parts are harmless words, so that no spaces are allowed within.
+    literal: disables `#` and `*`.
     """
 
     def __init__(self, *phrases: str, unbroken: Sequence[str] = (), literal: bool = False) -> None:
@@ -57,19 +56,19 @@ class Phrases:
         self._backwards = _alternatives([*long, *whole_words])
 
     def found_in(self, text: str) -> bool:
-        """Whether one of them is in a text."""
+        """Whether a text contains one of the phrases."""
         read = _STRETCHED.sub(r"\1", skeleton(text))
         return bool(self._forwards.search(read) or self._backwards.search(read[::-1]))
 
 
 @lru_cache(maxsize=1024)
 def literal_phrases(phrases: tuple[str, ...]) -> Phrases:
-    """Phrases that somebody else wrote."""
+    """Compile phrases without wildcards, cached."""
     return Phrases(*phrases, literal=True)
 
 
 def leet(word: str, gap: str = "") -> str:
-    """Pattern of a word, however its letters are drawn, with `gap` between any two."""
+    """Compile a word to a leet pattern with `gap` between letters."""
     parts = []
     for run in _RUN.finditer(word):
         drawn = _LEET.get(run[1], re.escape(run[1]))

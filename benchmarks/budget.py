@@ -36,7 +36,7 @@ from alphaads_pipelines.stores.sql.relational import connect, migrate, reading, 
 
 _DAY, _MIDNIGHT = timedelta(days=1), datetime(2026, 11, 24, tzinfo=UTC)
 _COST, _CAP, _FLOOR, _NIGHT = 1_000, 8, 0.25, "night"
-_HEARD_SHARE, _NIGHT_SHARE, _HOT_SHARE = 0.95, 0.2, 0.1
+_SEEN_SHARE, _NIGHT_SHARE, _HOT_SHARE = 0.95, 0.2, 0.1
 _HOT_PEOPLE, _ASKS_OF_ONE = 2, 4
 _LOOK_S = 0.05
 
@@ -52,18 +52,18 @@ class Day:
     seed: int
 
     @property
-    def settled_at_once(self) -> int:
+    def settle_size(self) -> int:
         """As many as a process hears of in a sixth of the time that a reservation waits."""
         return 1 + int(self.decisions / self.processes * (HELD / _DAY) / 6)
 
     @property
-    def held_up(self) -> timedelta:
+    def max_delay(self) -> timedelta:
         """For so long, by the simulated clock, a process may wait for its turn before it tells what it heard."""
         return _DAY * min(1 / 4, max(1 / 12, 200 / self.decisions))
 
 
 @dataclass(slots=True)
-class _Looks:
+class _Monitor:
     """What was seen of the books meanwhile."""
 
     most_used: int = 0
@@ -95,7 +95,7 @@ def run(
     """
     with _database(database_url) as url:
         day = Day(url, _campaign(decisions), decisions, processes, seed)
-        looks = _Looks()
+        looks = _Monitor()
         watcher = threading.Thread(target=looks.watch, args=(day,), name="books")
         watcher.start()
         try:
@@ -154,21 +154,21 @@ def decide(day: Day, number: int) -> tuple[Counter[str], list[float]]:
     """One process's part of the decisions: how often which answer was given, and the seconds that each took."""
     engine, chance = connect(day.url), random.Random(f"{day.seed}-{number}")
     reservations, answers, took = Reservations(engine), Counter[str](), []
-    skew, heard = timedelta(seconds=chance.uniform(-1, 1)), list[str]()
+    skew, seen = timedelta(seconds=chance.uniform(-1, 1)), list[str]()
     _shared["start"].wait(120)
     while (moment := _next_moment(day.decisions)) is not None:
         now = min(max(moment + skew, _MIDNIGHT), _MIDNIGHT + _DAY - timedelta(milliseconds=1))
-        key, (subject, segment) = f"{chance.getrandbits(128):032x}", _somebody(chance, day.decisions)
+        key, (subject, segment) = f"{chance.getrandbits(128):032x}", _random_person(chance, day.decisions)
         began = time.perf_counter()
         answer = reservations.reserve(key, day.campaign, subject, [subject], segment, now)
         took.append(time.perf_counter() - began)
         answers["held" if answer is None else answer.reason] += 1
-        if answer is None and chance.random() < _HEARD_SHARE:
-            heard.append(key)
-        if len(heard) >= day.settled_at_once:
-            answers["late"] += _settle(engine, heard, now - day.held_up)
-            heard.clear()
-    answers["late"] += _settle(engine, heard, _MIDNIGHT)
+        if answer is None and chance.random() < _SEEN_SHARE:
+            seen.append(key)
+        if len(seen) >= day.settle_size:
+            answers["late"] += _settle(engine, seen, now - day.max_delay)
+            seen.clear()
+    answers["late"] += _settle(engine, seen, _MIDNIGHT)
     engine.dispose()
     return answers, took
 
@@ -181,23 +181,23 @@ def _next_moment(decisions: int) -> datetime | None:
     return _MIDNIGHT + _DAY * (passed / decisions) if passed < decisions else None
 
 
-def _somebody(chance: random.Random, decisions: int) -> tuple[str, str | None]:
+def _random_person(chance: random.Random, decisions: int) -> tuple[str, str | None]:
     if chance.random() < _HOT_SHARE:
         return f"{chance.randrange(_HOT_PEOPLE):032x}", None
     person = _HOT_PEOPLE + chance.randrange(decisions // _ASKS_OF_ONE)
     return f"{person:032x}", _NIGHT if person % 10 < 10 * _NIGHT_SHARE else None
 
 
-def _settle(engine: Engine, heard: list[str], now: datetime) -> int:
+def _settle(engine: Engine, seen: list[str], now: datetime) -> int:
     """How many impressions came after their reservation was given back."""
     with settling(engine) as connection:
-        late = confirm(connection, heard)["late"]
+        late = confirm(connection, seen)["late"]
     with settling(engine) as connection:
         release_expired(connection, now)
     return late
 
 
-def _report(day: Day, looks: _Looks, done: list[tuple[Counter[str], list[float]]], seconds: float) -> dict[str, Any]:
+def _report(day: Day, looks: _Monitor, done: list[tuple[Counter[str], list[float]]], seconds: float) -> dict[str, Any]:
     budget, answers = day.campaign.daily_budget_microusd or 0, sum((each for each, _ in done), Counter[str]())
     took = np.array([each for _, some in done for each in some]) * 1_000
     engine, key = connect(day.url), day.campaign.campaign_id

@@ -63,7 +63,7 @@ def run(people: int = 10_000, decisions: int = 3_000, **servers: str) -> dict[st
             for limits in ("no limits", "budget and cap"):
                 _advertise(wiring, limited=limits != "no limits")
                 for policy in ("thompson", "linear_thompson", "linucb"):
-                    measured = _measured(wiring, policy, subjects, decisions)
+                    measured = _measure(wiring, policy, subjects, decisions)
                     rounds[f"{policy}, {limits}"] = uvloop.run(measured)
     return {
         "bench": "decision",
@@ -136,8 +136,8 @@ def _advertise(wiring: Wiring, *, limited: bool) -> None:
 
 def _campaign(campaign_id: str, **limits: Any) -> Campaign:
     words = {"name": "Kettle", "product": "Brasswick kettle", "benefit": "tea at the right heat"}
-    told: dict[str, Any] = {**words, "call_to_action": "Look", "tenant": _TENANT, "state": ACTIVE, **limits}
-    return Campaign(campaign_id=campaign_id, **told)
+    fields: dict[str, Any] = {**words, "call_to_action": "Look", "tenant": _TENANT, "state": ACTIVE, **limits}
+    return Campaign(campaign_id=campaign_id, **fields)
 
 
 def _texts(campaign: Campaign, now: datetime) -> Iterator[tuple[StoredCreative, list[Review]]]:
@@ -147,7 +147,7 @@ def _texts(campaign: Campaign, now: datetime) -> Iterator[tuple[StoredCreative, 
             yield StoredCreative(creative, _TENANT, review, is_current=True, created_at=now), [review]
 
 
-async def _measured(wiring: Wiring, policy: str, subjects: Sequence[str], decisions: int) -> dict[str, float]:
+async def _measure(wiring: Wiring, policy: str, subjects: Sequence[str], decisions: int) -> dict[str, float]:
     from api.app import create_app
     from api.credentials import issue_token
 
@@ -160,7 +160,7 @@ async def _measured(wiring: Wiring, policy: str, subjects: Sequence[str], decisi
         for number in range(decisions + decisions // 10):
             subject = subjects[int(dice.integers(len(subjects)))]
             started = time.perf_counter()
-            answer = await _asked(app, token, subject)
+            answer = await _post_decision(app, token, subject)
             if number >= decisions // 10:  # the first ones warm up
                 taken.append(1_000 * (time.perf_counter() - started))
             if number % _REFERENCE_EVERY == 0:
@@ -180,7 +180,7 @@ def _reference_ms() -> float:
     return 1_000 * (time.perf_counter() - started)
 
 
-async def _asked(app: Any, token: str, subject_id: str) -> dict[str, Any]:
+async def _post_decision(app: Any, token: str, subject_id: str) -> dict[str, Any]:
     """One decision through the service's ASGI interface."""
     body, sent = orjson.dumps({"subject_id": subject_id, "placement": "feed"}), list[dict[str, Any]]()
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "host": "127.0.0.1"}

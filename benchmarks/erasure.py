@@ -35,7 +35,7 @@ from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
 from alphaads_pipelines.stores.subjects.subject_keys import shard_of
 from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring.app import Wiring, wired
-from benchmarks.lake_store import FAR, PARTITIONS, Batches
+from benchmarks.lake_store import OFFSET_BASE, PARTITIONS, Batches
 from benchmarks.live import live_settings
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ with wired(Settings()) as wiring:
 """
 
 
-class _Peopled(Batches):
+class _SubjectBatches(Batches):
     """Batches in which one person has a row or more, over 30 dates."""
 
     def __init__(self, table: Table, subject_id: str, shard: int, rows_each: int) -> None:
@@ -86,7 +86,7 @@ def _fill(wiring: Wiring, subject_id: str, posts: int) -> None:
     shard = shard_of(subject_id, wiring.settings.shards)
     for table in (RAW_POSTS, POST_SCORES, POST_ENTITIES, CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS):
         rows = posts if table in (RAW_POSTS, POST_SCORES, POST_ENTITIES) else max(1, posts // _POSTS_OF_A_PROFILE)
-        batches = _Peopled(table, subject_id, shard, rows_each=1)
+        batches = _SubjectBatches(table, subject_id, shard, rows_each=1)
         for held in range(0, rows, _BATCH_ROWS):
             wiring.lake.replace_slice(table, *batches.next(min(_BATCH_ROWS, rows - held)), lambda: None)
         wiring.lake.maintain(table, retention_hours=168)
@@ -106,7 +106,7 @@ def _chunks(items: Iterator[T]) -> Iterator[list[T]]:
 
 def _keys(posts: int) -> Iterator[dict[str, Any]]:
     for number in range(posts):
-        yield {"post_key": os.urandom(16), "stream_partition": 0, "stream_offset": FAR + number}
+        yield {"post_key": os.urandom(16), "stream_partition": 0, "stream_offset": OFFSET_BASE + number}
 
 
 def _profiles(profiles: int) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ from alphaads_pipelines.profiles import state as states
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.stores.sql.relational import insert_ignore, transaction
 from alphaads_pipelines.wiring.app import Wiring, wired
-from benchmarks.lake_store import FAR, SHARDS, fill
+from benchmarks.lake_store import OFFSET_BASE, SHARDS, fill
 from benchmarks.live import live_settings
 from benchmarks.posts import synthetic_posts
 
@@ -40,7 +40,7 @@ Seconds = dict[str, float]
 
 def _keys(posts: int) -> Iterator[dict[str, Any]]:
     for number in range(posts):
-        yield {"post_key": os.urandom(16), "stream_partition": 0, "stream_offset": FAR + number}
+        yield {"post_key": os.urandom(16), "stream_partition": 0, "stream_offset": OFFSET_BASE + number}
 
 
 def _profiles(profiles: int) -> Iterator[dict[str, Any]]:
@@ -85,7 +85,7 @@ def _batch_seconds(wiring: Wiring, number: int, days: int) -> Seconds:
     return {**seconds, "all": time.perf_counter() - started}
 
 
-def _compared(small: Wiring, big: Wiring, first: int, days: int, runs: int) -> dict[str, Any]:
+def _compare(small: Wiring, big: Wiring, first: int, days: int, runs: int) -> dict[str, Any]:
     """Median seconds of a batch in each installation, and the median of their ratios.
 
     Each batch runs through both, one right after the other and by turns first, so that both see the same machine; the
@@ -117,8 +117,8 @@ def run(posts: int = 500_000, profiles: int = 100_000, runs: int = 5) -> dict[st
         with wired(settings[0]) as small, wired(settings[1]) as big:
             _fill(small, _SMALL_POSTS, _SMALL_PROFILES)
             _fill(big, posts, profiles)
-            two = _compared(small, big, 0, 2, runs)
-            thirty = _compared(small, big, 1_000, 30, runs)
+            two = _compare(small, big, 0, 2, runs)
+            thirty = _compare(small, big, 1_000, 30, runs)
     return {
         "bench": "lake",
         "batch_posts": _BATCH_POSTS,

@@ -19,7 +19,7 @@ from alphaads_pipelines.streams.base import OffsetRange
 
 SHARDS = 16
 PARTITIONS = 4
-FAR = 1_000_000_000
+OFFSET_BASE = 1_000_000_000
 """Offsets and batches of the rows start here, out of the way of the batches that are timed."""
 _BATCH_ROWS = 100_000
 _BODY_BYTES = 350
@@ -38,8 +38,8 @@ class Batches:
         self._table = table
         self._random = np.random.default_rng(seed)
         self._values: dict[int, pl.DataFrame] = {}
-        self._next_offset = [FAR] * PARTITIONS
-        self._seq = FAR
+        self._next_offset = [OFFSET_BASE] * PARTITIONS
+        self._seq = OFFSET_BASE
 
     def next(self, posts: int) -> tuple[pl.DataFrame, Slice]:
         """The next batch, evenly over the shards and dates."""

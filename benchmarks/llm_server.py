@@ -178,7 +178,7 @@ def _moderation(is_flagged: bool, categories: tuple[str, ...]) -> dict[str, Any]
     return {"id": "modr-1", "model": "omni-moderation-latest", "results": [result]}
 
 
-def _complaint(received: Received) -> str | None:
+def _violation(received: Received) -> str | None:
     """What the real provider would refuse a request for."""
     body, protocol = received.body, received.protocol
     if protocol == "moderation":
@@ -211,8 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.received.append(received)
         if key != KEY:
             fails(401)(self, received)
-        elif complaint := _complaint(received):
-            self.server.complaints.append(complaint)
+        elif violation := _violation(received):
+            self.server.complaints.append(violation)
             fails(400)(self, received)
         else:
             self.server.next_reply()(self, received)

@@ -51,14 +51,14 @@ def run(posts: int = 10_000, rounds: int = 3, data: Path | None = None, artifact
     source, texts = distinct_texts(posts, data)
     manifest, options = open_artifact(artifact).manifest, Options(artifact=artifact)
     memory = _memory_mib(options, texts)
-    said: dict[str, list[Score]] = {}
+    scores: dict[str, list[Score]] = {}
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         peer = MiniLm(Path(folder))
         peer.seconds(_WARM_UP)
-        found = [_round(peer, options, texts, said) for _ in range(rounds)]
-    judged = [text for text, score in zip(texts, said["neural"], strict=True) if score.sentiment is not None]
-    settled = [score for score in said["cascade"] if score.null_reasons.get("intent") == "not_in_tier"]
-    pieces, shares = _parts(options, texts, judged, found)
+        found = [_round(peer, options, texts, scores) for _ in range(rounds)]
+    scored = [text for text, score in zip(texts, scores["neural"], strict=True) if score.sentiment is not None]
+    settled = [score for score in scores["cascade"] if score.null_reasons.get("intent") == "not_in_tier"]
+    pieces, shares = _parts(options, texts, scored, found)
     return {
         "bench": "nlp",
         "texts": source,
@@ -67,9 +67,9 @@ def run(posts: int = 10_000, rounds: int = 3, data: Path | None = None, artifact
         "cores": len(os.sched_getaffinity(0)),
         "model": f"{manifest.name} {manifest.version}",
         **_speeds(len(texts), found),
-        "pieces_per_post": round(pieces / max(1, len(judged)), 1),
+        "pieces_per_post": round(pieces / max(1, len(scored)), 1),
         "peer_pieces_per_post": round(peer.pieces / len(texts), 1),
-        "share_judged": round(len(judged) / len(texts), 3),
+        "share_judged": round(len(scored) / len(texts), 3),
         "share_settled_by_the_lexicon": round(len(settled) / len(texts), 3),
         "share_of_time": shares,
         "memory_mib": memory,
@@ -87,14 +87,14 @@ def _memory_mib(options: Options, texts: Sequence[str]) -> dict[str, int]:
     return {name: round(each / _MIB) for name, each in zip(("before", "loaded", "scored"), taken, strict=True)}
 
 
-def _round(peer: MiniLm, options: Options, texts: list[str], said: dict[str, list[Score]]) -> _Round:
+def _round(peer: MiniLm, options: Options, texts: list[str], scores: dict[str, list[Score]]) -> _Round:
     """Each scorer is a fresh one: it remembers what it scored."""
     found = _Round(*peer.seconds(texts), {}, 0.0)
     for tier in _TIERS:
         scorer = tier(options)
         scorer.score(_WARM_UP)
         before, started = _network_seconds(), time.perf_counter()
-        said[tier.tier] = scorer.score(texts)
+        scores[tier.tier] = scorer.score(texts)
         found.tiers[tier.tier] = time.perf_counter() - started
         if tier is NeuralScorer:
             found.network = _network_seconds() - before
@@ -122,7 +122,7 @@ def _speeds(posts: int, found: Sequence[_Round]) -> dict[str, Any]:
 
 
 def _parts(
-    options: Options, texts: Sequence[str], judged: Sequence[str], found: Sequence[_Round]
+    options: Options, texts: Sequence[str], scored: Sequence[str], found: Sequence[_Round]
 ) -> tuple[int, dict[str, float]]:
     """Pieces of the judged posts, and the shares of the neural tier's time; each part is run and timed by itself."""
     languages, word_pieces = LanguageDetector(), WordPieces(open_artifact(options.artifact).tokenizer)
@@ -130,7 +130,7 @@ def _parts(
     for text in texts:
         languages.detect(readable(text)[0])
     detected = time.perf_counter()
-    _, windows = word_pieces.windows(judged)
+    _, windows = word_pieces.windows(scored)
     tokenised = time.perf_counter()
     whole = median(each.tiers["neural"] for each in found)
     seconds = {

@@ -23,7 +23,7 @@ _NORMAL = 1.959964
 
 def run(runs: int = 200, small: int = 500, large: int = 5_000) -> dict[str, Any]:
     """Evaluate `runs` logs of `small` and of `large` decisions in each world."""
-    worlds = {name: _measured(World(shape), runs, (small, large)) for name, shape in SHAPES.items()}
+    worlds = {name: _world_report(World(shape), runs, (small, large)) for name, shape in SHAPES.items()}
     sizes = [size for world in worlds.values() for size in world["n"].values()]
     coverages = [each["coverage"] for size in sizes for each in size.values()]
     return {
@@ -37,7 +37,7 @@ def run(runs: int = 200, small: int = 500, large: int = 5_000) -> dict[str, Any]
     }
 
 
-def _measured(world: World, runs: int, sizes: tuple[int, ...]) -> dict[str, Any]:
+def _world_report(world: World, runs: int, sizes: tuple[int, ...]) -> dict[str, Any]:
     return {"truth": round(world.truth, 5), "n": {str(n): coverage(world, runs, n) for n in sizes}}
 
 
@@ -50,18 +50,18 @@ def coverage(world: World, runs: int, n: int) -> dict[str, dict[str, float]]:
         for name, estimator in ESTIMATORS.items():
             ours[name].append(estimator(weighted))
             normal[name].append(_normal_interval(_values(name, weighted)))
-    return {name: {**_judged(ours[name], world.truth), **_peers(normal[name], world.truth)} for name in ESTIMATORS}
+    return {name: {**_covered(ours[name], world.truth), **_normal(normal[name], world.truth)} for name in ESTIMATORS}
 
 
-def _judged(found: list[Estimate], truth: float) -> dict[str, float]:
+def _covered(found: list[Estimate], truth: float) -> dict[str, float]:
     return {
         "coverage": round(sum(each.low <= truth <= each.high for each in found) / len(found), 4),
         "median_width": round(median(each.high - each.low for each in found), 5),
     }
 
 
-def _peers(found: list[Estimate], truth: float) -> dict[str, float]:
-    return {f"normal_{name}": value for name, value in _judged(found, truth).items()}
+def _normal(found: list[Estimate], truth: float) -> dict[str, float]:
+    return {f"normal_{name}": value for name, value in _covered(found, truth).items()}
 
 
 def _values(name: str, of: Weighted) -> Floats:

@@ -125,15 +125,15 @@ def _vowpal_wabbit(world: _World) -> Mapping[str, _Timed]:
     many, few = _sizes(world)
     peer = Workspace(f"--quiet --cb_explore {len(world.arms)} --epsilon {_EXPLORATION}")
     texts = ["|c " + " ".join(f"{place}:{value:.6g}" for place, value in enumerate(row)) for row in world.contexts]
-    told = zip(world.shown, world.rewards, texts, strict=True)
-    labelled = [f"{shown + 1}:{-reward}:{1 / len(world.arms)} {text}" for shown, reward, text in told]
-    asked, taught = [peer.parse(text) for text in texts], [peer.parse(text) for text in labelled]
-    for example in taught:
+    rows = zip(world.shown, world.rewards, texts, strict=True)
+    labelled = [f"{shown + 1}:{-reward}:{1 / len(world.arms)} {text}" for shown, reward, text in rows]
+    parsed, labelled_examples = [peer.parse(text) for text in texts], [peer.parse(text) for text in labelled]
+    for example in labelled_examples:
         peer.learn(example)
     return {
-        "batched_decisions": (many, lambda: [peer.predict(example) for example in asked]),
-        "single_decisions": (few, lambda: [peer.predict(example) for example in asked[:few]]),
-        "batched_updates": (many, lambda: [peer.learn(example) for example in taught]),
+        "batched_decisions": (many, lambda: [peer.predict(example) for example in parsed]),
+        "single_decisions": (few, lambda: [peer.predict(example) for example in parsed[:few]]),
+        "batched_updates": (many, lambda: [peer.learn(example) for example in labelled_examples]),
     }
 
 

@@ -48,7 +48,7 @@ _SMALL_PROFILES = 10_000
 _SHARDS = 16
 _PEOPLE = 4_000
 """Of a batch; who they are in a store is drawn anew for each batch, out of all of its profiles."""
-_BEFORE = 40
+_WARM_UP_BATCHES = 40
 _CHUNK = 50_000
 _LIMIT = 1.3
 _LEAST_POSTS_PER_SECOND = 100_000
@@ -57,7 +57,7 @@ Seconds = dict[str, float]
 """Of a batch: its parts, `all` of them, and beside it the `copy` of the log that follows some."""
 
 
-def _past() -> bytes:
+def _sample_state() -> bytes:
     """A state of some weeks, such as most of a big store are."""
     hours = {490_000 + 11 * hour: [1, 1, 250, 0, 0, 0, 1, 0, 0, 0] for hour in range(40)}
     topics = {f"brand-{number}": {490_000 + 11 * number: [1, 250]} for number in range(8)}
@@ -66,7 +66,7 @@ def _past() -> bytes:
 
 def _fill(engine: Engine, profiles: int) -> list[str]:
     """Live profiles with random subject ids."""
-    rng, state = np.random.default_rng(7), _past()
+    rng, state = np.random.default_rng(7), _sample_state()
     people = [rng.bytes(16).hex() for _ in range(profiles)]
     for start in range(0, profiles, _CHUNK):
         rows = [
@@ -78,9 +78,9 @@ def _fill(engine: Engine, profiles: int) -> list[str]:
     return people
 
 
-def _publish_before(engine: Engine, people: Sequence[str]) -> None:
+def _publish_history(engine: Engine, people: Sequence[str]) -> None:
     """As many publications as stay listed, so that each batch trims as much as it lists."""
-    rng, state = np.random.default_rng(8), _past()
+    rng, state = np.random.default_rng(8), _sample_state()
     for number in range(LISTED):
         drawn = rng.choice(len(people), _PEOPLE // 2, replace=False).tolist()
         rows = [{"subject_id": people[place], "shard": place % _SHARDS, "state": state} for place in drawn]
@@ -120,7 +120,7 @@ class _Store:
         migrate(url)
         self._engine = connect(url)
         self._people = _fill(self._engine, profiles)
-        _publish_before(self._engine, self._people)
+        _publish_history(self._engine, self._people)
         self._rng = np.random.default_rng(profiles)
         self.seconds: list[Seconds] = []
 
@@ -137,7 +137,7 @@ def _names() -> list[str]:
 
 
 def _fold_alone(home: Path, batches: int) -> dict[str, Any]:
-    sizes = {"batch_posts": _BATCH_POSTS, "people": _PEOPLE, "before": _BEFORE, "batches": batches}
+    sizes = {"batch_posts": _BATCH_POSTS, "people": _PEOPLE, "before": _WARM_UP_BATCHES, "batches": batches}
     environment = {**live_settings(home).process_environment, "POLARS_MAX_THREADS": "1"}
     command = [sys.executable, "-m", "benchmarks.fold", json.dumps(sizes)]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S603
@@ -145,7 +145,7 @@ def _fold_alone(home: Path, batches: int) -> dict[str, Any]:
     return measured
 
 
-def _compared(folder: Path, profiles: int, runs: int) -> dict[str, Any]:
+def _compare(folder: Path, profiles: int, runs: int) -> dict[str, Any]:
     """The same batches through both stores, by turns first; the first batch, which warms them, does not count."""
     stores = [
         _Store(f"sqlite:///{folder / name}.db", size) for name, size in (("small", _SMALL_PROFILES), ("big", profiles))
@@ -181,7 +181,7 @@ def run(profiles: int = 100_000, batches: int = 20, runs: int = 7) -> dict[str, 
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as name:
         folder = Path(name)
         fold = _fold_alone(folder / "home", batches)
-        batch = _compared(folder, profiles, runs)
+        batch = _compare(folder, profiles, runs)
     return {
         "bench": "profiles",
         "fold": {**fold, "floor": _LEAST_POSTS_PER_SECOND},

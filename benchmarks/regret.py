@@ -24,7 +24,7 @@ from alphaads_pipelines.bandits.simulator.loop import Player, play
 from alphaads_pipelines.bandits.simulator.result import curve, points_of
 from alphaads_pipelines.bandits.simulator.stream import Stream
 from alphaads_pipelines.bandits.simulator.world import WORLDS
-from benchmarks.regret_peers import MABWiser, VowpalWabbit, told_at_once
+from benchmarks.regret_peers import MABWiser, VowpalWabbit, with_immediate_clicks
 
 LIMIT = 1.1
 FIRST_SEED = 101
@@ -56,7 +56,7 @@ def run(seeds: int = 2, decisions: int = 6_000, workers: int = 2) -> dict[str, A
     with ProcessPoolExecutor(workers, mp_context=spawned) as pool:
         played = list(pool.map(regrets, jobs))
     found = {world: [each for job, each in zip(jobs, played, strict=True) if job[0] == world] for world in WORLDS}
-    worlds = {world: _told(world, decisions, runs) for world, runs in found.items()}
+    worlds = {world: _world_report(world, decisions, runs) for world, runs in found.items()}
     return {
         "bench": "regret",
         "decisions": decisions,
@@ -77,7 +77,7 @@ def regrets(job: tuple[str, int, int]) -> dict[str, Floats]:
         stream = Stream.made(WORLDS[world], decisions, seed)
         curves = {"random": curve(stream.regret_of_random, points)}
         for name, make in _players(world, seed).items():
-            played = play(stream if name == OURS else told_at_once(stream), make())
+            played = play(stream if name == OURS else with_immediate_clicks(stream), make())
             curves[name] = curve(played.regret, points)
     return curves
 
@@ -91,7 +91,7 @@ def _players(world: str, seed: int) -> Mapping[str, Callable[[], Player]]:
     }
 
 
-def _told(world: str, decisions: int, runs: Sequence[Mapping[str, Floats]]) -> dict[str, Any]:
+def _world_report(world: str, decisions: int, runs: Sequence[Mapping[str, Floats]]) -> dict[str, Any]:
     curves = {name: np.array([each[name] for each in runs]) for name in runs[0]}
     totals = {name: each[:, -1] for name, each in curves.items()}
     better = min(PEERS, key=lambda name: float(totals[name].mean()))

@@ -20,7 +20,7 @@ from alphaads_pipelines.errors import MissingArtifact
 _INSTALL = 'this benchmark needs the extra "peers"; install it'
 
 
-def told_at_once(stream: Stream) -> Stream:
+def with_immediate_clicks(stream: Stream) -> Stream:
     """The same stream, but that a click arrives just before the report of its impression."""
     reports = stream.reports
     early = np.where(np.isinf(reports.impression), reports.click, np.nextafter(reports.impression, 0.0))
@@ -56,17 +56,17 @@ class MABWiser:
         if not self._is_taught:
             drawn = np.random.default_rng(seed).integers(len(arms), size=len(contexts))
             return Choices(drawn, np.full(len(contexts), 1 / len(arms)), seed)
-        told = self._mab.predict(contexts)
+        found = self._mab.predict(contexts)
         place = {arm: at for at, arm in enumerate(arms)}
-        drawn = np.array([place[arm] for arm in ([told] if isinstance(told, str) else told)], dtype=np.intp)
+        drawn = np.array([place[arm] for arm in ([found] if isinstance(found, str) else found)], dtype=np.intp)
         return Choices(drawn, np.ones(len(contexts)), seed)
 
     def learn(self, outcomes: Outcomes) -> None:
         """What arrived of arms that it still has."""
         known = np.array([arm in self._mab.arms for arm in outcomes.arms])
         if known.any():
-            told = np.array(outcomes.arms)[known], outcomes.rewards[known], outcomes.contexts[known]
-            (self._mab.partial_fit if self._is_taught else self._mab.fit)(*told)
+            rows = np.array(outcomes.arms)[known], outcomes.rewards[known], outcomes.contexts[known]
+            (self._mab.partial_fit if self._is_taught else self._mab.fit)(*rows)
             self._is_taught = True
 
     def discount(self, factor: float) -> None:

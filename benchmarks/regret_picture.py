@@ -16,14 +16,14 @@ def panels(report: dict[str, Any]) -> list[Panel]:
     return [
         Panel(
             f"{world} world, mean of {report['seeds']} seeds",
-            told["points"],
-            told["changes"],
+            result["points"],
+            result["changes"],
             {
-                "ours" if name not in (RANDOM, *told["settings"]) else name: each
-                for name, each in told["curves"].items()
+                "ours" if name not in (RANDOM, *result["settings"]) else name: each
+                for name, each in result["curves"].items()
             },
         )
-        for world, told in report["worlds"].items()
+        for world, result in report["worlds"].items()
     ]
 
 

@@ -51,9 +51,9 @@ def run(rounds: int = 12, generator: str = "templates", answer_s: float = 1.5, *
         "generator": generator,
         "answer_s": None if generator == "templates" else answer_s,
         "rounds": rounds,
-        **_told(served),
+        **_quantiles(served),
         "ratio_of_p95_to_limit": round(_p95(served) / LIMIT_S, 2),
-        "learned": _told(learned),
+        "learned": _quantiles(learned),
     }
 
 
@@ -61,7 +61,7 @@ def _p95(seconds: list[float]) -> float:
     return quantiles(seconds, n=20, method="inclusive")[-1]
 
 
-def _told(seconds: list[float]) -> dict[str, float]:
+def _quantiles(seconds: list[float]) -> dict[str, float]:
     figures = {"p50_s": median(seconds), "p95_s": _p95(seconds), "max_s": max(seconds)}
     return {name: round(value, 2) for name, value in figures.items()}
 
@@ -98,7 +98,7 @@ def _round(wiring: Wiring, number: int) -> tuple[float, float]:
         started = time.monotonic()
         _take_posts(client, author, now)
         campaign_id = _start_campaign(client, number)
-        decision = _decision(client, subject.subject_id, lambda answer: _is_it(answer, campaign_id))
+        decision = _decision(client, subject.subject_id, lambda answer: _is_from(answer, campaign_id))
         served = time.monotonic() - started
         _report(client, decision["decision_id"])
         clicked = time.monotonic()
@@ -106,12 +106,12 @@ def _round(wiring: Wiring, number: int) -> tuple[float, float]:
         return served, time.monotonic() - clicked
 
 
-def _decision(client: httpx.Client, subject_id: str, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+def _decision(client: httpx.Client, subject_id: str, is_expected: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Ask until the answer is the one that is waited for. Raises StoreUnavailable after some minutes."""
     asked = time.monotonic()
     while time.monotonic() - asked < _PATIENCE_S:
         answer = client.post("/api/v1/decisions", json={"subject_id": subject_id})
-        if answer.status_code == httpx.codes.OK and is_it(decision := answer.json()):
+        if answer.status_code == httpx.codes.OK and is_expected(decision := answer.json()):
             return dict(decision)
         time.sleep(_POLL_S)
     raise StoreUnavailable(f"it did not happen within {_PATIENCE_S:.0f} s; the last answer: {answer.text}")
@@ -126,7 +126,7 @@ def _report(client: httpx.Client, decision_id: str) -> None:
     client.post("/api/v1/events", json={"events": events}).raise_for_status()
 
 
-def _is_it(answer: dict[str, Any], campaign_id: str) -> bool:
+def _is_from(answer: dict[str, Any], campaign_id: str) -> bool:
     """Until there are texts, a tenant is offered the sample campaigns."""
     is_approved = answer["creative"].get("moderation") == "approved"
     return bool(answer["personalised"]) and answer["campaign_id"] == campaign_id and is_approved

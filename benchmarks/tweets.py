@@ -12,7 +12,7 @@ import orjson
 from alphaads_pipelines.errors import InvalidRequest
 from benchmarks.posts import synthetic_posts
 
-BESIDE = Path(__file__).parent.parent.parent / "shared" / "data"
+DEFAULT_FOLDER = Path(__file__).parent.parent.parent / "shared" / "data"
 """Where the tests look for real data, too: beside the checkout."""
 
 REAL, SYNTHETIC = "real tweets", "synthetic posts"
@@ -29,7 +29,7 @@ def distinct_texts(posts: int, data: Path | None, seed: int = 7) -> tuple[str, l
     ------
     InvalidRequest: the folder holds no tweets.
     """
-    folder = data or BESIDE
+    folder = data or DEFAULT_FOLDER
     texts = sorted(set(_tweets(folder)))
     if texts:
         return REAL, random.Random(seed).sample(texts, min(posts, len(texts)))

@@ -5,8 +5,8 @@
                          └──────────┼────────────────────────────────────┘
                                     └───────► needs_review ──a person──► approved or refused
 
-Only approved creatives are served. Reviewers decide doubtful ones, but cannot approve those that moderation refuses,
-which can be moderated again after an outage or under new rules.
+Only approved creatives are served. Reviewers decide doubtful ones, but cannot approve a refused one; after an outage or
+under new rules, it can be moderated again.
 """
 
 from __future__ import annotations

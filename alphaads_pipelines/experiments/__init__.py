@@ -1,5 +1,5 @@
-"""Experiments: who sees which arm, and what may be concluded from it however often one looks.
+"""Experiments: assignment to variants (`arm` in code and data), and results that allow peeking.
 
-Belongs here: assignment to arms, sequential statistics, the rule that ships or stops, its page. Does not: which
-creative a person is shown (bandits/, decisions/).
+Belongs here: assignment, sequential statistics, the decision rule, its page. Does not: the choice of a creative
+(bandits/, decisions/).
 """

@@ -1,4 +1,4 @@
-"""From observations to a result: every arm beside control, in every metric, and what to do."""
+"""Analyses observations: compares each variant with control in every metric, and decides."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from alphaads_pipelines.experiments.sequences import ConfidenceSequence, Floats,
 def analyse(
     observations: Observations, plan: Plan, *, control: str = "control", shares: Mapping[str, int] | None = None
 ) -> Result:
-    """Judge an experiment.
+    """Analyse an experiment.
 
     Parameters
     ----------
-    control: the arm that all others are compared with.
-    shares: arm -> share of the units it was to get, on any scale; None: all the same.
+    shares: arm -> planned share, on any scale; None for equal shares.
 
     Raises
     ------
-    InvalidRequest: control has no units, there is nothing to compare it with, or shares and arms do not match.
+    InvalidRequest: control has no units, is the only variant, or shares and variants do not match.
     """
     arms = observations.arms
     split = _split(observations, control, shares)
@@ -107,7 +106,7 @@ def _verdict(comparison: Comparison) -> Verdict:
 
 
 def _gains(comparison: Comparison) -> tuple[float, float]:
-    """The effect's bounds, turned so that more is better."""
+    """Bounds of the effect, signed so that more is better."""
     low = -math.inf if comparison.low is None else comparison.low
     high = math.inf if comparison.high is None else comparison.high
     return (low, high) if comparison.better is Better.HIGHER else (-high, -low)

@@ -1,14 +1,13 @@
-"""Which arm of an experiment a unit (a person, a session) belongs to: a keyed hash, the same on every server and day.
+"""Assigns units (people, sessions) to variants by a keyed hash, without state.
 
-Hashes are BLAKE2b, keyed with the installation's salt, of 64 bits modulo 10,000 slots. Three of them, independent
-of one another, place a unit: one for the holdout, one for each layer, one for each experiment.
+Hashes are BLAKE2b keyed with the installation's salt, 64 bits modulo 10,000 slots. A unit has three independent slots:
 
-    holdout      a share of all units takes part in no experiment, ever
-    layer        experiments of one layer share its slots, and a unit is in one of them at most
-    experiment   the arms share its slots; experiments of different layers cross independently
+    holdout      a share of all units never takes part
+    layer        experiments of a layer share its slots, so a unit is in at most one of them
+    experiment   variants share its slots; experiments of different layers are independent
 
-This is the scheme of Tang, Agarwal, O'Brien and Meyer, "Overlapping Experiment Infrastructure" (KDD 2010). Which
-slots an arm has is kept, not computed from shares: only so can a change of shares move no unit that need not move.
+The scheme is that of Tang, Agarwal, O'Brien and Meyer, "Overlapping Experiment Infrastructure" (KDD 2010). Slots of
+variants are stored, not derived from shares, so that changed shares move as few units as possible.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from itertools import groupby
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 
 SLOTS = 10_000
-"""Shares are counted in ten-thousandths."""
+"""Slots per experiment and layer; shares are in ten-thousandths."""
 
 _LEAST_SALT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Slots `start` to `stop` - 1 belong to an arm."""
+    """A variant's slots, `stop` excluded."""
 
     arm: str
     start: int
@@ -37,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Which arm has which of an experiment's slots; those in no run take part in nothing. Small enough to store."""
+    """An experiment's slots by variant, run-length encoded; slots outside the runs take no part."""
 
     runs: tuple[Run, ...] = ()
 
@@ -50,29 +49,28 @@ class Allocation:
 
     @property
     def shares(self) -> dict[str, int]:
-        """arm -> share of the experiment's units, in ten-thousandths."""
+        """arm -> share in ten-thousandths."""
         shares: dict[str, int] = {}
         for run in self.runs:
             shares[run.arm] = shares.get(run.arm, 0) + run.stop - run.start
         return shares
 
     def arm(self, slot: int) -> str | None:
-        """The arm that has a slot."""
+        """Look up a slot's variant."""
         return next((run.arm for run in self.runs if run.start <= slot < run.stop), None)
 
     def with_shares(self, shares: Mapping[str, int]) -> Allocation:
-        """The allocation with other shares, that moves as few slots as is possible.
+        """Reallocate, moving as few slots as possible.
 
-        Growing arms take slots that nobody has; only when these run out, those that shrinking arms give up. So a slot
-        moves from an arm to another only where the shares leave no other way.
+        Growing variants take free slots first, then slots that shrinking variants release.
 
         Parameters
         ----------
-        shares: arm -> ten-thousandths, together at most 10,000; an arm that is not named ends.
+        shares: arm -> ten-thousandths, at most 10,000 in total; unnamed variants end.
 
         Raises
         ------
-        InvalidRequest: a share is negative, or there are more than 10,000.
+        InvalidRequest: negative shares, or more than 10,000 in total.
         """
         if min(shares.values(), default=0) < 0 or sum(shares.values()) > SLOTS:
             raise InvalidRequest(f"shares: must be ten-thousandths, none negative, together at most {SLOTS}")
@@ -109,14 +107,12 @@ def _runs(owners: Iterable[str | None]) -> Iterable[Run]:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An experiment's place.
+    """An experiment's layer and slots.
 
     Parameters
     ----------
-    experiment_id: never used twice: units would fall into the same slots again.
-    layer: experiments of one layer exclude one another, those of two layers cross.
-    layer_start, layer_stop: the layer's slots whose units take part, of 10,000; `layer_stop` is not among them.
-    allocation: which arm has which of the experiment's own slots.
+    experiment_id: must never be reused, or its units would fall into the same slots.
+    layer_start, layer_stop: range of the layer's 10,000 slots, end exclusive.
     """
 
     experiment_id: str
@@ -133,12 +129,7 @@ class Experiment:
 
 
 def check_apart(experiments: Iterable[Experiment]) -> dict[str, Experiment]:
-    """The experiments by id, if they can run beside each other.
-
-    Raises
-    ------
-    InvalidRequest: two of one layer claim the same slots, or an id comes twice.
-    """
+    """Index experiments by id. Raises InvalidRequest for overlapping slots in a layer or duplicate ids."""
     admitted: dict[str, Experiment] = {}
     for experiment in experiments:
         if experiment.experiment_id in admitted:
@@ -154,17 +145,16 @@ def check_apart(experiments: Iterable[Experiment]) -> dict[str, Experiment]:
 
 
 class Assigner:
-    """Assigns units to the arms of running experiments.
+    """Assigns units to the variants of running experiments.
 
     Parameters
     ----------
-    salt: 16 to 64 secret bytes of this installation; who knows them can tell a unit's arm from its id.
-    holdout: share of all units that take part in nothing, in ten-thousandths; raising it only adds units.
-    experiments: those that run.
+    salt: 16 to 64 secret bytes; they reveal a unit's variant from its id.
+    holdout: in ten-thousandths; raising it only adds units.
 
     Raises
     ------
-    InvalidRequest: two experiments of one layer claim the same slots, an id comes twice, or salt or share are wrong.
+    InvalidRequest: overlapping slots, duplicate ids, or an invalid salt or holdout.
     """
 
     def __init__(self, salt: bytes, experiments: Iterable[Experiment] = (), *, holdout: int = 0) -> None:
@@ -176,16 +166,11 @@ class Assigner:
         self._experiments = check_apart(experiments)
 
     def is_held_out(self, unit_id: str) -> bool:
-        """Whether a unit takes part in no experiment at all."""
+        """Whether a unit is in the holdout."""
         return self._slot("holdout", "", unit_id) < self._holdout
 
     def arm(self, experiment_id: str, unit_id: str) -> str | None:
-        """A unit's arm; None: it takes no part.
-
-        Raises
-        ------
-        NotFound: no such experiment runs.
-        """
+        """Look up a unit's variant; None if it takes no part. Raises NotFound for an unknown experiment."""
         experiment = self._experiments.get(experiment_id)
         if experiment is None:
             raise NotFound("no such experiment runs")
@@ -196,13 +181,13 @@ class Assigner:
         return experiment.allocation.arm(self._slot("experiment", experiment_id, unit_id))
 
     def arms(self, unit_id: str) -> dict[str, str]:
-        """experiment -> arm, of every experiment in which a unit takes part."""
+        """Map the experiments a unit takes part in to its variants."""
         found = {experiment_id: self.arm(experiment_id, unit_id) for experiment_id in self._experiments}
         return {experiment_id: arm for experiment_id, arm in found.items() if arm is not None}
 
     def _slot(self, purpose: str, name: str, unit_id: str) -> int:
         named = name.encode()
-        # The length stands before the name, so that no two pairs of name and unit are the same bytes.
+        # The length prefix keeps pairs of name and unit unambiguous.
         message = len(named).to_bytes(4, "big") + named + unit_id.encode()
         digest = hashlib.blake2b(message, digest_size=8, key=self._salt, person=purpose.encode()).digest()
         return int.from_bytes(digest, "big") % SLOTS

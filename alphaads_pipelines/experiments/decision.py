@@ -1,10 +1,9 @@
 """The rule that ships, stops or continues.
 
-An arm ships when its goal is shown to be better and every guard-rail is shown to hold. It stops when its goal is
-shown to be worse, a guard-rail is shown to be broken, or the planned units are used up. Whatever is shown is shown
-by an interval that holds at every look, so the rule may be asked after every unit. An arm that is no better ships
-with probability alpha at most, however many guard-rails there are, as all of them must hold; a guard-rail that
-holds is called broken with probability alpha at most, each.
+A variant ships when its goal is better and all guard-rails hold. It stops when its goal is worse, a guard-rail is
+breached or the planned units are used up. The intervals hold at every look, so the rule may run after every unit. A
+variant that is no better ships with probability at most alpha, however many guard-rails there are, as all must hold;
+each guard-rail that holds is called breached with probability at most alpha.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from alphaads_pipelines.experiments.sample_ratio import SampleRatio
 
 
 def goal_verdict(gain_low: float, gain_high: float) -> Verdict:
-    """What an interval says of the goal; gains are effects turned so that more is better."""
+    """Classify the goal's interval; gains are effects signed so that more is better."""
     if gain_low > gain_high:
         return Verdict.CHANGING
     if gain_low > 0:
@@ -25,7 +24,7 @@ def goal_verdict(gain_low: float, gain_high: float) -> Verdict:
 
 
 def guard_rail_verdict(gain_low: float, gain_high: float, margin: float) -> Verdict:
-    """What an interval says of a guard-rail: held when all of it is above -margin, broken when none of it is."""
+    """Classify a guard-rail's interval: passed if all above -margin, breached if all below."""
     if gain_low > gain_high:
         return Verdict.CHANGING
     if gain_low > -margin:
@@ -34,11 +33,11 @@ def guard_rail_verdict(gain_low: float, gain_high: float, margin: float) -> Verd
 
 
 def decide_arm(comparisons: Sequence[Comparison], *, is_used_up: bool) -> Decision:
-    """What to do with one arm.
+    """Decide on one variant.
 
     Parameters
     ----------
-    comparisons: of this arm, the goal first.
+    comparisons: the variant's, goal first.
     is_used_up: whether all planned units are in.
     """
     goal, *guard_rails = comparisons
@@ -57,12 +56,12 @@ def decide_arm(comparisons: Sequence[Comparison], *, is_used_up: bool) -> Decisi
 
 
 def decide(by_arm: Sequence[Decision], gains: Sequence[float], sample_ratio: SampleRatio) -> Decision:
-    """What to do with the experiment.
+    """Decide on the experiment.
 
     Parameters
     ----------
-    by_arm: what to do with each arm beside control.
-    gains: of each of them the least gain in the goal; of several that may ship, that with the most is shipped.
+    by_arm: decisions on all variants but control.
+    gains: lower bounds of their gains in the goal; of several variants ready to ship, the highest wins.
     """
     if not sample_ratio.is_passed:
         why = f"units are not split as planned (p = {sample_ratio.p_value:.2g}): find out why and start anew"

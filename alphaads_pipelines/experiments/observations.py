@@ -1,12 +1,12 @@
-"""Reads what was observed in an experiment, JSON lines or CSV, into what is known at each look.
+"""Reads observations of an experiment from JSON lines or CSV.
 
-Two forms, told apart by their columns; rows are in order of time:
+Rows are in chronological order, in one of two forms:
 
-    unit, arm, OUTCOME ...          a row for each unit, whether or not it did anything; `unit` is any text, once
-    at, arm, units, OUTCOME ...     a row for each arm and period: how many units came, how many of them converted
+    unit, arm, OUTCOME ...          one row per unit, also without outcomes; `unit` is any unique text
+    at, arm, units, OUTCOME ...     one row per variant and period: numbers of new units and of conversions
 
-An outcome of a unit is 0 or 1 for a rate and any number for a mean; the second form holds rates only. A message
-names the line and the column, never a value.
+A unit's outcome is 0 or 1 for a rate, any number for a mean; the second form supports rates only. Errors name line and
+column, never a value.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from alphaads_pipelines.experiments.result import Kind, Metric
 from alphaads_pipelines.experiments.sequences import Floats, Moments
 
 MOST_LOOKS = 200
-"""Of an experiment with more units or periods, so many are looked at, evenly spread and with the last."""
+"""Limit of looks; more units or periods are sampled evenly, including the last."""
 
 _MOST_ARMS = 50
 _object_decoder = msgspec.json.Decoder(dict[str, Any])
@@ -36,14 +36,14 @@ _object_decoder = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What was known at each look.
+    """Cumulative observations at each look.
 
     Parameters
     ----------
-    looks: names of the looks: a time, or how many units had come.
-    units: (looks, arms) units so far.
-    rates: metric -> (looks, arms) units so far that converted.
-    means: metric -> (4, looks, arms) sums of powers, and the centre they are taken about; see `Moments`.
+    looks: names: times, or numbers of units.
+    units: (looks, arms).
+    rates: metric -> (looks, arms) converted units.
+    means: metric -> (4, looks, arms) sums of powers and their centre; see `Moments`.
     """
 
     arms: tuple[str, ...]
@@ -53,14 +53,14 @@ class Observations:
     means: Mapping[str, tuple[Floats, float]]
 
     def moments(self, metric: str, arm: int) -> Moments:
-        """A mean's moments in one arm."""
+        """Moments of a metric in one variant."""
         powers, centre = self.means[metric]
         return Moments(self.units[:, arm], powers[:, :, arm], centre)
 
 
 @dataclass(slots=True)
 class _Table:
-    """Columns as they are read; the arm is a number."""
+    """Parsed columns, with variants as numbers."""
 
     arms: dict[str, int]
     is_open: bool
@@ -84,16 +84,16 @@ class _Table:
 
 
 def read_observations(text: str, metrics: Sequence[Metric], arms: Iterable[str] | None = None) -> Observations:
-    """Read a file's text.
+    """Parse a file's text.
 
     Parameters
     ----------
-    metrics: the columns that are read, and what they are; others are left alone.
-    arms: all arms there are, also those that may have no units; None: those that occur.
+    metrics: columns to read; others are ignored.
+    arms: all variants, including empty ones; None takes them from the rows.
 
     Raises
     ------
-    InvalidRequest: a line is wrong, or there is none; the message names line and column.
+    InvalidRequest: invalid or no rows.
     """
     table = _Table({name: at for at, name in enumerate(arms or ())}, is_open=arms is None)
     is_counted = None
@@ -107,7 +107,7 @@ def read_observations(text: str, metrics: Sequence[Metric], arms: Iterable[str] 
 
 
 def _rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Each row with its line, from 1."""
+    """Rows with their line numbers, from 1."""
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
         for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
             if line.strip():
@@ -188,7 +188,7 @@ def _count(number: int, row: Mapping[str, Any], column: str) -> int:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number, as JSON or as text; None otherwise."""
+    """Parse a finite number from JSON or text; None otherwise."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -245,5 +245,5 @@ def _of_periods(table: _Table, metrics: Sequence[Metric]) -> Observations:
 
 
 def look_rows(rows: int) -> NDArray[np.int64]:
-    """(looks,) After how many rows a look is taken: each of them, or MOST_LOOKS evenly spread and with the last."""
+    """(looks,) Row counts at which to look: all, or MOST_LOOKS spread evenly, including the last."""
     return np.unique(np.linspace(0, rows, min(rows, MOST_LOOKS) + 1)[1:].round().astype(np.int64))

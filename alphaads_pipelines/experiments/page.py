@@ -1,4 +1,4 @@
-"""The page of a result: one self-contained HTML file, no script, nothing fetched, readable in light and dark."""
+"""Renders a result as one self-contained HTML file without scripts, for light and dark mode."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ _WORDS = {
 
 
 def render_page(result: Result | str, title: str) -> str:
-    """The page.
+    """Render the page.
 
     Parameters
     ----------
-    result: in words where there is none yet: why.
-    title: what the experiment is called.
+    result: or the reason why there is none yet.
     """
     from markupsafe import Markup
 
@@ -61,14 +60,14 @@ def _row(comparison: Comparison, control: str) -> dict[str, str]:
 
 
 def effect_text(value: float | None, kind: Kind) -> str:
-    """An effect or a bound of it, for people: a lift in percent, a difference as it is."""
+    """Format an effect or bound: lifts in percent, differences as numbers."""
     if value is None:
         return "?"
     return f"{value:+.2%}" if kind is Kind.RATE else f"{value:+.4g}"
 
 
 def interval_text(comparison: Comparison) -> str:
-    """An effect's interval, for people."""
+    """Format an effect's interval."""
     return " to ".join(effect_text(bound, comparison.kind) for bound in (comparison.low, comparison.high))
 
 

@@ -1,7 +1,4 @@
-"""The picture of a result: how each effect and its interval narrowed with the units, as SVG to stand inside a page.
-
-Colours are those of the page: they are its CSS variables, so that the picture follows it into the dark.
-"""
+"""Plots effects and intervals over units as inline SVG, coloured by the page's CSS variables for dark mode."""
 
 from __future__ import annotations
 
@@ -21,22 +18,17 @@ if TYPE_CHECKING:
 
 _INK, _SOFT, _ACCENT, _ALARM = "#010101", "#020202", "#030303", "#040404"
 _VARIABLES = {_INK: "var(--ink)", _SOFT: "var(--soft)", _ACCENT: "var(--accent)", _ALARM: "var(--alarm)"}
-"""matplotlib knows no CSS: it draws in these stand-ins."""
+"""Placeholder colours, as matplotlib knows no CSS variables."""
 
 _HEIGHT = 2.1
 
 
 def draw(comparisons: Sequence[Comparison]) -> str:
-    """An `svg` element: a panel for each comparison, its effect over the units, interval shaded, margin dashed.
-
-    Parameters
-    ----------
-    comparisons: at least one.
-    """
+    """Draw an `svg` element, with one panel per comparison (at least one): interval shaded, margin dashed."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    # Text stays text, in the page's font; the same result is the same bytes.
+    # Text stays text, in the page's font; output is deterministic.
     with DRAWING, rc_context({"svg.fonttype": "none", "svg.hashsalt": "experiment", "font.family": "sans-serif"}):
         figure = Figure(figsize=(8.6, 0.3 + _HEIGHT * len(comparisons)), layout="constrained")
         panels = figure.subplots(len(comparisons), 1, squeeze=False)[:, 0]
@@ -72,7 +64,7 @@ def _draw_panel(axes: Axes, comparison: Comparison) -> None:
 
 
 def _limits(comparison: Comparison, *lines: np.ndarray) -> tuple[float, float]:
-    """Of the axis: the later half of the looks, zero and the margin; where it began may lie far outside."""
+    """Fit the axis to the later half of the looks, zero and the margin; early intervals are too wide."""
     later = np.concatenate([line[len(line) // 2 :] for line in lines])
     shown = [0.0, *later[np.isfinite(later)]]
     if comparison.margin is not None:
@@ -98,7 +90,7 @@ def _as_svg(figure: Figure) -> str:
     figure.patch.set_alpha(0)
     image = io.StringIO()
     with warnings.catch_warnings():
-        # Of letters that matplotlib's font lacks: it is the browser that draws the text.
+        # The browser draws the text, so missing glyphs do not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(image, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = image.getvalue()

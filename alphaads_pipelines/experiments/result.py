@@ -1,4 +1,4 @@
-"""What is asked of an experiment and what comes out: plain records, made for JSON."""
+"""Plans and results of experiments, as records for JSON."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from alphaads_pipelines.experiments.sample_ratio import SampleRatio
 
 
 class Kind(StrEnum):
-    """What a unit's outcome is."""
+    """Type of a metric."""
 
     RATE = "rate"
     MEAN = "mean"
 
 
 class Better(StrEnum):
-    """Which way a metric should go."""
+    """Desired direction of a metric."""
 
     HIGHER = "higher"
     LOWER = "lower"
 
 
 class Verdict(StrEnum):
-    """What the interval of an effect says by now."""
+    """Conclusion from an effect's interval."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 class Action(StrEnum):
-    """What to do with an arm, or with the experiment."""
+    """Action on a variant or the experiment."""
 
     SHIP = "ship"
     STOP = "stop"
@@ -45,16 +45,16 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A column of outcomes, and what is asked of it.
+    """A metric: a column of outcomes.
 
     Parameters
     ----------
-    kind: of a rate the effect is the lift, a share of control's rate; of a mean the difference, in the metric's unit.
-    margin: None for the goal; of a guard-rail by how much the effect may be worse, in the effect's unit.
+    kind: a rate's effect is the relative lift, a mean's the difference.
+    margin: tolerated loss of a guard-rail, in the effect's unit; None for the goal.
 
     Raises
     ------
-    InvalidRequest: a margin that is not positive, or of 1 and more for a rate.
+    InvalidRequest: a margin that is not positive, or is 1 or more for a rate.
     """
 
     name: str
@@ -69,15 +69,15 @@ class Metric:
 
 
 def metric_of(text: str, field: str) -> Metric:
-    """A metric from what somebody wrote: NAME, then kind, direction and margin in any order, with colons between.
+    """Parse "NAME:kind:direction:margin", all but the name optional and in any order.
 
     Parameters
     ----------
-    field: what a message calls it.
+    field: name used in errors.
 
     Raises
     ------
-    InvalidRequest: it is none.
+    InvalidRequest: malformed.
     """
     name, *parts = text.split(":")
     kind, better, margin = Kind.RATE, Better.HIGHER, None
@@ -98,18 +98,17 @@ def metric_of(text: str, field: str) -> Metric:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was decided before the first unit came.
+    """An analysis plan, fixed before the first unit.
 
     Parameters
     ----------
-    goal: the one metric that the experiment is about.
-    guard_rails: metrics that may not get worse by more than their margin.
-    alpha: chance that any arm is shipped that is not better, over all looks and arms.
-    planned_units: units of all arms after which an arm that has shown nothing stops.
+    guard_rails: metrics that must not get worse by more than their margin.
+    alpha: bounds the probability of shipping a variant that is no better, over all looks and variants.
+    planned_units: total units after which an inconclusive variant stops.
 
     Raises
     ------
-    InvalidRequest: metrics with the same name, a goal with a margin, a guard-rail without, or numbers out of range.
+    InvalidRequest: duplicate metrics, a goal with a margin, a guard-rail without, or numbers out of range.
     """
 
     goal: Metric
@@ -131,13 +130,13 @@ class Plan:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The goal, then the guard-rails."""
+        """Goal and guard-rails."""
         return (self.goal, *self.guard_rails)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An effect as of one look; None: not known, or without bound."""
+    """An effect at one look; None if unknown or unbounded."""
 
     at: str
     units: int
@@ -148,7 +147,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """An arm beside control, in one metric, as of the last look; `looks` holds all of them."""
+    """A variant beside control in one metric, at the last look; `looks` holds all."""
 
     arm: str
     metric: str
@@ -167,7 +166,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """An arm's size: its share of the experiment as planned, and its units."""
+    """A variant's planned share and its units."""
 
     name: str
     share: float
@@ -176,7 +175,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do and why; `arm` is None where it concerns the experiment."""
+    """An action with its reasons; `arm` is None for the whole experiment."""
 
     action: Action
     arm: str | None
@@ -189,7 +188,7 @@ class Result:
 
     Parameters
     ----------
-    confidence: of each interval: 1 - alpha, with alpha divided among the arms beside control.
+    confidence: of each interval, with alpha divided among the variants beside control.
     """
 
     control: str
@@ -204,12 +203,7 @@ class Result:
     by_arm: tuple[Decision, ...]
 
     def as_dict(self, *, looks: bool = True) -> dict[str, Any]:
-        """Plain values, for JSON.
-
-        Parameters
-        ----------
-        looks: with each comparison's looks, up to 200 of them.
-        """
+        """Convert to JSON values, optionally with each comparison's looks (up to 200)."""
         shown = asdict(self)
         if not looks:
             for comparison in shown["comparisons"]:

@@ -1,13 +1,11 @@
-"""What an experiment on decisions has shown: from the decisions that were made in it to its result.
+"""Evaluates an experiment on decisions.
 
-A unit is a person (a subject id). Everybody who was ever placed counts once, in the arm of their first decision,
-whatever ad they got and whether or not it was seen (intention to treat); an outcome is whether it ever happened to
-them, on any decision in the experiment. What was known at a look is who had come and what had happened by then, by the
-clock of decisions and events, so a later look does not change an earlier one, save for what comes in late.
+A unit is a subject id. Each counts once, in the variant of its first decision, whatever was shown or seen (intention
+to treat); an outcome counts if it ever happened on any of the unit's decisions in the experiment. Looks are cut by the
+time of decisions and events, so only late events change an earlier look.
 
-Only people that are split as the shares say can be compared, and a change of shares splits them otherwise: so counts
-begin at the start or at the last change, and people and outcomes from before it count as nothing. Somebody whose data
-is restricted is left out. Units are held in memory, never decisions.
+A change of shares splits people differently, so counts start at the last change and exclude people and outcomes before
+it. Restricted subjects are left out. Memory holds units, never decisions.
 """
 
 from __future__ import annotations
@@ -31,13 +29,13 @@ from alphaads_pipelines.experiments.store import StoredExperiment
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
 
 OUTCOMES: Final = ("seen", "clicked", "converted")
-"""Of a person, each a rate: whether an ad was seen (a click says that it was), clicked, followed by a conversion."""
+"""Rates per person: an ad was seen (a click implies it), clicked, followed by a conversion."""
 
 NOT_STARTED: Final = "it was not started yet"
 NOBODY_YET: Final = "nobody has taken part yet, or no decision of it is in; that takes some seconds"
 
 _PROPAGATION = timedelta(seconds=5)
-"""After a change of shares, or the end, until every server knows; they look several times a second."""
+"""Margin for servers to pick up changed shares or the end; they poll several times a second."""
 _CHUNK_ROWS = 2_000
 _NEVER = float("inf")
 _CONTROL = "control"
@@ -46,15 +44,15 @@ _DECISIONS, _RESTRICTIONS = sql_table("ad_decisions"), sql_table("restrictions")
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Who took part.
+    """Units of an experiment. Times are in seconds since 1970.
 
     Parameters
     ----------
-    since: from when decisions are counted; None: it was not started.
-    subjects: subject ids, in order of their first decision. They are for the audit log, and are shown to nobody.
-    arms: (units,) place of the arm in `names`. first: (units,) time of the first decision, in seconds since 1970.
-    outcomes: of OUTCOMES, (units,) when it first happened, in seconds since 1970; infinite where it did not.
-    decisions: how many were read. moved: units that were seen in two arms: assignment is broken where there are any.
+    since: start of counting; None if not started.
+    subjects: subject ids by first decision, for the audit log only.
+    arms: (units,) index into `names`. first: (units,) time of the first decision.
+    outcomes: by OUTCOMES, (units,) first occurrence, or infinity.
+    decisions: number read. moved: units seen in two variants; above 0, assignment is broken.
     """
 
     since: datetime | None
@@ -69,7 +67,7 @@ class Units:
 
 @dataclass(slots=True)
 class _Unit:
-    """One of them, while decisions are read; `heard` is in the order of OUTCOMES."""
+    """A unit being accumulated, with `outcomes` in the order of OUTCOMES."""
 
     arm: int
     first: float
@@ -78,11 +76,11 @@ class _Unit:
 
 
 def counted_since(experiment: StoredExperiment, now: datetime, keep: timedelta) -> datetime | None:
-    """From when decisions are counted; None: it was not started.
+    """Time from which decisions count; None before the start.
 
     Parameters
     ----------
-    keep: for how long decisions are kept; what an older experiment did before that is lost.
+    keep: retention of decisions, which truncates older experiments.
     """
     since = experiment.allocated_at
     if since is None:
@@ -92,13 +90,9 @@ def counted_since(experiment: StoredExperiment, now: datetime, keep: timedelta) 
 
 
 def read_units(engine: Engine, experiment: StoredExperiment, *, now: datetime, keep: timedelta) -> Units:
-    """Everybody who took part since the shares are what they are, as far as their decisions are in.
+    """Read the units since the last change of shares. Raises StoreUnavailable.
 
-    Walks over all decisions of that time, of all tenants, by the index on their time.
-
-    Raises
-    ------
-    StoreUnavailable.
+    Scans all tenants' decisions of that time, by the index on time.
     """
     since = counted_since(experiment, now, keep)
     names = tuple(experiment.allocation.shares)
@@ -141,7 +135,7 @@ def _count(found: dict[str, _Unit], row: Row[Any], arm: int) -> None:
     happened = (min(seen, default=None), row.click_at, row.conversion_at)
     for place, at in enumerate(happened):
         if at is not None:
-            # Clocks differ: nothing happened to anybody before they came.
+            # Clocks differ: no outcome precedes the first decision.
             unit.outcomes[place] = min(unit.outcomes[place], max(unit.first, at.timestamp()))
 
 
@@ -160,11 +154,11 @@ def _units(found: Mapping[str, _Unit], since: datetime | None, names: tuple[str,
 
 
 def observe(units: Units, metrics: Sequence[Metric]) -> Observations:
-    """What was known at each look: of at least one unit, up to 200 looks, evenly among what came and happened.
+    """Build observations of at least one unit, with up to 200 looks spread evenly over decisions and outcomes.
 
     Raises
     ------
-    InvalidRequest: a metric is none of OUTCOMES, or no rate.
+    InvalidRequest: a metric is not a rate of OUTCOMES.
     """
     for metric in metrics:
         if metric.name not in OUTCOMES or metric.kind is not Kind.RATE:
@@ -184,11 +178,11 @@ def observe(units: Units, metrics: Sequence[Metric]) -> Observations:
 
 
 def control_arm(experiment: StoredExperiment, named: str | None = None) -> str:
-    """The arm that others are compared with: the named one, else the only one that changes nothing, else `control`.
+    """Choose control: the named variant, else the only one without a treatment, else `control`.
 
     Raises
     ------
-    InvalidRequest: the experiment has no such arm, or none that it could be.
+    InvalidRequest: no such variant, or no candidate.
     """
     arms = experiment.allocation.shares
     if named is not None:
@@ -204,15 +198,11 @@ def control_arm(experiment: StoredExperiment, named: str | None = None) -> str:
 
 
 def evaluate(experiment: StoredExperiment, units: Units, plan: Plan, control: str | None = None) -> Result | str:
-    """What it has shown; in words, why there is nothing to see yet.
-
-    Parameters
-    ----------
-    plan: of OUTCOMES. control: see `control_of`.
+    """Evaluate an experiment; returns a reason while there is no result.
 
     Raises
     ------
-    InvalidRequest: see `control_of` and `observed`; or there is a single arm.
+    InvalidRequest: as in `control_arm` and `observe`, or for a single variant.
     """
     against = control_arm(experiment, control)
     if units.since is None:
@@ -223,12 +213,7 @@ def evaluate(experiment: StoredExperiment, units: Units, plan: Plan, control: st
 
 
 def result_document(experiment: StoredExperiment, units: Units, found: Result | str, *, looks: bool) -> dict[str, Any]:
-    """Plain values, for JSON; nobody is named.
-
-    Parameters
-    ----------
-    found: what `judge` says. looks: with each comparison's looks, up to 200 of them.
-    """
+    """Convert an evaluation to JSON values without subject ids, optionally with all `looks`."""
     shown: dict[str, Any] = {"nothing_yet": None, "result": None}
     shown |= {"nothing_yet": found} if isinstance(found, str) else {"result": found.as_dict(looks=looks)}
     return {

@@ -1,8 +1,7 @@
-"""Are there as many units in each arm as there should be? If not, assignment or logging is broken, and so is all else.
+"""Tests for sample ratio mismatch, which invalidates an experiment.
 
-The sequential multinomial test of Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS
-2022), so that the check may run after every unit: a sound experiment ever fails it with probability `THRESHOLD` at
-most.
+Uses the sequential multinomial test of Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS
+2022), so it may run after every unit.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ import numpy as np
 from alphaads_pipelines.experiments.sequences import Floats, multinomial_log_evidence
 
 THRESHOLD = 0.01
-"""An always-valid p-value at or below it fails; 5,200 units beside 4,800 do. Of sound experiments one in a hundred at
-most ever fails, however often it is looked at: of 2,000, looked at 200 times up to 10,000 units, five did."""
+"""Always-valid p-values up to it fail, as 5,200 units beside 4,800 do. It bounds the share of sound experiments that
+ever fail; of 2,000 with 200 looks and 10,000 units, five did."""
 
 _UNITS_WEIGHT = 1_000.0
-"""How many units the Dirichlet mixture is worth: it is quickest with mismatches that show near 16,000 units."""
+"""Weight of the Dirichlet prior in units; detection is fastest for mismatches that show near 16,000 units."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRatio:
-    """The check's answer: its always-valid p-value."""
+    """The outcome, with an always-valid p-value."""
 
     p_value: float
     threshold: float
@@ -31,11 +30,11 @@ class SampleRatio:
 
 
 def check_sample_ratio(units: Floats, shares: Floats) -> SampleRatio:
-    """Compare the units in each arm with the shares in which they were to be assigned.
+    """Compare the units of each variant with the planned shares.
 
     Parameters
     ----------
-    units: (looks, arms) units so far.
+    units: (looks, arms) cumulative.
     shares: (arms,) positive, on any scale.
     """
     expected = shares / shares.sum()

@@ -1,15 +1,14 @@
-"""Effects with intervals and p-values that hold at every look at once, so that one may look after each unit and stop.
+"""Confidence sequences: intervals and p-values that hold at all looks simultaneously, under optional stopping.
 
-Rates (of each unit, whether or not it converted): Lindon and Malek, "Anytime-Valid Inference for Multinomial Count
-Data" (NeurIPS 2022). Of the units that convert, the share in the treatment is o(1 + lift) / (1 + o(1 + lift)),
-where o is the odds at which units were assigned; so a test of that share, mixed over a beta distribution, tests the
-lift. It is exact at any number of conversions, and conversions may come and go with the hour. It needs units that
-were assigned at random in the stated shares: look at `sample_ratio` first.
+Rates: Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022). Of the converted units,
+the treatment's share is o(1 + lift) / (1 + o(1 + lift)), where o is the assignment odds; so a test of that share,
+mixed over a beta distribution, tests the lift. It is exact at any number of conversions and allows conversion rates to
+vary over time, but needs random assignment in the stated shares: check `sample_ratio` first.
 
-Means (of each unit, any number): Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit
-theory and asymptotic confidence sequences" (Annals of Statistics 52, 2024), theorem 2.2, for the difference of two
-means. It is asymptotic, so nothing is said before both arms hold enough effective units; the normal mixture is the
-same as that of the mSPRT of Johari, Koomen, Pekelis and Walsh (KDD 2017).
+Means: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence
+sequences" (Annals of Statistics 52, 2024), theorem 2.2, for the difference of two means. It is asymptotic, so it
+reports nothing before both variants have enough effective units; the normal mixture is that of the mSPRT of Johari,
+Koomen, Pekelis and Walsh (KDD 2017).
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LEAST_EFFECTIVE_UNITS = 50
-"""Of each arm, before a difference of means is judged: units divided by kurtosis; of a rare event, how often it was."""
+"""Per variant, before means are compared; see `Moments.effective_units`."""
 
 _CONVERSIONS_WEIGHT = 30.0
-"""How many conversions the beta mixture is worth: intervals are narrowest, for what they could be, near 240."""
+"""Weight of the beta prior in conversions; intervals are relatively narrowest near 240."""
 
 _BISECTIONS = 50
 _WIDEST_LOGIT = 60.0
@@ -35,14 +34,14 @@ _WIDEST_LOGIT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceSequence:
-    """An effect as it was seen at each look; arrays (..., looks).
+    """An effect at each look; arrays (..., looks).
 
     Parameters
     ----------
-    effect: the estimate; NaN where there is none.
-    low, high: hold the effect at all looks together with the stated confidence, if it is the same at all of them. Each
-        look's interval is cut with those before it. `low > high`: they contradict each other, the effect has changed.
-    log_evidence: natural logarithm of the e-value against an effect of zero.
+    effect: estimate, or NaN.
+    low, high: running intersection of the intervals, which covers a constant effect at all looks simultaneously with
+        the stated confidence; `low > high` means the effect has changed.
+    log_evidence: natural logarithm of the e-value against a zero effect.
     """
 
     effect: Floats
@@ -52,18 +51,18 @@ class ConfidenceSequence:
 
     @property
     def p_value(self) -> Floats:
-        """Always-valid p-value: under no effect it falls to a or below, ever, with probability a at most."""
+        """Always-valid p-value: without an effect, it ever falls to a or below with probability at most a."""
         return np.asarray(np.exp(-np.maximum(0.0, np.maximum.accumulate(self.log_evidence, axis=-1))))
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What is known of an arm's outcomes at each look.
+    """Cumulative moments of a variant's outcomes at each look.
 
     Parameters
     ----------
-    units: (..., looks) units so far.
-    powers: (4, ..., looks) sums of the first to fourth powers of outcome - centre so far.
+    units: (..., looks).
+    powers: (4, ..., looks) sums of the first to fourth powers of outcome - centre.
     centre: any number near the outcomes, for precision.
     """
 
@@ -73,18 +72,18 @@ class Moments:
 
     @property
     def mean(self) -> Floats:
-        """NaN without units."""
+        """Mean outcome; NaN without units."""
         return np.asarray(self.centre + self._raw[0])
 
     @property
     def variance(self) -> Floats:
-        """Of one outcome; NaN without units."""
+        """Variance of an outcome; NaN without units."""
         first, second, *_ = self._raw
         return np.asarray(np.maximum(0.0, second - first**2))
 
     @property
     def effective_units(self) -> Floats:
-        """Units divided by kurtosis: how many the mean rests on. Of a rare event, about how often it happened."""
+        """Units divided by kurtosis; for a rare event, about its number of occurrences."""
         first, second, third, fourth = self._raw
         central = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -97,15 +96,13 @@ class Moments:
 
 
 def multinomial_log_evidence(counts: Floats, null: Floats, prior: Floats) -> Floats:
-    """Logarithm of the e-value against the hypothesis that categories have the probabilities `null`.
-
-    Lindon and Malek (2022): the Bayes factor of a Dirichlet mixture.
+    """Logarithm of the e-value against `null`: the Bayes factor of a Dirichlet mixture (Lindon and Malek, 2022).
 
     Parameters
     ----------
-    counts: (..., categories) how often each occurred so far.
-    null: (categories,) positive, adding up to 1.
-    prior: (categories,) the Dirichlet's parameters, fixed before the first count.
+    counts: (..., categories) cumulative.
+    null: (categories,) positive probabilities that sum to 1.
+    prior: (categories,) Dirichlet parameters, fixed before the first count.
     """
     from scipy.special import gammaln
 
@@ -116,13 +113,12 @@ def multinomial_log_evidence(counts: Floats, null: Floats, prior: Floats) -> Flo
 
 
 def rate_sequence(control: Floats, treatment: Floats, odds: float, alpha: float) -> ConfidenceSequence:
-    """The lift of a rate, treatment's divided by control's less 1, at each look.
+    """Compute the lift of a rate (treatment / control - 1) at each look, with confidence 1 - alpha.
 
     Parameters
     ----------
-    control, treatment: (..., looks) units that converted so far; a unit converts once at most.
-    odds: units assigned to the treatment for each one assigned to control.
-    alpha: the intervals hold with confidence 1 - alpha.
+    control, treatment: (..., looks) cumulative converted units; a unit converts at most once.
+    odds: units assigned to treatment per unit assigned to control.
     """
     share = odds / (1 + odds)
     shares = np.array([1 - share, share])
@@ -139,7 +135,7 @@ def rate_sequence(control: Floats, treatment: Floats, odds: float, alpha: float)
 
 
 def _logit_bounds(counts: Floats, mixed: Floats, threshold: float) -> tuple[Floats, Floats]:
-    """The treatment's logits between which the evidence against them stays below the threshold."""
+    """Bounds of the treatment's logits for which evidence stays below the threshold."""
     failures, successes = counts[..., 0], counts[..., 1]
 
     def evidence(logit: Floats) -> Floats:
@@ -163,12 +159,11 @@ def _bisect(evidence: Callable[[Floats], Floats], inside: Floats, outside: Float
 
 
 def mean_sequence(control: Moments, treatment: Moments, alpha: float, planned_units: int) -> ConfidenceSequence:
-    """The difference of means, treatment's less control's, at each look.
+    """Compute the difference of means (treatment - control) at each look, with confidence 1 - alpha.
 
     Parameters
     ----------
-    alpha: the intervals hold with confidence 1 - alpha.
-    planned_units: of both arms together, where intervals are to be narrowest; fixed before the first look.
+    planned_units: total at which intervals are narrowest; fixed before the first look.
     """
     ready = np.minimum(control.effective_units, treatment.effective_units) >= LEAST_EFFECTIVE_UNITS
     effect = treatment.mean - control.mean
@@ -187,7 +182,7 @@ def mean_sequence(control: Moments, treatment: Moments, alpha: float, planned_un
 
 
 def _mixture_variance(alpha: float, planned_units: int) -> float:
-    """Of the mixed effects, in variances of one outcome: Waudby-Smith et al. (2024), on tuning for a planned size."""
+    """In outcome variances, tuned for a planned size as in Waudby-Smith et al. (2024)."""
     surprise = -2 * math.log(alpha)
     return (surprise + math.log1p(surprise)) / planned_units
 

@@ -1,9 +1,9 @@
-"""Where experiments are kept: drafted, started, their shares changed, stopped; never started a second time.
+"""Stores experiments, scoped by tenant; a stopped one never restarts.
 
     draft ──► running ──► stopped
       └─────────────────────►┘
 
-Every question names the tenant. Layers are a tenant's own: no tenant's experiment takes slots from another's.
+Layers belong to one tenant, so tenants do not compete for slots.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ DRAFT, RUNNING, STOPPED = EXPERIMENT_STATES
 MOST_LISTED: Final = 500
 MOST_ARMS: Final = 20
 MOST_RUNNING: Final = 50
-"""Experiments of one tenant that run at once; a decision looks at each."""
+"""Per tenant; each decision evaluates all of them."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _EXPERIMENTS = sql_table("experiments")
 
 
 class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
-    """An experiment of a tenant.
+    """A tenant's experiment.
 
     Attributes
     ----------
-    campaign_id: whose decisions take part; None: all of the tenant.
-    layer: experiments of one layer exclude one another. layer_start, layer_stop: its slots, of 10,000.
-    shares: arm -> ten-thousandths of the experiment's units. treatments: arm -> the policy that decides; None: as ever.
-    allocated_at: since when units are split as now: its start, or the last change of shares while it ran.
+    campaign_id: limits it to one campaign's decisions; None includes all.
+    layer, layer_start, layer_stop: see `Experiment`.
+    treatments: arm -> policy that decides; None leaves the decision unchanged.
+    allocated_at: start, or last change of shares while running.
     """
 
     experiment_id: str
@@ -66,13 +66,13 @@ class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def assignment(self) -> Experiment:
-        """What assigns its units; the layer's name holds the tenant's, which no two tenants share."""
+        """The experiment for `Assigner`, its layer prefixed with the tenant."""
         layer = f"{self.tenant}/{self.layer}"
         return Experiment(self.experiment_id, layer, self.layer_start, self.layer_stop, self.allocation)
 
 
 class NewExperiment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tenant says of an experiment to be; see StoredExperiment."""
+    """A tenant's input for a new experiment; shares are in ten-thousandths. See StoredExperiment."""
 
     name: str
     shares: Mapping[str, int]
@@ -84,21 +84,16 @@ class NewExperiment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 to_new_experiment = decoder(NewExperiment)
-"""From builtin values; raises msgspec.ValidationError."""
+"""Raises msgspec.ValidationError."""
 
 
 def parse_experiment(fields: Mapping[str, Any]) -> NewExperiment:
-    """An experiment to be from what somebody wrote down, in the forms that JSON has.
-
-    Raises
-    ------
-    InvalidRequest: a field is unknown, missing or of another form.
-    """
+    """Parse JSON values. Raises InvalidRequest for unknown, missing or invalid fields."""
     if not fields.keys() <= set(NewExperiment.__struct_fields__):
         raise InvalidRequest(f"fields of an experiment are {', '.join(sorted(NewExperiment.__struct_fields__))}")
     try:
         return to_new_experiment(fields)
-    except msgspec.ValidationError as error:  # it names the place and what is expected, never a value
+    except msgspec.ValidationError as error:  # names the path and the expected type, never a value
         raise InvalidRequest(str(error)) from None
 
 
@@ -109,11 +104,11 @@ def create_experiment(
 
     Parameters
     ----------
-    policies: names that a treatment may have.
+    policies: allowed treatments.
 
     Raises
     ------
-    InvalidRequest: it cannot be run like this. NotFound: the tenant has no such campaign. StoreUnavailable.
+    InvalidRequest: invalid fields. NotFound: unknown campaign. StoreUnavailable.
     """
     _check(new, policies)
     made = StoredExperiment(
@@ -129,7 +124,7 @@ def create_experiment(
         treatments=dict(new.treatments),
         created_at=now,
     )
-    _ = made.assignment  # raises where its slots are none
+    _ = made.assignment  # validates the slots
     with editing(engine, now) as connection:
         if new.campaign_id is not None:
             campaign_of(connection, tenant, new.campaign_id)
@@ -157,7 +152,7 @@ def _check(new: NewExperiment, policies: Collection[str]) -> None:
 
 
 def read_experiment(engine: Engine, tenant: str, experiment_id: str) -> StoredExperiment:
-    """One of the tenant's experiments. Raises NotFound, StoreUnavailable."""
+    """Read one experiment. Raises NotFound, StoreUnavailable."""
     with reading(engine) as connection:
         return _experiment_of(connection, tenant, experiment_id)
 
@@ -173,7 +168,7 @@ def _experiment_of(connection: Connection, tenant: str, experiment_id: str) -> S
 def list_experiments(
     engine: Engine, tenant: str, *, state: str | None = None, after: str = "", limit: int = 100
 ) -> list[StoredExperiment]:
-    """A page of the tenant's experiments, by id: those of one state if it is named. Raises StoreUnavailable."""
+    """List a page of the tenant's experiments by id. Raises StoreUnavailable."""
     wanted = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.tenant == tenant, _EXPERIMENTS.c.experiment_id > after)
     if state is not None:
         wanted = wanted.where(_EXPERIMENTS.c.state == state)
@@ -183,7 +178,7 @@ def list_experiments(
 
 
 def running_experiments(connection: Connection, tenant: str | None = None) -> list[StoredExperiment]:
-    """Those that run, by id: of a tenant, or of all."""
+    """Read the running experiments of a tenant, or of all, by id."""
     wanted = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.state == RUNNING).order_by(_EXPERIMENTS.c.experiment_id)
     if tenant is not None:
         wanted = wanted.where(_EXPERIMENTS.c.tenant == tenant)
@@ -191,11 +186,11 @@ def running_experiments(connection: Connection, tenant: str | None = None) -> li
 
 
 def start_experiment(engine: Engine, tenant: str, experiment_id: str, now: datetime) -> StoredExperiment:
-    """Let a draft take part in decisions; one that runs goes on.
+    """Start a draft; idempotent.
 
     Raises
     ------
-    InvalidRequest: it was stopped, another one of its layer has its slots, or too many run. NotFound. StoreUnavailable.
+    InvalidRequest: stopped, overlapping slots, or too many running. NotFound. StoreUnavailable.
     """
 
     def started(connection: Connection, stored: StoredExperiment) -> StoredExperiment:
@@ -215,11 +210,11 @@ def start_experiment(engine: Engine, tenant: str, experiment_id: str, now: datet
 def change_shares(
     engine: Engine, tenant: str, experiment_id: str, shares: Mapping[str, int], now: datetime
 ) -> StoredExperiment:
-    """Give the arms other shares, in ten-thousandths; as few units as is possible move. Its results begin anew.
+    """Change the variants' shares, moving as few units as possible; results restart.
 
     Raises
     ------
-    InvalidRequest: it was stopped, an arm is none of its own, or the shares are none. NotFound. StoreUnavailable.
+    InvalidRequest: stopped, unknown variants or invalid shares. NotFound. StoreUnavailable.
     """
 
     def changed(_: Connection, stored: StoredExperiment) -> StoredExperiment:
@@ -236,7 +231,7 @@ def change_shares(
 
 
 def stop_experiment(engine: Engine, tenant: str, experiment_id: str, now: datetime) -> StoredExperiment:
-    """End it for good; one that was stopped stays so. Raises NotFound, StoreUnavailable."""
+    """Stop for good; idempotent. Raises NotFound, StoreUnavailable."""
 
     def stopped(_: Connection, stored: StoredExperiment) -> StoredExperiment:
         return stored if stored.state == STOPPED else msgspec.structs.replace(stored, state=STOPPED, stopped_at=now)

@@ -41,7 +41,7 @@ def test_real_tweets_of_the_corpus_are_among_them(shared_data: Path) -> None:
 
 
 def test_synthetic_posts_stand_in_where_no_data_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tweets, "BESIDE", tmp_path / "nowhere")
+    monkeypatch.setattr(tweets, "DEFAULT_FOLDER", tmp_path / "nowhere")
     source, texts = distinct_texts(50, None)
     assert source == SYNTHETIC
     assert 40 < len(texts) == len(set(texts)) <= 50

@@ -1,1 +1,1 @@
-"""Benchmarks: `alphaads bench NAME`; each prints one JSON object with a ratio to a named peer."""
+"""Benchmarks: `alphaads bench NAME` prints one JSON object with a ratio to a named peer."""

@@ -1,6 +1,6 @@
-"""`bench audit`: what an entry of the audit log costs, beside a plain append of the same bytes; what reading it costs.
+"""`bench audit`: the cost of writing and verifying audit log entries.
 
-The peer is the least that any log can do: `os.write` of a line of the same length to a file opened for appending.
+The peer is the minimum of any log: `os.write` of an equally long line to a file opened for appending.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alphaads_pipelines.wiring.app import Wiring, wired
 
 
 def run(entries: int = 20_000, people: int = 10_000, rounds: int = 5) -> dict[str, Any]:
-    """Medians of `rounds` rounds; `people` stand in one entry, as for a table of a batch."""
+    """Report medians; one kind of entry lists `people` subjects, as for a batch's table."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         home = Path(folder) / "home"
         with wired(Settings(_env_file=None, environment="test", alphaads_home=home)) as wiring:
@@ -66,7 +66,7 @@ def _plain(path: Path, line: bytes, rounds: int, entries: int) -> float:
 
 
 def _median(rounds: int, calls: int, call: Callable[[], object]) -> float:
-    """Seconds of one call."""
+    """Median seconds per call."""
     taken = []
     for _ in range(rounds):
         started = time.perf_counter()

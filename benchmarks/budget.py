@@ -1,9 +1,8 @@
-"""`bench budget`: processes that race for one campaign's day: is more ever used than there is, and is all of it used?
+"""`bench budget`: processes race for one campaign's daily budget; detects overspending and underspending.
 
-Each process decides, hears of most impressions, and gives back what nothing was heard of, as fast as it can. The clock
-is simulated: the decisions are spread over one day, and each process's clock is up to a second wrong. The money is for
-half of the decisions. A fifth of the people are of a segment with a floor, and a few ask so often that their cap holds.
-Meanwhile the books are looked at, over and over.
+Each process decides, confirms most impressions and releases expired reservations. Decisions are spread over a simulated
+day, with clock skew of up to a second; the budget covers half. A fifth of the people are in a segment with a floor, and
+a few reach their cap. A thread reconciles the accounts meanwhile.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _LOOK_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What is raced for. `decisions` in all, by `processes`; `campaign` has money for half of them."""
+    """A simulated day of `decisions` by `processes`; `campaign` has budget for half of them."""
 
     url: str
     campaign: Campaign
@@ -53,18 +52,18 @@ class Day:
 
     @property
     def settle_size(self) -> int:
-        """As many as a process hears of in a sixth of the time that a reservation waits."""
+        """Impressions per settlement: those of a sixth of a reservation's lifetime."""
         return 1 + int(self.decisions / self.processes * (HELD / _DAY) / 6)
 
     @property
     def max_delay(self) -> timedelta:
-        """For so long, by the simulated clock, a process may wait for its turn before it tells what it heard."""
+        """Simulated time by which a settlement may be delayed."""
         return _DAY * min(1 / 4, max(1 / 12, 200 / self.decisions))
 
 
 @dataclass(slots=True)
 class _Monitor:
-    """What was seen of the books meanwhile."""
+    """Watches the accounts during the race."""
 
     most_used: int = 0
     number: int = 0
@@ -86,12 +85,12 @@ class _Monitor:
 def run(
     decisions: int = 8_000, processes: int = 8, seed: int = 1, database_url: str | None = None, **servers: str
 ) -> dict[str, Any]:
-    """One day of racing decisions.
+    """Race for one day.
 
     Returns
     -------
-    `most_used_of_budget`: the most that was ever seen used, which must not be above 1; `used_of_budget`: at the end of
-    the day, at least 0.99; `floor_used`: of the floor, by its people; `most_shown_to_one`: `cap` at most.
+    `most_used_of_budget`: at most 1; `used_of_budget`: at the end of the day, at least 0.99; `floor_used`: share of the
+    floor used by its people; `most_shown_to_one`: at most `cap`.
     """
     with _database(database_url) as url:
         day = Day(url, _campaign(decisions), decisions, processes, seed)
@@ -151,7 +150,7 @@ def _share(clock: Synchronized[int], start: Barrier) -> None:
 
 
 def decide(day: Day, number: int) -> tuple[Counter[str], list[float]]:
-    """One process's part of the decisions: how often which answer was given, and the seconds that each took."""
+    """Make one process's decisions; returns counts of answers, and seconds per decision."""
     engine, chance = connect(day.url), random.Random(f"{day.seed}-{number}")
     reservations, answers, took = Reservations(engine), Counter[str](), []
     skew, seen = timedelta(seconds=chance.uniform(-1, 1)), list[str]()
@@ -189,7 +188,7 @@ def _random_person(chance: random.Random, decisions: int) -> tuple[str, str | No
 
 
 def _settle(engine: Engine, seen: list[str], now: datetime) -> int:
-    """How many impressions came after their reservation was given back."""
+    """Confirm impressions, release expired reservations; returns the number of late impressions."""
     with settling(engine) as connection:
         late = confirm(connection, seen)["late"]
     with settling(engine) as connection:

@@ -1,14 +1,11 @@
-"""`bench decision`: what a decision costs inside the API process, from the request's bytes to the answer's.
+"""`bench decision`: the latency of a decision inside the API process.
 
-The service is called as its server calls it (ASGI, on its event loop), so everything is in the figure but the socket:
-the credential, the audit entry, consent, profile and segment, eligibility, the draw, money and frequency held in the
-store, and the record in the local spool before the answer. Every person is known, agreed to personalised ads, and has a
-mood and a behavioural segment.
-Campaigns are without limits in one round, and with a daily budget and a cap in the other, where each decision is a
-write transaction.
+Calls the service through ASGI on its event loop, so all but the socket is included: credential, audit entry, consent,
+profile and segment, eligibility, the draw, reservation and spooling. Every person has consent, a mood and a behavioural
+segment. With budget and cap, each decision is a write transaction.
 
-Machines that are shared are fast and slow by turns. So beside each row stands what a fixed piece of Python took between
-its decisions (`reference_p50`, `reference_p99`): rows are comparable where these are.
+Shared machines vary in speed: compare rows only where `reference_p50` and `reference_p99` agree, the time of a fixed
+piece of Python between decisions.
 """
 
 from __future__ import annotations
@@ -51,10 +48,7 @@ _REFERENCE_EVERY = 20
 
 
 def run(people: int = 10_000, decisions: int = 3_000, **servers: str) -> dict[str, Any]:
-    """Milliseconds of `decisions` decisions, one after the other, by policy, without limits and with.
-
-    `servers` are settings of outside servers, such as database_url.
-    """
+    """Measure sequential decisions by policy, without and with limits; `servers` are settings such as database_url."""
     rounds: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as name:
         settings = live_settings(Path(name) / "home", api_docs=False, **servers)
@@ -114,7 +108,7 @@ def _publish(wiring: Wiring, now: datetime) -> None:
 
 
 def _state(now_hour: int, dice: np.random.Generator) -> bytes:
-    """Some weeks of posts, the last of them of these hours."""
+    """A state with four weeks of posts up to now."""
     hours = {}
     for back in sorted(dice.choice(24 * 28, _WEEKS_OF_HOURS, replace=False).tolist(), reverse=True):
         emotion = int(dice.integers(len(EMOTIONS)))
@@ -123,7 +117,7 @@ def _state(now_hour: int, dice: np.random.Generator) -> bytes:
 
 
 def _advertise(wiring: Wiring, *, limited: bool) -> None:
-    """Campaigns with an approved text for each emotion; the last round's end."""
+    """Start campaigns with an approved text per emotion; end those of the previous round."""
     now, limits = datetime.now(UTC), dict[str, Any]()
     if limited:
         limits = {"cost_microusd": 2_000, "daily_budget_microusd": 1_000_000 * MICROUSD, "daily_cap": 1_000}
@@ -161,7 +155,7 @@ async def _measure(wiring: Wiring, policy: str, subjects: Sequence[str], decisio
             subject = subjects[int(dice.integers(len(subjects)))]
             started = time.perf_counter()
             answer = await _post_decision(app, token, subject)
-            if number >= decisions // 10:  # the first ones warm up
+            if number >= decisions // 10:  # after warm-up
                 taken.append(1_000 * (time.perf_counter() - started))
             if number % _REFERENCE_EVERY == 0:
                 reference.append(_reference_ms())
@@ -181,7 +175,7 @@ def _reference_ms() -> float:
 
 
 async def _post_decision(app: Any, token: str, subject_id: str) -> dict[str, Any]:
-    """One decision through the service's ASGI interface."""
+    """Make one decision through ASGI."""
     body, sent = orjson.dumps({"subject_id": subject_id, "placement": "feed"}), list[dict[str, Any]]()
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "host": "127.0.0.1"}
     scope = {

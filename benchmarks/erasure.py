@@ -1,7 +1,7 @@
-"""`bench erasure`: one person erased from a lake of many posts: how soon nobody can unseal, what is touched, how long.
+"""`bench erasure`: erases one person from a large lake; measures the time until unsealing fails, and the deletion.
 
-The lake has posts over 30 dates and 16 shards, as batches leave them; the person has some in every batch. Another
-process that holds their key unseals one of their posts over and over, and tells when it no longer can.
+Posts span 30 dates and 16 shards, with some of the person's in every batch. A process with a cached key unseals one of
+them in a loop.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ with wired(Settings()) as wiring:
 
 
 class _SubjectBatches(Batches):
-    """Batches in which one person has a row or more, over 30 dates."""
+    """Batches over 30 dates, each with rows of one person."""
 
     def __init__(self, table: Table, subject_id: str, shard: int, rows_each: int) -> None:
         super().__init__(table, seed=7)
@@ -70,7 +70,7 @@ class _SubjectBatches(Batches):
         self._chance = np.random.default_rng(8)
 
     def next(self, posts: int) -> tuple[pl.DataFrame, Slice]:
-        """The next batch, with the person in it."""
+        """Generate the next batch."""
         frame, where = super().next(posts)
         own = self._chance.choice(np.flatnonzero(frame["shard"].to_numpy() == self._shard), self._rows_each)
         subjects = frame["subject_id"].to_numpy(writable=True)
@@ -116,7 +116,7 @@ def _profiles(profiles: int) -> Iterator[dict[str, Any]]:
 
 
 def _envelope(wiring: Wiring) -> tuple[str, bytes]:
-    """Take one post of the person in; their subject id, and its record."""
+    """Take in one post of the person; return subject id and record."""
     created_at = datetime.now(UTC).isoformat()
     wiring.intake.take("generic", [{**_POST, "created_at": created_at}], "bench")
     subject_id = wiring.subject_keys.find(wiring.pseudonyms.identity("instagram", "bench"))
@@ -126,7 +126,7 @@ def _envelope(wiring: Wiring) -> tuple[str, bytes]:
 
 
 def _begin(wiring: Wiring, subject_id: str, record: bytes) -> tuple[str, float, float]:
-    """Request id, seconds of the first step, and seconds until the other process could not unseal."""
+    """Return the request id, seconds of the first step, and seconds until unsealing fails elsewhere."""
     command = [sys.executable, "-c", _READER, record.hex()]
     environment = wiring.settings.process_environment
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as reader:  # noqa: S603
@@ -145,7 +145,7 @@ def _files(wiring: Wiring) -> int:
 
 
 def run(posts: int = 200_000) -> dict[str, Any]:
-    """Fill a lake, a stream and a store with `posts`; erase one person."""
+    """Fill lake, stream and store with `posts`; erase one person."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         settings = live_settings(Path(folder) / "home", alphaads_key_file=Path(folder) / "key")
         with wired(settings) as wiring:

@@ -1,4 +1,4 @@
-"""The fold alone, in a process whose polars has one thread: `python -m benchmarks.fold`; part of `bench profiles`."""
+"""Times the fold alone, for `bench profiles`: `python -m benchmarks.fold`, with one polars thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.scored import group_by_hour, scored_batches
 
 
 def measure(batch_posts: int, people: int, before: int, batches: int) -> dict[str, Any]:
-    """Fold `before` batches for a past, then `batches` with the clock running, each beside a plain group-by."""
+    """Fold `before` batches untimed, then time `batches`, each beside a plain group-by."""
     names = [f"{number:032x}" for number in range(people)]
     states: dict[str, bytes] = {}
     folding, grouping = 0.0, 0.0

@@ -1,6 +1,6 @@
-"""`bench ingest`: posts an hour from intake to published, sealed, beside VADER alone in the same run.
+"""`bench ingest`: sealed posts per hour from intake to published, beside VADER alone.
 
-With a tier that runs our own network, it also tells how much of the workers' time lies outside the network.
+For tiers with our network, also the share of worker time outside it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LEAST_POSTS_A_SECOND, _PATIENCE_S = 100, 600.0
 
 
 def vader_alone(texts: list[str]) -> float:
-    """Posts a second of plain VADER on one core."""
+    """Posts per second of plain VADER on one core."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     analyzer = SentimentIntensityAnalyzer()
@@ -52,10 +52,7 @@ def _ingest(settings: Settings, path: Path) -> None:
 
 
 def run(posts: int = 200_000, authors: int = 20_000, tier: str = "lexicon", **servers: str) -> dict[str, Any]:
-    """Take `posts` in with `alphaads ingest` while the workers run; time until all of them are published.
-
-    `servers` are settings of outside servers, such as kafka_bootstrap_servers.
-    """
+    """Run `alphaads ingest` beside the workers; `servers` are settings such as kafka_bootstrap_servers."""
     SCORERS.load(tier)
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         path = Path(folder) / "posts.jsonl"

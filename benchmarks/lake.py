@@ -1,7 +1,7 @@
-"""`bench lake`: does a micro-batch cost more, the more posts the lake and the more profiles the store hold?
+"""`bench lake`: the cost of a micro-batch in a small and a big installation.
 
-Two installations are filled, a small and a big one, each with its posts in two event dates; then the same 10,000-post
-batches run through both in turn, all stages, first within those dates and then spread over 30.
+The same 10,000-post batches run through all stages in both, first within the two event dates of existing posts, then
+over 30.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LIMIT = 1.3
 _CHUNK = 50_000
 
 Seconds = dict[str, float]
-"""Of a batch: each stage, and `all` from the ledger to published."""
+"""By stage of a batch, with `all` from the ledger to published."""
 
 
 def _keys(posts: int) -> Iterator[dict[str, Any]]:
@@ -56,7 +56,7 @@ def _chunks(items: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[st
 
 
 def _fill(wiring: Wiring, posts: int, profiles: int) -> None:
-    wiring.intake.take("generic", [], "bench")  # makes the keys, which a store that holds something must have already
+    wiring.intake.take("generic", [], "bench")  # creates the keys, which a store with content must have
     for table in (RAW_POSTS, POST_SCORES):
         fill(wiring.lake, table, posts)
     for table in (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS):
@@ -68,7 +68,7 @@ def _fill(wiring: Wiring, posts: int, profiles: int) -> None:
 
 
 def _batch_seconds(wiring: Wiring, number: int, days: int) -> Seconds:
-    """Take one batch in, and time its way from the ledger to published."""
+    """Take in a batch and time it from the ledger to published."""
     posts = synthetic_posts(_BATCH_POSTS, seed=number, authors=_AUTHORS, start=_DAY, span_days=days)
     payloads = [{**post, "id": f"{number}-{post['id']}"} for post in posts]
     wiring.intake.take("generic", payloads, "bench")
@@ -86,11 +86,9 @@ def _batch_seconds(wiring: Wiring, number: int, days: int) -> Seconds:
 
 
 def _compare(small: Wiring, big: Wiring, first: int, days: int, runs: int) -> dict[str, Any]:
-    """Median seconds of a batch in each installation, and the median of their ratios.
+    """Run batches through both in alternating order; the first one warms up.
 
-    Each batch runs through both, one right after the other and by turns first, so that both see the same machine; the
-    first batch, which warms them, does not count. `ratio` is of all seconds, for every few batches one pays for a
-    checkpoint; `median_ratio` is what a batch without one costs.
+    `ratio` compares total seconds; `median_ratio` excludes the occasional checkpoint.
     """
     pairs: list[tuple[Seconds, Seconds]] = []
     for number in range(first, first + runs + 1):
@@ -111,7 +109,7 @@ def _medians(batches: list[Seconds]) -> Seconds:
 
 
 def run(posts: int = 500_000, profiles: int = 100_000, runs: int = 5) -> dict[str, Any]:
-    """Fill both installations, the big one with `posts` and `profiles`; compare `runs` batches in them."""
+    """Compare `runs` batches in a small installation and one with `posts` and `profiles`."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         settings = [live_settings(Path(folder) / name, batch_split_posts=10**9) for name in ("small", "big")]
         with wired(settings[0]) as small, wired(settings[1]) as big:

@@ -1,8 +1,4 @@
-"""Lake tables filled with random rows, as large as a benchmark wants them.
-
-Random, because ciphertext is, and values do not matter to the cost of a write. They lie in two event dates and come in
-batches, with the files that regular work leaves.
-"""
+"""Fills lake tables with random rows (like ciphertext) of two dates, in batches as in regular operation."""
 
 from __future__ import annotations
 
@@ -20,7 +16,7 @@ from alphaads_pipelines.streams.base import OffsetRange
 SHARDS = 16
 PARTITIONS = 4
 OFFSET_BASE = 1_000_000_000
-"""Offsets and batches of the rows start here, out of the way of the batches that are timed."""
+"""First offset and batch of the rows, beyond those of timed batches."""
 _BATCH_ROWS = 100_000
 _BODY_BYTES = 350
 _WIDTHS = {"nonce": 12, "post_key": 16, "state": 100}
@@ -29,10 +25,7 @@ _EPOCH_DAY = (date(2024, 1, 1) - date(1970, 1, 1)).days
 
 
 class Batches:
-    """Batches of random rows of one table, each with its own offsets.
-
-    Values other than places and dates are drawn once and reused: only their size matters.
-    """
+    """Batches with distinct offsets; other values are drawn once, as only their size matters."""
 
     def __init__(self, table: Table, seed: int) -> None:
         self._table = table
@@ -42,7 +35,7 @@ class Batches:
         self._seq = OFFSET_BASE
 
     def next(self, posts: int) -> tuple[pl.DataFrame, Slice]:
-        """The next batch, evenly over the shards and dates."""
+        """Generate the next batch, spread over shards and dates."""
         self._seq += 1
         shard = self._random.permutation(np.arange(posts, dtype=np.int32) % SHARDS)
         partition = (shard % PARTITIONS).astype(np.int32)
@@ -94,7 +87,7 @@ class Batches:
 
 
 def fill(lake: Lake, table: Table, rows: int, seed: int = 7) -> None:
-    """Bring an empty table to `rows` rows."""
+    """Fill an empty table with `rows` rows."""
     batches = Batches(table, seed)
     for held in range(0, rows, _BATCH_ROWS):
         lake.replace_slice(table, *batches.next(min(_BATCH_ROWS, rows - held)), lambda: None)

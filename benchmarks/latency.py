@@ -1,4 +1,4 @@
-"""`bench latency`: seconds from intake to visible in the API, at a steady rate of posts."""
+"""`bench latency`: seconds from intake to visible in the API, at a steady rate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GOAL_P95_S, _FLOOR_P95_S = 3.0, 6.0
 
 
 class _Watcher(threading.Thread):
-    """Asks the API for the oldest profile it has not seen, partition by partition: a batch shows all or nothing."""
+    """Polls the API for each partition's oldest missing profile; batches are atomic."""
 
     def __init__(self, settings: Settings, partitions: int) -> None:
         super().__init__(name="watcher")
@@ -43,7 +43,7 @@ class _Watcher(threading.Thread):
         self.stopping = threading.Event()
 
     def run(self) -> None:
-        """Poll until told to stop."""
+        """Poll until `stopping` is set."""
         while not self.stopping.is_set():
             for queue in self.waiting:
                 while queue and self._is_visible(queue[0][0]):
@@ -55,7 +55,7 @@ class _Watcher(threading.Thread):
 
 
 def _produce(wiring: Wiring, watcher: _Watcher, rate: float, seconds: float) -> None:
-    """One payload at a time, each by an author of its own, so that its profile shows when it is published."""
+    """Take in payloads one by one, each by a new author, whose profile appears on publication."""
     partitions = len(watcher.waiting)
     started = time.monotonic()
     for number, payload in enumerate(synthetic_posts(int(rate * seconds), seed=11, authors=1)):
@@ -68,7 +68,7 @@ def _produce(wiring: Wiring, watcher: _Watcher, rate: float, seconds: float) -> 
 
 
 def run(seconds: float = 60.0, rate: float = 28.0, **servers: str) -> dict[str, Any]:
-    """Feed `rate` posts a second for `seconds` seconds; how long each took to be visible in the API."""
+    """Take in `rate` posts per second for `seconds` seconds."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         settings = live_settings(Path(folder) / "home", **servers)
         with wired(settings) as wiring, live(wiring):

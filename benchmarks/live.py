@@ -1,4 +1,4 @@
-"""A whole installation on free loopback ports, for as long as a benchmark or a load test needs it."""
+"""A temporary installation on free loopback ports, for benchmarks and load tests."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _START_S = 120.0
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
+    """Find an unused loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def live_settings(home: Path, **overrides: Any) -> Settings:
-    """Settings of an installation of its own: a fresh home, free ports, topics that nobody else has."""
+    """Settings with free ports and unique topics."""
     own = uuid.uuid4().hex[:8]
     topics = {f"{name}_topic": f"bench.{name}.{own}" for name in ("posts", "decisions", "events")}
     ports = {"api_port": free_port(), "metrics_port": free_port(), "dagster_port": free_port()}
@@ -40,7 +40,7 @@ def live_settings(home: Path, **overrides: Any) -> Settings:
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float, poll_s: float = 0.1) -> None:
-    """Return as soon as `condition` holds. Raises StoreUnavailable after `timeout_s` seconds."""
+    """Wait for `condition`. Raises StoreUnavailable after `timeout_s` seconds."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -49,8 +49,8 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float, poll_
 
 
 def is_published(wiring: Wiring) -> bool:
-    """Whether every record of the posts stream is published."""
-    return wiring.ledger.backlog(wiring.stream.end_offsets(wiring.topics.posts)) == 0
+    """Whether all records of the posts stream are published."""
+    return wiring.ledger.backlog(wiring.stream.end_offsets(wiring.settings.posts_topic)) == 0
 
 
 def _answers(url: str) -> bool:
@@ -62,7 +62,7 @@ def _answers(url: str) -> bool:
 
 @contextmanager
 def live(wiring: Wiring) -> Iterator[Supervisor]:
-    """Every process of the installation, warm: a first batch went all the way before the block begins."""
+    """Run all processes, warmed up with one published batch."""
     settings = wiring.settings
     with installation(settings, lambda service, what: None) as supervisor:
         watcher = threading.Thread(target=supervisor.watch, name="supervisor")
@@ -78,11 +78,11 @@ def live(wiring: Wiring) -> Iterator[Supervisor]:
 
 
 MODEL = "model"
-"""What `worker_seconds` calls the time inside our own network; it is part of the stage that scores."""
+"""Key of `worker_seconds` for time inside our network, part of the scoring stage."""
 
 
 def worker_seconds(settings: Settings) -> dict[str, float]:
-    """Seconds that the workers spent so far in each stage and inside the model, from the metrics server."""
+    """Read cumulative worker seconds, by stage and in the model, from the metrics server."""
     text = httpx.get(f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=5.0).text
     seconds: dict[str, float] = {}
     for family in text_string_to_metric_families(text):

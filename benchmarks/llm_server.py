@@ -1,6 +1,6 @@
-"""A local server that speaks OpenAI's and Anthropic's wire protocols well enough for their official clients.
+"""A local server that speaks OpenAI's and Anthropic's wire protocols to their official clients.
 
-It writes an ad from the facts it is given; `will` queues what it does instead, faults included. It keeps what it got.
+It records requests and replies with an ad made of the facts; `will` queues other replies, faults included.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CATEGORIES = ("harassment", "hate", "self-harm", "sexual", "violence")
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came over the wire."""
+    """A recorded HTTP request."""
 
     protocol: str
     headers: Mapping[str, str]
@@ -35,14 +35,14 @@ class Received:
 
     @property
     def question(self) -> dict[str, Any]:
-        """The facts that the model was given."""
+        """The facts of the prompt."""
         said = self.body["input"] if self.protocol == "openai" else self.body["messages"][0]["content"]
         facts: dict[str, Any] = json.loads(said)
         return facts
 
     @property
     def instructions(self) -> str:
-        """What the model was told to do."""
+        """The system prompt."""
         return str(self.body["instructions" if self.protocol == "openai" else "system"])
 
 
@@ -50,49 +50,49 @@ Reply = Callable[["_Handler", Received], None]
 
 
 def says(headline: str, body: str) -> Reply:
-    """An answer of the asked form."""
+    """Reply with an ad."""
     return answers(json.dumps({"headline": headline, "body": body}))
 
 
 def answers(text: str) -> Reply:
-    """Any answer, of the asked form or not."""
+    """Reply with any text."""
     return lambda handler, received: handler.send_json(200, _completion(received.protocol, text))
 
 
 def refuses() -> Reply:
-    """The model declines, in the protocol's way."""
+    """Reply with a refusal."""
     return lambda handler, received: handler.send_json(200, _completion(received.protocol, None))
 
 
 def is_cut_short(by: str = "length") -> Reply:
-    """The answer ends in its middle: out of tokens, or stopped by a filter."""
+    """Reply with an answer cut off by length or filter."""
     return lambda handler, received: handler.send_json(200, _cut_short(received.protocol, by))
 
 
 def fails(status: int, **headers: str) -> Reply:
-    """An HTTP error in the provider's form, which quotes the key, as they do."""
+    """Reply with an HTTP error that quotes the key, as providers do."""
     error = {"type": "error", "error": {"type": "some_error", "message": f"no: {KEY}", "code": None, "param": None}}
     return lambda handler, _: handler.send_json(status, error, headers)
 
 
 def sends(body: bytes, *, promised: int | None = None) -> Reply:
-    """Bytes that are no answer; fewer than promised if the connection breaks in the middle."""
+    """Reply with raw bytes; fewer than promised break the connection."""
     return lambda handler, _: handler.send_bytes(200, body, promised=promised)
 
 
 def resets(handler: _Handler, _: Received) -> None:
-    """The connection is gone before a byte of an answer."""
+    """Reset the connection without a reply."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     os.close(handler.connection.detach())
 
 
 def hangs(handler: _Handler, _: Received) -> None:
-    """No answer until the server is closed."""
+    """Hang until the server closes."""
     handler.server.closing.wait(30)
 
 
 def drips(handler: _Handler, _: Received) -> None:
-    """A byte now and then: each in time, the whole never."""
+    """Send single bytes forever, each within the client's timeout."""
     handler.send_bytes(200, b"", promised=10_000)
     while not handler.server.closing.wait(0.05):
         try:
@@ -103,12 +103,12 @@ def drips(handler: _Handler, _: Received) -> None:
 
 
 def flags(*categories: str) -> Reply:
-    """Moderation finds something."""
+    """Flag a moderated text."""
     return lambda handler, _: handler.send_json(200, _moderation(True, categories))
 
 
 def writes(handler: _Handler, received: Received) -> None:
-    """What a well-behaved model does."""
+    """Reply as a well-behaved model."""
     if received.protocol == "moderation":
         handler.send_json(200, _moderation(False, ()))
         return
@@ -179,7 +179,7 @@ def _moderation(is_flagged: bool, categories: tuple[str, ...]) -> dict[str, Any]
 
 
 def _violation(received: Received) -> str | None:
-    """What the real provider would refuse a request for."""
+    """Find a reason to reject a request."""
     body, protocol = received.body, received.protocol
     if protocol == "moderation":
         return None if body.get("input") else "input is missing"
@@ -234,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = promised is not None
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Disable logging."""
 
 
 @dataclass
@@ -244,7 +244,7 @@ class _Script:
 
 
 class LanguageModelServer(ThreadingHTTPServer):
-    """The server. `received` is in the order of arrival; `complaints` is what a real provider would not have taken."""
+    """The server; `complaints` lists requests a real provider would reject."""
 
     daemon_threads = True
 
@@ -256,33 +256,33 @@ class LanguageModelServer(ThreadingHTTPServer):
         self._script = _Script()
 
     def will(self, *replies: Reply) -> None:
-        """Do this next, in this order; then write ads again."""
+        """Queue replies."""
         self._script.replies.extend(replies)
 
     def always_will(self, reply: Reply) -> None:
-        """Do this whenever nothing is queued."""
+        """Set the reply for an empty queue."""
         self._script.always = reply
 
     def forget(self) -> None:
-        """Drop what is queued and what was received; write ads again."""
+        """Reset replies and recorded requests."""
         self._script = _Script()
         self.received.clear()
 
     def next_reply(self) -> Reply:
-        """What is queued, else what is always done."""
+        """Take the next reply."""
         return self._script.replies.popleft() if self._script.replies else self._script.always
 
     def base_url(self, provider: str) -> str:
-        """What the provider's client is told."""
+        """Base URL for a provider's client."""
         return f"http://127.0.0.1:{self.server_port}" + ("/v1" if provider == "openai" else "")
 
     def handle_error(self, *_: object) -> None:
-        """A client that went away is what some tests are about."""
+        """Ignore disconnected clients, which tests provoke."""
 
 
 @contextmanager
 def language_model_server() -> Iterator[LanguageModelServer]:
-    """A running server on a free port."""
+    """Run a server on a free port."""
     server = LanguageModelServer()
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     thread.start()

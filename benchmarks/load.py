@@ -1,4 +1,4 @@
-"""`bench load`: what loading the definitions costs, beside `import dagster` alone in the same run."""
+"""`bench load`: the time to load the definitions, beside `import dagster` alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _DEFINITIONS = "from alphaads_pipelines.definitions import defs; defs.get_reposi
 
 
 def _seconds(program: str, environment: dict[str, str]) -> float:
-    """Wall time of a fresh interpreter that runs `program`."""
+    """Time `program` in a fresh interpreter."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)  # noqa: S603 - our own programs
     return time.perf_counter() - started
 
 
 def run(times: int = 5) -> dict[str, Any]:
-    """Start fresh processes, one of each kind in turn, after one of each that fills the disk's cache."""
+    """Alternate fresh processes of both kinds, after one of each to fill the disk cache."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder:
         home = Path(folder) / "home"
         environment = Settings(_env_file=None, environment="test", alphaads_home=home).process_environment

@@ -1,7 +1,6 @@
-"""Worlds whose truth is known: logs of a policy's decisions, and exactly what another policy would earn there.
+"""Synthetic worlds for off-policy evaluation: a policy's logs, and another policy's exact value.
 
-A world has 200 contexts that come alike often, so the value of a policy is a finite sum. Rewards are clicks; their
-chance is logistic in the context, with weights of its own for each arm.
+With 200 equally likely contexts, values are finite sums. Click probabilities are logistic, with weights per arm.
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ _CONTEXTS, _NUMBERS, _ARMS = 200, 4, 10
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What a world is like.
+    """Parameters of a world.
 
     Parameters
     ----------
-    level: log-odds of a click, about.
-    logged: how sharply the policy that made the log prefers what it takes for better; 0 is at random.
-    evaluated: how sharply the evaluated policy prefers what is better.
-    floor: the share of logged decisions that are made at random.
+    level: approximate log-odds of a click.
+    logged, evaluated: inverse temperatures of the logging policy (on noisy estimates) and the evaluated one.
+    floor: share of uniform decisions in the log.
     """
 
     level: float
@@ -41,7 +39,7 @@ SHAPES = {
 
 
 class World(Target):
-    """A world of a shape, and the policy that is evaluated in it."""
+    """A world and its evaluated policy."""
 
     def __init__(self, shape: Shape, seed: int = 0) -> None:
         random = np.random.default_rng(seed)
@@ -56,16 +54,16 @@ class World(Target):
 
     @property
     def truth(self) -> float:
-        """What the evaluated policy earns, per decision."""
+        """Value of the evaluated policy, per decision."""
         return float((self._evaluated(self._contexts) * self.chances).sum(axis=1).mean())
 
     @property
     def truth_of_log(self) -> float:
-        """What the policy that makes the logs earns."""
+        """Value of the logging policy."""
         return float((self.propensities * self.chances).sum(axis=1).mean())
 
     def log(self, n: int, seed: int) -> Log:
-        """The decisions on `n` contexts."""
+        """Log `n` decisions."""
         random = np.random.default_rng((seed, n))
         context = random.integers(_CONTEXTS, size=n)
         sums = self.propensities[context].cumsum(axis=1)
@@ -80,7 +78,7 @@ class World(Target):
         )
 
     def probabilities(self, log: Log) -> Floats:
-        """Of the evaluated policy."""
+        """Probabilities of the evaluated policy."""
         return self._evaluated(log.contexts)
 
     def _worth(self, contexts: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Floats:

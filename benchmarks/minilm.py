@@ -1,7 +1,6 @@
-"""The peer of `bench nlp`: all-MiniLM-L6-v2, whole and in fp32, under ONNX Runtime; the encoder alone, no heads.
+"""The peer of `bench nlp`: the encoder all-MiniLM-L6-v2 in fp32 under ONNX Runtime, without heads.
 
-It is exported in a process of its own (`python -m benchmarks.minilm FILE`), so that torch's memory and threads are not
-in the one that measures.
+A separate process exports it (`python -m benchmarks.minilm FILE`), to keep torch out of the measurement.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ _BATCH = 32
 
 
 class MiniLm:
-    """One session with the threads that ONNX Runtime takes by itself, and the package's own tokenizer.
+    """A session with default threads and the package's tokenizer.
 
     Raises
     ------
-    MissingArtifact: the packages of the extra `training` are absent.
+    MissingArtifact: the extra `training` is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +42,7 @@ class MiniLm:
         self.pieces = 0
 
     def seconds(self, texts: Sequence[str]) -> tuple[float, float]:
-        """Seconds of tokenising raw texts, and of the network over them, in batches of 32 by length."""
+        """Time tokenisation and network, in batches of 32 by length."""
         started = time.perf_counter()
         ids = sorted((each.ids for each in self._tokenizer.encode_batch(list(texts))), key=len)
         batches = [_arrays(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH)]
@@ -62,7 +61,7 @@ def _arrays(group: Sequence[list[int]]) -> dict[str, Any]:
 
 
 def export(path: Path) -> None:
-    """Write the encoder as ONNX: ids and mask (posts, pieces) in, hidden (posts, pieces, 384) out."""
+    """Export to ONNX: ids and mask (posts, pieces) in, hidden (posts, pieces, 384) out."""
     import torch
     from safetensors.torch import load_file
 
@@ -83,10 +82,10 @@ def export(path: Path) -> None:
     weights = load_file(starting_weights() / "model.safetensors")
     network = build(Shape(len(weights["embeddings.word_embeddings.weight"])))
     start_from_minilm(network, weights, list(range(STARTING_LAYERS)), {})
-    network.shapes, network.tagger = Nothing(), torch.nn.Identity()  # what we add to it; unused heads are left out
+    network.shapes, network.tagger = Nothing(), torch.nn.Identity()  # removes our additions; unused heads are dropped
     ids, names = torch.ones(2, 8, dtype=torch.long), ("ids", "mask", "hidden")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter needs one more package
+        warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter needs another package
         torch.onnx.export(
             Encoder(network).eval(),
             (ids, torch.ones_like(ids)),

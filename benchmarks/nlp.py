@@ -1,7 +1,6 @@
-"""`bench nlp`: posts a second of the shipped default, whole, beside the encoder it came from, alone.
+"""`bench nlp`: throughput of the whole default scorer, beside the bare encoder it derives from (benchmarks/minilm.py).
 
-Ours: language, all heads and entities of `NeuralScorer.score`, one process. The peer: benchmarks/minilm.py. Both score
-the same distinct texts by turns, so that both see the same machine; the medians of the rounds count.
+Both score the same distinct texts alternately in one process; medians count.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _MIB = 2**20
 
 
 class _Round(msgspec.Struct):
-    """Seconds of one round: of the peer's two parts, of each tier, and of the neural one within its network."""
+    """Seconds of the peer's two parts, of each tier, and of the neural tier's network."""
 
     tokenising: float
     peer: float
@@ -47,7 +46,7 @@ class _Round(msgspec.Struct):
 
 
 def run(posts: int = 10_000, rounds: int = 3, data: Path | None = None, artifact: Path | None = None) -> dict[str, Any]:
-    """Score at most `posts` distinct texts (benchmarks/tweets.py) in each of `rounds` rounds."""
+    """Score at most `posts` distinct texts (benchmarks/tweets.py) per round."""
     source, texts = distinct_texts(posts, data)
     manifest, options = open_artifact(artifact).manifest, Options(artifact=artifact)
     memory = _memory_mib(options, texts)
@@ -77,7 +76,7 @@ def run(posts: int = 10_000, rounds: int = 3, data: Path | None = None, artifact
 
 
 def _memory_mib(options: Options, texts: Sequence[str]) -> dict[str, int]:
-    """What the process takes before our model is loaded, after that, and after it scored."""
+    """Memory before loading the model, after it, and after scoring."""
     process = psutil.Process()
     taken = [process.memory_info().rss]
     scorer = NeuralScorer(options)
@@ -88,7 +87,7 @@ def _memory_mib(options: Options, texts: Sequence[str]) -> dict[str, int]:
 
 
 def _round(peer: MiniLm, options: Options, texts: list[str], scores: dict[str, list[Score]]) -> _Round:
-    """Each scorer is a fresh one: it remembers what it scored."""
+    """Time one round with fresh scorers, as they cache scores."""
     found = _Round(*peer.seconds(texts), {}, 0.0)
     for tier in _TIERS:
         scorer = tier(options)
@@ -124,7 +123,7 @@ def _speeds(posts: int, found: Sequence[_Round]) -> dict[str, Any]:
 def _parts(
     options: Options, texts: Sequence[str], scored: Sequence[str], found: Sequence[_Round]
 ) -> tuple[int, dict[str, float]]:
-    """Pieces of the judged posts, and the shares of the neural tier's time; each part is run and timed by itself."""
+    """Count word pieces, and time the neural tier's parts separately."""
     languages, word_pieces = LanguageDetector(), WordPieces(open_artifact(options.artifact).tokenizer)
     started = time.perf_counter()
     for text in texts:

@@ -1,7 +1,6 @@
-"""`bench ope`: how often do the 95 % intervals of each estimator hold the truth, and how wide are they?
+"""`bench ope`: coverage and width of each estimator's 95 % intervals, on logs with known truth (benchmarks/logged.py).
 
-Logs of worlds whose truth is known (benchmarks/logged.py), some with heavy weights, some with rare rewards. The peer is
-the textbook's normal interval around the same estimate, of the same logs.
+The peer is the normal interval around the same estimate on the same logs.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _NORMAL = 1.959964
 
 
 def run(runs: int = 200, small: int = 500, large: int = 5_000) -> dict[str, Any]:
-    """Evaluate `runs` logs of `small` and of `large` decisions in each world."""
+    """Evaluate `runs` logs of each size in each world."""
     worlds = {name: _world_report(World(shape), runs, (small, large)) for name, shape in SHAPES.items()}
     sizes = [size for world in worlds.values() for size in world["n"].values()]
     coverages = [each["coverage"] for size in sizes for each in size.values()]
@@ -42,7 +41,7 @@ def _world_report(world: World, runs: int, sizes: tuple[int, ...]) -> dict[str, 
 
 
 def coverage(world: World, runs: int, n: int) -> dict[str, dict[str, float]]:
-    """By estimator: share of `runs` logs of `n` whose interval holds the truth, and the median of its width."""
+    """By estimator, coverage and median width over `runs` logs of `n` decisions."""
     ours: dict[str, list[Estimate]] = {name: [] for name in ESTIMATORS}
     normal: dict[str, list[Estimate]] = {name: [] for name in ESTIMATORS}
     for seed in range(runs):
@@ -65,7 +64,7 @@ def _normal(found: list[Estimate], truth: float) -> dict[str, float]:
 
 
 def _values(name: str, of: Weighted) -> Floats:
-    """What the textbook takes the mean of, one value a record."""
+    """Per-record values whose mean is the estimate."""
     cap = math.sqrt(len(of.weights))
     errors = of.rewards - of.predicted
     ratio = float(of.weights @ of.rewards / of.weights.sum())

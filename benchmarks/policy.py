@@ -1,15 +1,14 @@
-"""`bench policy`: LinUCB's decisions and updates per second, beside Vowpal Wabbit and MABWiser in one run, on one core.
+"""`bench policy`: LinUCB's decisions and updates per second on one core, beside Vowpal Wabbit and MABWiser.
 
-Everybody is given the same contexts, arms and rewards, and has learned the same before anything is measured:
+All have the same data and training beforehand:
 
-- ours: `LinUCBPolicy`, exact; a decision is the drawn arm with its propensity; updates are over when the next
-  decision is made.
-- MABWiser: its LinUCB, exact, in batches as it likes them best; its single decisions are measured too.
-- Vowpal Wabbit: `--cb_explore` with as many actions as arms, one by one, as it works; its examples are parsed
-  beforehand, which it is not timed for. It knows no LinUCB; its model is the simpler one.
+- ours: exact `LinUCBPolicy`; a decision includes its propensity; updates include the next decision, which completes
+  them.
+- MABWiser: exact LinUCB, in batches, its fastest mode; single decisions are measured too.
+- Vowpal Wabbit: `--cb_explore` with an action per arm, one by one, without parsing; a simpler model, as it has no
+  LinUCB.
 
-Linear algebra is held to one thread. Seconds are of this process's CPU, and the libraries take turns, so that what
-else the machine does counts little. The goals are in `goals`.
+Linear algebra uses one thread; CPU time and alternation limit the influence of other load.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _EXPLORATION = 0.05
 
 
 def run(arms: int = 100, features: int = 50, batch: int = 1_000, rounds: int = 15) -> dict[str, Any]:
-    """Medians of `rounds` rounds: `batch` decisions and `batch` updates in a batch, half as many decisions one by one.
+    """Measure decisions and updates in batches of `batch`, and half as many single decisions.
 
     Raises
     ------
@@ -59,7 +58,7 @@ def run(arms: int = 100, features: int = 50, batch: int = 1_000, rounds: int = 1
 
 @dataclass(frozen=True, slots=True)
 class _World:
-    """What everybody is given: names of arms, contexts of shape (batch, features), shown arms and their rewards."""
+    """Shared data: arms, contexts (batch, features), shown arms and their rewards."""
 
     arms: list[str]
     contexts: Floats
@@ -82,7 +81,7 @@ class _World:
 
 _TASKS = ("batched_decisions", "single_decisions", "batched_updates")
 _Timed = tuple[int, Callable[[], object]]
-"""How many decisions or updates a call makes, and the call."""
+"""Decisions or updates per call, and the call."""
 
 
 def _ours(world: _World) -> Mapping[str, _Timed]:
@@ -150,13 +149,13 @@ def _rates(peers: Mapping[str, Mapping[str, _Timed]], rounds: int) -> dict[tuple
                 size, call = timed[task]
                 started = time.process_time()
                 call()
-                if number:  # the first round warms up
+                if number:  # round 0 warms up
                     spent[task, name].append((time.process_time() - started) / size)
     return {key: 1 / statistics.median(seconds) for key, seconds in spent.items()}
 
 
 def _ratios(rates: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Ours to the faster of the two; for single decisions, to Vowpal Wabbit."""
+    """Ratios to the faster peer; for single decisions, to Vowpal Wabbit."""
 
     def ratio(task: str, *peers: str) -> float:
         return round(rates[task, "ours"] / max(rates[task, peer] for peer in peers), 2)

@@ -1,7 +1,6 @@
-"""SYNTHETIC posts in any number: seeded, in the generic format, for benchmarks, load and crash tests.
+"""SYNTHETIC posts in the generic format, seeded, for benchmarks, load and crash tests.
 
-Nobody wrote these texts: a small grammar puts them together, about as long as posts are (some 100 characters), mostly
-English, with emoji, hashtags and mentions. A few authors write most posts, as people do (Zipf's law).
+A small grammar generates texts of some 100 characters, mostly English. Authors follow Zipf's law.
 """
 
 from __future__ import annotations
@@ -59,10 +58,7 @@ _FAMILY = ("Ashdown", "Brill", "Corvin", "Dunmore", "Eskel", "Farrow", "Gantry",
 def synthetic_posts(
     n: int, seed: int = 0, authors: int = 10_000, start: datetime = START, span_days: float = 1.0
 ) -> Iterator[Payload]:
-    """`n` posts by `authors` invented people, in order of time over `span_days` days from `start`.
-
-    The same arguments give the same posts; another seed gives other ids and texts of the same authors.
-    """
+    """Generate posts in chronological order; another seed gives other ids and texts of the same authors."""
     rng = random.Random(seed)
     weights = list(accumulate(1.0 / rank**_ZIPF_EXPONENT for rank in range(1, authors + 1)))
     step = timedelta(days=span_days) / max(n, 1)

@@ -1,11 +1,8 @@
-"""`bench profiles`: how fast one core folds scored posts into profiles, and whether many profiles make a batch dearer.
+"""`bench profiles`: throughput of folding posts into profiles, and a batch's cost in a small and a big SQLite store.
 
-The fold runs in a process whose polars has one thread, beside a plain polars group-by over the same rows. Then the same
-batches (read the states before, fold, publish the profiles as a micro-batch does) go through two SQLite stores by
-turns, a small and a big one, filled with the same kind of states.
-
-Every few batches a thread copies the store's log back. It is waited for before the next batch, which may be the other
-store's, and told apart: `ratio` is of what batches take, `ratio_with_copies` of all that they cause.
+The fold runs with one polars thread, beside a plain group-by. Then the same batches (read states, fold, publish) run
+alternately through both stores. A thread checkpoints the write-ahead log every few batches; it is awaited before the
+next batch and timed separately: `ratio` excludes checkpoints, `ratio_with_copies` includes them.
 """
 
 from __future__ import annotations
@@ -47,25 +44,25 @@ _BATCH_POSTS = 10_000
 _SMALL_PROFILES = 10_000
 _SHARDS = 16
 _PEOPLE = 4_000
-"""Of a batch; who they are in a store is drawn anew for each batch, out of all of its profiles."""
+"""Per batch, drawn for each from all profiles of the store."""
 _WARM_UP_BATCHES = 40
 _CHUNK = 50_000
 _LIMIT = 1.3
 _LEAST_POSTS_PER_SECOND = 100_000
 
 Seconds = dict[str, float]
-"""Of a batch: its parts, `all` of them, and beside it the `copy` of the log that follows some."""
+"""By part of a batch, with their sum `all`, and `copy` for a checkpoint."""
 
 
 def _sample_state() -> bytes:
-    """A state of some weeks, such as most of a big store are."""
+    """A state of some weeks, as most are."""
     hours = {490_000 + 11 * hour: [1, 1, 250, 0, 0, 0, 1, 0, 0, 0] for hour in range(40)}
     topics = {f"brand-{number}": {490_000 + 11 * number: [1, 250]} for number in range(8)}
     return encode(ProfileState(FORMAT, hours, {"en": 40}, {"x": 40}, topics))
 
 
 def _fill(engine: Engine, profiles: int) -> list[str]:
-    """Live profiles with random subject ids."""
+    """Insert live profiles with random subject ids."""
     rng, state = np.random.default_rng(7), _sample_state()
     people = [rng.bytes(16).hex() for _ in range(profiles)]
     for start in range(0, profiles, _CHUNK):
@@ -79,7 +76,7 @@ def _fill(engine: Engine, profiles: int) -> list[str]:
 
 
 def _publish_history(engine: Engine, people: Sequence[str]) -> None:
-    """As many publications as stay listed, so that each batch trims as much as it lists."""
+    """Fill the list of publications, so that each batch trims as much as it lists."""
     rng, state = np.random.default_rng(8), _sample_state()
     for number in range(LISTED):
         drawn = rng.choice(len(people), _PEOPLE // 2, replace=False).tolist()
@@ -89,7 +86,7 @@ def _publish_history(engine: Engine, people: Sequence[str]) -> None:
 
 
 def _batch_seconds(engine: Engine, scores: pl.DataFrame, entities: pl.DataFrame, number: int) -> Seconds:
-    """Read the states before, fold, write what is live; `copy`: what the thread took that the batch set off."""
+    """Time a batch, and as `copy` the checkpoint it triggers."""
     started = time.perf_counter()
     subjects = scores["subject_id"].unique().to_list()
     with reading(engine) as connection:
@@ -146,7 +143,7 @@ def _fold_alone(home: Path, batches: int) -> dict[str, Any]:
 
 
 def _compare(folder: Path, profiles: int, runs: int) -> dict[str, Any]:
-    """The same batches through both stores, by turns first; the first batch, which warms them, does not count."""
+    """Run batches through both stores in alternating order; the first one warms up."""
     stores = [
         _Store(f"sqlite:///{folder / name}.db", size) for name, size in (("small", _SMALL_PROFILES), ("big", profiles))
     ]
@@ -166,7 +163,7 @@ def _compare(folder: Path, profiles: int, runs: int) -> dict[str, Any]:
 
 
 def _summary(batches: Sequence[Seconds]) -> Seconds:
-    """Median seconds of each part of a batch; of copying, which only some batches set off, the mean over all."""
+    """Median seconds by part; the mean for checkpoints, which are rare."""
     parts = {part: statistics.median(each[part] for each in batches) for part in batches[0] if part != "copy"}
     parts["copy"] = statistics.mean(each["copy"] for each in batches)
     return {part: round(seconds, 4) for part, seconds in parts.items()}
@@ -177,7 +174,7 @@ def _sum(batches: Sequence[Seconds], *parts: str) -> float:
 
 
 def run(profiles: int = 100_000, batches: int = 20, runs: int = 7) -> dict[str, Any]:
-    """Fold `batches` batches alone; compare `runs` batches in a store of 10,000 profiles and one of `profiles`."""
+    """Fold `batches` batches; compare `runs` batches in stores of 10,000 and `profiles` profiles."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as name:
         folder = Path(name)
         fold = _fold_alone(folder / "home", batches)

@@ -1,4 +1,4 @@
-"""Benchmarks by name; a new one is a file in this room and a line here."""
+"""Benchmarks by name."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ FULL: dict[str, dict[str, float]] = {
     "profiles": {"profiles": 1_000_000, "batches": 50, "runs": 40},
     "regret": {"seeds": 20, "decisions": 20_000},
 }
-"""The sizes that docs/benchmarks.md reports."""
+"""Sizes reported in docs/benchmarks.md."""
 
 
 def load(name: str) -> Callable[..., dict[str, Any]]:
-    """The `run` of the benchmark called `name`. Raises InvalidRequest for an unknown name."""
+    """Load a benchmark's `run`. Raises InvalidRequest for an unknown name."""
     if name not in BENCHMARKS:
         raise InvalidRequest(f"unknown benchmark; known: {', '.join(sorted(BENCHMARKS))}")
     return cast("Callable[..., dict[str, Any]]", import_module(BENCHMARKS[name]).run)

@@ -1,12 +1,9 @@
-"""`bench regret`: what our policy regrets in the simulator, beside Vowpal Wabbit and MABWiser on the same streams.
+"""`bench regret`: our policy's regret in the simulator, beside Vowpal Wabbit and MABWiser on the same streams.
 
-Everybody meets the same people, contexts, coins for each decision and creative, and delays; learns as often; and is new
-at first. Ours is `linucb` as it ships, the same in both worlds, through the loop that serves: 2 % of its decisions are
-drawn evenly, so that they can be evaluated later, which the peers need not do. Of each peer the policy and its settings
-were chosen for each world, from CHOSEN_AMONG, on the first six of TUNING_SEEDS; ours on all of them. None of these is
-reported.
-
-The limit is 1.1 times the better peer's mean regret.
+All start untrained, with the same people, contexts, random draws, delays and update frequency. Ours is `linucb` as
+shipped, the same in both worlds, through the serving loop, which explores uniformly in 2 % of decisions for off-policy
+evaluation; peers need not. Peers were tuned per world, from CHOSEN_AMONG, on the first six TUNING_SEEDS, ours on all;
+none of them is reported. The limit is 1.1 times the better peer's mean regret.
 """
 
 from __future__ import annotations
@@ -45,7 +42,7 @@ _RESAMPLED = 10_000
 
 
 def run(seeds: int = 2, decisions: int = 6_000, workers: int = 2) -> dict[str, Any]:
-    """Play `decisions` decisions in the worlds of the seeds from FIRST_SEED on, in so many processes.
+    """Play each world with `seeds` seeds from FIRST_SEED on, in `workers` processes.
 
     Raises
     ------
@@ -68,7 +65,7 @@ def run(seeds: int = 2, decisions: int = 6_000, workers: int = 2) -> dict[str, A
 
 
 def regrets(job: tuple[str, int, int]) -> dict[str, Floats]:
-    """Curves of everybody's regret, shape (points,), for (world, decisions, seed); `random` is what is expected."""
+    """Regret curves (points,) by player for (world, decisions, seed); `random` is an expectation."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     world, decisions, seed = job
@@ -112,7 +109,7 @@ def _world_report(world: str, decisions: int, runs: Sequence[Mapping[str, Floats
 
 
 def ratio_interval(ours: Floats, peers: Floats) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of the ratio of means, both of the same seeds."""
+    """95 % percentile bootstrap interval of the ratio of means, paired by seed."""
     drawn = np.random.default_rng(0).integers(len(ours), size=(_RESAMPLED, len(ours)))
     low, high = np.quantile(ours[drawn].mean(axis=1) / peers[drawn].mean(axis=1), (0.025, 0.975))
     return float(low), float(high)

@@ -1,7 +1,6 @@
-"""Vowpal Wabbit and MABWiser as players of the simulator: each decides and learns in its own way.
+"""Vowpal Wabbit and MABWiser as players of the simulator.
 
-Neither can learn of a click after its impression, so both are told of it with the impression, before it has happened:
-see `told_at_once`. Neither is asked to forget anything, since neither can, but arms come and go for both.
+Neither can learn of a click after its impression, so both learn of it early; see `with_immediate_clicks`.
 """
 
 from __future__ import annotations
@@ -21,19 +20,14 @@ _INSTALL = 'this benchmark needs the extra "peers"; install it'
 
 
 def with_immediate_clicks(stream: Stream) -> Stream:
-    """The same stream, but that a click arrives just before the report of its impression."""
+    """Report clicks just before their impressions."""
     reports = stream.reports
     early = np.where(np.isinf(reports.impression), reports.click, np.nextafter(reports.impression, 0.0))
     return replace(stream, reports=replace(reports, click=early))
 
 
 class MABWiser:
-    """One of its linear policies, with batches as it likes them best.
-
-    Parameters
-    ----------
-    policy: LinUCB, LinTS or LinGreedy. options: its own.
-    """
+    """MABWiser's LinUCB, LinTS or LinGreedy, in batches, its fastest mode."""
 
     def __init__(self, policy: str, seed: int, **options: float) -> None:
         try:
@@ -46,7 +40,7 @@ class MABWiser:
         self._is_taught = False
 
     def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
-        """Its own predictions; until it has learned anything, draws at random, since it refuses to predict."""
+        """Predict, or draw at random before the first update."""
         if self._mab is None:
             self._mab = self._make(list(arms))
         for arm in [each for each in arms if each not in self._mab.arms]:
@@ -62,7 +56,7 @@ class MABWiser:
         return Choices(drawn, np.ones(len(contexts)), seed)
 
     def learn(self, outcomes: Outcomes) -> None:
-        """What arrived of arms that it still has."""
+        """Learn outcomes of current arms."""
         known = np.array([arm in self._mab.arms for arm in outcomes.arms])
         if known.any():
             rows = np.array(outcomes.arms)[known], outcomes.rewards[known], outcomes.contexts[known]
@@ -70,22 +64,17 @@ class MABWiser:
             self._is_taught = True
 
     def discount(self, factor: float) -> None:
-        """It cannot forget."""
+        """Unsupported."""
 
     def inform(self) -> None:
-        """It knows nothing of new arms."""
+        """Unsupported."""
 
     def retire(self, arms: Collection[str]) -> None:
-        """Arms go as soon as they are offered no more."""
+        """`choose_many` removes arms."""
 
 
 class VowpalWabbit:
-    """`--cb_explore_adf`: the shared context, an action for each arm, and products of the two.
-
-    Parameters
-    ----------
-    options: of the command line, how it explores and learns.
-    """
+    """`--cb_explore_adf` with a shared context, an action per arm, and interactions."""
 
     def __init__(self, options: str) -> None:
         try:
@@ -96,7 +85,7 @@ class VowpalWabbit:
         self._drawn: dict[tuple[str, bytes], tuple[float, Sequence[str]]] = {}
 
     def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
-        """Draws from its own distributions, which it wants to know again when it learns."""
+        """Draw from its distributions, and keep the propensities for learning."""
         dice = np.random.default_rng((seed, 1)).random(len(contexts))
         drawn, propensities = np.empty(len(contexts), dtype=np.intp), np.empty(len(contexts))
         for at, context in enumerate(contexts):
@@ -108,20 +97,20 @@ class VowpalWabbit:
         return Choices(drawn, propensities, seed)
 
     def learn(self, outcomes: Outcomes) -> None:
-        """One after the other; a reward is a negative cost."""
+        """Learn one by one; a reward is a negative cost."""
         for name, context, reward in zip(outcomes.arms, outcomes.contexts, outcomes.rewards.tolist(), strict=True):
             propensity, arms = self._drawn[name, context.tobytes()]
             actions = [f"0:{-reward}:{propensity} |a {arm}" if arm == name else f"|a {arm}" for arm in arms]
             self._peer.learn([_shared(context), *actions])
 
     def discount(self, factor: float) -> None:
-        """It forgets as its learning rate has it."""
+        """Unsupported."""
 
     def inform(self) -> None:
-        """New arms share what it knows of contexts."""
+        """New arms share its context weights."""
 
     def retire(self, arms: Collection[str]) -> None:
-        """Its table of weights has one size."""
+        """Its weight table has a fixed size."""
 
 
 def _shared(context: Floats) -> str:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.regret_picture FILE.json FILE.png`: the curves of what `bench regret` printed."""
+"""Plots the output of `bench regret`: `python -m benchmarks.regret_picture FILE.json FILE.png`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alphaads_pipelines.bandits.simulator.picture import RANDOM, Panel, draw
 
 
 def panels(report: dict[str, Any]) -> list[Panel]:
-    """A panel for each world of the report."""
+    """Build one panel per world."""
     return [
         Panel(
             f"{world} world, mean of {report['seeds']} seeds",

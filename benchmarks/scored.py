@@ -1,7 +1,6 @@
-"""SYNTHETIC scored posts in batches: rows of `post_scores` and `post_entities`, as far as a fold reads them.
+"""SYNTHETIC batches of scored posts: the columns of `post_scores` and `post_entities` that a fold reads.
 
-A few authors write most posts and a few names stand in most posts (Zipf's law); a batch spans half an hour, so that
-people come back within their hours, days and weeks as they do.
+Authors and names follow Zipf's law. A batch spans half an hour, so that people recur within hours, days and weeks.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _PLATFORMS = np.array(["x", "x", "instagram", "facebook", "linkedin"])
 
 
 def scored_batches(people: Sequence[str], posts: int, seed: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Batches of `posts` posts by `people`, the first of whom write most; (scores, entities), one name to a post."""
+    """Generate (scores, entities) of `posts` posts by `people`, most active first, one name per post."""
     rng = np.random.default_rng(seed)
     ids, writers = np.array(people), _zipf(len(people))
     tracked = [f"brand-{number}" for number in range(_TRACKED)]
@@ -60,7 +59,7 @@ def scored_batches(people: Sequence[str], posts: int, seed: int) -> Iterator[tup
 
 
 def group_by_hour(scores: pl.DataFrame) -> pl.DataFrame:
-    """What plain polars makes of the same rows: the sums of each person's hours, and no profile."""
+    """Sum each person's hours with plain polars, as a baseline."""
     sentiment = (pl.col("sentiment_positive") - pl.col("sentiment_negative")).sum()
     emotions = [(pl.col("emotion") == name).sum().alias(name) for name in EMOTIONS]
     hour = pl.col("created_at").dt.truncate("1h")

@@ -1,7 +1,6 @@
-"""`bench sealing`: what sealing costs from intake to published, against the same code that seals nothing.
+"""`bench sealing`: the cost of sealing from intake to published, against the same code without it.
 
-Both kinds of installation take in and publish the same posts by turns, in this process, with nothing around the steps
-of a batch: no Dagster and no waiting, in which a cost could hide. Each round goes to fresh installations.
+Both run alternately in fresh installations, without Dagster and waiting, which could hide a cost.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ _IN_ONE_CALL = 2_000
 
 
 def run(posts: int = 40_000, authors: int = 4_000, rounds: int = 5, tier: str = "lexicon") -> dict[str, Any]:
-    """Medians of `rounds` rounds; `sealing_cost_ratio` is the share of the unsealed throughput that is lost."""
+    """Report medians; `sealing_cost_ratio` is the lost share of unsealed throughput."""
     payloads = list(synthetic_posts(posts, seed=7, authors=authors))
     seconds: dict[str, list[float]] = {"sealed": [], "unsealed": []}
     for number in range(rounds + 1):
         for name, kind in (("sealed", Wiring), ("unsealed", OpenWiring)):
             spent = _round(kind, payloads, tier)
-            if number:  # the first round loads models and code
+            if number:  # round 0 warms up
                 seconds[name].append(spent)
     sealed, unsealed = (posts / statistics.median(seconds[name]) for name in ("sealed", "unsealed"))
     return {
@@ -61,8 +60,8 @@ def _round(kind: type[Wiring], payloads: list[Payload], tier: str) -> float:
 
 
 def publish_all(wiring: Wiring) -> None:
-    """Run every batch that is due until all that was taken in is published."""
-    topic = wiring.topics.posts
+    """Run due batches until the backlog is published."""
+    topic = wiring.settings.posts_topic
     while wiring.ledger.backlog(wiring.stream.end_offsets(topic)):
         for batch in next_requests(wiring.stream, wiring.ledger, topic, wait_s=0, is_pending=lambda _: False):
             with BatchRun(wiring, Requested(batch.seq, batch.attempt), "bench") as attempt:

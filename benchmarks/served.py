@@ -1,13 +1,10 @@
-"""`bench served`: seconds from a new campaign and a person's posts to the first ad of it that is personalised by them.
+"""`bench served`: seconds from a person's posts and a new campaign to its first ad personalised by them.
 
-A whole installation runs: Kafka or the embedded stream, sensors, workers, the API. Each round takes in posts of a
-synthetic person who agreed to personalised ads, and makes and starts a campaign of a tenant of its own, both over HTTP.
-The clock stops when a decision for that person is answered with a text of that campaign, approved by moderation, chosen
-by the mood that these posts show. With `--generator openai` or `anthropic` the texts are asked for through the official
-client, from a local server that speaks the protocol and takes `answer_s` for each answer.
+In a whole installation, each round takes in posts of a consenting person and starts a campaign of a new tenant, both
+over HTTP. The clock stops when a decision returns an approved text of that campaign, chosen by the mood of these posts.
+With `--generator openai` or `anthropic`, the official client calls a local server that takes `answer_s` per answer.
 
-Then the ad's impression and click are reported, and the clock runs until a decision is made by a policy that learned
-from them (`learned`).
+`learned` is the time from the ad's click until a policy that learned from it decides.
 """
 
 from __future__ import annotations
@@ -39,7 +36,7 @@ _JOY = "I am so happy and excited today, this is wonderful news and I love it!"
 
 
 def run(rounds: int = 12, generator: str = "templates", answer_s: float = 1.5, **servers: str) -> dict[str, Any]:
-    """`rounds` rounds, one after the other."""
+    """Run sequential rounds."""
     with tempfile.TemporaryDirectory(prefix="alphaads-bench-") as folder, _provider(generator, answer_s) as provider:
         settings = live_settings(Path(folder) / "home", generator=generator, **provider, **servers)
         with wired(settings) as wiring, live(wiring):
@@ -68,7 +65,7 @@ def _quantiles(seconds: list[float]) -> dict[str, float]:
 
 @contextmanager
 def _provider(generator: str, answer_s: float) -> Iterator[dict[str, Any]]:
-    """Settings of a language model's provider that is this process."""
+    """Settings of a language model provider within this process."""
     if generator == "templates":
         yield {}
         return
@@ -87,7 +84,7 @@ def _slowly(answer_s: float) -> Reply:
 
 
 def _round(wiring: Wiring, number: int) -> tuple[float, float]:
-    """Seconds until the ad was served, and from its click until it was learned from."""
+    """Return seconds until the ad, and from its click until learned."""
     with _client(wiring.settings, f"bench-{number}") as client:
         author = f"served-{number}"
         [subject] = wiring.subject_keys.ensure([wiring.pseudonyms.identity("generic", author)])
@@ -107,7 +104,7 @@ def _round(wiring: Wiring, number: int) -> tuple[float, float]:
 
 
 def _decision(client: httpx.Client, subject_id: str, is_expected: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Ask until the answer is the one that is waited for. Raises StoreUnavailable after some minutes."""
+    """Poll for the expected decision. Raises StoreUnavailable after some minutes."""
     asked = time.monotonic()
     while time.monotonic() - asked < _PATIENCE_S:
         answer = client.post("/api/v1/decisions", json={"subject_id": subject_id})
@@ -118,7 +115,7 @@ def _decision(client: httpx.Client, subject_id: str, is_expected: Callable[[dict
 
 
 def _report(client: httpx.Client, decision_id: str) -> None:
-    """The ad was seen and clicked."""
+    """Report impression and click."""
     events = [
         {"event_id": f"{kind}-{decision_id[:16]}", "decision_id": decision_id, "kind": kind}
         for kind in ("impression", "click")
@@ -127,7 +124,7 @@ def _report(client: httpx.Client, decision_id: str) -> None:
 
 
 def _is_from(answer: dict[str, Any], campaign_id: str) -> bool:
-    """Until there are texts, a tenant is offered the sample campaigns."""
+    """Whether a decision is from the campaign; sample campaigns are served while it has no texts."""
     is_approved = answer["creative"].get("moderation") == "approved"
     return bool(answer["personalised"]) and answer["campaign_id"] == campaign_id and is_approved
 

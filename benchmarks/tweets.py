@@ -1,4 +1,4 @@
-"""Texts to score: real tweets from a folder of public data, or synthetic posts where there is none."""
+"""Texts to score: real tweets from public data, or else synthetic posts."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ from alphaads_pipelines.errors import InvalidRequest
 from benchmarks.posts import synthetic_posts
 
 DEFAULT_FOLDER = Path(__file__).parent.parent.parent / "shared" / "data"
-"""Where the tests look for real data, too: beside the checkout."""
+"""Data beside the checkout, as for tests."""
 
 REAL, SYNTHETIC = "real tweets", "synthetic posts"
 
 
 def distinct_texts(posts: int, data: Path | None, seed: int = 7) -> tuple[str, list[str]]:
-    """Whose texts they are, and at most `posts` of them, no two alike.
+    """Return the kind of texts, and at most `posts` distinct ones. Raises InvalidRequest if `data` has no tweets.
 
     Parameters
     ----------
-    data: the folder of the public data; None: the one beside the checkout, if it is there.
-
-    Raises
-    ------
-    InvalidRequest: the folder holds no tweets.
+    data: folder; None falls back to DEFAULT_FOLDER, then to synthetic posts.
     """
     folder = data or DEFAULT_FOLDER
     texts = sorted(set(_tweets(folder)))
@@ -40,7 +36,7 @@ def distinct_texts(posts: int, data: Path | None, seed: int = 7) -> tuple[str, l
 
 
 def _tweets(folder: Path) -> Iterator[str]:
-    """Raw tweets of the Broad Twitter Corpus, and TweetEval's validation tweets."""
+    """Read the Broad Twitter Corpus and TweetEval's validation tweets."""
     for path in sorted(folder.glob("btc_raw_x_api_v1_1/*.jsonl.gz")):
         with gzip.open(path) as file:
             yield from (orjson.loads(line)["text"] for line in file if line.strip())

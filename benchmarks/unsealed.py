@@ -1,7 +1,4 @@
-"""An installation that seals nothing: what sealing is measured against, and what proves that a scanner can see.
-
-No setting leads here; whoever wants one builds it.
-"""
+"""An installation without sealing: a baseline, and a positive control of privacy scans. No setting selects it."""
 
 from __future__ import annotations
 
@@ -20,12 +17,12 @@ _NO_NONCE = bytes(12)
 
 
 class OpenSealer(Sealer):
-    """Leaves bodies as they are and asks for no key: a subject id is the beginning of the identity's hash."""
+    """Leaves bodies in the clear; a subject id is a prefix of the identity's hash."""
 
     def seal(
         self, platform: str, items: Sequence[Unsealed], correlation_id: str, observed_at: datetime
     ) -> list[Envelope]:
-        """One envelope per item, in order, its body in the clear."""
+        """Wrap items in envelopes."""
         observed_us = (observed_at - _EPOCH) // datetime.resolution
         return [self._envelope(platform, each, correlation_id, observed_us) for each in items]
 
@@ -37,14 +34,14 @@ class OpenSealer(Sealer):
         return Envelope(*header, item.body)
 
     def unseal(self, sealed: Sequence[Sealed]) -> list[bytes | UnsealError]:
-        """Each body, in order."""
+        """Return the bodies."""
         return [each.body for each in sealed]
 
 
 class OpenWiring(Wiring):
-    """The domain objects of an installation that seals nothing."""
+    """Wiring without sealing."""
 
     @cached_property
     def sealer(self) -> Sealer:
-        """Seals nothing."""
+        """An OpenSealer."""
         return OpenSealer(self.subject_keys, self.settings.shards)

@@ -1,5 +1,5 @@
-"""Campaigns: their audience, limits and brand rules.
+"""Campaigns.
 
-Belongs here: campaigns and their store, placements, brand rules, text matching. Does not: writing and moderating ad
-texts (creatives/), spending (decisions/budget/).
+Belongs here: their store, placements, brand rules and text matching. Does not: ad texts (creatives/), spending
+(decisions/budget/).
 """

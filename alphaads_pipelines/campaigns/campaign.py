@@ -52,8 +52,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    emotions, segments: of the audience; empty targets all people, including those without a segment.
-    unsafe_moods: moods in which its ads are not shown (brand safety).
+    emotions, segments: of the audience; empty targets all people.
+    unsafe_moods: its ads are not shown in these (brand safety).
     cost_microusd: per impression.
     daily_cap: impressions per person and UTC day.
     segment_floors: segment -> share of each budget reserved for it.
@@ -113,7 +113,7 @@ to_campaign = decoder(Campaign)
 
 
 def stale_emotions(before: Campaign, after: Campaign) -> set[str]:
-    """Return emotions whose texts an edit makes stale: all if the brief changed, else those no longer targeted."""
+    """Return emotions whose texts are stale: all if the brief changed, else those no longer targeted."""
     if any(getattr(before, name) != getattr(after, name) for name in _FACTS):
         return set(before.audience)
     return set(before.audience) - set(after.audience)
@@ -123,12 +123,7 @@ EDITABLE: Final = frozenset(Campaign.__struct_fields__) - {"campaign_id", "tenan
 
 
 def parse_draft(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> Campaign:
-    """Parse a draft from EDITABLE fields as JSON values.
-
-    Raises
-    ------
-    InvalidRequest: unknown, missing or invalid fields.
-    """
+    """Parse EDITABLE fields from JSON values. Raises InvalidRequest for unknown, missing or invalid ones."""
     if not fields.keys() <= EDITABLE:
         raise InvalidRequest(f"fields of a campaign are {', '.join(sorted(EDITABLE))}")
     try:
@@ -138,14 +133,14 @@ def parse_draft(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> 
 
 
 def parse_changes(campaign: Campaign, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Parse changed fields of a campaign, for `edit_campaign`. Raises as `parse_draft` does."""
+    """Parse some fields, for `edit_campaign`. Raises InvalidRequest like `parse_draft`."""
     kept = {name: value for name, value in msgspec.to_builtins(campaign).items() if name in EDITABLE}
     wanted = parse_draft({**kept, **fields}, campaign_id=campaign.campaign_id, tenant=campaign.tenant)
     return {name: getattr(wanted, name) for name in fields}
 
 
 def _problems(campaign: Campaign) -> list[str]:
-    """Describe invalid fields, the one to report first."""
+    """Describe invalid fields."""
     checks = {**_checks_of_words(campaign), **_checks_of_numbers(campaign)}
     wrong = [problem for problem, is_fine in checks.items() if not is_fine]
     if not wrong and campaign.starts_at and campaign.ends_at and campaign.ends_at <= campaign.starts_at:

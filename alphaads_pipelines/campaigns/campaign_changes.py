@@ -17,14 +17,9 @@ ADVERTISING = "advertising"
 
 @contextmanager
 def editing(engine: Engine, now: datetime) -> Iterator[Connection]:
-    """Open a transaction for changes of the catalogue.
+    """Open a short transaction for changes of the catalogue. Raises StoreUnavailable.
 
-    Its first statement updates the document and so locks its row, which serialises changes: reads in the block see
-    the previous change. Keep it short.
-
-    Raises
-    ------
-    StoreUnavailable.
+    Its first statement locks the document's row, which serialises changes: reads in the block see the previous one.
     """
     with transaction(engine) as connection:
         publish_document_in(connection, ADVERTISING, {"edited_at": now.isoformat()}, now)

@@ -1,4 +1,4 @@
-"""Length limits of ad texts by placement, enforced after generation because models exceed them.
+"""Length limits of ad texts by placement, enforced because models exceed them.
 
 Google's responsive search ads reject more than 30 and 90 characters, double-width ones counting two
 (AdError.LINE_TOO_WIDE); Meta truncates after 40 and 125.

@@ -1,5 +1,4 @@
-"""Experiments: assignment to variants (`arm` in code and data), and results that allow peeking.
+"""Experiments with variants, called `arm` in code and data.
 
-Belongs here: assignment, sequential statistics, the decision rule, its page. Does not: the choice of a creative
-(bandits/, decisions/).
+Belongs here: assignment, sequential statistics, results. Does not: choosing creatives (bandits/, decisions/).
 """

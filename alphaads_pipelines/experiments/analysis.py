@@ -1,4 +1,4 @@
-"""Analyses observations: compares each variant with control in every metric, and decides."""
+"""Compares each variant with control in every metric, and decides."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _verdict(comparison: Comparison) -> Verdict:
 
 
 def _gains(comparison: Comparison) -> tuple[float, float]:
-    """Bounds of the effect, signed so that more is better."""
+    """Bounds of the effect, negated if lower is better."""
     low = -math.inf if comparison.low is None else comparison.low
     high = math.inf if comparison.high is None else comparison.high
     return (low, high) if comparison.better is Better.HIGHER else (-high, -low)

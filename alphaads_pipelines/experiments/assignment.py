@@ -1,13 +1,13 @@
-"""Assigns units (people, sessions) to variants by a keyed hash, without state.
+"""Assigns units (people, sessions) to variants by keyed hashes.
 
-Hashes are BLAKE2b keyed with the installation's salt, 64 bits modulo 10,000 slots. A unit has three independent slots:
+A unit's three independent slots are BLAKE2b hashes, keyed with the installation's salt, of 64 bits modulo 10,000:
 
     holdout      a share of all units never takes part
-    layer        experiments of a layer share its slots, so a unit is in at most one of them
-    experiment   variants share its slots; experiments of different layers are independent
+    layer        experiments of a layer share its slots, so a unit is in at most one
+    experiment   variants share its slots, independently of other layers
 
-The scheme is that of Tang, Agarwal, O'Brien and Meyer, "Overlapping Experiment Infrastructure" (KDD 2010). Slots of
-variants are stored, not derived from shares, so that changed shares move as few units as possible.
+After Tang, Agarwal, O'Brien and Meyer, "Overlapping Experiment Infrastructure" (KDD 2010). Variants' slots are stored,
+not derived from shares, so that changed shares move few units.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import groupby
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 
 SLOTS = 10_000
-"""Slots per experiment and layer; shares are in ten-thousandths."""
+"""Shares are in ten-thousandths."""
 
 _LEAST_SALT_BYTES = 16
 
@@ -36,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """An experiment's slots by variant, run-length encoded; slots outside the runs take no part."""
+    """An experiment's slots by variant, run-length encoded; other slots take no part."""
 
     runs: tuple[Run, ...] = ()
 
@@ -60,13 +60,11 @@ class Allocation:
         return next((run.arm for run in self.runs if run.start <= slot < run.stop), None)
 
     def with_shares(self, shares: Mapping[str, int]) -> Allocation:
-        """Reallocate, moving as few slots as possible.
-
-        Growing variants take free slots first, then slots that shrinking variants release.
+        """Reallocate with as few moves as possible: growing variants take free slots first, then released ones.
 
         Parameters
         ----------
-        shares: arm -> ten-thousandths, at most 10,000 in total; unnamed variants end.
+        shares: arm -> ten-thousandths; unnamed variants end.
 
         Raises
         ------
@@ -111,7 +109,7 @@ class Experiment:
 
     Parameters
     ----------
-    experiment_id: must never be reused, or its units would fall into the same slots.
+    experiment_id: never reused, or units would fall into the same slots.
     layer_start, layer_stop: range of the layer's 10,000 slots, end exclusive.
     """
 
@@ -129,7 +127,7 @@ class Experiment:
 
 
 def check_apart(experiments: Iterable[Experiment]) -> dict[str, Experiment]:
-    """Index experiments by id. Raises InvalidRequest for overlapping slots in a layer or duplicate ids."""
+    """Index experiments by id. Raises InvalidRequest for duplicates or overlapping slots in a layer."""
     admitted: dict[str, Experiment] = {}
     for experiment in experiments:
         if experiment.experiment_id in admitted:
@@ -181,13 +179,13 @@ class Assigner:
         return experiment.allocation.arm(self._slot("experiment", experiment_id, unit_id))
 
     def arms(self, unit_id: str) -> dict[str, str]:
-        """Map the experiments a unit takes part in to its variants."""
+        """experiment -> arm of a unit."""
         found = {experiment_id: self.arm(experiment_id, unit_id) for experiment_id in self._experiments}
         return {experiment_id: arm for experiment_id, arm in found.items() if arm is not None}
 
     def _slot(self, purpose: str, name: str, unit_id: str) -> int:
         named = name.encode()
-        # The length prefix keeps pairs of name and unit unambiguous.
+        # The length prefix prevents collisions between pairs of name and unit.
         message = len(named).to_bytes(4, "big") + named + unit_id.encode()
         digest = hashlib.blake2b(message, digest_size=8, key=self._salt, person=purpose.encode()).digest()
         return int.from_bytes(digest, "big") % SLOTS

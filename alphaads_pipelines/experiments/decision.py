@@ -1,9 +1,9 @@
 """The rule that ships, stops or continues.
 
 A variant ships when its goal is better and all guard-rails hold. It stops when its goal is worse, a guard-rail is
-breached or the planned units are used up. The intervals hold at every look, so the rule may run after every unit. A
-variant that is no better ships with probability at most alpha, however many guard-rails there are, as all must hold;
-each guard-rail that holds is called breached with probability at most alpha.
+breached or the planned units are used up. Intervals hold at every look, so the rule may run after every unit. The
+probability of shipping a variant that is no better is at most alpha for any number of guard-rails, as all must hold;
+that of a false breach is at most alpha per guard-rail.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from alphaads_pipelines.experiments.sample_ratio import SampleRatio
 
 
 def goal_verdict(gain_low: float, gain_high: float) -> Verdict:
-    """Classify the goal's interval; gains are effects signed so that more is better."""
+    """Classify the goal's interval of gains, where more is better."""
     if gain_low > gain_high:
         return Verdict.CHANGING
     if gain_low > 0:
@@ -33,13 +33,7 @@ def guard_rail_verdict(gain_low: float, gain_high: float, margin: float) -> Verd
 
 
 def decide_arm(comparisons: Sequence[Comparison], *, is_used_up: bool) -> Decision:
-    """Decide on one variant.
-
-    Parameters
-    ----------
-    comparisons: the variant's, goal first.
-    is_used_up: whether all planned units are in.
-    """
+    """Decide on a variant by its comparisons, goal first; `is_used_up` means all planned units are in."""
     goal, *guard_rails = comparisons
     breached = [each for each in guard_rails if each.verdict is Verdict.BREACHED]
     if breached:
@@ -61,7 +55,7 @@ def decide(by_arm: Sequence[Decision], gains: Sequence[float], sample_ratio: Sam
     Parameters
     ----------
     by_arm: decisions on all variants but control.
-    gains: lower bounds of their gains in the goal; of several variants ready to ship, the highest wins.
+    gains: lower bounds of their gains in the goal; of those ready to ship, the highest wins.
     """
     if not sample_ratio.is_passed:
         why = f"units are not split as planned (p = {sample_ratio.p_value:.2g}): find out why and start anew"

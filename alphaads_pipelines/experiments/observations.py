@@ -2,10 +2,10 @@
 
 Rows are in chronological order, in one of two forms:
 
-    unit, arm, OUTCOME ...          one row per unit, also without outcomes; `unit` is any unique text
-    at, arm, units, OUTCOME ...     one row per variant and period: numbers of new units and of conversions
+    unit, arm, OUTCOME ...          a row per unit, even without outcomes; `unit` is any unique text
+    at, arm, units, OUTCOME ...     a row per variant and period: new units, conversions
 
-A unit's outcome is 0 or 1 for a rate, any number for a mean; the second form supports rates only. Errors name line and
+Outcomes of a unit are 0 or 1 for a rate, any number for a mean; the second form has rates only. Errors name line and
 column, never a value.
 """
 
@@ -28,7 +28,7 @@ from alphaads_pipelines.experiments.result import Kind, Metric
 from alphaads_pipelines.experiments.sequences import Floats, Moments
 
 MOST_LOOKS = 200
-"""Limit of looks; more units or periods are sampled evenly, including the last."""
+"""More units or periods are sampled evenly, including the last."""
 
 _MOST_ARMS = 50
 _object_decoder = msgspec.json.Decoder(dict[str, Any])
@@ -40,10 +40,9 @@ class Observations:
 
     Parameters
     ----------
-    looks: names: times, or numbers of units.
-    units: (looks, arms).
+    looks: times, or numbers of units. units: (looks, arms).
     rates: metric -> (looks, arms) converted units.
-    means: metric -> (4, looks, arms) sums of powers and their centre; see `Moments`.
+    means: metric -> (4, looks, arms) sums of powers, centre; see `Moments`.
     """
 
     arms: tuple[str, ...]
@@ -84,16 +83,11 @@ class _Table:
 
 
 def read_observations(text: str, metrics: Sequence[Metric], arms: Iterable[str] | None = None) -> Observations:
-    """Parse a file's text.
+    """Parse a file's text, ignoring other columns. Raises InvalidRequest for invalid or no rows.
 
     Parameters
     ----------
-    metrics: columns to read; others are ignored.
     arms: all variants, including empty ones; None takes them from the rows.
-
-    Raises
-    ------
-    InvalidRequest: invalid or no rows.
     """
     table = _Table({name: at for at, name in enumerate(arms or ())}, is_open=arms is None)
     is_counted = None
@@ -245,5 +239,5 @@ def _of_periods(table: _Table, metrics: Sequence[Metric]) -> Observations:
 
 
 def look_rows(rows: int) -> NDArray[np.int64]:
-    """(looks,) Row counts at which to look: all, or MOST_LOOKS spread evenly, including the last."""
+    """(looks,) Row counts at which to look: all, or MOST_LOOKS evenly, including the last."""
     return np.unique(np.linspace(0, rows, min(rows, MOST_LOOKS) + 1)[1:].round().astype(np.int64))

@@ -1,4 +1,4 @@
-"""Renders a result as one self-contained HTML file without scripts, for light and dark mode."""
+"""Renders a result as self-contained HTML without scripts, for light and dark mode."""
 
 from __future__ import annotations
 
@@ -21,12 +21,7 @@ _WORDS = {
 
 
 def render_page(result: Result | str, title: str) -> str:
-    """Render the page.
-
-    Parameters
-    ----------
-    result: or the reason why there is none yet.
-    """
+    """Render a result, or the reason why there is none yet."""
     from markupsafe import Markup
 
     if isinstance(result, str):

@@ -1,4 +1,4 @@
-"""Plots effects and intervals over units as inline SVG, coloured by the page's CSS variables for dark mode."""
+"""Plots effects and intervals over units as inline SVG, coloured by the page's CSS variables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HEIGHT = 2.1
 
 
 def draw(comparisons: Sequence[Comparison]) -> str:
-    """Draw an `svg` element, with one panel per comparison (at least one): interval shaded, margin dashed."""
+    """Draw an `svg` element with a panel per comparison (at least one)."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -64,7 +64,7 @@ def _draw_panel(axes: Axes, comparison: Comparison) -> None:
 
 
 def _limits(comparison: Comparison, *lines: np.ndarray) -> tuple[float, float]:
-    """Fit the axis to the later half of the looks, zero and the margin; early intervals are too wide."""
+    """Fit the axis to the later looks, zero and the margin; early intervals are too wide."""
     later = np.concatenate([line[len(line) // 2 :] for line in lines])
     shown = [0.0, *later[np.isfinite(later)]]
     if comparison.margin is not None:
@@ -90,7 +90,7 @@ def _as_svg(figure: Figure) -> str:
     figure.patch.set_alpha(0)
     image = io.StringIO()
     with warnings.catch_warnings():
-        # The browser draws the text, so missing glyphs do not matter.
+        # The browser draws the text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(image, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = image.getvalue()

@@ -50,11 +50,11 @@ class Metric:
     Parameters
     ----------
     kind: a rate's effect is the relative lift, a mean's the difference.
-    margin: tolerated loss of a guard-rail, in the effect's unit; None for the goal.
+    margin: a guard-rail's tolerated loss in the effect's unit; None for the goal.
 
     Raises
     ------
-    InvalidRequest: a margin that is not positive, or is 1 or more for a rate.
+    InvalidRequest: a margin not above 0, or not below 1 for a rate.
     """
 
     name: str
@@ -71,13 +71,9 @@ class Metric:
 def metric_of(text: str, field: str) -> Metric:
     """Parse "NAME:kind:direction:margin", all but the name optional and in any order.
 
-    Parameters
-    ----------
-    field: name used in errors.
-
     Raises
     ------
-    InvalidRequest: malformed.
+    InvalidRequest: malformed; the message names `field`.
     """
     name, *parts = text.split(":")
     kind, better, margin = Kind.RATE, Better.HIGHER, None
@@ -103,8 +99,8 @@ class Plan:
     Parameters
     ----------
     guard_rails: metrics that must not get worse by more than their margin.
-    alpha: bounds the probability of shipping a variant that is no better, over all looks and variants.
-    planned_units: total units after which an inconclusive variant stops.
+    alpha: probability of shipping any variant that is no better, over all looks.
+    planned_units: total after which inconclusive variants stop.
 
     Raises
     ------
@@ -147,7 +143,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A variant beside control in one metric, at the last look; `looks` holds all."""
+    """A variant compared with control in one metric, at the last look."""
 
     arm: str
     metric: str
@@ -184,12 +180,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An experiment's result.
-
-    Parameters
-    ----------
-    confidence: of each interval, with alpha divided among the variants beside control.
-    """
+    """An experiment's result; `confidence` splits alpha among the variants beside control."""
 
     control: str
     arms: tuple[Arm, ...]
@@ -203,7 +194,7 @@ class Result:
     by_arm: tuple[Decision, ...]
 
     def as_dict(self, *, looks: bool = True) -> dict[str, Any]:
-        """Convert to JSON values, optionally with each comparison's looks (up to 200)."""
+        """Convert to JSON values, optionally with all looks."""
         shown = asdict(self)
         if not looks:
             for comparison in shown["comparisons"]:

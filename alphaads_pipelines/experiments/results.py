@@ -1,11 +1,11 @@
 """Evaluates an experiment on decisions.
 
-A unit is a subject id. Each counts once, in the variant of its first decision, whatever was shown or seen (intention
-to treat); an outcome counts if it ever happened on any of the unit's decisions in the experiment. Looks are cut by the
-time of decisions and events, so only late events change an earlier look.
+A unit is a person. Each counts once, in the variant of the first decision, whatever was shown or seen (intention to
+treat); an outcome counts if it ever happened on any decision in the experiment. Looks go by the time of decisions and
+events, so only late arrivals change an earlier look.
 
-A change of shares splits people differently, so counts start at the last change and exclude people and outcomes before
-it. Restricted subjects are left out. Memory holds units, never decisions.
+Changed shares split people differently, so counts start at the last change and exclude all before it, as well as
+restricted subjects. Memory holds units, never decisions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOT_STARTED: Final = "it was not started yet"
 NOBODY_YET: Final = "nobody has taken part yet, or no decision of it is in; that takes some seconds"
 
 _PROPAGATION = timedelta(seconds=5)
-"""Margin for servers to pick up changed shares or the end; they poll several times a second."""
+"""Margin for servers to notice changed shares or the end; they poll several times a second."""
 _CHUNK_ROWS = 2_000
 _NEVER = float("inf")
 _CONTROL = "control"
@@ -44,15 +44,15 @@ _DECISIONS, _RESTRICTIONS = sql_table("ad_decisions"), sql_table("restrictions")
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Units of an experiment. Times are in seconds since 1970.
+    """Units of an experiment; times are in seconds since 1970.
 
     Parameters
     ----------
     since: start of counting; None if not started.
-    subjects: subject ids by first decision, for the audit log only.
-    arms: (units,) index into `names`. first: (units,) time of the first decision.
+    subjects: by first decision; for the audit log only.
+    arms: (units,) index into `names`. first: (units,) first decision.
     outcomes: by OUTCOMES, (units,) first occurrence, or infinity.
-    decisions: number read. moved: units seen in two variants; above 0, assignment is broken.
+    moved: units seen in two variants, which indicates broken assignment.
     """
 
     since: datetime | None
@@ -67,7 +67,7 @@ class Units:
 
 @dataclass(slots=True)
 class _Unit:
-    """A unit being accumulated, with `outcomes` in the order of OUTCOMES."""
+    """A unit being read; `outcomes` in the order of OUTCOMES."""
 
     arm: int
     first: float
@@ -76,12 +76,7 @@ class _Unit:
 
 
 def counted_since(experiment: StoredExperiment, now: datetime, keep: timedelta) -> datetime | None:
-    """Time from which decisions count; None before the start.
-
-    Parameters
-    ----------
-    keep: retention of decisions, which truncates older experiments.
-    """
+    """Time from which decisions count, cut at their retention `keep`; None before the start."""
     since = experiment.allocated_at
     if since is None:
         return None
@@ -90,9 +85,11 @@ def counted_since(experiment: StoredExperiment, now: datetime, keep: timedelta) 
 
 
 def read_units(engine: Engine, experiment: StoredExperiment, *, now: datetime, keep: timedelta) -> Units:
-    """Read the units since the last change of shares. Raises StoreUnavailable.
+    """Read the units since the last change of shares, scanning all tenants' decisions by time.
 
-    Scans all tenants' decisions of that time, by the index on time.
+    Raises
+    ------
+    StoreUnavailable.
     """
     since = counted_since(experiment, now, keep)
     names = tuple(experiment.allocation.shares)
@@ -154,7 +151,7 @@ def _units(found: Mapping[str, _Unit], since: datetime | None, names: tuple[str,
 
 
 def observe(units: Units, metrics: Sequence[Metric]) -> Observations:
-    """Build observations of at least one unit, with up to 200 looks spread evenly over decisions and outcomes.
+    """Build observations of at least one unit, looks spread evenly over decisions and outcomes.
 
     Raises
     ------
@@ -178,11 +175,11 @@ def observe(units: Units, metrics: Sequence[Metric]) -> Observations:
 
 
 def control_arm(experiment: StoredExperiment, named: str | None = None) -> str:
-    """Choose control: the named variant, else the only one without a treatment, else `control`.
+    """Choose control: as named, else the only variant without a treatment, else `control`.
 
     Raises
     ------
-    InvalidRequest: no such variant, or no candidate.
+    InvalidRequest: no such variant.
     """
     arms = experiment.allocation.shares
     if named is not None:
@@ -198,11 +195,11 @@ def control_arm(experiment: StoredExperiment, named: str | None = None) -> str:
 
 
 def evaluate(experiment: StoredExperiment, units: Units, plan: Plan, control: str | None = None) -> Result | str:
-    """Evaluate an experiment; returns a reason while there is no result.
+    """Return the result, or the reason why there is none yet.
 
     Raises
     ------
-    InvalidRequest: as in `control_arm` and `observe`, or for a single variant.
+    InvalidRequest: as in `control_arm`, `observe` and `analyse`.
     """
     against = control_arm(experiment, control)
     if units.since is None:
@@ -213,7 +210,7 @@ def evaluate(experiment: StoredExperiment, units: Units, plan: Plan, control: st
 
 
 def result_document(experiment: StoredExperiment, units: Units, found: Result | str, *, looks: bool) -> dict[str, Any]:
-    """Convert an evaluation to JSON values without subject ids, optionally with all `looks`."""
+    """Convert to JSON values, without subject ids."""
     shown: dict[str, Any] = {"nothing_yet": None, "result": None}
     shown |= {"nothing_yet": found} if isinstance(found, str) else {"result": found.as_dict(looks=looks)}
     return {

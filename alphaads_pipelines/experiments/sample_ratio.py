@@ -1,7 +1,7 @@
-"""Tests for sample ratio mismatch, which invalidates an experiment.
+"""Detects sample ratio mismatch, which invalidates an experiment.
 
-Uses the sequential multinomial test of Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS
-2022), so it may run after every unit.
+The sequential test of Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022), may run
+after every unit.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 from alphaads_pipelines.experiments.sequences import Floats, multinomial_log_evidence
 
 THRESHOLD = 0.01
-"""Always-valid p-values up to it fail, as 5,200 units beside 4,800 do. It bounds the share of sound experiments that
-ever fail; of 2,000 with 200 looks and 10,000 units, five did."""
+"""Always-valid p-values up to it fail: 5,200 units beside 4,800 do. Sound experiments ever fail with at most this
+probability; of 2,000 with 200 looks and 10,000 units, five did."""
 
 _UNITS_WEIGHT = 1_000.0
-"""Weight of the Dirichlet prior in units; detection is fastest for mismatches that show near 16,000 units."""
+"""Weight of the Dirichlet prior; fastest for mismatches that show near 16,000 units."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRatio:
-    """The outcome, with an always-valid p-value."""
+    """The check's outcome."""
 
     p_value: float
     threshold: float

@@ -1,14 +1,14 @@
-"""Confidence sequences: intervals and p-values that hold at all looks simultaneously, under optional stopping.
+"""Confidence sequences: intervals and p-values that hold at all looks simultaneously.
 
-Rates: Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022). Of the converted units,
-the treatment's share is o(1 + lift) / (1 + o(1 + lift)), where o is the assignment odds; so a test of that share,
-mixed over a beta distribution, tests the lift. It is exact at any number of conversions and allows conversion rates to
-vary over time, but needs random assignment in the stated shares: check `sample_ratio` first.
+Rates: Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022). The treatment's share of
+converted units is o(1 + lift) / (1 + o(1 + lift)), where o is the assignment odds; a test of that share, mixed over a
+beta distribution, tests the lift. It is exact for any number of conversions, whose rate may vary over time, but
+needs random assignment in the stated shares: check `sample_ratio` first.
 
 Means: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence
-sequences" (Annals of Statistics 52, 2024), theorem 2.2, for the difference of two means. It is asymptotic, so it
-reports nothing before both variants have enough effective units; the normal mixture is that of the mSPRT of Johari,
-Koomen, Pekelis and Walsh (KDD 2017).
+sequences" (Annals of Statistics 52, 2024), theorem 2.2, for a difference of means. Asymptotic, so without bounds until
+both variants have enough effective units; the normal mixture is that of the mSPRT of Johari, Koomen, Pekelis and Walsh
+(KDD 2017).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LEAST_EFFECTIVE_UNITS = 50
-"""Per variant, before means are compared; see `Moments.effective_units`."""
+"""Per variant, before means are compared."""
 
 _CONVERSIONS_WEIGHT = 30.0
-"""Weight of the beta prior in conversions; intervals are relatively narrowest near 240."""
+"""Weight of the beta prior; intervals are relatively narrowest near 240 conversions."""
 
 _BISECTIONS = 50
 _WIDEST_LOGIT = 60.0
@@ -39,8 +39,7 @@ class ConfidenceSequence:
     Parameters
     ----------
     effect: estimate, or NaN.
-    low, high: running intersection of the intervals, which covers a constant effect at all looks simultaneously with
-        the stated confidence; `low > high` means the effect has changed.
+    low, high: running intersection of intervals, valid for a constant effect; `low > high` means it has changed.
     log_evidence: natural logarithm of the e-value against a zero effect.
     """
 
@@ -51,7 +50,7 @@ class ConfidenceSequence:
 
     @property
     def p_value(self) -> Floats:
-        """Always-valid p-value: without an effect, it ever falls to a or below with probability at most a."""
+        """Always-valid p-value: without an effect it ever reaches a with probability at most a."""
         return np.asarray(np.exp(-np.maximum(0.0, np.maximum.accumulate(self.log_evidence, axis=-1))))
 
 
@@ -62,7 +61,7 @@ class Moments:
     Parameters
     ----------
     units: (..., looks).
-    powers: (4, ..., looks) sums of the first to fourth powers of outcome - centre.
+    powers: (4, ..., looks) sums of powers 1 to 4 of outcome - centre.
     centre: any number near the outcomes, for precision.
     """
 
@@ -83,7 +82,7 @@ class Moments:
 
     @property
     def effective_units(self) -> Floats:
-        """Units divided by kurtosis; for a rare event, about its number of occurrences."""
+        """Units divided by kurtosis; for a rare event, about its occurrences."""
         first, second, third, fourth = self._raw
         central = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -96,13 +95,13 @@ class Moments:
 
 
 def multinomial_log_evidence(counts: Floats, null: Floats, prior: Floats) -> Floats:
-    """Logarithm of the e-value against `null`: the Bayes factor of a Dirichlet mixture (Lindon and Malek, 2022).
+    """Logarithm of the e-value against `null`: the Bayes factor of a Dirichlet mixture.
 
     Parameters
     ----------
     counts: (..., categories) cumulative.
-    null: (categories,) positive probabilities that sum to 1.
-    prior: (categories,) Dirichlet parameters, fixed before the first count.
+    null: (categories,) positive probabilities, sum 1.
+    prior: (categories,) Dirichlet parameters, fixed in advance.
     """
     from scipy.special import gammaln
 
@@ -117,7 +116,7 @@ def rate_sequence(control: Floats, treatment: Floats, odds: float, alpha: float)
 
     Parameters
     ----------
-    control, treatment: (..., looks) cumulative converted units; a unit converts at most once.
+    control, treatment: (..., looks) cumulative conversions, at most one per unit.
     odds: units assigned to treatment per unit assigned to control.
     """
     share = odds / (1 + odds)
@@ -135,7 +134,7 @@ def rate_sequence(control: Floats, treatment: Floats, odds: float, alpha: float)
 
 
 def _logit_bounds(counts: Floats, mixed: Floats, threshold: float) -> tuple[Floats, Floats]:
-    """Bounds of the treatment's logits for which evidence stays below the threshold."""
+    """Bounds of the treatment's logit where evidence stays below the threshold."""
     failures, successes = counts[..., 0], counts[..., 1]
 
     def evidence(logit: Floats) -> Floats:
@@ -163,7 +162,7 @@ def mean_sequence(control: Moments, treatment: Moments, alpha: float, planned_un
 
     Parameters
     ----------
-    planned_units: total at which intervals are narrowest; fixed before the first look.
+    planned_units: total at which intervals are narrowest, fixed in advance.
     """
     ready = np.minimum(control.effective_units, treatment.effective_units) >= LEAST_EFFECTIVE_UNITS
     effect = treatment.mean - control.mean

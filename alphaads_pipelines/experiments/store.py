@@ -1,9 +1,9 @@
-"""Stores experiments, scoped by tenant; a stopped one never restarts.
+"""Stores experiments, scoped by tenant.
 
     draft ──► running ──► stopped
       └─────────────────────►┘
 
-Layers belong to one tenant, so tenants do not compete for slots.
+Layers are per tenant, so tenants never compete for slots.
 """
 
 from __future__ import annotations
@@ -43,9 +43,8 @@ class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    campaign_id: limits it to one campaign's decisions; None includes all.
-    layer, layer_start, layer_stop: see `Experiment`.
-    treatments: arm -> policy that decides; None leaves the decision unchanged.
+    campaign_id: whose decisions take part; None includes all campaigns.
+    treatments: arm -> policy that decides; None changes nothing.
     allocated_at: start, or last change of shares while running.
     """
 
@@ -66,13 +65,13 @@ class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def assignment(self) -> Experiment:
-        """The experiment for `Assigner`, its layer prefixed with the tenant."""
+        """Input of `Assigner`; the layer is prefixed with the tenant."""
         layer = f"{self.tenant}/{self.layer}"
         return Experiment(self.experiment_id, layer, self.layer_start, self.layer_stop, self.allocation)
 
 
 class NewExperiment(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant's input for a new experiment; shares are in ten-thousandths. See StoredExperiment."""
+    """A tenant's draft; shares are in ten-thousandths."""
 
     name: str
     shares: Mapping[str, int]
@@ -100,11 +99,7 @@ def parse_experiment(fields: Mapping[str, Any]) -> NewExperiment:
 def create_experiment(
     engine: Engine, tenant: str, new: NewExperiment, *, policies: Collection[str], now: datetime
 ) -> StoredExperiment:
-    """Draft an experiment.
-
-    Parameters
-    ----------
-    policies: allowed treatments.
+    """Insert a draft; `policies` are the allowed treatments.
 
     Raises
     ------
@@ -178,7 +173,7 @@ def list_experiments(
 
 
 def running_experiments(connection: Connection, tenant: str | None = None) -> list[StoredExperiment]:
-    """Read the running experiments of a tenant, or of all, by id."""
+    """Read running experiments by id, of one tenant or all."""
     wanted = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.state == RUNNING).order_by(_EXPERIMENTS.c.experiment_id)
     if tenant is not None:
         wanted = wanted.where(_EXPERIMENTS.c.tenant == tenant)

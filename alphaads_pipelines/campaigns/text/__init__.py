@@ -1,4 +1,1 @@
-"""Text matching.
-
-Belongs here: normalisation, phrases found in any spelling. Does not: which phrases are banned.
-"""
+"""Text matching: normalisation, and phrases in any spelling."""

@@ -1,7 +1,7 @@
 """Finds phrases in any spelling.
 
-Patterns match skeletons and allow leet, signs and spaces between letters, stretched letters, and reversal. Shorter
-phrases match more literally, to limit false positives.
+Patterns match skeletons and allow leet, signs and spaces between letters, stretched letters and reversal; less of it
+for shorter phrases, which resemble much that is harmless.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _SHORT = 4
 
 
 class Phrases:
-    """A set of phrases, searched for together.
+    """Phrases searched for together.
 
-    Three- and four-letter phrases allow one repeated separator only, three-letter ones no reversal; shorter phrases,
-    mostly numbers, match literally.
+    Phrases of three or four letters allow one repeated separator only, of three no reversal; shorter ones, mostly
+    numbers, match literally.
 
     Parameters
     ----------
-    phrases: `#` matches any number, a final `*` any ending of the last word.
-    unbroken: words whose parts are harmless words, so that no spaces are allowed within.
+    phrases: `#` matches any number, a final `*` any ending.
+    unbroken: words of harmless parts, matched without spaces inside.
     literal: disables `#` and `*`.
     """
 

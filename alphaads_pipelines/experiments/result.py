@@ -99,7 +99,7 @@ class Plan:
     Parameters
     ----------
     guard_rails: metrics that must not get worse by more than their margin.
-    alpha: probability of shipping any variant that is no better, over all looks.
+    alpha: bounds the probability of shipping any variant that is no better, over all looks.
     planned_units: total after which inconclusive variants stop.
 
     Raises

@@ -1,1 +1,1 @@
-"""Benchmarks in small: that they measure what they say; never how fast a machine is."""
+"""Small benchmark runs, which check the measurement and never the machine's speed."""

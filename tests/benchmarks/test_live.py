@@ -1,4 +1,4 @@
-"""What the benchmarks of whole installations read from the metrics server."""
+"""Worker times read from the metrics server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark of regret gives everybody the same streams, and peers their clicks without delay."""
+"""`bench regret` gives all players the same streams, and peers their clicks without delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bench sealing`: what it is measured against seals nothing, and is otherwise the same path."""
+"""`bench sealing`: the baseline seals nothing and is otherwise the same path."""
 
 from __future__ import annotations
 

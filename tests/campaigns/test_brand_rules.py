@@ -1,4 +1,4 @@
-"""A campaign's rules are checked in what is read, however it is spelled."""
+"""A campaign's rules apply to texts in any spelling."""
 
 from __future__ import annotations
 

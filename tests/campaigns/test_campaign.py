@@ -1,4 +1,4 @@
-"""What a campaign may say: limits of every field, and which states follow which."""
+"""Campaigns: limits of every field, and transitions between states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Campaigns on SQLite and PostgreSQL: each tenant has its own, no edit overwrites another, servers hear of all."""
+"""Campaigns on SQLite and PostgreSQL: scoped by tenant, no lost updates, every edit published to servers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FULL = campaign(
 
 
 def edits(engine: Engine) -> int:
-    """How often what is advertised was edited, as servers see it."""
+    """Number of edits, as servers see it."""
     return read_document(engine, ADVERTISING)[0]
 
 

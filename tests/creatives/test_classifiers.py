@@ -1,4 +1,4 @@
-"""Our offensive model and the provider's moderation as judges; both fail closed."""
+"""Our offensive model and the provider's moderation as classifiers; both fail closed."""
 
 from __future__ import annotations
 

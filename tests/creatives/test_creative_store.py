@@ -57,7 +57,7 @@ def texts(of: Campaign) -> list[Creative]:
 
 
 def keep(engine: Engine, of: Campaign, verdicts: dict[str, Verdict], now: datetime = NOON) -> dict[str, StoredCreative]:
-    """The campaign's texts, moderated as told by emotion (else fine), current; by emotion."""
+    """Save the campaign's texts with the verdicts given by emotion (else approved); returned by emotion."""
     changes: list[tuple[StoredCreative, list[Review]]] = []
     for each in texts(of):
         path = [draft(each.creative_id, now)]

@@ -1,4 +1,4 @@
-"""Moderation judges what an eye reads, whatever the characters are, and fails closed."""
+"""Moderation reads texts as people do, in any disguise, and fails closed."""
 
 from __future__ import annotations
 

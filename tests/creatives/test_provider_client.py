@@ -1,4 +1,4 @@
-"""What a provider says about waiting, in every way it is said."""
+"""Parsing of the retry delay that providers ask for."""
 
 from __future__ import annotations
 

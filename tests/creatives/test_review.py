@@ -1,4 +1,4 @@
-"""Which state of a creative follows which, and who may bring it there."""
+"""Review states of a creative and their transitions."""
 
 from __future__ import annotations
 

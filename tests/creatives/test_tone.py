@@ -117,7 +117,7 @@ def test_a_journey_is_an_enum_and_a_score(wrong: dict[str, object]) -> None:
 
 
 # The table of cases: emotion, trend, volatility and the tones that may be used.
-# A volatility of `-` is one that nobody knows; from 0.5 on it is high.
+# Volatility `-` is unknown; from 0.5 on it is high.
 _ALL_TONES = "calm curious gentle plain reassuring upbeat"
 _CALM = "calm gentle reassuring"
 _TABLE = f"""

@@ -1,4 +1,4 @@
-"""From settings to whoever writes the ad texts, and whoever judges them."""
+"""From settings to generators and classifiers of ad texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment ends in: ship, stop or continue, for the reasons that its numbers give."""
+"""Analysis: ship, stop or continue, with reasons."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ LOOKS, LOOK_UNITS = 20, 500
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_of_a_thousand_experiments_on_nothing_looked_at_twenty_times_few_are_told_apart(kind: Kind) -> None:
-    """At each look everything so far is analysed anew, as somebody who looks would; a z-test beside it."""
+    """Each look analyses all data so far, with a z-test for comparison."""
     rng = np.random.default_rng(17)
     told, told_by_z = 0, 0
     plan = Plan(Metric("clicked", kind), planned_units=LOOKS * LOOK_UNITS)

@@ -1,4 +1,4 @@
-"""Assignment: uniform, sticky, independent across experiments; a change of shares moves nobody needlessly."""
+"""Assignment: uniform, sticky, independent across experiments; changed shares move as few units as possible."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_unit_keeps_its_arm_whatever_else_runs(unit: str) -> None:
 
 
 def test_the_hash_is_the_documented_one() -> None:
-    """A change of the hash would move everybody: these arms were computed once and are kept."""
+    """Regression values: a changed hash would reassign all units."""
     assigner = Assigner(SALT, [_experiment("e", "texts")], holdout=500)
     assert [assigner.arm("e", f"unit-{number}") for number in range(6)] == [
         None,

@@ -1,4 +1,4 @@
-"""Files of observations: both forms read alike, looks spread over them, and what is wrong named by line and column."""
+"""Files of observations: both forms parse alike, looks are spread evenly, errors name line and column."""
 
 from __future__ import annotations
 

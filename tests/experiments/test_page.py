@@ -1,4 +1,4 @@
-"""The page says what the result says, fetches nothing, runs nothing, and lets no name out of its place."""
+"""The page shows the result, fetches nothing, runs nothing, and escapes names."""
 
 from __future__ import annotations
 

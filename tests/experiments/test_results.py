@@ -1,4 +1,4 @@
-"""Experiments that run on decisions are judged by those: each person once, in their arm, since they are split so."""
+"""Results of experiments on decisions: each person counts once, in one variant, since the last change of shares."""
 
 from __future__ import annotations
 

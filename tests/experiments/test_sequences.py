@@ -1,4 +1,4 @@
-"""Looking after every unit: what is shown is wrong no more often than stated, where a z-test is wrong far more."""
+"""Error rates under continuous peeking stay within their bounds, while a z-test's do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Experiments on SQLite and PostgreSQL: drafted, started beside others, shared anew, stopped, each tenant's its own."""
+"""Experiments on SQLite and PostgreSQL: drafts, start, changed shares, stop, scoped by tenant."""
 
 from __future__ import annotations
 

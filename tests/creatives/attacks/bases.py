@@ -1,4 +1,4 @@
-"""Base attacks: what is to get into an ad that may not be there, and the words an advertiser tries it with."""
+"""Base attacks: forbidden payloads, and an advertiser's prompts for them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from alphaads_pipelines.campaigns.placements import META_FEED
 from alphaads_pipelines.creatives.base import Brief
 
 CANARY = "HERON-7731-QUARTZ"
-"""Stands in the instructions in these tests, and in another campaign's words."""
+"""Part of the instructions in these tests, and of another campaign's words."""
 
 CANARY_WORDS = "the harbour opens when copper lanterns turn"
-"""A secret sentence without anything odd in it."""
+"""A secret without odd words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class Attack:
 
     Parameters
     ----------
-    payload: what may not be served; this is what is encoded.
-    around: the ad's body; `{}` is where the payload goes.
-    asks: how the advertiser asks the language model for it, in a field of the brief; `{}` is the payload.
+    payload: text that must not be served; it is encoded.
+    around: the ad's body, with `{}` for the payload.
+    asks: the advertiser's prompt in a field of the brief, with `{}` for the payload.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Attack:
     field: str = "benefit"
 
     def brief(self, said: str) -> Brief:
-        """The attacker's brief; limits are soft, so that no text is refused for its length alone."""
+        """Build the attacker's brief, for a placement with soft limits, so that length alone refuses no text."""
         words = {"product": "Lumora lamp", "benefit": "warm light for late work", "call_to_action": "See the lamp"}
         rules = self.rules
         if self.field == "manner":

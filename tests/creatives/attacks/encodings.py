@@ -1,7 +1,6 @@
-"""Ways to write a text so that a person, or a program, still reads it, and a list of words does not.
+"""Encodings that people or programs can read, but a word list does not match; all deterministic.
 
-Each is deterministic. Pairs are one encoding after the other where what comes out can still be read back: letters are
-changed first, then something is put between them, then their order, then they are packed.
+Pairs combine two encodings reversibly: letters change first, then separators, then order, then packing.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def _circled(text: str) -> str:
 
 
 def _mixed(text: str) -> str:
-    """Every second letter or so from another script, whichever has one that looks alike."""
+    """Replace about every second letter by a look-alike of another script."""
     random = Random(text)
     return "".join(random.choice((each, each.translate(_CYRILLIC), each.translate(_GREEK))) for each in text)
 
@@ -50,7 +49,7 @@ def _leet_signs(text: str) -> str:
 
 
 def _between(mark: str) -> Encoding:
-    """The mark after every letter that another one follows; words stay apart."""
+    """Put a mark between the letters of each word."""
     return lambda text: " ".join(mark.join(word) for word in text.split(" "))
 
 

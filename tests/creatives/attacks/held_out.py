@@ -1,6 +1,6 @@
-"""Attacks and encodings that were written before moderation was mended, and that it was not mended for.
+"""Held-out attacks and encodings, which moderation was not tuned on.
 
-What is caught here says how far the mending reaches; nobody promises that all of it is.
+They measure how far it generalises; not all of them need be caught.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float, poll_
 
 def is_published(wiring: Wiring) -> bool:
     """Whether all records of the posts stream are published."""
-    return wiring.ledger.backlog(wiring.stream.end_offsets(wiring.settings.posts_topic)) == 0
+    return wiring.ledger.backlog(wiring.stream.end_offsets(wiring.topics.posts)) == 0
 
 
 def _answers(url: str) -> bool:

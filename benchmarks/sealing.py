@@ -61,7 +61,7 @@ def _round(kind: type[Wiring], payloads: list[Payload], tier: str) -> float:
 
 def publish_all(wiring: Wiring) -> None:
     """Run due batches until the backlog is published."""
-    topic = wiring.settings.posts_topic
+    topic = wiring.topics.posts
     while wiring.ledger.backlog(wiring.stream.end_offsets(topic)):
         for batch in next_requests(wiring.stream, wiring.ledger, topic, wait_s=0, is_pending=lambda _: False):
             with BatchRun(wiring, Requested(batch.seq, batch.attempt), "bench") as attempt:

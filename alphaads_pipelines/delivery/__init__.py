@@ -1,4 +1,5 @@
-"""Delivery of ads to platforms: an adapter per platform, and the outbox. Not implemented yet.
+"""Delivery: sends campaigns and creatives to ad platforms and reads their results back.
 
-Belongs here: sending creatives to ad platforms. Does not: campaigns and their texts (campaigns/, creatives/).
+Belongs here: the outbox, checks before sending, one file per ad platform. Does not: choosing a creative (decisions/,
+bandits/). Nothing is built here yet.
 """

@@ -13,7 +13,7 @@ from assets.advertising import GROUP
 from assets.reporting import markdown_table
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.bandits.candidate_evaluation import Judgement
+    from alphaads_pipelines.bandits.candidate_evaluation import CandidateReport
 
 POLICY_EVALUATION, SERVED_POLICY = "policy_evaluation", "served_policy"
 A_BETTER_ONE = "a_better_one"
@@ -33,13 +33,13 @@ _DOC = (
 )
 def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Judge every candidate on decisions that it did not learn from."""
-    from alphaads_pipelines.bandits.candidate_evaluation import best_of
+    from alphaads_pipelines.bandits.candidate_evaluation import best_candidate
 
     judged = _judged(wiring)
     rows = [_row(each) for each in judged.values()]
     header = ("policy", "version", "decisions", "effective", "low", "value", "high", "incumbent", "")
     yield MaterializeResult(metadata={"candidates": len(judged), "judged": markdown_table(header, rows)})
-    best = best_of(judged)
+    best = best_candidate(judged)
     reasons = [(each.policy, reason) for each in judged.values() for reason in each.reasons]
     why_not = markdown_table(("policy", "why not"), reasons)
     passed = best is not None
@@ -56,9 +56,9 @@ def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResu
 )
 def served_policy(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
     """Promote the best candidate; it is judged here too, for this asset can be run alone."""
-    from alphaads_pipelines.bandits.candidate_evaluation import best_of, promote
+    from alphaads_pipelines.bandits.candidate_evaluation import best_candidate, promote
 
-    best = best_of(_judged(wiring))
+    best = best_candidate(_judged(wiring))
     if best is None:
         raise QualityRefused("no policy is shown to be better than the one that serves")
     judgement, roles = promote(wiring.engine, best, f"run:{context.run.run_id}", datetime.now(UTC))
@@ -67,17 +67,17 @@ def served_policy(context: AssetExecutionContext, wiring: ResourceParam[Wiring])
     return MaterializeResult(metadata={"serves": roles.serving.policy, "before": before, "figures": figures})
 
 
-def _judged(wiring: Wiring) -> "dict[str, Judgement]":
-    from alphaads_pipelines.bandits.candidate_evaluation import judge_all
+def _judged(wiring: Wiring) -> "dict[str, CandidateReport]":
+    from alphaads_pipelines.bandits.candidate_evaluation import evaluate_all
     from alphaads_pipelines.bandits.policy_store import read_roles
     from alphaads_pipelines.wiring.policies import teaching
 
     _, roles = read_roles(wiring.engine)
     names = [*teaching(wiring.settings).policies, *roles.names]
-    return judge_all(wiring.engine, names, datetime.now(UTC))
+    return evaluate_all(wiring.engine, names, datetime.now(UTC))
 
 
-def _row(judgement: "Judgement") -> tuple[object, ...]:
+def _row(judgement: "CandidateReport") -> tuple[object, ...]:
     figures = judgement.figures
     numbers = [figures.get(name) for name in ("effective_samples", "low", "value", "high", "incumbent_earned")]
     shown = ["" if number is None else f"{number:,.4g}" for number in numbers]

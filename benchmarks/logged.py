@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from alphaads_pipelines.bandits.ope.evaluation_policy import Target
+from alphaads_pipelines.bandits.ope.evaluation_policy import EvaluationPolicy
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 
 _CONTEXTS, _NUMBERS, _ARMS = 200, 4, 10
@@ -38,8 +38,8 @@ SHAPES = {
 }
 
 
-class World(Target):
-    """A world and its evaluated policy."""
+class World(EvaluationPolicy):
+    """A world of a shape, and the policy that is evaluated in it."""
 
     def __init__(self, shape: Shape, seed: int = 0) -> None:
         random = np.random.default_rng(seed)

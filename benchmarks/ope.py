@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaads_pipelines.bandits.ope.estimators import ESTIMATORS, Weighted, weigh
+from alphaads_pipelines.bandits.ope.estimators import ESTIMATORS, WeightedLog, weigh
 from alphaads_pipelines.bandits.ope.intervals import Estimate
 from alphaads_pipelines.bandits.ope.logs import Floats
 from benchmarks.logged import SHAPES, World
@@ -63,8 +63,8 @@ def _normal(found: list[Estimate], truth: float) -> dict[str, float]:
     return {f"normal_{name}": value for name, value in _covered(found, truth).items()}
 
 
-def _values(name: str, of: Weighted) -> Floats:
-    """Per-record values whose mean is the estimate."""
+def _values(name: str, of: WeightedLog) -> Floats:
+    """What the textbook takes the mean of, one value a record."""
     cap = math.sqrt(len(of.weights))
     errors = of.rewards - of.predicted
     ratio = float(of.weights @ of.rewards / of.weights.sum())

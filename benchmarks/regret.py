@@ -71,7 +71,7 @@ def regrets(job: tuple[str, int, int]) -> dict[str, Floats]:
     world, decisions, seed = job
     points = points_of(decisions)
     with threadpool_limits(1):
-        stream = Stream.made(WORLDS[world], decisions, seed)
+        stream = Stream.generate(WORLDS[world], decisions, seed)
         curves = {"random": curve(stream.regret_of_random, points)}
         for name, make in _players(world, seed).items():
             played = play(stream if name == OURS else with_immediate_clicks(stream), make())

@@ -13,7 +13,7 @@ from itertools import chain
 import numpy as np
 import polars as pl
 
-from alphaads_pipelines.profiles.count_fields import most
+from alphaads_pipelines.profiles.count_fields import most_common
 from alphaads_pipelines.profiles.segments import Segmentation, segment_of
 from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState, decode
 from alphaads_pipelines.schema.tables import EMOTIONS
@@ -100,9 +100,9 @@ def _attributes(state: ProfileState, segmentation: Segmentation) -> tuple[str | 
     totals = [sum(column) for column in zip(*state.hours.values(), strict=True)]
     emotions = {name: count for name, count in zip(EMOTIONS, totals[FIRST_EMOTION:], strict=True) if count > 0}
     return (
-        most(state.platforms),
-        most(state.languages),
-        most(emotions),
+        most_common(state.platforms),
+        most_common(state.languages),
+        most_common(emotions),
         segment_of(state, segmentation),
     )
 

@@ -42,11 +42,11 @@ class CountingPolicy(Policy):
 
     def update(self, rewards: Counts) -> None:
         """Add {arm: (pulls, rewards)}. Raises InvalidRequest when an arm has more rewards than pulls."""
-        self._count(rewards)
+        self._add_counts(rewards)
 
     def learn(self, outcomes: Outcomes) -> None:
         """Add pulls and rewards, whatever the contexts. Raises InvalidRequest."""
-        self._count(counted(outcomes))
+        self._add_counts(count_by_arm(outcomes))
 
     @property
     def known_arms(self) -> Collection[str]:
@@ -94,25 +94,25 @@ class CountingPolicy(Policy):
         self._prior = (float(alpha), float(beta))
         self._is_discounted = bool(state.get("is_discounted", False))
 
-    def _count(self, news: Counts) -> None:
+    def _add_counts(self, added: Counts) -> None:
         summed = {}
-        for arm, new in news.items():
-            held = self._counts.get(arm, [0, 0])
-            pulls, rewards = held[0] + new[0], held[1] + new[1]
+        for arm, new in added.items():
+            current = self._counts.get(arm, [0, 0])
+            pulls, rewards = current[0] + new[0], current[1] + new[1]
             summed[arm] = [pulls, min(pulls, rewards) if self._is_discounted else rewards]
             if not 0 <= summed[arm][1] <= pulls:
                 raise InvalidRequest("an arm cannot have more rewards than pulls")
         self._counts |= summed
 
 
-def counted(outcomes: Outcomes) -> dict[str, tuple[float, float]]:
+def count_by_arm(outcomes: Outcomes) -> dict[str, tuple[float, float]]:
     """Pulls and rewards of outcomes by arm, whole numbers where they are. Raises InvalidRequest."""
     names = dict.fromkeys(outcomes.arms)
     place = {arm: at for at, arm in enumerate(names)}
     places = np.array([place[arm] for arm in outcomes.arms], dtype=np.intp)
     sums = [np.bincount(places, each, len(names)).tolist() for each in (outcomes.weights(), outcomes.rewards)]
-    return {arm: (_whole(pulls), _whole(rewards)) for arm, pulls, rewards in zip(names, *sums, strict=True)}
+    return {arm: (_integral(pulls), _integral(rewards)) for arm, pulls, rewards in zip(names, *sums, strict=True)}
 
 
-def _whole(number: float) -> float:
+def _integral(number: float) -> float:
     return int(number) if number.is_integer() else number

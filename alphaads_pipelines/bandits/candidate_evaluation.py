@@ -20,10 +20,10 @@ from alphaads_pipelines.bandits.decision_log import closed_decisions, log_of
 from alphaads_pipelines.bandits.ope.estimators import weigh
 from alphaads_pipelines.bandits.ope.evaluation import Evaluation, evaluate
 from alphaads_pipelines.bandits.ope.logs import Floats
-from alphaads_pipelines.bandits.ope.registry_policies import PolicyTarget
+from alphaads_pipelines.bandits.ope.registry_policies import RegistryPolicy
 from alphaads_pipelines.bandits.policy_roles import Pin, Roles
-from alphaads_pipelines.bandits.policy_store import Taught, change_roles, read_roles, taught_as, versions_of
-from alphaads_pipelines.bandits.promotion import Rule, judge
+from alphaads_pipelines.bandits.policy_store import PolicyVersion, change_roles, load_version, read_roles, versions_of
+from alphaads_pipelines.bandits.promotion import Rule, check_promotion
 from alphaads_pipelines.errors import InvalidRequest, QualityRefused
 from alphaads_pipelines.stores.sql.relational import reading
 
@@ -34,7 +34,7 @@ SETTLED = timedelta(hours=1)
 SEED = 0
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class CandidateReport(msgspec.Struct, frozen=True):
     """What is to be said of a candidate.
 
     Parameters
@@ -69,26 +69,26 @@ class Judgement(msgspec.Struct, frozen=True):
     @property
     def figures(self) -> dict[str, Any]:
         """The numbers that a promotion is remembered with."""
-        told: dict[str, Any] = {"version": self.version, "incumbent": self.incumbent, "records": self.records}
+        figures: dict[str, Any] = {"version": self.version, "incumbent": self.incumbent, "records": self.records}
         if self.evaluation is None:
-            return told
+            return figures
         estimate = self.evaluation.estimates[Rule().estimator]
         earned = self.evaluation.diagnostics.on_policy.value
         samples = {"effective_samples": self.evaluation.effective_samples, "incumbent_earned": earned}
-        return {**told, **samples, "value": estimate.value, "low": estimate.low, "high": estimate.high}
+        return {**figures, **samples, "value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class EvaluatedCandidate:
     """A judgement, and the weights of the records, shape (records,), for a page with plots; newest record first."""
 
-    told: Judgement
+    report: CandidateReport
     weights: Floats = field(default_factory=lambda: np.empty(0))
 
 
-def judge_candidate(
+def evaluate_candidate(
     engine: Engine, name: str, now: datetime, rule: Rule = Rule(), version: int | None = None
-) -> Judged:
+) -> EvaluatedCandidate:
     """Judge a policy against the one that serves now.
 
     Parameters
@@ -105,16 +105,16 @@ def judge_candidate(
         rows = closed_decisions(connection, roles.serving.policy, now, MOST)
         kept = versions_of(connection, name)
         chosen = _version(kept, [row.decided_at for row in rows]) if version is None else version
-        candidate = taught_as(connection, Pin(name, chosen))
-    judged = rows if candidate.taught_at is None else [r for r in rows if r.decided_at > candidate.taught_at + SETTLED]
-    if len(judged) < LEAST:
-        why = f"{len(judged)} closed decisions of {roles.serving.policy} came after that version, {LEAST} are needed"
-        return Judged(_told(name, candidate, roles, judged, None, [why]))
-    log = log_of(judged)
-    weighted = weigh(log, PolicyTarget(candidate.policy, SEED), SEED)
+        candidate = load_version(connection, Pin(name, chosen))
+    records = rows if candidate.taught_at is None else [r for r in rows if r.decided_at > candidate.taught_at + SETTLED]
+    if len(records) < LEAST:
+        why = f"{len(records)} closed decisions of {roles.serving.policy} came after that version, {LEAST} are needed"
+        return EvaluatedCandidate(_report(name, candidate, roles, records, None, [why]))
+    log = log_of(records)
+    weighted = weigh(log, RegistryPolicy(candidate.policy, SEED), SEED)
     evaluation = evaluate(log, weighted)
-    verdict = judge(evaluation, evaluation.diagnostics.on_policy.value, rule)
-    return Judged(_told(name, candidate, roles, judged, evaluation, verdict.reasons), weighted.weights)
+    verdict = check_promotion(evaluation, evaluation.diagnostics.on_policy.value, rule)
+    return EvaluatedCandidate(_report(name, candidate, roles, records, evaluation, verdict.reasons), weighted.weights)
 
 
 def _version(kept: Sequence[tuple[int, datetime]], times: Sequence[datetime]) -> int:
@@ -127,28 +127,28 @@ def _version(kept: Sequence[tuple[int, datetime]], times: Sequence[datetime]) ->
     return early[0] if early else kept[-1][0]
 
 
-def _told(
+def _report(
     name: str,
-    candidate: Taught,
+    candidate: PolicyVersion,
     roles: Roles,
-    judged: Sequence[Any],
+    records: Sequence[Any],
     evaluation: Evaluation | None,
     reasons: list[str],
-) -> Judgement:
-    return Judgement(
+) -> CandidateReport:
+    return CandidateReport(
         policy=name,
         version=candidate.version,
         taught_at=None if candidate.taught_at is None else candidate.taught_at.isoformat(),
         incumbent=roles.serving.policy,
-        records=len(judged),
-        since=judged[-1].decided_at.isoformat() if judged else None,
-        until=judged[0].decided_at.isoformat() if judged else None,
+        records=len(records),
+        since=records[-1].decided_at.isoformat() if records else None,
+        until=records[0].decided_at.isoformat() if records else None,
         evaluation=evaluation,
         reasons=reasons,
     )
 
 
-def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule()) -> tuple[Judgement, Roles]:
+def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule()) -> tuple[CandidateReport, Roles]:
     """Let a policy serve if it is shown to be better; it goes on learning.
 
     Raises
@@ -159,26 +159,28 @@ def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule
     _, roles = read_roles(engine)
     if roles.serving == Pin(name):
         raise InvalidRequest(f"{name} serves already")
-    told = judge_candidate(engine, name, now, rule).told
-    if not told.is_better:
-        raise QualityRefused(f"{name} is not promoted: {'; '.join(told.reasons)}")
+    report = evaluate_candidate(engine, name, now, rule).report
+    if not report.is_better:
+        raise QualityRefused(f"{name} is not promoted: {'; '.join(report.reasons)}")
 
-    def change(held: Roles) -> Roles:
-        if held.serving != roles.serving:
+    def change(current: Roles) -> Roles:
+        if current.serving != roles.serving:
             raise InvalidRequest("another policy serves since this one was judged; judge it anew")
-        return held.promote(Pin(name), by, now, told.figures)
+        return current.promote(Pin(name), by, now, report.figures)
 
-    return told, change_roles(engine, change, now)
+    return report, change_roles(engine, change, now)
 
 
-def judge_all(engine: Engine, names: Sequence[str], now: datetime, rule: Rule = Rule()) -> dict[str, Judgement]:
+def evaluate_all(
+    engine: Engine, names: Sequence[str], now: datetime, rule: Rule = Rule()
+) -> dict[str, CandidateReport]:
     """Every one of these policies that does not serve, judged. Raises as `judge_candidate`."""
     _, roles = read_roles(engine)
     others = [name for name in dict.fromkeys(names) if name != roles.serving.policy]
-    return {name: judge_candidate(engine, name, now, rule).told for name in others}
+    return {name: evaluate_candidate(engine, name, now, rule).report for name in others}
 
 
-def best_of(judged: Mapping[str, Judgement]) -> str | None:
+def best_candidate(reports: Mapping[str, CandidateReport]) -> str | None:
     """Of those that may serve the one with the highest lower bound."""
-    better = {name: each.low for name, each in judged.items() if each.is_better}
+    better = {name: each.low for name, each in reports.items() if each.is_better}
     return max(better, key=lambda name: better[name]) if better else None

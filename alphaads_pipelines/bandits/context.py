@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaads_pipelines.profiles.count_fields import most
+from alphaads_pipelines.profiles.count_fields import most_common
 from alphaads_pipelines.profiles.profile_summary import ProfileSummary
 from alphaads_pipelines.schema.tables import EMOTIONS
 
@@ -96,7 +96,7 @@ def _facts_of_profile(profile: ProfileSummary) -> dict[str, Any]:
         "emotions": {name: round(share, _DIGITS) for name, share in profile.emotions.items()},
         "sentiment": None if profile.sentiment_mean is None else round(profile.sentiment_mean, _DIGITS),
         "mood_trend": profile.mood_trend,
-        "platform": most(profile.platforms),
+        "platform": most_common(profile.platforms),
         "posts": profile.posts,
     }
     return {name: value for name, value in facts.items() if value is not None}

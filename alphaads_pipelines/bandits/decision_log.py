@@ -30,10 +30,10 @@ def closed_decisions(connection: Connection, policy: str, now: datetime, most: i
     Each has arm_id, context, eligible, propensity, decided_at and click_at.
     """
     table = sql_table("ad_decisions")
-    is_heard = sa.or_(table.c.impression_at.is_not(None), table.c.click_at.is_not(None))
+    has_events = sa.or_(table.c.impression_at.is_not(None), table.c.click_at.is_not(None))
     is_logged = sa.and_(table.c.policy == policy, table.c.policy_role == SERVING, table.c.propensity > 0)
     query = sa.select(*(table.c[name] for name in _COLUMNS)).where(
-        table.c.decided_at < now - ATTRIBUTION_WINDOW, is_heard, is_logged
+        table.c.decided_at < now - ATTRIBUTION_WINDOW, has_events, is_logged
     )
     rows = connection.execute(query.order_by(table.c.decided_at.desc()).limit(most)).all()
     return [row for row in rows if row.arm_id in row.eligible]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from alphaads_pipelines.bandits.arm_counts import CountingPolicy, Counts, counted
+from alphaads_pipelines.bandits.arm_counts import CountingPolicy, Counts, count_by_arm
 from alphaads_pipelines.bandits.base import Outcomes
 from alphaads_pipelines.bandits.context import FEATURES, VERSION, Floats
 from alphaads_pipelines.bandits.ridge import Ridge
@@ -51,7 +51,7 @@ class LinearPolicy(CountingPolicy):
 
     def update(self, rewards: Counts) -> None:
         """Add {arm: (pulls, rewards)}. Raises InvalidRequest when an arm has more rewards than pulls."""
-        self._count(rewards)
+        self._add_counts(rewards)
         pulls, won = np.array(list(rewards.values()), dtype=np.float64).reshape(-1, 2).T
         unknown = np.eye(1, self.features).repeat(len(rewards), axis=0)
         self.ridge.add(list(rewards), unknown, pulls, won)
@@ -61,19 +61,19 @@ class LinearPolicy(CountingPolicy):
         contexts = self._checked(outcomes.contexts)
         if len(contexts) and np.abs(contexts).max() > _LARGEST:
             raise InvalidRequest(f"a feature lies within -{_LARGEST:.0f} to {_LARGEST:.0f}")
-        self._count(counted(outcomes))
+        self._add_counts(count_by_arm(outcomes))
         self.ridge.add(outcomes.arms, contexts, outcomes.weights(), outcomes.rewards)
 
     def discount(self, factor: float) -> None:
         """Let every sum weigh `factor` as much. Raises InvalidRequest."""
         super().discount(factor)
         self.ridge.discount(factor)
-        self.ridge.keep(self._counts)
+        self.ridge.keep_only(self._counts)
 
     def retire(self, arms: Collection[str]) -> None:
         """Forget these arms."""
         super().retire(arms)
-        self.ridge.keep(self._counts)
+        self.ridge.keep_only(self._counts)
 
     def inform(self) -> None:
         """Expect of every arm, with the weight INFORMED, what a regression over all arms together says."""
@@ -86,9 +86,9 @@ class LinearPolicy(CountingPolicy):
         Whoever goes on deciding with this policy goes on from the sums, as does whoever reads the state, so that both
         decide alike to the last bit.
         """
-        self.ridge.settle()
-        sums = {arm: _encoded(each) for arm, each in self.ridge.sums().items()}
-        means = _encoded(self.ridge.prior)
+        self.ridge.mark_stale()
+        sums = {arm: _encode(each) for arm, each in self.ridge.sums().items()}
+        means = _encode(self.ridge.prior)
         sizes = {"features": self.features, "layout": VERSION, "width": self.width, "exploration": self.exploration}
         return {**super().state(), **sizes, "means": means, "weight": self.ridge.ridge, "sums": sums}
 
@@ -106,18 +106,18 @@ class LinearPolicy(CountingPolicy):
         policy.ridge.ridge = float(state.get("weight", policy.ridge.ridge))
         policy._restore(state)
         try:
-            policy.ridge.restore({arm: _decoded(each) for arm, each in state.get("sums", {}).items()})
+            policy.ridge.restore({arm: _decode(each) for arm, each in state.get("sums", {}).items()})
         except ValueError as error:
             raise SchemaMismatch("the sums of a policy's state cannot be read") from error
         if "means" in state:
-            policy.ridge.prior = _decoded(state["means"])
-        policy.ridge.prepare()
+            policy.ridge.prior = _decode(state["means"])
+        policy.ridge.refresh()
         return policy
 
 
-def _encoded(numbers: Floats) -> str:
+def _encode(numbers: Floats) -> str:
     return b64encode(numbers.astype(_BYTES).tobytes()).decode()
 
 
-def _decoded(text: str) -> Floats:
+def _decode(text: str) -> Floats:
     return np.frombuffer(b64decode(text, validate=True), _BYTES).astype(np.float64)

@@ -96,13 +96,13 @@ class Roles(msgspec.Struct, frozen=True):
         InvalidRequest: it serves already.
         """
         if to == self.serving:
-            raise InvalidRequest(f"{told(to)} serves already")
+            raise InvalidRequest(f"{describe_pin(to)} serves already")
         canary = None if self.canary is not None and self.canary.policy == to.policy else self.canary
         shadow = tuple(name for name in self.shadow if name != to.policy)
-        kept = {"serving": to, "canary": canary, "shadow": shadow, "previous": self.serving}
-        return self._changed(f"promote {told(to)}", by, now, figures, **kept)
+        parts = {"serving": to, "canary": canary, "shadow": shadow, "previous": self.serving}
+        return self._with_change(f"promote {describe_pin(to)}", by, now, figures, **parts)
 
-    def try_out(self, canary: Canary | None, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
+    def set_canary(self, canary: Canary | None, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
         """Give a policy a share of the decisions, or end that (None).
 
         Raises
@@ -112,18 +112,18 @@ class Roles(msgspec.Struct, frozen=True):
         if canary is None:
             if self.canary is None:
                 raise InvalidRequest("there is no canary")
-            return self._changed("end the canary", by, now, figures, canary=None)
+            return self._with_change("end the canary", by, now, figures, canary=None)
         if not 0 < canary.share <= MOST_CANARY_SHARE:
             raise InvalidRequest(f"the share of a canary lies above 0 and is at most {MOST_CANARY_SHARE:g}")
         if canary.pin == self.serving:
-            raise InvalidRequest(f"{told(canary.pin)} serves already")
-        what = f"canary {told(canary.pin)} with a share of {canary.share:g}"
-        return self._changed(what, by, now, figures, canary=canary)
+            raise InvalidRequest(f"{describe_pin(canary.pin)} serves already")
+        what = f"canary {describe_pin(canary.pin)} with a share of {canary.share:g}"
+        return self._with_change(what, by, now, figures, canary=canary)
 
-    def watch(self, names: tuple[str, ...], by: str, now: datetime) -> Roles:
+    def set_shadows(self, names: tuple[str, ...], by: str, now: datetime) -> Roles:
         """Make these policies the shadows."""
         shadow = tuple(dict.fromkeys(names))
-        return self._changed(f"shadow {', '.join(shadow) or 'none'}", by, now, {}, shadow=shadow)
+        return self._with_change(f"shadow {', '.join(shadow) or 'none'}", by, now, {}, shadow=shadow)
 
     def roll_back(self, by: str, now: datetime) -> Roles:
         """Let serve what served before, and end a canary.
@@ -135,11 +135,11 @@ class Roles(msgspec.Struct, frozen=True):
         if self.previous is None and self.canary is None:
             raise InvalidRequest("there is nothing to roll back: no other policy served before, and there is no canary")
         if self.previous is None:
-            return self._changed("roll back the canary", by, now, {}, canary=None)
+            return self._with_change("roll back the canary", by, now, {}, canary=None)
         swapped = {"serving": self.previous, "previous": self.serving, "canary": None}
-        return self._changed(f"roll back to {told(self.previous)}", by, now, {}, **swapped)
+        return self._with_change(f"roll back to {describe_pin(self.previous)}", by, now, {}, **swapped)
 
-    def _changed(self, what: str, by: str, now: datetime, figures: Mapping[str, Any], **parts: Any) -> Roles:
+    def _with_change(self, what: str, by: str, now: datetime, figures: Mapping[str, Any], **parts: Any) -> Roles:
         change = Change(what, by, now.isoformat(), dict(figures))
         history = (*self.history, change)[-KEPT_CHANGES:]
         return msgspec.structs.replace(self, history=history, **parts)
@@ -148,7 +148,7 @@ class Roles(msgspec.Struct, frozen=True):
 _to_roles = decoder(Roles)
 
 
-def told(pin: Pin) -> str:
+def describe_pin(pin: Pin) -> str:
     """A policy in words."""
     return pin.policy if pin.version is None else f"{pin.policy} as of version {pin.version}"
 

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.bandits.base import Policy
-from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles, document_of, roles_of, told
+from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles, describe_pin, document_of, roles_of
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import AlphaAdsError, NotFound, SchemaMismatch
 from alphaads_pipelines.stores.sql.documents import document_version_in, read_document, replace_document_in
@@ -49,7 +49,7 @@ _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class PolicyVersion:
     """A policy as it was taught, and when; version 0 was not."""
 
     policy: Policy
@@ -57,8 +57,8 @@ class Taught:
     taught_at: datetime | None = None
 
 
-def _first() -> Mapping[Pin, Taught]:
-    return {Pin(FIRST): Taught(POLICIES.load(FIRST).from_state({}))}
+def _default_policies() -> Mapping[Pin, PolicyVersion]:
+    return {Pin(FIRST): PolicyVersion(POLICIES.load(FIRST).from_state({}))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +74,36 @@ class Policies:
 
     roles: Roles = field(default_factory=Roles)
     roles_version: int = 0
-    taught: Mapping[Pin, Taught] = field(default_factory=_first)
-    left_out: Mapping[Pin, int] = field(default_factory=dict)
+    loaded: Mapping[Pin, PolicyVersion] = field(default_factory=_default_policies)
+    unavailable: Mapping[Pin, int] = field(default_factory=dict)
 
     @property
-    def serving(self) -> Taught:
+    def serving(self) -> PolicyVersion:
         """The policy that decides."""
-        return self.taught[self.roles.serving]
+        return self.loaded[self.roles.serving]
 
     @property
-    def canary(self) -> Taught | None:
+    def canary(self) -> PolicyVersion | None:
         """The one that decides in `roles.canary.share` of the decisions instead."""
-        return None if self.roles.canary is None else self.taught.get(self.roles.canary.pin)
+        return None if self.roles.canary is None else self.loaded.get(self.roles.canary.pin)
 
     @property
-    def shadow(self) -> dict[str, Taught]:
+    def shadow(self) -> dict[str, PolicyVersion]:
         """Those whose answer is only recorded, by name."""
         pins = {name: Pin(name) for name in self.roles.shadow}
-        return {name: self.taught[pin] for name, pin in pins.items() if pin in self.taught}
+        return {name: self.loaded[pin] for name, pin in pins.items() if pin in self.loaded}
 
     @property
     def version(self) -> str:
         """Names what is held: the document of roles, and the newest version of all."""
-        return f"{self.roles_version}.{max(each.version for each in self.taught.values())}"
+        return f"{self.roles_version}.{max(each.version for each in self.loaded.values())}"
 
-    def named(self, name: str) -> Taught | None:
+    def named(self, name: str) -> PolicyVersion | None:
         """The newest of a policy that was asked for by name; None if it cannot be read."""
-        return self.taught.get(Pin(name))
+        return self.loaded.get(Pin(name))
 
 
-def read_policies(connection: Connection, held: Policies, also: Collection[str] = ()) -> Policies:
+def read_policies(connection: Connection, current: Policies, also: Collection[str] = ()) -> Policies:
     """What is to decide now; `held` itself where nothing moved, and its policies wherever their version did not.
 
     Parameters
@@ -115,29 +115,29 @@ def read_policies(connection: Connection, held: Policies, also: Collection[str] 
     ConfigurationError, MissingArtifact, SchemaMismatch, NotFound: the policy that serves cannot be read. Any other one
     is left out, and told of in the log.
     """
-    version, roles = _roles_in(connection, held)
-    wanted = tuple(dict.fromkeys([*roles.pins, *(Pin(name) for name in also)]))
-    newest = newest_versions(connection, {pin.policy for pin in wanted})
-    due = {pin: pin.version if pin.version is not None else newest.get(pin.policy, 0) for pin in wanted}
-    known = {(pin.policy, each.version): each for pin, each in held.taught.items()}
-    taught = {pin: known[pin.policy, due[pin]] for pin in wanted if (pin.policy, due[pin]) in known}
-    left_out = {pin: due[pin] for pin in wanted if held.left_out.get(pin) == due[pin] and pin != roles.serving}
-    for pin in [pin for pin in wanted if pin not in taught and pin not in left_out]:
+    version, roles = _roles_in(connection, current)
+    pins = tuple(dict.fromkeys([*roles.pins, *(Pin(name) for name in also)]))
+    newest = newest_versions(connection, {pin.policy for pin in pins})
+    due = {pin: pin.version if pin.version is not None else newest.get(pin.policy, 0) for pin in pins}
+    known = {(pin.policy, each.version): each for pin, each in current.loaded.items()}
+    loaded = {pin: known[pin.policy, due[pin]] for pin in pins if (pin.policy, due[pin]) in known}
+    unavailable = {pin: due[pin] for pin in pins if current.unavailable.get(pin) == due[pin] and pin != roles.serving}
+    for pin in [pin for pin in pins if pin not in loaded and pin not in unavailable]:
         try:
-            taught[pin] = taught_as(connection, Pin(pin.policy, due[pin]))
+            loaded[pin] = load_version(connection, Pin(pin.policy, due[pin]))
         except AlphaAdsError as error:
             if pin == roles.serving or error.retryable:
                 raise
-            left_out[pin] = due[pin]
+            unavailable[pin] = due[pin]
             _log.warning("policy left out", policy=pin.policy, version=due[pin], error=error.code)
-    found = Policies(roles, version, taught, left_out)
-    return held if found == held else found
+    found = Policies(roles, version, loaded, unavailable)
+    return current if found == current else found
 
 
-def _roles_in(connection: Connection, held: Policies) -> tuple[int, Roles]:
+def _roles_in(connection: Connection, current: Policies) -> tuple[int, Roles]:
     version = document_version_in(connection, POLICY)
-    if version == held.roles_version:
-        return version, held.roles
+    if version == current.roles_version:
+        return version, current.roles
     return version, roles_of(select_in(connection, _documents.name, "name", [POLICY], ["document"])[0].document)
 
 
@@ -150,7 +150,7 @@ def newest_versions(connection: Connection, names: Iterable[str]) -> dict[str, i
     return found
 
 
-def taught_as(connection: Connection, pin: Pin) -> Taught:
+def load_version(connection: Connection, pin: Pin) -> PolicyVersion:
     """A policy in a version; 0 is what it is before it was taught, None the newest.
 
     Raises
@@ -161,20 +161,20 @@ def taught_as(connection: Connection, pin: Pin) -> Taught:
     kind = POLICIES.load(pin.policy)
     version = newest_versions(connection, [pin.policy]).get(pin.policy, 0) if pin.version is None else pin.version
     if version == 0:
-        return Taught(kind.from_state({}))
+        return PolicyVersion(kind.from_state({}))
     query = sa.select(_versions.c.state, _versions.c.taught_at)
     row = connection.execute(query.where(_versions.c.version == version, _versions.c.policy == pin.policy)).first()
     if row is None:
-        raise NotFound(f"{told(pin)} is not kept: it was never taught, or is too old")
-    return Taught(kind.from_state(_unpacked(row.state)), version, row.taught_at)
+        raise NotFound(f"{describe_pin(pin)} is not kept: it was never taught, or is too old")
+    return PolicyVersion(kind.from_state(_decompress(row.state)), version, row.taught_at)
 
 
-def _packed(state: Mapping[str, Any]) -> bytes:
+def _compress(state: Mapping[str, Any]) -> bytes:
     """JSON, compressed: much of what linear policies keep are zeros."""
     return zlib.compress(orjson.dumps(state), 1)
 
 
-def _unpacked(packed: bytes) -> dict[str, Any]:
+def _decompress(packed: bytes) -> dict[str, Any]:
     try:
         state: dict[str, Any] = orjson.loads(zlib.decompress(packed))
     except (zlib.error, orjson.JSONDecodeError) as error:
@@ -184,7 +184,7 @@ def _unpacked(packed: bytes) -> dict[str, Any]:
 
 def append_version(connection: Connection, policy: Policy, now: datetime) -> int:
     """Keep a policy as it is now; its version, greater than every one before it."""
-    row = {"policy": policy.name, "state": _packed(policy.state()), "taught_at": now}
+    row = {"policy": policy.name, "state": _compress(policy.state()), "taught_at": now}
     return int(connection.execute(_versions.insert().values(row).returning(_versions.c.version)).scalar_one())
 
 
@@ -203,14 +203,14 @@ def prune_versions(
     ----------
     since: older ones go, but for the newest. keep: versions that must stay.
     """
-    held = [versions_of(connection, name) for name in names]
-    old = [version for each in held for version in _outlived(each, now, since) if version not in keep]
+    versions = [versions_of(connection, name) for name in names]
+    old = [version for each in versions for version in _prunable(each, now, since) if version not in keep]
     for some in chunks(old):
         connection.execute(_versions.delete().where(_versions.c.version.in_(some)))
     return len(old)
 
 
-def _outlived(versions: list[tuple[int, datetime]], now: datetime, since: datetime) -> list[int]:
+def _prunable(versions: list[tuple[int, datetime]], now: datetime, since: datetime) -> list[int]:
     """Of a policy's versions, the newest first: all but the newest, and the last of each hour or day."""
     old, kept = list[int](), set[str]()
     for version, at in versions[NEWEST:]:
@@ -251,7 +251,7 @@ def write_roles_in(connection: Connection, roles: Roles, now: datetime, *, seen:
     return replace_document_in(connection, POLICY, document, now, seen=seen, overtaken=_OVERTAKEN)
 
 
-def settle_roles_in(connection: Connection, now: datetime) -> Roles:
+def initialise_roles_in(connection: Connection, now: datetime) -> Roles:
     """The roles, inside the caller's transaction; written where there are none yet.
 
     A document from before there were roles held the policy itself: what that had learned becomes a version.

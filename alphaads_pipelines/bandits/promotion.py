@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from alphaads_pipelines.bandits.ope.diagnostics import told
+from alphaads_pipelines.bandits.ope.diagnostics import describe_problems
 from alphaads_pipelines.bandits.ope.evaluation import Evaluation
 from alphaads_pipelines.errors import InvalidRequest, QualityRefused
 
@@ -42,7 +42,7 @@ class Verdict(msgspec.Struct, frozen=True):
         return not self.reasons
 
 
-def judge(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
+def check_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
     """The verdict on a candidate.
 
     Parameters
@@ -56,7 +56,7 @@ def judge(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdi
     if rule.estimator not in candidate.estimates:
         raise InvalidRequest(f"unknown estimator; known: {', '.join(candidate.estimates)}")
     low, samples = candidate.estimates[rule.estimator].low, candidate.effective_samples
-    reasons = told(candidate.diagnostics)
+    reasons = describe_problems(candidate.diagnostics)
     if samples < rule.effective_samples:
         reasons.append(f"{samples:.0f} effective samples, {rule.effective_samples:.0f} are needed")
     if not low > incumbent + rule.margin:
@@ -65,9 +65,9 @@ def judge(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdi
     return Verdict(low, incumbent, samples, reasons)
 
 
-def require(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
+def require_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
     """The verdict, if the candidate may serve. Raises QualityRefused, with every reason, and InvalidRequest."""
-    verdict = judge(candidate, incumbent, rule)
+    verdict = check_promotion(candidate, incumbent, rule)
     if not verdict.is_promoted:
         raise QualityRefused(f"the candidate is not promoted: {'; '.join(verdict.reasons)}")
     return verdict

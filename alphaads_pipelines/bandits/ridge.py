@@ -24,7 +24,7 @@ _LINE = 8
 """Numbers in a cache line: packed triangles are filled up with zeros to whole ones, which products read faster."""
 _AT_ONCE, _ARMS_AT_ONCE = 8, 16
 """Contexts and arms of one step: what it works on stays in the processor's cache."""
-_NOBODY = 0
+_UNSEEN = 0
 """Row of an arm that nothing is known of."""
 
 
@@ -41,14 +41,14 @@ class Ridge:
         self.prior: Floats = np.zeros(features)
         self._upper = np.triu_indices(features)
         self._left, self._right = (np.pad(places, (0, -len(places) % _LINE)) for places in self._upper)
-        self._twice: Floats = np.where(self._left == self._right, 1.0, 2.0)
-        self._twice[len(self._upper[0]) :] = 0.0
-        self._rooms: list[Floats] = []  # to work in; a thread takes one and gives it back, for new memory costs much
+        self._multiplicity: Floats = np.where(self._left == self._right, 1.0, 2.0)
+        self._multiplicity[len(self._upper[0]) :] = 0.0
+        self._buffers: list[Floats] = []  # to work in; a thread takes one and gives it back, for new memory costs much
         self._rows: dict[str, int] = {}
         self._grams: Floats = np.zeros((1, features, features))
         self._moments: Floats = np.zeros((1, features))
-        self._offer: tuple[list[str], Floats, Floats] | None = None
-        self.settle()
+        self._cached: tuple[list[str], Floats, Floats] | None = None
+        self.mark_stale()
 
     def add(self, arms: Sequence[str], contexts: Floats, pulls: Floats, rewards: Floats) -> None:
         """Learn from contexts, shape (n, features), of arms, n; pulls and rewards have the shape (n,)."""
@@ -61,11 +61,11 @@ class Ridge:
             its = slice(start, start + count)
             self._grams[row] += contexts[its].T @ weighted[its]
             self._moments[row] += rewards[its] @ contexts[its]
-        self._offer = None
+        self._cached = None
         is_few = (counts <= self.features // 2) & ~self._is_stale[present]
         self._is_stale[present[~is_few]] = True
         in_few = np.repeat(is_few, counts)
-        self._add_few(present[is_few], counts[is_few], contexts[in_few] * np.sqrt(pulls[in_few])[:, None])
+        self._update_inverses(present[is_few], counts[is_few], contexts[in_few] * np.sqrt(pulls[in_few])[:, None])
 
     def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
         """Expected reward and x' A^-1 x of each arm in each context, both of shape (n, len(arms)).
@@ -74,38 +74,38 @@ class Ridge:
         ----------
         contexts: shape (n, features).
         """
-        theta, inverses = self._offered(arms)
+        theta, inverses = self._coefficients_of(arms)
         if len(contexts) == 1:
             return (theta @ contexts[0])[None], (inverses @ self._squared(contexts[0]))[None]
         spreads = np.empty((len(contexts), len(arms)))
-        room = self._rooms.pop() if self._rooms else np.zeros((len(self._twice), _CHUNK))
+        buffer = self._buffers.pop() if self._buffers else np.zeros((len(self._multiplicity), _CHUNK))
         for start in range(0, len(contexts), _CHUNK):
             chunk = contexts[start : start + _CHUNK]
-            squares = self._squares(chunk, room[:, : len(chunk)])
+            squares = self._squares(chunk, buffer[:, : len(chunk)])
             spreads[start : start + _CHUNK] = (inverses @ squares).T
-        self._rooms.append(room)
+        self._buffers.append(buffer)
         return contexts @ theta.T, spreads
 
     def inform(self, weight: float) -> None:
         """Make the coefficients that fit all arms together the prior of each, of this weight."""
-        together = np.eye(self.features) + self._grams.sum(axis=0)
-        self.prior = np.linalg.solve(together, self._moments.sum(axis=0))
+        pooled = np.eye(self.features) + self._grams.sum(axis=0)
+        self.prior = np.linalg.solve(pooled, self._moments.sum(axis=0))
         self.ridge = weight
-        self.settle()
+        self.mark_stale()
 
     def discount(self, factor: float) -> None:
         """Let every sum weigh `factor` as much; the prior's weight stays."""
         self._grams *= factor
         self._moments *= factor
-        self.settle()
+        self.mark_stale()
 
-    def keep(self, arms: Collection[str]) -> None:
+    def keep_only(self, arms: Collection[str]) -> None:
         """Forget all other arms."""
         kept = {arm: row for arm, row in self._rows.items() if arm in arms}
-        rows = [_NOBODY, *kept.values()]
+        rows = [_UNSEEN, *kept.values()]
         self._grams, self._moments = self._grams[rows], self._moments[rows]
         self._rows = {arm: place for place, arm in enumerate(kept, 1)}
-        self.settle()
+        self.mark_stale()
 
     def sums(self) -> dict[str, Floats]:
         """b and the upper triangle of G of each arm, one after the other, in order of names."""
@@ -119,9 +119,9 @@ class Ridge:
         self._moments = stacked[:, : self.features].copy()
         self._grams = np.zeros((len(stacked), self.features, self.features))
         self._grams[:, *self._upper] = stacked[:, self.features :]
-        self.settle()
+        self.mark_stale()
 
-    def settle(self) -> None:
+    def mark_stale(self) -> None:
         """Derive everything anew from the sums when it is next asked for, so that rounding does not pile up.
 
         Of what is the same on both sides of a diagonal a processor's product rounds one side differently; that of the
@@ -131,10 +131,10 @@ class Ridge:
         self._is_stale: NDArray[np.bool_] = np.ones(len(self._grams), dtype=bool)
         self._inverses: Floats = np.empty_like(self._grams)
         self._theta: Floats = np.empty_like(self._moments)
-        self._packed: Floats = np.empty((len(self._grams), len(self._twice)))
-        self._offer = None
+        self._packed: Floats = np.empty((len(self._grams), len(self._multiplicity)))
+        self._cached = None
 
-    def prepare(self) -> None:
+    def refresh(self) -> None:
         """Derive now what would be derived at the next decision."""
         rows = np.flatnonzero(self._is_stale)
         if len(rows):
@@ -146,14 +146,14 @@ class Ridge:
         new = [arm for arm in dict.fromkeys(arms) if arm not in self._rows]
         if new:
             self._rows |= {arm: place for place, arm in enumerate(new, len(self._grams))}
-            self.prepare()
+            self.refresh()
             # Whatever is known of a new arm is what is known of nobody.
             for name in ("_grams", "_moments", "_inverses", "_theta", "_packed", "_is_stale"):
-                held = getattr(self, name)
-                setattr(self, name, np.concatenate([held, np.repeat(held[:1], len(new), axis=0)]))
+                rows = getattr(self, name)
+                setattr(self, name, np.concatenate([rows, np.repeat(rows[:1], len(new), axis=0)]))
         return np.array([self._rows[arm] for arm in arms], dtype=np.intp)
 
-    def _add_few(self, rows: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats) -> None:
+    def _update_inverses(self, rows: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats) -> None:
         """Change the inverses of some arms by their new contexts, which stand one arm after the other.
 
         Arms go together by how many contexts they have, so that little has to be filled up.
@@ -161,9 +161,9 @@ class Ridge:
         starts, order = counts.cumsum() - counts, np.argsort(-counts, kind="stable")
         for first in range(0, len(rows), _ARMS_AT_ONCE):
             block = order[first : first + _ARMS_AT_ONCE]
-            self._add_block(rows[block], starts[block], counts[block], contexts)
+            self._update_block(rows[block], starts[block], counts[block], contexts)
 
-    def _add_block(
+    def _update_block(
         self, rows: NDArray[np.intp], starts: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats
     ) -> None:
         """A^-1 - W' (I + W U')^-1 W with W = U A^-1, where U are the next few contexts of an arm, filled up with zeros.
@@ -178,36 +178,36 @@ class Ridge:
             places = np.arange(first, min(first + _AT_ONCE, most))
             at = np.minimum(starts[:arms, None] + places, len(contexts) - 1)
             new = contexts[at] * (places < counts[:arms, None])[:, :, None]
-            weighed = new @ inverses[:arms]
-            inner = np.linalg.inv(np.eye(len(places)) + weighed @ new.transpose(0, 2, 1))
-            inverses[:arms] -= weighed.transpose(0, 2, 1) @ (inner @ weighed)
+            projected = new @ inverses[:arms]
+            inner = np.linalg.inv(np.eye(len(places)) + projected @ new.transpose(0, 2, 1))
+            inverses[:arms] -= projected.transpose(0, 2, 1) @ (inner @ projected)
         self._derive(rows, inverses)
 
     def _derive(self, rows: NDArray[np.intp], inverses: Floats) -> None:
         self._inverses[rows] = inverses
         moments = self._moments[rows] + self.ridge * self.prior
         self._theta[rows] = (inverses @ moments[:, :, None])[:, :, 0]
-        self._packed[rows] = inverses[:, self._left, self._right] * self._twice
+        self._packed[rows] = inverses[:, self._left, self._right] * self._multiplicity
 
-    def _offered(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
+    def _coefficients_of(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
         """Coefficients and packed inverses of these arms; most decisions are among the arms of the one before."""
-        offer = self._offer
-        if offer is None or offer[0] != arms:
-            self.prepare()
-            rows = [self._rows.get(arm, _NOBODY) for arm in arms]
-            offer = (list(arms), self._theta[rows], self._packed[rows])
-            self._offer = offer
-        return offer[1], offer[2]
+        cached = self._cached
+        if cached is None or cached[0] != arms:
+            self.refresh()
+            rows = [self._rows.get(arm, _UNSEEN) for arm in arms]
+            cached = (list(arms), self._theta[rows], self._packed[rows])
+            self._cached = cached
+        return cached[1], cached[2]
 
     def _squared(self, context: Floats) -> Floats:
         squared: Floats = context.take(self._left) * context.take(self._right)
         return squared
 
-    def _squares(self, contexts: Floats, room: Floats) -> Floats:
+    def _squares(self, contexts: Floats, buffer: Floats) -> Floats:
         """Upper triangles of x x' in the columns of `room`, feature by feature: gathering costs more."""
         columns, at = np.ascontiguousarray(contexts.T), 0
         for feature in range(self.features):
             length = self.features - feature
-            np.multiply(columns[feature:], columns[feature], out=room[at : at + length])
+            np.multiply(columns[feature:], columns[feature], out=buffer[at : at + length])
             at += length
-        return room
+        return buffer

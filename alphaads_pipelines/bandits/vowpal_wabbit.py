@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from alphaads_pipelines.bandits.arm_counts import CountingPolicy, Counts, counted
+from alphaads_pipelines.bandits.arm_counts import CountingPolicy, Counts, count_by_arm
 from alphaads_pipelines.bandits.base import Outcomes, mixed
 from alphaads_pipelines.bandits.context import FEATURES, VERSION, Floats
 from alphaads_pipelines.errors import MissingArtifact, SchemaMismatch
@@ -50,13 +50,13 @@ class VowpalWabbitPolicy(CountingPolicy):
         super().__init__()
         self.features = features
         self._model = b""
-        self._deciding = _opened(self._model)
+        self._workspace = _load(self._model)
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
         """Inverse gaps of the expected rewards, the exploration share mixed in; the same for each seed."""
         named = [_arm_part(arm) for arm in arms]
-        told = [_context_part(context) for context in contexts]
-        expected = np.array([[self._deciding.predict(context + arm) for arm in named] for context in told])
+        context_parts = [_context_part(context) for context in contexts]
+        expected = np.array([[self._workspace.predict(context + arm) for arm in named] for context in context_parts])
         gaps = expected.max(axis=1, keepdims=True) - expected
         pulls = sum(pulls for pulls, _ in self._counts.values())
         shares = 1.0 / (len(arms) + GAMMA * np.sqrt(pulls) * gaps)
@@ -66,15 +66,15 @@ class VowpalWabbitPolicy(CountingPolicy):
 
     def update(self, rewards: Counts) -> None:
         """Learn {arm: (pulls, rewards)} of a context of which nothing is known. Raises InvalidRequest."""
-        self._count(rewards)
-        self._teach([("|c 0:1 " + _arm_part(arm), *counts) for arm, counts in rewards.items()])
+        self._add_counts(rewards)
+        self._train([("|c 0:1 " + _arm_part(arm), *counts) for arm, counts in rewards.items()])
 
     def learn(self, outcomes: Outcomes) -> None:
         """Learn outcomes one after the other. Raises InvalidRequest."""
         contexts = self._checked(outcomes.contexts)
-        self._count(counted(outcomes))
-        told = [_context_part(each) + _arm_part(arm) for each, arm in zip(contexts, outcomes.arms, strict=True)]
-        self._teach(list(zip(told, outcomes.weights().tolist(), outcomes.rewards.tolist(), strict=True)))
+        self._add_counts(count_by_arm(outcomes))
+        examples = [_context_part(each) + _arm_part(arm) for each, arm in zip(contexts, outcomes.arms, strict=True)]
+        self._train(list(zip(examples, outcomes.weights().tolist(), outcomes.rewards.tolist(), strict=True)))
 
     def state(self) -> dict[str, Any]:
         """The counts, and "model": base64 of what Vowpal Wabbit saves."""
@@ -97,25 +97,25 @@ class VowpalWabbitPolicy(CountingPolicy):
             model = b64decode(state.get("model", ""), validate=True)
         except ValueError as error:
             raise SchemaMismatch("the model of a policy's state is no base64") from error
-        policy._swap(model)
+        policy._replace_model(model)
         return policy
 
-    def _teach(self, told: Sequence[tuple[str, float, float]]) -> None:
+    def _train(self, examples: Sequence[tuple[str, float, float]]) -> None:
         """One example each: the mean reward of its pulls, as heavy as they are; a reward without a pull is a 1."""
-        if not told:
+        if not examples:
             return
-        model = _opened(self._model)
-        for features, pulls, rewards in told:
+        model = _load(self._model)
+        for features, pulls, rewards in examples:
             label, weight = (rewards / pulls, pulls) if pulls else (1.0, rewards)
             if weight:
                 model.learn(f"{label:.9g} {weight:.9g} {features}")
-        saved = _saved(model)
+        saved = _serialise(model)
         model.finish()
-        self._swap(saved)
+        self._replace_model(saved)
 
-    def _swap(self, model: bytes) -> None:
-        self._deciding.finish()
-        self._model, self._deciding = model, _opened(model)
+    def _replace_model(self, model: bytes) -> None:
+        self._workspace.finish()
+        self._model, self._workspace = model, _load(model)
 
 
 def _arm_part(arm: str) -> str:
@@ -128,7 +128,7 @@ def _context_part(context: Floats) -> str:
     return f"|c {numbers} "
 
 
-def _opened(model: bytes) -> Any:
+def _load(model: bytes) -> Any:
     try:
         from vowpalwabbit import Workspace
     except ModuleNotFoundError as error:
@@ -144,7 +144,7 @@ def _opened(model: bytes) -> Any:
             raise SchemaMismatch("the model of a policy's state cannot be read") from error
 
 
-def _saved(model: Any) -> bytes:
+def _serialise(model: Any) -> bytes:
     with tempfile.TemporaryDirectory(prefix="alphaads-") as folder:
         path = Path(folder) / "model"
         model.save(str(path))

@@ -11,11 +11,11 @@ import typer
 from rich.table import Table
 
 from alphaads_pipelines.bandits.ope import open_bandit
-from alphaads_pipelines.bandits.ope.diagnostics import told
+from alphaads_pipelines.bandits.ope.diagnostics import describe_problems
 from alphaads_pipelines.bandits.ope.estimators import weigh
 from alphaads_pipelines.bandits.ope.evaluation import Evaluation, evaluate
 from alphaads_pipelines.bandits.ope.logs import Log
-from alphaads_pipelines.bandits.ope.registry_policies import named
+from alphaads_pipelines.bandits.ope.registry_policies import fit_policy
 from alphaads_pipelines.bandits.ope.report import page
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings, out, progress
@@ -57,7 +57,7 @@ def run(
     with exit_codes():
         load_settings(quiet=True)
         whole = _at(_read(log), position)
-        target, evaluated = named(policy, whole, seed)
+        target, evaluated = fit_policy(policy, whole, seed)
         with progress() as display:
             task = display.add_task("weighing records", total=len(evaluated))
             weighted = weigh(evaluated, target, seed, lambda done: display.advance(task, done))
@@ -93,5 +93,5 @@ def _show(found: Evaluation, title: str) -> None:
         table.add_row(name, *(f"{number:.5f}" for number in (each.value, each.low, each.high)))
     out.print(table)
     err.print(f"{found.n:,} records, worth {found.effective_samples:,.0f} of the policy's own", style="dim")
-    for problem in told(found.diagnostics):
+    for problem in describe_problems(found.diagnostics):
         err.print(f"[yellow]problem:[/yellow] {problem}", soft_wrap=True)

@@ -18,7 +18,7 @@ from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.bandits.candidate_evaluation import Judged, Judgement
+    from alphaads_pipelines.bandits.candidate_evaluation import CandidateReport, EvaluatedCandidate
     from alphaads_pipelines.bandits.policy_roles import Roles
 
 app = typer.Typer(
@@ -67,18 +67,18 @@ def evaluate(name: Name, version: Version = None, report: Report = None, as_json
     Judged is a version that was taught before all of these decisions, for what a policy learned from flatters it: the
     newest that leaves 20,000 of them, or half of what there is. Ends with 1 where the policy is not shown to be better.
     """
-    from alphaads_pipelines.bandits.candidate_evaluation import judge_candidate
+    from alphaads_pipelines.bandits.candidate_evaluation import evaluate_candidate
     from alphaads_pipelines.bandits.policy_roles import check_name
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        judged = judge_candidate(wiring.engine, check_name(name), datetime.now(UTC), version=version)
+        judged = evaluate_candidate(wiring.engine, check_name(name), datetime.now(UTC), version=version)
         if report is not None:
             _write_report(judged, report)
     if as_json:
-        emit({**_told(judged.told), "is_better": judged.told.is_better})
+        emit({**_told(judged.report), "is_better": judged.report.is_better})
     else:
-        _show(judged.told)
-    if not judged.told.is_better:
+        _show(judged.report)
+    if not judged.report.is_better:
         raise typer.Exit(FAILED)
 
 
@@ -106,7 +106,7 @@ def canary(name: OptionalName = None, share: Share = 0.05, end: End = False, as_
         if (name is None) != end:
             raise InvalidRequest("NAME: give a policy, or --end")
         tried = None if name is None else Canary(check_name(name), share)
-        _change(lambda roles: roles.try_out(tried, actor(), datetime.now(UTC), {}), as_json=as_json)
+        _change(lambda roles: roles.set_canary(tried, actor(), datetime.now(UTC), {}), as_json=as_json)
 
 
 @app.command()
@@ -116,7 +116,7 @@ def shadow(names: Names = None, as_json: JsonOutput = False) -> None:
 
     with exit_codes():
         watching = tuple(check_name(name) for name in names or ())
-        _change(lambda roles: roles.watch(watching, actor(), datetime.now(UTC)), as_json=as_json)
+        _change(lambda roles: roles.set_shadows(watching, actor(), datetime.now(UTC)), as_json=as_json)
 
 
 @app.command()
@@ -153,16 +153,16 @@ def _part(roles: Roles, name: str) -> str:
     return ", ".join(parts)
 
 
-def _told(judgement: Judgement) -> dict[str, Any]:
+def _told(judgement: CandidateReport) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.to_builtins(judgement)
     return told
 
 
-def _write_report(judged: Judged, report: Path) -> None:
+def _write_report(judged: EvaluatedCandidate, report: Path) -> None:
     """Raises InvalidRequest where there is nothing to draw."""
     from alphaads_pipelines.bandits.ope.report import page
 
-    told = judged.told
+    told = judged.report
     if told.evaluation is None:
         raise InvalidRequest(f"--report: there is nothing to draw: {'; '.join(told.reasons)}")
     name = f"{told.policy} as of version {told.version}"
@@ -171,7 +171,7 @@ def _write_report(judged: Judged, report: Path) -> None:
     )
 
 
-def _show(judgement: Judgement) -> None:
+def _show(judgement: CandidateReport) -> None:
     version = f"version {judgement.version}" if judgement.version else "never taught"
     out.print(f"{judgement.policy} ({version}) on {judgement.records:,} decisions of {judgement.incumbent}")
     table = Table("estimator", box=None, pad_edge=False)

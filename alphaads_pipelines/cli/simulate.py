@@ -15,7 +15,7 @@ from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.bandits.simulator.loop import Played
+    from alphaads_pipelines.bandits.simulator.loop import PlayResult
     from alphaads_pipelines.bandits.simulator.result import Simulation
     from alphaads_pipelines.bandits.simulator.stream import Stream
 
@@ -64,14 +64,14 @@ def run(
     """
     from alphaads_pipelines.bandits.simulator.log import write_log
     from alphaads_pipelines.bandits.simulator.page import render_page
-    from alphaads_pipelines.bandits.simulator.result import loadable, simulate
+    from alphaads_pipelines.bandits.simulator.result import installed_policies, simulate
 
     with exit_codes():
         load_settings(quiet=True)
-        names = list(dict.fromkeys(policy or loadable()))
+        names = list(dict.fromkeys(policy or installed_policies()))
         _check_writable(report, log)
 
-        def see(stream: Stream, name: str, played: Played) -> None:
+        def see(stream: Stream, name: str, played: PlayResult) -> None:
             if log is not None and stream.seed == seed and name == names[0]:
                 written = write_log(log, stream, played)
                 err.print(f"{written:,} decisions of {name} are in {log}", style="dim", soft_wrap=True)

@@ -15,7 +15,7 @@ from alphaads_pipelines.creatives.tone import STEADY, STEADY_TREND, JourneySumma
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.profiles.journey import volatility_of
 from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS
-from alphaads_pipelines.profiles.profile_summary import ProfileSummary, glance_of
+from alphaads_pipelines.profiles.profile_summary import ProfileSummary, summarise
 from alphaads_pipelines.profiles.segments import segment_of
 from alphaads_pipelines.stores.subjects.permissions import Permission
 
@@ -82,7 +82,7 @@ def person_of(snapshot: Snapshot, permission: Permission, now: datetime) -> Pers
     state = snapshot.state_together(subjects)
     if state is None:
         return Person("no_profile", subjects)
-    glance = glance_of(state, now)
+    glance = summarise(state, now)
     if glance.mood is None:
         return Person("no_emotion", subjects)
     journey = JourneySummary(glance.mood_trend or STEADY_TREND, volatility_of(state))

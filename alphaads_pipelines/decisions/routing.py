@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from alphaads_pipelines.bandits.policy_roles import CANARY, SERVING
-from alphaads_pipelines.bandits.policy_store import Policies, Taught
+from alphaads_pipelines.bandits.policy_store import Policies, PolicyVersion
 from alphaads_pipelines.decisions.catalogue import Catalogue
 from alphaads_pipelines.experiments.assignment import SLOTS, Allocation, Assigner, Experiment
 from alphaads_pipelines.experiments.store import StoredExperiment
@@ -30,7 +30,7 @@ class Route:
     experiments: experiment -> arm, of all in which the person takes part.
     """
 
-    taught: Taught
+    taught: PolicyVersion
     role: str = SERVING
     experiments: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ class Router:
         arms = self._assigners[tenant].arms(subject_id)
         return {key: arm for key, arm in arms.items() if of_campaigns[key] is None or of_campaigns[key] in campaigns}
 
-    def _treatment(self, tenant: str, experiment_id: str, arm: str) -> Taught | None:
+    def _treatment(self, tenant: str, experiment_id: str, arm: str) -> PolicyVersion | None:
         experiment = next(each for each in self._running[tenant] if each.experiment_id == experiment_id)
         name = experiment.treatments.get(arm)
         return None if name is None else self._policies.named(name)

@@ -22,8 +22,8 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.bandits.base import HALF_LIFE_DAYS, Outcomes, discount_of
 from alphaads_pipelines.bandits.context import FEATURES, Floats, vector
 from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles
-from alphaads_pipelines.bandits.policy_store import append_version, prune_versions, settle_roles_in, taught_as
-from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, counted, is_attributed
+from alphaads_pipelines.bandits.policy_store import append_version, initialise_roles_in, load_version, prune_versions
+from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, is_attributed, outcome_counts
 from alphaads_pipelines.errors import AlphaAdsError, WriteConflict
 from alphaads_pipelines.pipeline.ad_records import decision_row, event_row, read_parsed
 from alphaads_pipelines.stores import ad_decisions
@@ -153,7 +153,7 @@ def _learn_some(
     young = [each for each in decisions.records if now - teaching.keep <= each["decided_at"] <= now + _AHEAD]
     with transaction(engine) as connection:
         version = replace_document_in(connection, LEARNER, {"offsets": until}, now, seen=seen, overtaken=_OVERTAKEN)
-        roles = settle_roles_in(connection, now)
+        roles = initialise_roles_in(connection, now)
         growths, passed_over = _join(connection, young, events.records, now, note)
         versions = _teach_all(connection, roles, growths, teaching, now) if growths else {}
         forgotten = {"decided_before": now - teaching.keep, "early_before": now - ATTRIBUTION_WINDOW}
@@ -219,7 +219,7 @@ def _store_new(
         times[key] = _attributed(row["decided_at"], _earliest(early.get(key, {}), heard.get(key, {})))
     ad_decisions.add_decisions(connection, new, times)
     ad_decisions.drop_early(connection, times.keys() & early.keys())
-    grown = [(row, counted(times[row["decision_id"]])) for row in new]
+    grown = [(row, outcome_counts(times[row["decision_id"]])) for row in new]
     return [_Growth(row["arm_id"], row["context"], row["decided_at"], *each) for row, each in grown if any(each)]
 
 
@@ -233,7 +233,7 @@ def _grow_stored(
         if after == before:
             continue
         changed[row.decision_id] = after
-        pulls, rewards = (now - then for now, then in zip(counted(after), counted(before), strict=True))
+        pulls, rewards = (now - then for now, then in zip(outcome_counts(after), outcome_counts(before), strict=True))
         if pulls or rewards:
             growths.append(_Growth(row.arm_id, row.context, row.decided_at, pulls, rewards))
     ad_decisions.note_heard(connection, changed)
@@ -271,7 +271,7 @@ def _teach_all(
 
 
 def _teach(connection: Connection, name: str, growths: Sequence[_Growth], teaching: Teaching, now: datetime) -> int:
-    held = taught_as(connection, Pin(name))
+    held = load_version(connection, Pin(name))
     weights = np.array([_weight(each.decided_at, now, teaching) for each in growths])
     since = 1.0 if held.taught_at is None else _weight(held.taught_at, now, teaching)
     if since < 1.0 or weights.min() < 1.0:

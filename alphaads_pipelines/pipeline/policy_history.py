@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.bandits.arm_counts import CountingPolicy
 from alphaads_pipelines.bandits.policy_roles import Pin
-from alphaads_pipelines.bandits.policy_store import taught_as
+from alphaads_pipelines.bandits.policy_store import load_version
 from alphaads_pipelines.errors import AlphaAdsError
 from alphaads_pipelines.schema.tables import BANDIT_POLICY
 from alphaads_pipelines.stores.lake.base import Lake, polars_schema
@@ -49,7 +49,7 @@ def write_history(lake: Lake, engine: Engine, names: Iterable[str], now: datetim
 def _news(lake: Lake, engine: Engine, name: str, now: datetime) -> list[tuple[Any, ...]]:
     try:
         with reading(engine) as connection:
-            taught = taught_as(connection, Pin(name))
+            taught = load_version(connection, Pin(name))
     except AlphaAdsError as error:
         if error.retryable:
             raise

@@ -13,6 +13,6 @@ MENTIONS, TOPIC_SENTIMENT_SUM_MILLI = 0, 1
 """Places in a topic's counts of an hour."""
 
 
-def most(counts: Mapping[str, int]) -> str | None:
+def most_common(counts: Mapping[str, int]) -> str | None:
     """The name with the greatest count, of several the first of the alphabet; None without any."""
     return min(counts, key=lambda name: (-counts[name], name), default=None)

@@ -45,14 +45,14 @@ class OpenAd:
 
     subject_id: str | None = None
     decided_s: int | None = None
-    heard: Mapping[str, int] = field(default_factory=dict)
+    first_events: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> Hours:
         """What it adds to its subject's hours; nothing before its decision is known."""
         if self.subject_id is None or self.decided_s is None:
             return {}
         latest = self.decided_s + WINDOW // _SECOND
-        times = {kind: at for kind, at in self.heard.items() if at <= latest}
+        times = {kind: at for kind, at in self.first_events.items() if at <= latest}
         if times:
             times[IMPRESSION] = min(times.values())
         hours: Hours = {}
@@ -62,7 +62,7 @@ class OpenAd:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class EngagementFold:
     """What a fold changed.
 
     Parameters
@@ -77,7 +77,7 @@ class Folded:
 
 def fold_engagement(
     open_ads: Mapping[str, OpenAd], decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
-) -> Folded:
+) -> EngagementFold:
     """Fold new decisions and events into what is known of their ads.
 
     Parameters
@@ -95,27 +95,27 @@ def fold_engagement(
 
     for decision in decisions:
         key = str(decision["decision_id"])
-        ads[key] = _decided(touch(key), str(decision["subject_id"]), _seconds(decision["decided_at"]))
+        ads[key] = _add_decision(touch(key), str(decision["subject_id"]), _seconds(decision["decided_at"]))
     for event in events:
         if event["kind"] in KINDS:
             key = str(event["decision_id"])
-            ads[key] = _heard(touch(key), event["kind"], _seconds(event["occurred_at"]))
-    return Folded(ads, _difference(before, ads))
+            ads[key] = _add_event(touch(key), event["kind"], _seconds(event["occurred_at"]))
+    return EngagementFold(ads, _difference(before, ads))
 
 
 def _seconds(text: str) -> int:
     return (datetime.fromisoformat(text) - _EPOCH) // _SECOND
 
 
-def _decided(ad: OpenAd, subject_id: str, at: int) -> OpenAd:
+def _add_decision(ad: OpenAd, subject_id: str, at: int) -> OpenAd:
     """Should one id be decided twice, the earlier holds: whichever comes first, the result is the same."""
     known = [] if ad.subject_id is None or ad.decided_s is None else [(ad.decided_s, ad.subject_id)]
     decided_s, whose = min([*known, (at, subject_id)])
-    return OpenAd(whose, decided_s, ad.heard)
+    return OpenAd(whose, decided_s, ad.first_events)
 
 
-def _heard(ad: OpenAd, kind: str, at: int) -> OpenAd:
-    return OpenAd(ad.subject_id, ad.decided_s, {**ad.heard, kind: min(at, ad.heard.get(kind, at))})
+def _add_event(ad: OpenAd, kind: str, at: int) -> OpenAd:
+    return OpenAd(ad.subject_id, ad.decided_s, {**ad.first_events, kind: min(at, ad.first_events.get(kind, at))})
 
 
 def _difference(before: Mapping[str, OpenAd], after: Mapping[str, OpenAd]) -> Hours:
@@ -123,8 +123,8 @@ def _difference(before: Mapping[str, OpenAd], after: Mapping[str, OpenAd]) -> Ho
     for ads, sign in ((before, -1), (after, 1)):
         for ad in ads.values():
             for key, counts in ad.counts().items():
-                held = changes.setdefault(key, [0, 0, 0])
-                changes[key] = [a + sign * b for a, b in zip(held, counts, strict=True)]
+                current = changes.setdefault(key, [0, 0, 0])
+                changes[key] = [a + sign * b for a, b in zip(current, counts, strict=True)]
     return {key: counts for key, counts in changes.items() if any(counts)}
 
 

@@ -17,7 +17,7 @@ import polars as pl
 from alphaads_pipelines.profiles.count_fields import FIRST_EMOTION, POSTS, SCORED, SENTIMENT_SUM_MILLI, WIDTH
 from alphaads_pipelines.profiles.mood import HORIZON_HOURS, leading_emotions
 from alphaads_pipelines.profiles.state_pages import ROW
-from alphaads_pipelines.profiles.state_writer import OpenState
+from alphaads_pipelines.profiles.state_writer import StateWriter
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS, EMOTIONS
 from alphaads_pipelines.stores.lake.base import conform, polars_schema
 
@@ -51,7 +51,7 @@ def fold_profiles(
     recent = _Recent()
     profiles: list[_Profile] = []
     for person, subject in enumerate(people["subject_id"].to_list()):
-        state = OpenState.of(prior.get(subject))
+        state = StateWriter.of(prior.get(subject))
         for _, hour, counts in hour_rows.of(person):
             after += state.add_hour(hour, counts)
         for _, is_language, name, count in names.of(person):
@@ -145,7 +145,7 @@ class _Profile(NamedTuple):
     state: bytes
 
 
-def _profile(subject: str, state: OpenState) -> _Profile:
+def _profile(subject: str, state: StateWriter) -> _Profile:
     first, last = state.span
     scored, milli = state.totals[SCORED], state.totals[SENTIMENT_SUM_MILLI]
     return _Profile(
@@ -168,7 +168,7 @@ class _Recent:
         self._person: list[int] = [0]
         self._age: list[int] = [0]
 
-    def add(self, state: OpenState) -> None:
+    def add(self, state: StateWriter) -> None:
         """Add a person."""
         now_hour = state.span[1] + 1
         for first, rows in state.rows_from(now_hour - HORIZON_HOURS + 1):

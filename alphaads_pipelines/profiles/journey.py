@@ -27,7 +27,7 @@ from alphaads_pipelines.profiles.state import (
     TOPIC_SENTIMENT_SUM_MILLI,
     ProfileState,
 )
-from alphaads_pipelines.profiles.time_buckets import Hour, hour_at, hour_of, mean_sentiment, shown_hour
+from alphaads_pipelines.profiles.time_buckets import Hour, hour_at, hour_of, hour_view, mean_sentiment
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 MOST_HOURS = 1_000
@@ -141,14 +141,14 @@ class Journey(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Led:
+class _EmotionHour:
     """An hour with an emotion: number, counts, what led in it, the mood then, whether the one before is near."""
 
     hour: int
     counts: list[int]
     emotion: str
     mood: str
-    goes_on: bool
+    is_continued: bool
 
 
 def journey_of(state: ProfileState, as_of: datetime) -> Journey:
@@ -160,8 +160,8 @@ def journey_of(state: ProfileState, as_of: datetime) -> Journey:
     """
     until = min(hour_of(as_of), _LATEST_HOUR)
     hours = _hours(state, until)
-    led = list(_led(hours))
-    transitions = _transitions(led)
+    emotion_hours = list(_emotion_hours(hours))
+    transitions = _transitions(emotion_hours)
     moves = sum(each.hours for each in transitions)
     stays = sum(each.counts.get(each.emotion, 0) for each in transitions)
     return Journey(
@@ -169,10 +169,10 @@ def journey_of(state: ProfileState, as_of: datetime) -> Journey:
         posts=sum(counts[POSTS] for _, counts in hours),
         volatility=_volatility(hours),
         switching=1 - stays / moves if moves else None,
-        episodes=[_episode(run) for run in _runs(led)],
-        changes=_changes(state, led),
+        episodes=[_episode(run) for run in _runs(emotion_hours)],
+        changes=_changes(state, emotion_hours),
         transitions=transitions,
-        hours=[shown_hour(hour, counts) for hour, counts in hours],
+        hours=[hour_view(hour, counts) for hour, counts in hours],
     )
 
 
@@ -186,14 +186,14 @@ def _hours(state: ProfileState, until: int) -> list[tuple[int, list[int]]]:
     return known[-MOST_HOURS:]
 
 
-def _led(hours: Sequence[tuple[int, list[int]]]) -> Iterator[_Led]:
+def _emotion_hours(hours: Sequence[tuple[int, list[int]]]) -> Iterator[_EmotionHour]:
     leading, last = "", None
     for place, (hour, counts) in enumerate(hours):
         if any(counts[FIRST_EMOTION:]):
-            goes_on = last is not None and hour - last <= SILENCE_HOURS
-            leading = _leading(counts, leading if goes_on else "")
+            is_continued = last is not None and hour - last <= SILENCE_HOURS
+            leading = _leading(counts, leading if is_continued else "")
             mood = leading_emotion(dict(hours[max(0, place - HORIZON_HOURS) : place + 1]), hour)
-            yield _Led(hour, counts, leading, mood or leading, goes_on)
+            yield _EmotionHour(hour, counts, leading, mood or leading, is_continued)
             last = hour
 
 
@@ -202,10 +202,10 @@ def _leading(counts: Sequence[int], before: str) -> str:
     return max(ranked, key=lambda each: (each[1], each[0] == before))[0]
 
 
-def _runs(led: Sequence[_Led]) -> Iterator[list[_Led]]:
-    run: list[_Led] = []
-    for each in led:
-        if run and not (each.goes_on and each.mood == run[-1].mood):
+def _runs(emotion_hours: Sequence[_EmotionHour]) -> Iterator[list[_EmotionHour]]:
+    run: list[_EmotionHour] = []
+    for each in emotion_hours:
+        if run and not (each.is_continued and each.mood == run[-1].mood):
             yield run
             run = []
         run.append(each)
@@ -213,7 +213,7 @@ def _runs(led: Sequence[_Led]) -> Iterator[list[_Led]]:
         yield run
 
 
-def _episode(run: Sequence[_Led]) -> Episode:
+def _episode(run: Sequence[_EmotionHour]) -> Episode:
     summed = _sum(run)
     of_emotion = summed[FIRST_EMOTION + EMOTIONS.index(run[0].mood)]
     return Episode(
@@ -226,16 +226,16 @@ def _episode(run: Sequence[_Led]) -> Episode:
     )
 
 
-def _transitions(led: Sequence[_Led]) -> list[Transitions]:
+def _transitions(emotion_hours: Sequence[_EmotionHour]) -> list[Transitions]:
     counted: dict[str, dict[str, int]] = {}
-    for before, after in pairwise(led):
-        if after.goes_on:
+    for before, after in pairwise(emotion_hours):
+        if after.is_continued:
             onward = counted.setdefault(before.emotion, {})
             onward[after.emotion] = onward.get(after.emotion, 0) + 1
-    return [_onward(emotion, dict(sorted(counts.items()))) for emotion, counts in sorted(counted.items())]
+    return [_transitions_from(emotion, dict(sorted(counts.items()))) for emotion, counts in sorted(counted.items())]
 
 
-def _onward(emotion: str, counts: dict[str, int]) -> Transitions:
+def _transitions_from(emotion: str, counts: dict[str, int]) -> Transitions:
     hours = sum(counts.values())
     probabilities = {name: (counts.get(name, 0) + _PRIOR) / (hours + 1) for name in EMOTIONS}
     return Transitions(emotion, hours, counts, probabilities)
@@ -251,20 +251,20 @@ def _volatility(hours: Sequence[tuple[int, list[int]]]) -> float | None:
     return sqrt(squares / number) if number else None
 
 
-def _changes(state: ProfileState, led: Sequence[_Led]) -> list[Change]:
-    if not led:
+def _changes(state: ProfileState, emotion_hours: Sequence[_EmotionHour]) -> list[Change]:
+    if not emotion_hours:
         return []
-    counts = np.array([each.counts[FIRST_EMOTION:] for each in led], np.int64)
-    places = [0, *change_points(counts), len(led)]
-    segments = [_sum(led[start:end]) for start, end in pairwise(places)]
+    counts = np.array([each.counts[FIRST_EMOTION:] for each in emotion_hours], np.int64)
+    places = [0, *change_points(counts), len(emotion_hours)]
+    segments = [_sum(emotion_hours[start:end]) for start, end in pairwise(places)]
     return [
         Change(
-            changed_at=hour_at(led[place].hour),
+            changed_at=hour_at(emotion_hours[place].hour),
             before=_leading(before, ""),
             after=_leading(after, ""),
             sentiment_before=mean_sentiment(before),
             sentiment_after=mean_sentiment(after),
-            preceded_by=_precedents(state, led[place].hour),
+            preceded_by=_precedents(state, emotion_hours[place].hour),
         )
         for place, (before, after) in zip(places[1:-1], pairwise(segments), strict=True)
     ]
@@ -275,7 +275,7 @@ def _precedents(state: ProfileState, changed: int) -> list[Precedent]:
     window = range(changed - PRECEDING_HOURS, changed + 1)
     baseline = range(window.start - BASELINE_HOURS, window.start)
     posts = [sum(state.hours[hour][POSTS] for hour in state.hours if hour in part) for part in (window, baseline)]
-    named = {topic: _named(hours, window, baseline) for topic, hours in sorted(state.topics.items())}
+    named = {topic: _mentions(hours, window, baseline) for topic, hours in sorted(state.topics.items())}
     risen = {topic: counts for topic, counts in named.items() if _has_risen(*counts[:2], *posts)}
     topics = sum(1 for counts in named.values() if counts[0])
     found = [_precedent(topic, counts, posts, topics) for topic, counts in risen.items()]
@@ -283,7 +283,7 @@ def _precedents(state: ProfileState, changed: int) -> list[Precedent]:
     return sorted(sure, key=lambda each: (each.p_value, each.topic))[:MOST_TOPICS]
 
 
-def _named(hours: Mapping[int, list[int]], window: range, baseline: range) -> tuple[int, int, int]:
+def _mentions(hours: Mapping[int, list[int]], window: range, baseline: range) -> tuple[int, int, int]:
     """Mentions in the window and before it; the sum of sentiments in the window."""
     inside = [counts for hour, counts in hours.items() if hour in window]
     before = sum(counts[MENTIONS] for hour, counts in hours.items() if hour in baseline)
@@ -299,11 +299,11 @@ def _precedent(topic: str, counts: tuple[int, int, int], posts: Sequence[int], t
     mentions, before, milli = counts
     inside, outside = posts
     usual = before / outside * inside
-    p_value = min(1.0, topics * _chance(mentions, mentions + before, inside, inside + outside))
+    p_value = min(1.0, topics * _hypergeometric_tail(mentions, mentions + before, inside, inside + outside))
     return Precedent(topic, mentions, usual, milli / mentions / _MILLI, p_value)
 
 
-def _chance(mentions: int, all_mentions: int, posts: int, all_posts: int) -> float:
+def _hypergeometric_tail(mentions: int, all_mentions: int, posts: int, all_posts: int) -> float:
     """That so many or more of all mentions fall to these of all posts; exact, and without scipy.stats, whose import
     would cost the first answer seconds."""
     most = min(all_mentions, posts)
@@ -311,5 +311,5 @@ def _chance(mentions: int, all_mentions: int, posts: int, all_posts: int) -> flo
     return ways / comb(all_posts, all_mentions)
 
 
-def _sum(led: Sequence[_Led]) -> list[int]:
-    return [sum(column) for column in zip(*(each.counts for each in led), strict=True)]
+def _sum(emotion_hours: Sequence[_EmotionHour]) -> list[int]:
+    return [sum(column) for column in zip(*(each.counts for each in emotion_hours), strict=True)]

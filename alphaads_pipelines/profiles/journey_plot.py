@@ -87,9 +87,9 @@ def _binned(hours: Sequence[Hour], width: timedelta) -> list[Hour]:
 
 def _merged(start: datetime, hours: Sequence[Hour]) -> Hour:
     emotions = {name: sum(each.emotions.get(name, 0) for each in hours) for name in EMOTIONS}
-    told = [(each.sentiment_mean, each.posts) for each in hours if each.sentiment_mean is not None]
-    weight = sum(posts for _, posts in told)
-    mean = sum(value * posts for value, posts in told) / weight if weight else None
+    known = [(each.sentiment_mean, each.posts) for each in hours if each.sentiment_mean is not None]
+    weight = sum(posts for _, posts in known)
+    mean = sum(value * posts for value, posts in known) / weight if weight else None
     return Hour(start, sum(each.posts for each in hours), mean, emotions)
 
 
@@ -121,10 +121,10 @@ def _draw_posts(axes: Axes, bars: Sequence[Hour], width: timedelta) -> None:
 
 
 def _draw_sentiment(axes: Axes, bars: Sequence[Hour], width: timedelta) -> None:
-    told = [(_days(each.hour_at + width / 2), each.sentiment_mean) for each in bars if each.sentiment_mean is not None]
+    known = [(_days(each.hour_at + width / 2), each.sentiment_mean) for each in bars if each.sentiment_mean is not None]
     axes.axhline(0, color=_PALE, linewidth=1)
-    if told:
-        places, means = zip(*told, strict=True)
+    if known:
+        places, means = zip(*known, strict=True)
         axes.plot(places, means, color=_QUIET, linewidth=0.9)
         axes.scatter(places, means, color=_INK, s=9, zorder=3)
     axes.set(ylim=(-1.05, 1.05), yticks=(-1, 0, 1), ylabel="sentiment")

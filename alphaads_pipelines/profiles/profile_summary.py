@@ -42,19 +42,19 @@ class ProfileSummary(msgspec.Struct, frozen=True):
     platforms: dict[str, int]
 
 
-def glance_of(held: ProfileState, now: datetime) -> ProfileSummary:
+def summarise(state: ProfileState, now: datetime) -> ProfileSummary:
     """What a decision looks at, as of `now` (UTC)."""
     now_hour = hour_of(now)
-    totals = [sum(column) for column in zip(*held.hours.values(), strict=True)]
+    totals = [sum(column) for column in zip(*state.hours.values(), strict=True)]
     emotional = sum(totals[FIRST_EMOTION:])
     named = zip(EMOTIONS, totals[FIRST_EMOTION:], strict=False)
     return ProfileSummary(
         posts=totals[POSTS] if totals else 0,
-        mood=mood_of(held, now_hour),
-        mood_trend=_trend(sorted(held.hours.items()), now_hour),
+        mood=mood_of(state, now_hour),
+        mood_trend=_trend(sorted(state.hours.items()), now_hour),
         sentiment_mean=mean_sentiment(totals) if totals else None,
         emotions={name: count / emotional for name, count in named if count},
-        platforms=dict(sorted(held.platforms.items())),
+        platforms=dict(sorted(state.platforms.items())),
     )
 
 

@@ -191,7 +191,7 @@ def fit_segments(features: Iterable[Floats], before: Segmentation, seed: int = 0
     labels, silhouettes = _best_labels(bare.scaled(people), seed)
     known, sizes = np.unique(labels, return_counts=True)
     centroids = np.array([bare.scaled(people)[labels == label].mean(axis=0) for label in known])
-    ids, next_number = _named(centroids, before, bare)
+    ids, next_number = _match_segments(centroids, before, bare)
     segments = [Segment(name, centroid.round(_PLACES).tolist()) for name, centroid in zip(ids, centroids, strict=True)]
     segments.sort(key=lambda each: int(each.segment_id[1:]))
     fitted = msgspec.structs.replace(bare, segments=segments, next_number=next_number)
@@ -223,7 +223,7 @@ def _best_labels(scaled: Floats, seed: int) -> tuple[npt.NDArray[np.int32], dict
     return best, silhouettes
 
 
-def _named(centroids: Floats, before: Segmentation, now: Segmentation) -> tuple[list[str], int]:
+def _match_segments(centroids: Floats, before: Segmentation, now: Segmentation) -> tuple[list[str], int]:
     """Old ids by the Hungarian algorithm (Kuhn, Naval Research Logistics 2, 1955), new ones where nothing old is near.
 
     Old centroids are brought to the new scale. A pair beyond SAME costs as much as any other such pair, so that none

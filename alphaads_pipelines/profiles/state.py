@@ -49,7 +49,7 @@ class ProfileState(msgspec.Struct):
     topics: dict[str, Hours] = {}
 
 
-class Stored(msgspec.Struct, array_like=True, tag=FORMAT):
+class StoredState(msgspec.Struct, array_like=True, tag=FORMAT):
     """A state as it is stored: everything in order, each page closed until somebody asks for it.
 
     Attributes
@@ -75,7 +75,7 @@ class _Format1(msgspec.Struct, array_like=True, tag=1):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Stored | _Format1)
+_decoder = msgspec.msgpack.Decoder(StoredState | _Format1)
 
 
 def empty() -> ProfileState:
@@ -103,30 +103,30 @@ def decode(state: bytes) -> ProfileState:
     return ProfileState(FORMAT, hours, stored.languages, stored.platforms, topics)
 
 
-def seal(stored: Stored) -> bytes:
+def seal(stored: StoredState) -> bytes:
     """The bytes of what is in order already."""
     return _encoder.encode(stored)
 
 
-def unseal(state: bytes) -> Stored:
+def unseal(state: bytes) -> StoredState:
     """Read a state without opening its pages. Raises SchemaMismatch."""
     try:
-        held: Stored | _Format1 = _decoder.decode(state)
+        stored: StoredState | _Format1 = _decoder.decode(state)
     except msgspec.MsgspecError as error:
         raise SchemaMismatch(f"a profile state cannot be read; this code reads formats up to {FORMAT}") from error
-    if isinstance(held, _Format1):
-        return _stored(ProfileState(FORMAT, held.hours, held.languages, held.platforms))
-    return held
+    if isinstance(stored, _Format1):
+        return _stored(ProfileState(FORMAT, stored.hours, stored.languages, stored.platforms))
+    return stored
 
 
-def _stored(state: ProfileState) -> Stored:
+def _stored(state: ProfileState) -> StoredState:
     pages: dict[int, Page] = {}
-    hours = _in_order(state.hours)
+    hours = _sorted_hours(state.hours)
     for hour, counts in hours.items():
         _page_of(pages, hour).add_hour(hour % PAGE_HOURS, counts)
     for hour, named in sorted(_by_hour(state.topics).items()):
         _page_of(pages, hour).add_topics(hour % PAGE_HOURS, named)
-    return Stored(
+    return StoredState(
         [sum(column) for column in zip(*hours.values(), strict=True)],
         [min(hours), max(hours)] if hours else [],
         {name: count for name, count in sorted(state.languages.items()) if count},
@@ -149,7 +149,7 @@ def _page_of(pages: dict[int, Page], hour: int) -> Page:
     return pages[number] if number in pages else pages.setdefault(number, Page())
 
 
-def _in_order(hours: Hours) -> Hours:
+def _sorted_hours(hours: Hours) -> Hours:
     return {hour: counts for hour, counts in sorted(hours.items()) if any(counts)}
 
 
@@ -164,20 +164,20 @@ def add_topic(state: ProfileState, topic: str, hour: int, counts: list[int], sig
 
 
 def _add(hours: Hours, hour: int, counts: list[int], sign: int) -> list[int]:
-    held = hours.get(hour)
+    current = hours.get(hour)
     summed = (
         [sign * count for count in counts]
-        if held is None
-        else [a + sign * b for a, b in zip(held, counts, strict=True)]
+        if current is None
+        else [a + sign * b for a, b in zip(current, counts, strict=True)]
     )
     hours[hour] = summed
     return summed
 
 
-def add_counts(held: dict[str, int], counts: Mapping[str, int], sign: int = 1) -> None:
+def add_counts(current: dict[str, int], counts: Mapping[str, int], sign: int = 1) -> None:
     """Add counts by name in place."""
     for name, count in counts.items():
-        held[name] = held.get(name, 0) + sign * count
+        current[name] = current.get(name, 0) + sign * count
 
 
 def combine(state: ProfileState, other: ProfileState, sign: int = 1) -> ProfileState:

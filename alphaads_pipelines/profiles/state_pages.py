@@ -31,7 +31,7 @@ _TOPICS_BYTES = ROW - 1
 """Place in a row."""
 
 
-class Closed(msgspec.Struct, array_like=True):
+class StoredPage(msgspec.Struct, array_like=True):
     """A page as it is stored."""
 
     is_wide: bool
@@ -40,7 +40,7 @@ class Closed(msgspec.Struct, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Closed)
+_decoder = msgspec.msgpack.Decoder(StoredPage)
 _topics_decoder = msgspec.msgpack.Decoder(list[str | int])
 
 
@@ -63,11 +63,11 @@ class Page:
         """Read a stored page. Raises SchemaMismatch."""
         page = cls()
         try:
-            closed = _decoder.decode(raw)
-            page.rows = _in_stored_order(array(_WIDE if closed.is_wide else _NARROW, closed.rows))
+            stored = _decoder.decode(raw)
+            page.rows = _in_stored_order(array(_WIDE if stored.is_wide else _NARROW, stored.rows))
         except (msgspec.MsgspecError, ValueError) as error:
             raise SchemaMismatch("a page of a profile state cannot be read") from error
-        page._topics = closed.topics
+        page._topics = stored.topics
         return page
 
     def close(self) -> msgspec.Raw:
@@ -76,7 +76,7 @@ class Page:
         if rows.typecode == _WIDE and min(rows) >= _LEAST and max(rows) <= _MOST:
             rows = array(_NARROW, rows)
         stored = _in_stored_order(rows).tobytes()
-        return msgspec.Raw(_encoder.encode(Closed(rows.typecode == _WIDE, stored, self._topics)))
+        return msgspec.Raw(_encoder.encode(StoredPage(rows.typecode == _WIDE, stored, self._topics)))
 
     def add_hour(self, hour: int, counts: list[int]) -> list[int]:
         """Add the counts of an hour within the page; what the hour counts now."""
@@ -92,7 +92,7 @@ class Page:
         taken = self.rows[at + _TOPICS_BYTES]
         start = len(self._topics) - taken if is_last else sum(self.rows[_TOPICS_BYTES:at:ROW])
         if taken:
-            topics = _summed(_read(self._topics[start : start + taken]), topics)
+            topics = _merge_topics(_decode_topics(self._topics[start : start + taken]), topics)
         flat: list[str | int] = []
         for topic in topics:
             flat += topic
@@ -106,7 +106,7 @@ class Page:
         for at in range(0, len(rows), ROW):
             end = at + _TOPICS_BYTES
             taken = rows[end]
-            yield rows[at], rows[at + 1 : end], _read(self._topics[start : start + taken]) if taken else []
+            yield rows[at], rows[at + 1 : end], _decode_topics(self._topics[start : start + taken]) if taken else []
             start += taken
 
     def _row_of(self, hour: int) -> int:
@@ -132,7 +132,7 @@ def _in_stored_order(rows: array[int]) -> array[int]:
     return rows
 
 
-def _read(topics: bytes) -> list[Topic]:
+def _decode_topics(topics: bytes) -> list[Topic]:
     try:
         flat = _topics_decoder.decode(topics)
     except msgspec.MsgspecError as error:
@@ -140,8 +140,8 @@ def _read(topics: bytes) -> list[Topic]:
     return list(zip(flat[::_TOPIC], flat[1::_TOPIC], flat[2::_TOPIC], strict=True))  # type: ignore[arg-type]
 
 
-def _summed(held: Sequence[Topic], added: Sequence[Topic]) -> list[Topic]:
-    sums = {topic: (mentions, milli) for topic, mentions, milli in held}
+def _merge_topics(current: Sequence[Topic], added: Sequence[Topic]) -> list[Topic]:
+    sums = {topic: (mentions, milli) for topic, mentions, milli in current}
     for topic, mentions, milli in added:
         held_mentions, held_milli = sums.get(topic, (0, 0))
         sums[topic] = held_mentions + mentions, held_milli + milli

@@ -12,14 +12,14 @@ from operator import add
 from typing import TypeVar
 
 from alphaads_pipelines.profiles.count_fields import WIDTH
-from alphaads_pipelines.profiles.state import Stored, seal, unseal
+from alphaads_pipelines.profiles.state import StoredState, seal, unseal
 from alphaads_pipelines.profiles.state_pages import PAGE_HOURS, ROW, Page, Topic
 
 _Key = TypeVar("_Key", int, str)
 _Value = TypeVar("_Value")
 
 
-class OpenState:
+class StateWriter:
     """One person's state while posts are added to it.
 
     Attributes
@@ -31,7 +31,7 @@ class OpenState:
 
     __slots__ = ("_closed", "_opened", "languages", "platforms", "span", "totals")
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: StoredState) -> None:
         self.totals = stored.totals or [0] * WIDTH
         self.span = stored.span
         self.languages, self.platforms = stored.languages, stored.platforms
@@ -39,9 +39,9 @@ class OpenState:
         self._opened: dict[int, Page] = {}
 
     @classmethod
-    def of(cls, state: bytes | None) -> OpenState:
+    def of(cls, state: bytes | None) -> StateWriter:
         """From stored bytes, or of somebody new. Raises SchemaMismatch."""
-        return cls(Stored([], [], {}, {}, {}) if state is None else unseal(state))
+        return cls(StoredState([], [], {}, {}, {}) if state is None else unseal(state))
 
     def add_hour(self, hour: int, counts: list[int]) -> list[int]:
         """Add an hour's counts; what the hour counts now."""
@@ -72,7 +72,7 @@ class OpenState:
         """Canonical bytes, the same as `encode` gives for the whole state."""
         for number, page in self._opened.items():
             _put(self._closed, number, page.close())
-        return seal(Stored(self.totals, self.span, self.languages, self.platforms, self._closed))
+        return seal(StoredState(self.totals, self.span, self.languages, self.platforms, self._closed))
 
     def _page(self, number: int) -> Page:
         page = self._opened.get(number)

@@ -52,7 +52,7 @@ def mean_sentiment(counts: Sequence[int]) -> float | None:
     return counts[SENTIMENT_SUM_MILLI] / counts[SCORED] / _MILLI if counts[SCORED] else None
 
 
-def shown_hour(hour: int, counts: Sequence[int]) -> Hour:
+def hour_view(hour: int, counts: Sequence[int]) -> Hour:
     """What the counts of an hour say."""
     emotions = {name: count for name, count in zip(EMOTIONS, counts[FIRST_EMOTION:], strict=True) if count}
     return Hour(hour_at(hour), counts[POSTS], mean_sentiment(counts), emotions)

@@ -7,11 +7,11 @@ from datetime import datetime
 
 import msgspec
 
-from alphaads_pipelines.profiles.count_fields import most
+from alphaads_pipelines.profiles.count_fields import most_common
 from alphaads_pipelines.profiles.interests import Interest, interests_of
-from alphaads_pipelines.profiles.profile_summary import glance_of
+from alphaads_pipelines.profiles.profile_summary import summarise
 from alphaads_pipelines.profiles.state import POSTS, ProfileState, decode
-from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, Hour, hour_at, hour_of, shown_hour
+from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, Hour, hour_at, hour_of, hour_view
 
 
 class ProfileView(msgspec.Struct, frozen=True):
@@ -49,22 +49,22 @@ def view(state: bytes, now: datetime, journey_hours: int = 48) -> ProfileView:
     return view_of(decode(state), now, journey_hours)
 
 
-def view_of(held: ProfileState, now: datetime, journey_hours: int = 48) -> ProfileView:
+def view_of(state: ProfileState, now: datetime, journey_hours: int = 48) -> ProfileView:
     """The same of a state that is read already."""
-    hours = sorted(held.hours.items())
-    glance = glance_of(held, now)
-    brands, interests = interests_of(held.topics, hour_of(now))
+    hours = sorted(state.hours.items())
+    summary = summarise(state, now)
+    brands, interests = interests_of(state.topics, hour_of(now))
     return ProfileView(
-        **msgspec.structs.asdict(glance),
-        language=most(held.languages),
-        languages=dict(sorted(held.languages.items())),
+        **msgspec.structs.asdict(summary),
+        language=most_common(state.languages),
+        languages=dict(sorted(state.languages.items())),
         brands=brands,
         interests=interests,
         active_hours=_rhythm(hours, 24, lambda hour: hour),
         active_weekdays=_rhythm(hours, 7, lambda hour: hour // 24 + EPOCH_WEEKDAY),
         first_post_at=hour_at(hours[0][0]) if hours else None,
         last_post_at=hour_at(hours[-1][0]) if hours else None,
-        journey=[shown_hour(hour, counts) for hour, counts in hours[-journey_hours:]],
+        journey=[hour_view(hour, counts) for hour, counts in hours[-journey_hours:]],
     )
 
 

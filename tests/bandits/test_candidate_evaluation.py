@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.bandits import candidate_evaluation
-from alphaads_pipelines.bandits.candidate_evaluation import best_of, judge_all, judge_candidate, promote
+from alphaads_pipelines.bandits.candidate_evaluation import best_candidate, evaluate_all, evaluate_candidate, promote
 from alphaads_pipelines.bandits.decision_log import closed_decisions, log_of
 from alphaads_pipelines.bandits.policy_roles import Canary, Pin, Roles
 from alphaads_pipelines.bandits.policy_store import Policies, change_roles, read_policies, read_roles
@@ -70,7 +70,7 @@ def test_a_planted_better_policy_is_promoted_and_the_numbers_are_kept(engine: En
 
 
 def test_a_planted_worse_policy_is_refused_with_the_numbers(engine: Engine) -> None:
-    told = judge_candidate(engine, "linucb", NOW).told
+    told = evaluate_candidate(engine, "linucb", NOW).report
     assert told.evaluation is not None
     low, earned = told.low, told.evaluation.diagnostics.on_policy.value
     with pytest.raises(QualityRefused, match=rf"of dr, {low:.5f}, does not beat the incumbent's {earned:.5f}"):
@@ -82,7 +82,7 @@ def test_a_planted_worse_policy_is_refused_with_the_numbers(engine: Engine) -> N
 def test_broken_propensities_are_refused_by_diagnosis(empty: Engine, told: float) -> None:
     decide(empty, told=told)
     keep(empty, who_knows())
-    judged = judge_candidate(empty, "linear_thompson", NOW).told
+    judged = evaluate_candidate(empty, "linear_thompson", NOW).report
     assert judged.evaluation is not None
     assert judged.low > judged.evaluation.diagnostics.on_policy.value, "by its estimate alone it would serve"
     with pytest.raises(QualityRefused, match=r"weights have the mean .* where 1 is due.*arms were not drawn as often"):
@@ -102,10 +102,10 @@ def test_a_version_is_judged_on_nothing_that_it_learned_from(engine: Engine) -> 
     middle = BEGIN + timedelta(days=4)
     newer = keep(engine, who_knows(), middle)
     keep(engine, who_knows(), NOW)
-    told = judge_candidate(engine, "linear_thompson", NOW).told
+    told = evaluate_candidate(engine, "linear_thompson", NOW).report
     assert (told.version, told.taught_at) != (newer, middle.isoformat()), "it would leave less than half"
     earlier = keep(engine, who_knows(), middle - timedelta(hours=2))
-    chosen = judge_candidate(engine, "linear_thompson", NOW, version=earlier).told
+    chosen = evaluate_candidate(engine, "linear_thompson", NOW, version=earlier).report
     assert chosen.since is not None
     assert datetime.fromisoformat(chosen.since) > middle - timedelta(hours=1)
     assert 2_900 < chosen.records < 3_100
@@ -116,13 +116,13 @@ def test_of_the_versions_the_newest_that_leaves_enough_is_judged(
 ) -> None:
     numbers = [keep(engine, who_knows(100), BEGIN + timedelta(days=day)) for day in range(8)]
     monkeypatch.setattr(candidate_evaluation, "WANTED", 1_000)
-    told = judge_candidate(engine, "linear_thompson", NOW).told
+    told = evaluate_candidate(engine, "linear_thompson", NOW).report
     assert told.version == numbers[6]
     assert 1_000 <= told.records < 1_500
 
 
 def test_a_policy_that_was_never_taught_is_judged_as_it_is(engine: Engine) -> None:
-    told = judge_candidate(engine, "random", NOW).told
+    told = evaluate_candidate(engine, "random", NOW).report
     assert (told.version, told.taught_at, told.records) == (0, None, 6_000)
     assert told.evaluation is not None
     estimate, truth = told.evaluation.estimates["dr"], float(CLICKS.mean())
@@ -133,7 +133,7 @@ def test_a_policy_that_was_never_taught_is_judged_as_it_is(engine: Engine) -> No
 def test_what_a_canary_and_what_another_policy_decided_is_another_log(engine: Engine) -> None:
     decide(engine, 200, role="canary", seed=8)
     decide(engine, 200, policy=RandomPolicy(), seed=9)
-    assert judge_candidate(engine, "linear_thompson", NOW).told.records == 6_000
+    assert evaluate_candidate(engine, "linear_thompson", NOW).report.records == 6_000
 
 
 def test_only_closed_decisions_that_were_shown_count(empty: Engine) -> None:
@@ -174,19 +174,19 @@ def test_who_serves_cannot_be_promoted_and_a_version_that_is_gone_cannot_be_judg
     with pytest.raises(InvalidRequest, match="serves already"):
         promote(engine, "thompson", "a", NOW)
     with pytest.raises(NotFound):
-        judge_candidate(engine, "linear_thompson", NOW, version=99)
+        evaluate_candidate(engine, "linear_thompson", NOW, version=99)
 
 
 def test_the_best_of_all_that_are_better_is_named(engine: Engine) -> None:
-    judged = judge_all(engine, ["thompson", "linucb", "linear_thompson", "linucb"], NOW)
+    judged = evaluate_all(engine, ["thompson", "linucb", "linear_thompson", "linucb"], NOW)
     assert {name: each.is_better for name, each in judged.items()} == {"linucb": False, "linear_thompson": True}
-    assert best_of(judged) == "linear_thompson"
-    assert best_of({"linucb": judged["linucb"]}) is None
+    assert best_candidate(judged) == "linear_thompson"
+    assert best_candidate({"linucb": judged["linucb"]}) is None
 
 
 def test_a_margin_is_asked_for_by_the_rule(engine: Engine) -> None:
-    assert judge_candidate(engine, "linear_thompson", NOW).told.is_better
-    assert not judge_candidate(engine, "linear_thompson", NOW, Rule(margin=0.2)).told.is_better
+    assert evaluate_candidate(engine, "linear_thompson", NOW).report.is_better
+    assert not evaluate_candidate(engine, "linear_thompson", NOW, Rule(margin=0.2)).report.is_better
 
 
 def test_a_rollback_takes_effect_in_the_next_answer(engine: Engine) -> None:
@@ -196,7 +196,7 @@ def test_a_rollback_takes_effect_in_the_next_answer(engine: Engine) -> None:
 
     keep(engine, ThompsonPolicy())
     before = held(Policies())
-    change_roles(engine, lambda roles: roles.try_out(Canary("linucb", 0.1), "a", NOW, {}), NOW)
+    change_roles(engine, lambda roles: roles.set_canary(Canary("linucb", 0.1), "a", NOW, {}), NOW)
     promote(engine, "linear_thompson", "a", NOW)
     promoted = held(before)
     assert (promoted.serving.policy.name, promoted.canary is None) == ("linear_thompson", False)

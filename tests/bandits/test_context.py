@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alphaads_pipelines.bandits.context import FEATURES, VERSION, facts_of, vector
 from alphaads_pipelines.profiles.fold import fold_profiles
-from alphaads_pipelines.profiles.profile_summary import glance_of
+from alphaads_pipelines.profiles.profile_summary import summarise
 from alphaads_pipelines.profiles.state import decode
 from tests.profiles.scores import Scored, frame
 
@@ -63,7 +63,7 @@ def test_any_facts_give_a_vector_within_bounds(facts: dict[str, Any]) -> None:
 def test_the_facts_of_a_decision_can_be_logged_and_give_the_same_vector() -> None:
     posts = [Scored(subject_id="a" * 32, created_at=NOON), Scored(subject_id="a" * 32, created_at=NOON)]
     state = fold_profiles({}, frame(posts), 1)[0]["state"][0]
-    profile = glance_of(decode(state), NOON)
+    profile = summarise(decode(state), NOON)
     facts = facts_of(NOON, "feed", mood=profile.mood, profile=profile, segment="s2")
     assert facts["mood"] == "joy"
     assert facts["emotions"] == {"joy": 1.0}

@@ -41,7 +41,7 @@ def test_a_promotion_says_what_was_done_by_whom_when_and_why() -> None:
 
 
 def test_what_is_promoted_is_no_canary_and_no_shadow_any_more() -> None:
-    tried = Roles().try_out(Canary("linucb", 0.05), "a", NOON, {}).watch(("linucb", "random"), "a", NOON)
+    tried = Roles().set_canary(Canary("linucb", 0.05), "a", NOON, {}).set_shadows(("linucb", "random"), "a", NOON)
     roles = tried.promote(LINUCB, "a", NOON, {})
     assert (roles.canary, roles.shadow) == (None, ("random",))
     others = tried.promote(Pin("random"), "a", NOON, {})
@@ -50,7 +50,7 @@ def test_what_is_promoted_is_no_canary_and_no_shadow_any_more() -> None:
 
 
 def test_a_rollback_serves_what_served_before_and_can_itself_be_rolled_back() -> None:
-    tried = _promoted(Pin("linucb", 7)).try_out(Canary("random", 0.1), "a", NOON, {})
+    tried = _promoted(Pin("linucb", 7)).set_canary(Canary("random", 0.1), "a", NOON, {})
     back = tried.roll_back("a", NOON)
     assert (back.serving, back.previous, back.canary) == (Pin("thompson"), Pin("linucb", 7), None)
     assert back.roll_back("a", NOON).serving == Pin("linucb", 7)
@@ -58,7 +58,7 @@ def test_a_rollback_serves_what_served_before_and_can_itself_be_rolled_back() ->
 
 
 def test_where_nothing_served_before_a_rollback_ends_the_canary() -> None:
-    tried = Roles().try_out(Canary("linucb", 0.5), "a", NOON, {})
+    tried = Roles().set_canary(Canary("linucb", 0.5), "a", NOON, {})
     back = tried.roll_back("a", NOON)
     assert (back.serving, back.canary) == (Pin("thompson"), None)
     with pytest.raises(InvalidRequest, match="nothing to roll back"):
@@ -68,28 +68,28 @@ def test_where_nothing_served_before_a_rollback_ends_the_canary() -> None:
 @pytest.mark.parametrize("share", [0.0, -0.1, 0.51, 1.0, float("nan")])
 def test_a_canary_has_a_small_share(share: float) -> None:
     with pytest.raises(InvalidRequest, match="share of a canary"):
-        Roles().try_out(Canary("linucb", share), "a", NOON, {})
+        Roles().set_canary(Canary("linucb", share), "a", NOON, {})
 
 
 def test_what_serves_cannot_be_promoted_or_tried() -> None:
     with pytest.raises(InvalidRequest, match="thompson serves already"):
         Roles().promote(Pin("thompson"), "a", NOON, {})
     with pytest.raises(InvalidRequest, match="serves already"):
-        Roles().try_out(Canary("thompson", 0.1), "a", NOON, {})
+        Roles().set_canary(Canary("thompson", 0.1), "a", NOON, {})
     assert Roles().promote(Pin("thompson", 3), "a", NOON, {}).serving.version == 3
 
 
 def test_a_canary_that_is_none_cannot_be_ended() -> None:
-    tried = Roles().try_out(Canary("linucb", 0.1), "a", NOON, {})
-    ended = tried.try_out(None, "a", NOON, {})
+    tried = Roles().set_canary(Canary("linucb", 0.1), "a", NOON, {})
+    ended = tried.set_canary(None, "a", NOON, {})
     assert ended.canary is None
     with pytest.raises(InvalidRequest):
-        ended.try_out(None, "a", NOON, {})
+        ended.set_canary(None, "a", NOON, {})
 
 
 def test_everything_with_a_part_is_named_once_and_what_is_pinned_is_kept() -> None:
-    roles = _promoted(Pin("linucb", 7)).try_out(Canary("linear_thompson", 0.1, 9), "a", NOON, {})
-    roles = roles.watch(("random", "linear_thompson", "random"), "a", NOON)
+    roles = _promoted(Pin("linucb", 7)).set_canary(Canary("linear_thompson", 0.1, 9), "a", NOON, {})
+    roles = roles.set_shadows(("random", "linear_thompson", "random"), "a", NOON)
     assert roles.names == ("linucb", "linear_thompson", "thompson", "random")
     assert roles.shadow == ("random", "linear_thompson")
     assert roles.pinned == {7, 9}
@@ -99,14 +99,16 @@ def test_everything_with_a_part_is_named_once_and_what_is_pinned_is_kept() -> No
 def test_only_the_last_changes_are_kept() -> None:
     roles = Roles()
     for number in range(KEPT_CHANGES + 5):
-        roles = roles.watch((f"number-{number}",), "a", NOON)
+        roles = roles.set_shadows((f"number-{number}",), "a", NOON)
     assert len(roles.history) == KEPT_CHANGES
     assert roles.history[-1].what == f"shadow number-{KEPT_CHANGES + 4}"
 
 
 def test_roles_go_through_json() -> None:
     roles = (
-        _promoted(Pin("linucb", 7)).try_out(Canary("random", 0.1), "a", NOON, {"n": 3}).watch(("random",), "a", NOON)
+        _promoted(Pin("linucb", 7))
+        .set_canary(Canary("random", 0.1), "a", NOON, {"n": 3})
+        .set_shadows(("random",), "a", NOON)
     )
     assert roles_of(json.loads(json.dumps(document_of(roles)))) == roles
 

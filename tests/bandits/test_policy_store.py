@@ -20,10 +20,10 @@ from alphaads_pipelines.bandits.policy_store import (
     Policies,
     append_version,
     change_roles,
+    load_version,
     prune_versions,
     read_policies,
     read_roles,
-    taught_as,
     versions_of,
     write_roles_in,
 )
@@ -88,7 +88,7 @@ def test_a_version_decides_as_the_policy_that_was_kept(engine: Engine) -> None:
     kept = _linucb()
     version = _taught(engine, kept)
     with reading(engine) as connection:
-        read = taught_as(connection, Pin("linucb", version)).policy
+        read = load_version(connection, Pin("linucb", version)).policy
     contexts = np.array([vector({"mood": "joy", "hour": hour}) for hour in range(24)])
     assert contexts.shape == (24, FEATURES)
     assert (read.distributions(["a", "b", "c"], contexts, 1) == kept.distributions(["a", "b", "c"], contexts, 1)).all()
@@ -117,7 +117,9 @@ def test_roles_change_at_the_next_look_and_back(engine: Engine) -> None:
 
 def test_canary_shadow_and_what_is_asked_for_by_name_are_read_too(engine: Engine) -> None:
     linucb = _taught(engine, _linucb())
-    _change(engine, lambda roles: roles.try_out(Canary("linucb", 0.1), "a", NOON, {}).watch(("random",), "a", NOON))
+    _change(
+        engine, lambda roles: roles.set_canary(Canary("linucb", 0.1), "a", NOON, {}).set_shadows(("random",), "a", NOON)
+    )
     policies = _read(engine, None, "epsilon_greedy", "linucb")
     assert policies.canary is not None
     assert policies.canary.version == linucb
@@ -134,7 +136,7 @@ def test_canary_shadow_and_what_is_asked_for_by_name_are_read_too(engine: Engine
 def test_what_moved_is_read_and_the_rest_is_kept(engine: Engine) -> None:
     _taught(engine, _thompson(1))
     _taught(engine, _linucb())
-    _change(engine, lambda roles: roles.watch(("linucb",), "a", NOON))
+    _change(engine, lambda roles: roles.set_shadows(("linucb",), "a", NOON))
     before = _read(engine)
     _taught(engine, _thompson(2))
     after = _read(engine, before)
@@ -157,12 +159,12 @@ def test_a_shadow_that_cannot_be_read_is_left_out_and_told_of_once(engine: Engin
     versions = sql_table("policy_versions")
     with transaction(engine) as connection:
         connection.execute(versions.update().values(state=state))
-    _change(engine, lambda roles: roles.watch(("linucb", "random"), "a", NOON))
+    _change(engine, lambda roles: roles.set_shadows(("linucb", "random"), "a", NOON))
     with capture_logs() as logs:
         policies = _read(engine)
         assert _read(engine, policies) is policies
     assert list(policies.shadow) == ["random"]
-    assert policies.left_out == {Pin("linucb"): broken}
+    assert policies.unavailable == {Pin("linucb"): broken}
     assert [(each["policy"], each["version"]) for each in logs] == [("linucb", broken)]
     _taught(engine, _linucb())
     assert list(_read(engine, policies).shadow) == ["linucb", "random"]
@@ -173,16 +175,16 @@ def test_a_version_of_another_policy_or_of_none_is_not_found(engine: Engine) -> 
     with reading(engine) as connection:
         for wrong in (Pin("linucb", version), Pin("thompson", version + 1)):
             with pytest.raises(NotFound, match="is not kept"):
-                taught_as(connection, wrong)
-        assert taught_as(connection, Pin("thompson")).version == version
-        assert taught_as(connection, Pin("thompson", 0)).policy.state() == ThompsonPolicy().state()
+                load_version(connection, wrong)
+        assert load_version(connection, Pin("thompson")).version == version
+        assert load_version(connection, Pin("thompson", 0)).policy.state() == ThompsonPolicy().state()
 
 
 def test_of_two_that_change_the_roles_at_once_one_is_refused(engine: Engine) -> None:
     seen, roles = read_roles(engine)
-    _change(engine, lambda roles: roles.watch(("random",), "a", NOON))
+    _change(engine, lambda roles: roles.set_shadows(("random",), "a", NOON))
     with pytest.raises(WriteConflict), transaction(engine) as connection:
-        write_roles_in(connection, roles.watch(("linucb",), "b", NOON), NOON, seen=seen)
+        write_roles_in(connection, roles.set_shadows(("linucb",), "b", NOON), NOON, seen=seen)
     assert read_roles(engine)[1].shadow == ("random",)
 
 

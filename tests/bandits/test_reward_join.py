@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphaads_pipelines.bandits.context import vector
-from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, Learner
+from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, RewardJoin
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -30,9 +30,9 @@ def _event(key: str, kind: str = "impression", at: datetime = NOON + MINUTE) -> 
 
 def _joined(*steps: tuple[Sequence[Record], Sequence[Record]]) -> dict[str, tuple[int, int]]:
     """Sum of what a learner says over the steps, its state going through JSON in between."""
-    learner, total = Learner(), {}
+    learner, total = RewardJoin(), {}
     for decisions, events in steps:
-        learner = Learner.from_state(json.loads(json.dumps(learner.state())))
+        learner = RewardJoin.from_state(json.loads(json.dumps(learner.state())))
         _add(total, learner.join(decisions, events))
     return total
 
@@ -68,7 +68,7 @@ def test_events_without_a_decision_count_nothing() -> None:
 
 
 def test_what_changes_nothing_names_no_arm() -> None:
-    assert Learner().join([_decision("1")], []) == {}
+    assert RewardJoin().join([_decision("1")], []) == {}
 
 
 def test_late_events_do_not_count() -> None:
@@ -81,7 +81,7 @@ def test_late_events_do_not_count() -> None:
 
 
 def test_closed_decisions_are_forgotten() -> None:
-    learner = Learner()
+    learner = RewardJoin()
     learner.join([_decision("old", at=NOON), _decision("new", at=NOON + 2 * MINUTE)], [])
     assert learner.close(NOON + ATTRIBUTION_WINDOW) == 0
     assert learner.close(NOON + ATTRIBUTION_WINDOW + MINUTE) == 1
@@ -91,7 +91,7 @@ def test_closed_decisions_are_forgotten() -> None:
 
 @pytest.mark.parametrize("at", [NOON, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
 def test_events_that_never_find_their_decision_do_not_pile_up(at: datetime) -> None:
-    learner = Learner()
+    learner = RewardJoin()
     learner.join([], [_event("1", at=at)])
     learner.close(NOON)
     learner.close(NOON + ATTRIBUTION_WINDOW + MINUTE)
@@ -145,9 +145,9 @@ def test_any_order_grouping_and_doubling_gives_the_same(dice: random.Random, par
 
 
 def test_outcomes_carry_the_context_of_their_decision_and_grow_as_counts_do() -> None:
-    learner, decision = Learner(), {**_decision("1"), "context": {"mood": "joy", "hour": 3}}
+    learner, decision = RewardJoin(), {**_decision("1"), "context": {"mood": "joy", "hour": 3}}
     shown = learner.outcomes([decision], [_event("1")])
-    again = Learner.from_state(json.loads(json.dumps(learner.state())))
+    again = RewardJoin.from_state(json.loads(json.dumps(learner.state())))
     clicked = again.outcomes([], [_event("1", "click"), _event("1", "click")])
     for outcomes, pulls, rewards in ((shown, [1.0], [0.0]), (clicked, [0.0], [1.0])):
         assert (list(outcomes.arms), outcomes.weights().tolist(), outcomes.rewards.tolist()) == (
@@ -159,7 +159,7 @@ def test_outcomes_carry_the_context_of_their_decision_and_grow_as_counts_do() ->
 
 
 def test_an_event_that_comes_first_waits_for_the_context() -> None:
-    learner = Learner()
+    learner = RewardJoin()
     assert len(learner.outcomes([], [_event("1", "click")]).arms) == 0
     outcomes = learner.outcomes([{**_decision("1"), "context": {"mood": "fear"}}], [])
     assert (outcomes.weights().tolist(), outcomes.rewards.tolist()) == ([1.0], [1.0])
@@ -167,10 +167,10 @@ def test_an_event_that_comes_first_waits_for_the_context() -> None:
 
 
 def test_where_only_clicks_are_reported_silence_is_a_pull_without_reward() -> None:
-    learner = Learner()
+    learner = RewardJoin()
     learner.join([_decision("silent"), _decision("clicked"), _decision("new", at=NOON + 2 * MINUTE)], [])
     learner.join([], [_event("clicked", "click"), _event("of no decision", "click")])
-    lapsed = learner.lapse(NOON + ATTRIBUTION_WINDOW + 1.5 * MINUTE)
+    lapsed = learner.expire_unreported(NOON + ATTRIBUTION_WINDOW + 1.5 * MINUTE)
     assert (list(lapsed.arms), lapsed.weights().tolist(), lapsed.rewards.tolist()) == (["arm-a"], [1.0], [0.0])
     assert set(learner.state()) == {"new"}
-    assert len(learner.lapse(NOON + ATTRIBUTION_WINDOW + 1.5 * MINUTE).arms) == 0
+    assert len(learner.expire_unreported(NOON + ATTRIBUTION_WINDOW + 1.5 * MINUTE).arms) == 0

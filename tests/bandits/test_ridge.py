@@ -68,19 +68,19 @@ def test_few_and_many_contexts_at_once_agree_with_the_formulas(each: int) -> Non
     seen, ridge = _seen(200, 3, features=40), Ridge(40)
     for start in range(0, 200, each):
         ridge.add(*seen.part(np.arange(start, min(start + each, 200))))
-        ridge.prepare()
+        ridge.refresh()
     _agrees(ridge, seen)
 
 
 def test_rounding_does_not_pile_up() -> None:
     seen, ridge = _seen(2_000, 4), Ridge(FEATURES)
-    ridge.prepare()
+    ridge.refresh()
     for place in range(2_000):
         ridge.add(*seen.part(np.array([place])))
     _agrees(ridge, seen)
     context = np.ones((1, FEATURES))
     apart = ridge.scores(ARMS, context)
-    ridge.settle()
+    ridge.mark_stale()
     for told, fresh in zip(apart, ridge.scores(ARMS, context), strict=True):
         assert told == pytest.approx(fresh, abs=1e-12)
 
@@ -105,7 +105,7 @@ def test_an_arm_is_told_by_its_name_whoever_is_offered_with_it() -> None:
 def test_sums_come_back() -> None:
     ridge, again = Ridge(FEATURES), Ridge(FEATURES)
     ridge.add(*_seen(50, 7))
-    ridge.settle()
+    ridge.mark_stale()
     again.restore(ridge.sums())
     context = np.ones((1, FEATURES))
     for told, kept in zip(ridge.scores(ARMS, context), again.scores(ARMS, context), strict=True):
@@ -124,7 +124,7 @@ def test_a_discount_weighs_the_sums_and_not_the_prior() -> None:
 def test_arms_that_are_not_kept_are_new() -> None:
     seen, ridge = _seen(50, 8), Ridge(FEATURES)
     ridge.add(*seen)
-    ridge.keep(["b"])
+    ridge.keep_only(["b"])
     _agrees(ridge, seen.part(np.flatnonzero([arm == "b" for arm in seen.arms])))
     assert list(ridge.sums()) == ["b"]
 

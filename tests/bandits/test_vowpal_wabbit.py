@@ -26,7 +26,7 @@ def test_an_arm_is_the_less_probable_the_further_it_lies_behind(monkeypatch: pyt
 
     policy = VowpalWabbitPolicy()
     policy.update({"a": (16, 4)})
-    monkeypatch.setattr(policy, "_deciding", Fixed())
+    monkeypatch.setattr(policy, "_workspace", Fixed())
     shares = [0.0, 1 / (3 + GAMMA * 4 * 0.2), 1 / (3 + GAMMA * 4 * 0.05)]
     shares[0] = 1 - sum(shares)
     assert policy.propensities(["a", "b", "c"], {}, 1) == pytest.approx(

@@ -15,7 +15,7 @@ from alphaads_pipelines.cli.demo_person import busiest_subject
 from alphaads_pipelines.cli.demo_posts import SAMPLES, recent_samples
 from alphaads_pipelines.errors import SchemaMismatch
 from alphaads_pipelines.ingest.batch_reader import BatchReader
-from alphaads_pipelines.profiles.profile_summary import glance_of
+from alphaads_pipelines.profiles.profile_summary import summarise
 from alphaads_pipelines.profiles.state import decode
 from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES
 from alphaads_pipelines.settings import Settings
@@ -90,8 +90,8 @@ def test_at_any_time_of_day_the_decision_is_for_somebody_whose_mood_has_not_fade
             now = datetime.combine(started, time(hour, 59, 59), UTC)
             chosen = busiest_subject(wiring, now)
             assert chosen is not None
-            assert glance_of(decode(states[chosen]), now).mood is not None, f"at {now}"
-            assert glance_of(decode(states[chosen]), now + timedelta(minutes=5)).mood is not None, f"soon after {now}"
+            assert summarise(decode(states[chosen]), now).mood is not None, f"at {now}"
+            assert summarise(decode(states[chosen]), now + timedelta(minutes=5)).mood is not None, f"soon after {now}"
 
 
 def test_who_showed_a_mood_long_ago_is_asked_for_where_nobody_shows_one_now(

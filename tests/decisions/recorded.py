@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alphaads_pipelines.bandits.policy_roles import Pin
-from alphaads_pipelines.bandits.policy_store import append_version, taught_as
+from alphaads_pipelines.bandits.policy_store import append_version, load_version
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.profiles.profile_summary import mood_of
 from alphaads_pipelines.profiles.state import combine, decode, empty
@@ -90,7 +90,7 @@ def record(wiring: Wiring, number: int, at: datetime, subject: str | None = None
     mood = None if subject is None else mood_at(wiring, [subject], at)
     context = {"hour": at.hour, "weekday": at.weekday(), "placement": "feed", **({"mood": mood} if mood else {})}
     with transaction(wiring.engine) as connection:
-        taught = taught_as(connection, Pin("thompson"))
+        taught = load_version(connection, Pin("thompson"))
         choice = taught.policy.choose(ARMS, context, number)
         row = {
             "decision_id": f"{number:032x}", "subject_id": subject, "tenant": TENANT, "correlation_id": "c" * 32,

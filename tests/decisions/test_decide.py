@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from alphaads_pipelines.bandits.policy_roles import Pin
-from alphaads_pipelines.bandits.policy_store import Policies, Taught
+from alphaads_pipelines.bandits.policy_store import Policies, PolicyVersion
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.decisions.decide import Decision, DecisionRequest
 from alphaads_pipelines.decisions.person import REASONS
@@ -40,7 +40,7 @@ def _snapshot(*posts: Scored) -> Snapshot:
                 text("neutral-1", "neutral"),
             ]
         ),
-        policies=Policies(taught={Pin("thompson"): Taught(policy, 4)}),
+        policies=Policies(loaded={Pin("thompson"): PolicyVersion(policy, 4)}),
         complete_until=NOON - timedelta(seconds=5),
     )
 

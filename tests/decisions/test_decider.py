@@ -227,7 +227,7 @@ def test_ten_thousand_logged_decisions_recompute(engine: Engine, name: str) -> N
 
 def test_shadows_are_recorded_and_not_shown(engine: Engine) -> None:
     _taught(engine, "linucb")
-    change_roles(engine, lambda roles: roles.watch(("linucb",), "test", NOON), NOON)
+    change_roles(engine, lambda roles: roles.set_shadows(("linucb",), "test", NOON), NOON)
     snapshot = _snapshot([campaign()], policies=_policies(engine))
     decisions = [_ask(decider(engine), snapshot) for _ in range(30)]
     assert {each.policy for each in decisions} == {"thompson"}
@@ -254,7 +254,7 @@ def test_a_change_of_roles_counts_from_the_next_answer_on(engine: Engine) -> Non
     assert role() == ("random", "serving")
     change_roles(engine, lambda roles: roles.roll_back("test", NOON), NOON)
     assert role() == ("thompson", "serving")
-    change_roles(engine, lambda roles: roles.try_out(Canary("linucb", 0.5), "test", NOON, {}), NOON)
+    change_roles(engine, lambda roles: roles.set_canary(Canary("linucb", 0.5), "test", NOON, {}), NOON)
     reader.refresh()
     snapshot = replace(base, policies=reader.current.policies)
     met = {(each.policy, each.policy_role) for each in (_ask(made_by, snapshot, one) for one in PEOPLE)}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alphaads_pipelines.bandits.policy_roles import Canary, Pin, Roles
-from alphaads_pipelines.bandits.policy_store import Policies, Taught
+from alphaads_pipelines.bandits.policy_store import Policies, PolicyVersion
 from alphaads_pipelines.bandits.random import RandomPolicy
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.decisions.catalogue import Catalogue
@@ -25,8 +25,8 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def _policies(share: float | None = None) -> Policies:
     canary = None if share is None else Canary("random", share)
-    taught = {Pin("thompson"): Taught(ThompsonPolicy(), 4), Pin("random"): Taught(RandomPolicy(), 9)}
-    return Policies(roles=Roles(canary=canary), taught=taught)
+    taught = {Pin("thompson"): PolicyVersion(ThompsonPolicy(), 4), Pin("random"): PolicyVersion(RandomPolicy(), 9)}
+    return Policies(roles=Roles(canary=canary), loaded=taught)
 
 
 def _experiment(**more: Any) -> StoredExperiment:
@@ -77,7 +77,7 @@ def test_an_arm_of_an_experiment_names_the_policy_and_no_canary_blurs_it() -> No
 
 
 def test_a_treatment_that_cannot_be_read_leaves_the_decision_to_the_one_that_serves() -> None:
-    policies = Policies(taught={Pin("thompson"): Taught(ThompsonPolicy(), 4)})
+    policies = Policies(loaded={Pin("thompson"): PolicyVersion(ThompsonPolicy(), 4)})
     router = Router(Catalogue(experiments=(_experiment(),)), policies, SALT)
     assert {router.route("acme", each, "d", ()).taught.policy.name for each in PEOPLE[:100]} == {"thompson"}
 

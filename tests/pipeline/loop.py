@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Row
 
 from alphaads_pipelines.bandits.base import Policy
 from alphaads_pipelines.bandits.policy_roles import Pin
-from alphaads_pipelines.bandits.policy_store import taught_as
+from alphaads_pipelines.bandits.policy_store import load_version
 from alphaads_pipelines.pipeline.learning import Learned, Teaching, learn_policies
 from alphaads_pipelines.pipeline.policy_history import write_history
 from alphaads_pipelines.schema.tables import BANDIT_POLICY
@@ -105,7 +105,7 @@ class Loop:
     def policy(self, name: str = "thompson") -> Policy:
         """The newest version of a policy."""
         with reading(self.engine) as connection:
-            return taught_as(connection, Pin(name)).policy
+            return load_version(connection, Pin(name)).policy
 
     def counts(self, name: str = "thompson") -> dict[str, list[float]]:
         """What a policy has learned: {arm: [pulls, rewards]}."""

@@ -267,8 +267,8 @@ def test_creatives_that_are_retired_are_forgotten(anywhere: Loop) -> None:
 def test_whoever_has_a_part_learns_too_and_keeps_learning_when_it_ends(ads: Loop) -> None:
     ads.teaching = Teaching(())
     change_roles(ads.engine, lambda roles: roles.promote(Pin("epsilon_greedy"), "a", NOON, {}), NOON)
-    change_roles(ads.engine, lambda roles: roles.try_out(Canary("linucb", 0.1), "a", NOON, {}), NOON)
-    change_roles(ads.engine, lambda roles: roles.watch(("random",), "a", NOON), NOON)
+    change_roles(ads.engine, lambda roles: roles.set_canary(Canary("linucb", 0.1), "a", NOON, {}), NOON)
+    change_roles(ads.engine, lambda roles: roles.set_shadows(("random",), "a", NOON), NOON)
     ads.decided("1")
     ads.happened("click", "1")
     assert set(ads.learn().versions) == {"epsilon_greedy", "linucb", "random", "thompson"}

@@ -25,7 +25,7 @@ SEED = 42
 STEPS = {
     "shipped, not remembered": (spool, "_remember"),
     "read": (learning, "transaction"),
-    "offsets moved": (learning, "settle_roles_in"),
+    "offsets moved": (learning, "initialise_roles_in"),
     "decisions stored": (ad_decisions, "drop_early"),
     "events joined": (learning, "_keep_early"),
     "policies taught": (learning, "prune_versions"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from alphaads_pipelines.bandits.ope.estimators import Weighted
+from alphaads_pipelines.bandits.ope.estimators import WeightedLog
 from alphaads_pipelines.bandits.ope.intervals import Estimate, mean_interval
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 
@@ -41,7 +41,7 @@ class ArmCheck(msgspec.Struct, frozen=True):
     @property
     def is_off(self) -> bool:
         """Whether its propensities are refuted."""
-        return _misses_one(self.ratio)
+        return _excludes_one(self.ratio)
 
 
 class Diagnostics(msgspec.Struct, frozen=True):
@@ -70,27 +70,28 @@ class Diagnostics(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-def told(of: Diagnostics) -> list[str]:
+def describe_problems(found: Diagnostics) -> list[str]:
     """Each problem in words, with its numbers."""
-    mean, off = of.weight_mean, [each for each in of.arms if each.is_off]
+    mean, arms = found.weight_mean, found.arms
+    off = [each for each in arms if each.is_off]
     worst = max((each.ratio.value for each in off), key=lambda ratio: abs(ratio - 1.0), default=1.0)
     words = {
         WEIGHTS: f"the weights have the mean {mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f}) where 1 is due",
-        ARMS: f"{len(off)} of {len(of.arms)} arms were not drawn as often as logged, one {worst:.2f} times as often",
-        DOMINATED: f"a single record has {of.max_weight_share:.1%} of all weight",
-        UNSUPPORTED: f"{of.unsupported_share:.1%} of the policy's choices are arms that the log never drew there",
+        ARMS: f"{len(off)} of {len(arms)} arms were not drawn as often as logged, one {worst:.2f} times as often",
+        DOMINATED: f"a single record has {found.max_weight_share:.1%} of all weight",
+        UNSUPPORTED: f"{found.unsupported_share:.1%} of the policy's choices are arms that the log never drew there",
     }
-    return [words[problem] for problem in of.problems]
+    return [words[problem] for problem in found.problems]
 
 
-def diagnose(log: Log, weighted: Weighted) -> Diagnostics:
+def diagnose(log: Log, weighted: WeightedLog) -> Diagnostics:
     """Diagnostics of a log and of its weights under a policy."""
     weights = weighted.weights
-    weight_mean = mean_interval(weights, (0.0, weighted.typical), CONFIDENCE)
+    weight_mean = mean_interval(weights, (0.0, weighted.typical_weight), CONFIDENCE)
     share, unsupported = float(weights.max() / weights.sum()), float(weighted.unsupported.mean())
     arms = check_arms(log)
-    found = {
-        WEIGHTS: _misses_one(weight_mean),
+    failed = {
+        WEIGHTS: _excludes_one(weight_mean),
         ARMS: any(each.is_off for each in arms),
         DOMINATED: share > MOST_SHARE,
         UNSUPPORTED: unsupported > MOST_UNSUPPORTED,
@@ -104,11 +105,11 @@ def diagnose(log: Log, weighted: Weighted) -> Diagnostics:
         min_propensity=float(log.propensities.min()),
         unsupported_share=unsupported,
         arms=arms,
-        problems=[name for name, is_so in found.items() if is_so],
+        problems=[name for name, is_so in failed.items() if is_so],
     )
 
 
-def _misses_one(ratio: Estimate) -> bool:
+def _excludes_one(ratio: Estimate) -> bool:
     """Rounding aside."""
     return ratio.low > 1.0 + _ROUNDING or ratio.high < 1.0 - _ROUNDING
 
@@ -124,7 +125,7 @@ def check_arms(log: Log) -> list[ArmCheck]:
 def _arm_ratio(log: Log, arm: int, confidence: float) -> Estimate:
     eligible: Floats = np.ones(len(log)) if log.eligible is None else log.eligible[:, arm].astype(float)
     inverse = np.where(log.chosen == arm, 1 / log.propensities, 0.0)
-    typical = float((inverse @ inverse) / inverse.sum())
-    apart = mean_interval(inverse - eligible, (-1.0, typical - 1.0), confidence)
+    typical_weight = float((inverse @ inverse) / inverse.sum())
+    apart = mean_interval(inverse - eligible, (-1.0, typical_weight - 1.0), confidence)
     scale = float(eligible.mean())
     return Estimate(*(1 + each / scale for each in (apart.value, apart.low, apart.high)))

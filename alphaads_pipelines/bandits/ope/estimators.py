@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alphaads_pipelines.bandits.ope.evaluation_policy import Target
+from alphaads_pipelines.bandits.ope.evaluation_policy import EvaluationPolicy
 from alphaads_pipelines.bandits.ope.intervals import Estimate, mean_interval, ratio_interval
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 from alphaads_pipelines.bandits.ope.reward_model import cross_fitted
@@ -20,7 +20,7 @@ from alphaads_pipelines.errors import InvalidRequest
 
 
 @dataclass(frozen=True)
-class Weighted:
+class WeightedLog:
     """What every estimator reads; all but the range of shape (n,).
 
     Parameters
@@ -41,17 +41,19 @@ class Weighted:
     reward_range: tuple[float, float]
 
     @property
-    def typical(self) -> float:
+    def typical_weight(self) -> float:
         """The weight that a record drawn by the policy itself would have on average: sum of squares over sum."""
         return float((self.weights @ self.weights) / self.weights.sum())
 
     @property
     def effective_samples(self) -> float:
         """Kish (1965): the records that would say as much if the policy itself had drawn them."""
-        return float(self.weights.sum() / self.typical)
+        return float(self.weights.sum() / self.typical_weight)
 
 
-def weigh(log: Log, target: Target, seed: int, advance: Callable[[int], object] = lambda _: None) -> Weighted:
+def weigh(
+    log: Log, policy: EvaluationPolicy, seed: int, advance: Callable[[int], object] = lambda _: None
+) -> WeightedLog:
     """Weights of a log under a policy, and what a reward model that is fitted to the log says of it.
 
     Parameters
@@ -72,7 +74,7 @@ def weigh(log: Log, target: Target, seed: int, advance: Callable[[int], object] 
     unseen[slot, log.chosen] = False
     for rows, model in cross_fitted(log, seed):
         part = log.take(rows)
-        chances, each = target.probabilities(part), np.arange(len(rows))
+        chances, each = policy.probabilities(part), np.arange(len(rows))
         weights[rows] = chances[each, part.chosen] / part.propensities
         predicted[rows] = model[each, part.chosen]
         expected[rows] = (chances * model).sum(axis=1)
@@ -80,15 +82,15 @@ def weigh(log: Log, target: Target, seed: int, advance: Callable[[int], object] 
         advance(len(rows))
     if not weights.any():
         raise InvalidRequest("the policy would have drawn none of the arms that the log holds: it cannot be evaluated")
-    return Weighted(weights, log.rewards, predicted, expected, unsupported, log.reward_range)
+    return WeightedLog(weights, log.rewards, predicted, expected, unsupported, log.reward_range)
 
 
-def ips(log: Weighted) -> Estimate:
+def ips(log: WeightedLog) -> Estimate:
     """Inverse propensity scoring, unclipped: mean of w r."""
-    return _mean(log.weights * log.rewards, log, log.typical, 0.0, 0.0)
+    return _mean(log.weights * log.rewards, log, log.typical_weight, 0.0, 0.0)
 
 
-def clipped_ips(log: Weighted) -> Estimate:
+def clipped_ips(log: WeightedLog) -> Estimate:
     """Mean of min(w, sqrt(n)) r (Ionides, Truncated importance sampling, JCGS 17, 2008).
 
     What is cut off is worth no less than the least reward and no more than the greatest, which the interval allows for.
@@ -97,25 +99,27 @@ def clipped_ips(log: Weighted) -> Estimate:
     cap = float(np.sqrt(len(log.weights)))
     kept = np.minimum(log.weights, cap)
     cut = float((log.weights - kept).mean())
-    found = _mean(kept * log.rewards, log, min(log.typical, cap), 0.0, 0.0)
+    found = _mean(kept * log.rewards, log, min(log.typical_weight, cap), 0.0, 0.0)
     return Estimate(found.value, found.low + min(0.0, least * cut), found.high + max(0.0, most * cut)).within(
         least, most
     )
 
 
-def snips(log: Weighted) -> Estimate:
+def snips(log: WeightedLog) -> Estimate:
     """Self-normalised: sum of w r over sum of w (Swaminathan & Joachims, NeurIPS 2015)."""
     least, most = log.reward_range
-    return ratio_interval(log.weights, log.rewards, log.typical, (least, most)).within(least, most)
+    return ratio_interval(log.weights, log.rewards, log.typical_weight, (least, most)).within(least, most)
 
 
-def dr(log: Weighted) -> Estimate:
+def dr(log: WeightedLog) -> Estimate:
     """Doubly robust: the model's value of the policy plus w times the model's error (Dudik et al., ICML 2011)."""
     errors = log.rewards - log.predicted
-    return _mean(log.expected + log.weights * errors, log, log.typical, log.expected.mean(), log.predicted.mean())
+    return _mean(
+        log.expected + log.weights * errors, log, log.typical_weight, log.expected.mean(), log.predicted.mean()
+    )
 
 
-def switch_dr(log: Weighted) -> Estimate:
+def switch_dr(log: WeightedLog) -> Estimate:
     """Doubly robust where w is at most sqrt(n), the model alone above it (Wang et al., ICML 2017).
 
     That paper's own choice of the threshold, by the worst bias that is possible, would hardly ever switch where a log
@@ -125,14 +129,14 @@ def switch_dr(log: Weighted) -> Estimate:
     least, most = log.reward_range
     kept = log.weights <= np.sqrt(len(log.weights))
     values = log.expected + kept * log.weights * (log.rewards - log.predicted)
-    typical = min(log.typical, float(np.sqrt(len(log.weights))))
-    found = _mean(values, log, typical, log.expected.mean(), log.predicted.mean())
-    asked = ~kept * log.weights
-    low, high = (float((asked * (extreme - log.predicted)).mean()) for extreme in log.reward_range)
+    typical_weight = min(log.typical_weight, float(np.sqrt(len(log.weights))))
+    found = _mean(values, log, typical_weight, log.expected.mean(), log.predicted.mean())
+    truncated = ~kept * log.weights
+    low, high = (float((truncated * (extreme - log.predicted)).mean()) for extreme in log.reward_range)
     return Estimate(found.value, found.low + low, found.high + high).within(least, most)
 
 
-ESTIMATORS: dict[str, Callable[[Weighted], Estimate]] = {
+ESTIMATORS: dict[str, Callable[[WeightedLog], Estimate]] = {
     "ips": ips,
     "clipped_ips": clipped_ips,
     "snips": snips,
@@ -141,7 +145,7 @@ ESTIMATORS: dict[str, Callable[[Weighted], Estimate]] = {
 }
 
 
-def _mean(values: Floats, log: Weighted, weight: float, base: float, predicted: float) -> Estimate:
+def _mean(values: Floats, log: WeightedLog, weight: float, base: float, predicted: float) -> Estimate:
     """The mean of values that are `base` plus a weight times the reward beyond what was predicted."""
     least, most = log.reward_range
     unlucky = base + weight * (least - predicted), base + weight * (most - predicted)

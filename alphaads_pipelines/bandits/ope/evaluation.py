@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from alphaads_pipelines.bandits.ope.diagnostics import Diagnostics, diagnose
-from alphaads_pipelines.bandits.ope.estimators import ESTIMATORS, Weighted
+from alphaads_pipelines.bandits.ope.estimators import ESTIMATORS, WeightedLog
 from alphaads_pipelines.bandits.ope.intervals import Estimate
 from alphaads_pipelines.bandits.ope.logs import Log
 
@@ -26,7 +26,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     diagnostics: Diagnostics
 
 
-def evaluate(log: Log, weighted: Weighted) -> Evaluation:
+def evaluate(log: Log, weighted: WeightedLog) -> Evaluation:
     """Every estimate of a log that was weighed (`estimators.weigh`)."""
     return Evaluation(
         n=len(log),

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 
 
-class Target(ABC):
+class EvaluationPolicy(ABC):
     """A policy that may be asked about any log with its arms."""
 
     @abstractmethod

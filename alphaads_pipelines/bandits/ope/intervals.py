@@ -22,7 +22,7 @@ CONFIDENCE = 0.95
 
 _LOWER, _UPPER = 1, -1
 _ROUNDING = 1e-14
-_NOTHING = 1e-200
+_TINY = 1e-200
 """A variance whose powers are too small for a float."""
 
 
@@ -60,7 +60,7 @@ class _Moments(msgspec.Struct, frozen=True):
     def of_powers(cls, n: int, first: float, second: float, third: float) -> _Moments:
         """From the means of the first three powers."""
         variance = second - first**2
-        if variance <= max(_ROUNDING * second, _NOTHING):
+        if variance <= max(_ROUNDING * second, _TINY):
             return cls(n, first, 0.0, 0.0)
         skewness = (third - 3 * first * second + 2 * first**3) / variance**1.5
         return cls(n, first, math.sqrt(variance * n / (n - 1)), skewness)
@@ -101,7 +101,7 @@ def ratio_interval(weights: Floats, rewards: Floats, weight: float, extremes: tu
     """
 
     def bound(side: int, reward: float) -> float:
-        seen = _ratio_bound(weights, rewards, side, reward, lambda of: of)
+        seen = _ratio_bound(weights, rewards, side, reward, lambda moments: moments)
         more = np.append(weights, weight), np.append(rewards, reward)
         return _wider(side, seen, _ratio_bound(*more, side, reward, _Moments.unskewed))
 
@@ -120,39 +120,40 @@ def _quantile(n: int, confidence: float) -> float:
     return float(stdtrit(n - 1, 0.5 + confidence / 2))
 
 
-def _mean_bound(of: _Moments, side: int, confidence: float) -> float:
+def _mean_bound(moments: _Moments, side: int, confidence: float) -> float:
     """Hall's transformation, inverted; without skewness that is Student's t."""
-    if of.deviation == 0:
-        return of.mean
-    scaled, skew = side * _quantile(of.n, confidence) / math.sqrt(of.n), of.skewness
+    if moments.deviation == 0:
+        return moments.mean
+    scaled, skew = side * _quantile(moments.n, confidence) / math.sqrt(moments.n), moments.skewness
     if abs(skew) > 1e-6:
-        scaled = 3 / skew * (float(np.cbrt(1 + skew * (scaled - skew / (6 * of.n)))) - 1)
-    return of.mean - of.deviation * scaled
+        scaled = 3 / skew * (float(np.cbrt(1 + skew * (scaled - skew / (6 * moments.n)))) - 1)
+    return moments.mean - moments.deviation * scaled
 
 
-def _statistic(of: _Moments) -> float:
+def _statistic(moments: _Moments) -> float:
     """Hall's t of the hypothesis that the mean is 0; without skewness that is Student's t."""
-    if of.deviation == 0:
-        return math.copysign(math.inf, of.mean) if of.mean else 0.0
-    student, skew = of.mean / of.deviation, of.skewness
-    return math.sqrt(of.n) * (student + skew * student**2 / 3 + skew**2 * student**3 / 27 + skew / (6 * of.n))
+    if moments.deviation == 0:
+        return math.copysign(math.inf, moments.mean) if moments.mean else 0.0
+    student, skew = moments.mean / moments.deviation, moments.skewness
+    return math.sqrt(moments.n) * (student + skew * student**2 / 3 + skew**2 * student**3 / 27 + skew / (6 * moments.n))
 
 
 def _ratio_bound(
-    weights: Floats, rewards: Floats, side: int, extreme: float, seen_as: Callable[[_Moments], _Moments]
+    weights: Floats, rewards: Floats, side: int, extreme: float, transform: Callable[[_Moments], _Moments]
 ) -> float:
     """The value between the ratio and the extreme at which t is at its quantile; if there is none, the extreme."""
     from scipy.optimize import brentq
 
     n = len(weights)
-    wanted = side * _quantile(n, CONFIDENCE)
+    threshold = side * _quantile(n, CONFIDENCE)
     powers = [[float((weights**k * rewards**i).mean()) for i in range(k + 1)] for k in (1, 2, 3)]
 
     def beyond(value: float) -> float:
         means = [
-            sum(math.comb(k, i) * (-value) ** (k - i) * of[i] for i in range(k + 1)) for k, of in enumerate(powers, 1)
+            sum(math.comb(k, i) * (-value) ** (k - i) * power[i] for i in range(k + 1))
+            for k, power in enumerate(powers, 1)
         ]
-        return _statistic(seen_as(_Moments.of_powers(n, *means))) - wanted
+        return _statistic(transform(_Moments.of_powers(n, *means))) - threshold
 
     ratio = powers[0][1] / powers[0][0]
     if not side * beyond(ratio) < 0 < side * beyond(extreme):

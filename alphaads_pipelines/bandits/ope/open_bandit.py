@@ -44,7 +44,7 @@ def read(path: Path, advance: Callable[[int], object] = lambda _: None) -> Log:
     ------
     InvalidRequest: a column is missing, or a line holds what cannot be; the message names file, line and column.
     """
-    with _opened(path, advance) as lines:
+    with _open_lines(path, advance) as lines:
         reader = csv.reader(lines)
         try:
             columns = _Columns(path.name, next(reader, []))
@@ -56,7 +56,7 @@ def read(path: Path, advance: Callable[[int], object] = lambda _: None) -> Log:
 
 
 @contextmanager
-def _opened(path: Path, advance: Callable[[int], object]) -> Iterator[Iterator[str]]:
+def _open_lines(path: Path, advance: Callable[[int], object]) -> Iterator[Iterator[str]]:
     """The lines of a file; an OSError of opening it is its own."""
     with path.open("rb") as raw:
         packed = raw.read(2) == _GZIP
@@ -67,12 +67,12 @@ def _opened(path: Path, advance: Callable[[int], object]) -> Iterator[Iterator[s
 
 
 def _lines(text: io.TextIOWrapper, raw: BinaryIO, advance: Callable[[int], object]) -> Iterator[str]:
-    told = 0
+    reported = 0
     for line in text:
         yield line
-        if (at := raw.tell()) != told:
-            advance(at - told)
-            told = at
+        if (at := raw.tell()) != reported:
+            advance(at - reported)
+            reported = at
 
 
 def _rows(reader: Iterator[list[str]], width: int, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -105,13 +105,13 @@ class _Columns:
         """A block of rows, all of the header's width. Raises InvalidRequest."""
         columns = list(zip(*rows, strict=True))
         items = float(len(self._affinities) or np.inf)
-        wanted: dict[str, tuple[str, Callable[[Floats], NDArray[np.bool_]], str]] = {
+        checks: dict[str, tuple[str, Callable[[Floats], NDArray[np.bool_]], str]] = {
             "item_id": ("item_id", lambda x: (x >= 0) & (x < items) & (x == x.round()), "is no item"),
             "position": ("position", lambda x: (x >= 0) & (x < 1_000) & (x == x.round()), "is no position"),
             "click": ("click", lambda x: (x == 0) | (x == 1), "must be 0 or 1"),
             "propensity": (self._propensity, lambda x: (x > 0) & (x <= 1), "must be above 0 and at most 1"),
         }
-        for kept, (name, allowed, why) in wanted.items():
+        for kept, (name, allowed, why) in checks.items():
             values = self._floats(name, lines, columns[self.names.index(name)])
             self._refuse(name, why, lines, ~allowed(values))
             self._numbers[kept].append(values)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from alphaads_pipelines.bandits.base import Outcomes, Policy
-from alphaads_pipelines.bandits.ope.evaluation_policy import Target
+from alphaads_pipelines.bandits.ope.evaluation_policy import EvaluationPolicy
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 from alphaads_pipelines.bandits.random import RandomPolicy
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import InvalidRequest
 
-LEARNT_SHARE = 0.5
+TRAINING_SHARE = 0.5
 """Of a log, what a named policy learns from, before it is evaluated on the rest."""
 
 _BLOCK = 10_000
 
 
-class PolicyTarget(Target):
+class RegistryPolicy(EvaluationPolicy):
     """A policy as it is now, learning nothing more. It sees the log's contexts behind a constant 1.
 
     Parameters
@@ -30,18 +30,18 @@ class PolicyTarget(Target):
 
     def probabilities(self, log: Log) -> Floats:
         """Asked once for each set of eligible arms."""
-        found, contexts = np.zeros((len(log), len(log.arms))), seen_by_policies(log)
+        found, contexts = np.zeros((len(log), len(log.arms))), policy_contexts(log)
         eligible = np.ones((1, len(log.arms)), dtype=bool) if log.eligible is None else log.eligible
         sets, of_record = np.unique(eligible, axis=0, return_inverse=True)
-        for each, offered in enumerate(sets):
+        for each, is_eligible in enumerate(sets):
             rows = slice(None) if log.eligible is None else np.flatnonzero(of_record == each)
-            columns = np.flatnonzero(offered)
+            columns = np.flatnonzero(is_eligible)
             chances = self._policy.distributions([log.arms[at] for at in columns], contexts[rows], self._seed)
             found[np.ix_(np.arange(len(log))[rows], columns)] = chances
         return found
 
 
-def named(name: str, log: Log, seed: int) -> tuple[Target, Log]:
+def fit_policy(name: str, log: Log, seed: int) -> tuple[EvaluationPolicy, Log]:
     """A policy of the registry, and the records to evaluate it on.
 
     `random` is evaluated on all of them. Any other learns from the first half, in the log's order, and is evaluated as
@@ -53,17 +53,17 @@ def named(name: str, log: Log, seed: int) -> tuple[Target, Log]:
     """
     policy = POLICIES.load(name).from_state({"features": 1 + log.contexts.shape[1]})
     if isinstance(policy, RandomPolicy):
-        return PolicyTarget(policy, seed), log
-    learnt = int(len(log) * LEARNT_SHARE)
-    if not learnt:
+        return RegistryPolicy(policy, seed), log
+    training = int(len(log) * TRAINING_SHARE)
+    if not training:
         raise InvalidRequest("the log is too short: a policy learns from half of it and is evaluated on the rest")
-    for start in range(0, learnt, _BLOCK):
-        part = log.take(slice(start, min(start + _BLOCK, learnt)))
+    for start in range(0, training, _BLOCK):
+        part = log.take(slice(start, min(start + _BLOCK, training)))
         arms = [part.arms[arm] for arm in part.chosen]
-        policy.learn(Outcomes(arms, seen_by_policies(part), part.rewards))
-    return PolicyTarget(policy, seed), log.take(slice(learnt, None))
+        policy.learn(Outcomes(arms, policy_contexts(part), part.rewards))
+    return RegistryPolicy(policy, seed), log.take(slice(training, None))
 
 
-def seen_by_policies(log: Log) -> Floats:
+def policy_contexts(log: Log) -> Floats:
     """Contexts of a log as policies take them, shape (n, 1 + d)."""
     return np.hstack([np.ones((len(log), 1)), log.contexts.astype(np.float64)])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alphaads_pipelines.bandits.ope.diagnostics import told
+from alphaads_pipelines.bandits.ope.diagnostics import describe_problems
 from alphaads_pipelines.bandits.ope.evaluation import Evaluation
 from alphaads_pipelines.bandits.ope.logs import Floats
 from alphaads_pipelines.nlp.plots import as_png, new_figure, without_box
@@ -37,7 +37,7 @@ def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> s
         policy=policy,
         found=evaluation,
         of=evaluation.diagnostics,
-        problems=told(evaluation.diagnostics),
+        problems=describe_problems(evaluation.diagnostics),
         pictures={name: b64encode(picture).decode() for name, picture in pictures.items()},
     )
     return str(rendered)

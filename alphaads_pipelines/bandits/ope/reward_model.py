@@ -16,7 +16,7 @@ import numpy as np
 from alphaads_pipelines.bandits.ope.logs import Floats, Ints, Log
 
 FOLDS = 5
-LEARNT_FROM = 100_000
+MOST_TRAINING = 100_000
 """Records that a model is fitted to at most, so that a long log costs no more memory than itself."""
 
 _BLOCK = 10_000
@@ -69,13 +69,13 @@ def cross_fitted(log: Log, seed: int) -> Iterator[tuple[Ints, Floats]]:
     random, slots = np.random.default_rng(seed), np.unique(log.positions)
     order = random.permutation(len(log))
     folds = [order[each::FOLDS] for each in range(FOLDS)]
-    for each, judged in enumerate(folds):
-        others = np.concatenate(folds[:each] + folds[each + 1 :])[:LEARNT_FROM]
-        learnt = log.take(others)
-        features = _features(learnt, slots)
-        model = fit(features, learnt.chosen, learnt.rewards, len(log.arms), log.reward_range)
-        for start in range(0, len(judged), _BLOCK):
-            rows = judged[start : start + _BLOCK]
+    for each, held_out in enumerate(folds):
+        others = np.concatenate(folds[:each] + folds[each + 1 :])[:MOST_TRAINING]
+        training = log.take(others)
+        features = _features(training, slots)
+        model = fit(features, training.chosen, training.rewards, len(log.arms), log.reward_range)
+        for start in range(0, len(held_out), _BLOCK):
+            rows = held_out[start : start + _BLOCK]
             yield rows, model.predict(_features(log.take(rows), slots))
 
 

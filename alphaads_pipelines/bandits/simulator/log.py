@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW
-from alphaads_pipelines.bandits.simulator.loop import Played
+from alphaads_pipelines.bandits.simulator.loop import PlayResult
 from alphaads_pipelines.bandits.simulator.stream import Stream
 from alphaads_pipelines.errors import InvalidRequest
 
@@ -23,7 +23,7 @@ _UNKNOWN = "unknown"
 _HOURS = 3
 
 
-def write_log(path: Path, stream: Stream, played: Played) -> int:
+def write_log(path: Path, stream: Stream, played: PlayResult) -> int:
     """Write the log; the number of its lines.
 
     Raises

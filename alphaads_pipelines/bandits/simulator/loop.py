@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from alphaads_pipelines.bandits.base import Choices, Outcomes, discount_of
 from alphaads_pipelines.bandits.context import Floats
-from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, Learner
+from alphaads_pipelines.bandits.reward_join import ATTRIBUTION_WINDOW, RewardJoin
 from alphaads_pipelines.bandits.simulator.stream import LONGEST_TRANSPORT_S, Stream
 from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, START
 
 Draws = NDArray[np.intp]
 Record = dict[str, Any]
-Letters = tuple[list[Record], list[Record]]
+Arrivals = tuple[list[Record], list[Record]]
 """Records of decisions and of events that arrived together, in the order of their arrival."""
 
 _GRACE = timedelta(seconds=LONGEST_TRANSPORT_S)
@@ -53,7 +53,7 @@ class Player(Protocol):
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayResult:
     """What a policy did on a stream; shape (n,) each.
 
     Attributes
@@ -73,7 +73,7 @@ def play(
     player: Player,
     daily: float = discount_of(1.0),
     advance: Callable[[int], object] = lambda _: None,
-) -> Played:
+) -> PlayResult:
     """Let a policy decide on a whole stream and learn from it as it goes.
 
     Parameters
@@ -81,7 +81,7 @@ def play(
     daily: what is left of everything learned after a day.
     advance: is told how many more decisions are made.
     """
-    post, learner, n = Post(stream), Learner(), len(stream)
+    queue, join, n = DeliveryQueue(stream), RewardJoin(), len(stream)
     drawn, propensities = np.zeros(n, dtype=np.intp), np.ones(n)
     for step, until in enumerate(stream.until.tolist()):
         its = slice(int(stream.steps[step]), int(stream.steps[step + 1]))
@@ -89,18 +89,18 @@ def play(
             arms = stream.arms[int(stream.phase[its.start])]
             choices = player.choose_many(arms, stream.contexts[its], seed_of(stream, step))
             drawn[its], propensities[its] = choices.drawn, choices.propensities
-            post.send(its, choices.drawn)
+            queue.schedule(its, choices.drawn)
             advance(its.stop - its.start)
-        outcomes = learner.outcomes(*post.arrived(step))
+        outcomes = join.outcomes(*queue.arrived(step))
         if len(outcomes.arms):
             player.learn(outcomes)
             player.inform()
-        learner.close(START + timedelta(seconds=until) - _GRACE)
+        join.close(START + timedelta(seconds=until) - _GRACE)
         if until % DAY_S == 0:
             player.discount(daily)
-            if gone := _newly_gone(stream, until):
-                player.retire(gone)
-    return Played(drawn, propensities, stream.regret(drawn), clicked(stream, drawn))
+            if retired := _newly_retired(stream, until):
+                player.retire(retired)
+    return PlayResult(drawn, propensities, stream.regret(drawn), clicked(stream, drawn))
 
 
 def clicked(stream: Stream, drawn: Draws) -> NDArray[np.bool_]:
@@ -114,7 +114,7 @@ def seed_of(stream: Stream, step: int) -> int:
     return stream.seed * 1_000_003 + step
 
 
-class Post:
+class DeliveryQueue:
     """Carries the records of decisions and events, with all that happens to them on the way.
 
     An arm is drawn at once; its decision's record and events arrive when the stream says. What would arrive after the
@@ -125,31 +125,31 @@ class Post:
         self._stream = stream
         self._waiting: dict[int, list[tuple[float, bool, Record]]] = defaultdict(list)
 
-    def send(self, decided: slice, drawn: Draws) -> None:
+    def schedule(self, decided: slice, drawn: Draws) -> None:
         """Put what follows from the draws of these decisions on the way."""
         stream, reports = self._stream, self._stream.reports
         arms = stream.arms[int(stream.phase[decided.start])]
         at = np.arange(decided.start, decided.stop), drawn
         wins = (stream.coins[at] < stream.chances[at]).tolist()
         for place, arm, is_win in zip(range(decided.start, decided.stop), drawn.tolist(), wins, strict=True):
-            key, when = f"{stream.seed}-{place}", _written(stream.at[place])
+            key, when = f"{stream.seed}-{place}", _iso(stream.at[place])
             record = {"decision_id": key, "arm_id": arms[arm], "decided_at": when, "context": stream.facts[place]}
             self._put(reports.decision[place], True, record)
             if not reports.is_seen[place]:
                 continue
-            shown = {"decision_id": key, "kind": "impression", "occurred_at": _written(reports.shown_at[place])}
+            shown = {"decision_id": key, "kind": "impression", "occurred_at": _iso(reports.shown_at[place])}
             for arrival in (reports.impression[place], reports.impression_again[place]):
                 self._put(arrival, False, shown)
             if is_win:
-                won = {"decision_id": key, "kind": "click", "occurred_at": _written(reports.clicked_at[place])}
+                won = {"decision_id": key, "kind": "click", "occurred_at": _iso(reports.clicked_at[place])}
                 for arrival in (reports.click[place], reports.click_again[place]):
                     self._put(arrival, False, won)
 
-    def arrived(self, step: int) -> Letters:
+    def arrived(self, step: int) -> Arrivals:
         """What arrived since the step before."""
-        letters = sorted(self._waiting.pop(step, ()), key=lambda each: each[0])
-        decisions = [record for _, is_decision, record in letters if is_decision]
-        return decisions, [record for _, is_decision, record in letters if not is_decision]
+        arrivals = sorted(self._waiting.pop(step, ()), key=lambda each: each[0])
+        decisions = [record for _, is_decision, record in arrivals if is_decision]
+        return decisions, [record for _, is_decision, record in arrivals if not is_decision]
 
     def _put(self, arrival: float, is_decision: bool, record: Record) -> None:
         if isfinite(arrival):
@@ -157,16 +157,16 @@ class Post:
             self._waiting[step].append((arrival, is_decision, record))
 
 
-def _written(at_s: float) -> str:
+def _iso(at_s: float) -> str:
     return (START + timedelta(seconds=float(at_s))).isoformat()
 
 
-def _newly_gone(stream: Stream, now_s: float) -> set[str]:
+def _newly_retired(stream: Stream, now_s: float) -> set[str]:
     """Arms of which, since a day ago, nothing can come any more."""
-    return _gone(stream, now_s - _GONE_S) - _gone(stream, now_s - _GONE_S - DAY_S)
+    return _retired(stream, now_s - _GONE_S) - _retired(stream, now_s - _GONE_S - DAY_S)
 
 
-def _gone(stream: Stream, at_s: float) -> set[str]:
+def _retired(stream: Stream, at_s: float) -> set[str]:
     over = sum(day * DAY_S <= at_s for day in stream.begins[1:])
     offered = {arm for arms in stream.arms[over:] for arm in arms}
     return {arm for arms in stream.arms[:over] for arm in arms} - offered

@@ -51,12 +51,12 @@ class People:
     shares: NDArray[np.float32]
 
     @classmethod
-    def made(cls, world: World, seed: int) -> People:
+    def generate(cls, world: World, seed: int) -> People:
         """The people of a world; a week of posts lies behind them at START."""
-        dice = np.random.default_rng((seed, 1))
+        rng = np.random.default_rng((seed, 1))
         people, hours = world.people, world.days * 24
-        segment, platform = dice.integers(len(SEGMENTS), size=people), dice.integers(len(PLATFORMS), size=people)
-        tastes = dice.dirichlet(np.full(len(EMOTIONS), 0.8), size=len(SEGMENTS)).cumsum(axis=1)[segment]
+        segment, platform = rng.integers(len(SEGMENTS), size=people), rng.integers(len(PLATFORMS), size=people)
+        tastes = rng.dirichlet(np.full(len(EMOTIONS), 0.8), size=len(SEGMENTS)).cumsum(axis=1)[segment]
         shape = (hours, people)
         seen = cls(
             segment,
@@ -67,13 +67,13 @@ class People:
             np.empty(shape, dtype=np.float32),
             np.empty((*shape, len(EMOTIONS)), dtype=np.float32),
         )
-        mood = _drawn(tastes, dice)
+        mood = _draw_emotions(tastes, rng)
         fresh, total = np.zeros((people, len(EMOTIONS))), np.zeros((people, len(EMOTIONS)))
         for hour in range(-_PAST_HOURS, hours):
             if hour >= 0:
-                seen._note(hour, fresh, total)
-            mood = np.where(dice.random(people) < _STAYS, mood, _drawn(tastes, dice))
-            posters = np.flatnonzero(dice.random(people) < HOURLY_POSTS[hour % 24])
+                seen._record_hour(hour, fresh, total)
+            mood = np.where(rng.random(people) < _STAYS, mood, _draw_emotions(tastes, rng))
+            posters = np.flatnonzero(rng.random(people) < HOURLY_POSTS[hour % 24])
             fresh *= _FADES
             for weights in (fresh, total):
                 weights[posters, mood[posters]] += 1.0
@@ -86,10 +86,10 @@ class People:
             return facts_of(now, where)
         mood = int(self.moods[hour, person])
         emotion = None if mood < 0 else EMOTIONS[mood]
-        glance = self._glance(hour, person, emotion)
-        return facts_of(now, where, mood=emotion, profile=glance, segment=SEGMENTS[self.segment[person]])
+        summary = self._summary(hour, person, emotion)
+        return facts_of(now, where, mood=emotion, profile=summary, segment=SEGMENTS[self.segment[person]])
 
-    def _glance(self, hour: int, person: int, mood: str | None) -> ProfileSummary:
+    def _summary(self, hour: int, person: int, mood: str | None) -> ProfileSummary:
         posts = int(self.posts[hour, person])
         shares = zip(EMOTIONS, self.shares[hour, person].tolist(), strict=True)
         return ProfileSummary(
@@ -101,7 +101,7 @@ class People:
             platforms={PLATFORMS[self.platform[person]]: posts},
         )
 
-    def _note(self, hour: int, fresh: Floats, total: Floats) -> None:
+    def _record_hour(self, hour: int, fresh: Floats, total: Floats) -> None:
         """What posts have shown by the beginning of an hour: `fresh` fades, `total` does not."""
         posts = total.sum(axis=1)
         known = np.maximum(posts, 1.0)
@@ -113,20 +113,20 @@ class People:
         self.posts[hour], self.sentiment[hour], self.shares[hour] = posts, overall, total / known[:, None]
 
 
-def moments(world: World, decisions: int, seed: int) -> tuple[Floats, Ints, Ints, NDArray[np.bool_]]:
+def sample_decisions(world: World, decisions: int, seed: int) -> tuple[Floats, Ints, Ints, NDArray[np.bool_]]:
     """When decisions are asked for, about whom, where, and whether anything may be known of them; in order of time.
 
     They come at the hours at which people post.
     """
-    dice = np.random.default_rng((seed, 2))
+    rng = np.random.default_rng((seed, 2))
     hourly = HOURLY_POSTS / HOURLY_POSTS.sum()
-    hour = dice.choice(24, size=decisions, p=hourly)
-    at = np.sort(dice.integers(world.days, size=decisions) * DAY_S + (hour + dice.random(decisions)) * HOUR_S)
-    person, placement = dice.integers(world.people, size=decisions), dice.integers(len(PLACEMENTS), size=decisions)
-    return at, person, placement, dice.random(decisions) < world.anonymous
+    hour = rng.choice(24, size=decisions, p=hourly)
+    at = np.sort(rng.integers(world.days, size=decisions) * DAY_S + (hour + rng.random(decisions)) * HOUR_S)
+    person, placement = rng.integers(world.people, size=decisions), rng.integers(len(PLACEMENTS), size=decisions)
+    return at, person, placement, rng.random(decisions) < world.anonymous
 
 
-def _drawn(cumulated: Floats, dice: np.random.Generator) -> Ints:
+def _draw_emotions(cumulated: Floats, rng: np.random.Generator) -> Ints:
     """An emotion for each row of cumulated chances."""
-    drawn: Ints = np.minimum((dice.random((len(cumulated), 1)) > cumulated).sum(axis=1), len(EMOTIONS) - 1)
+    drawn: Ints = np.minimum((rng.random((len(cumulated), 1)) > cumulated).sum(axis=1), len(EMOTIONS) - 1)
     return drawn

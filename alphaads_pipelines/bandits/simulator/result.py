@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alphaads_pipelines.bandits.base import Policy
 from alphaads_pipelines.bandits.context import Floats
 from alphaads_pipelines.bandits.registry import POLICIES
-from alphaads_pipelines.bandits.simulator.loop import Played, play
+from alphaads_pipelines.bandits.simulator.loop import PlayResult, play
 from alphaads_pipelines.bandits.simulator.stream import Stream
 from alphaads_pipelines.bandits.simulator.world import DAY_S, WORLDS
 from alphaads_pipelines.errors import InvalidRequest, MissingArtifact
@@ -72,10 +72,10 @@ class Simulation:
             "changes": list(self.changes),
             "clicks_of_the_best": round(float(self.best.mean()), 1),
             "regret_of_random": round(float(self.random.totals.mean()), 1),
-            "policies": {name: self._told(each) for name, each in self.policies.items()},
+            "policies": {name: self._policy_summary(each) for name, each in self.policies.items()},
         }
 
-    def _told(self, each: Regrets) -> dict[str, Any]:
+    def _policy_summary(self, each: Regrets) -> dict[str, Any]:
         low, high = interval(each.totals)
         return {
             "regret": round(float(each.totals.mean()), 1),
@@ -94,7 +94,7 @@ def simulate(
     decisions: int,
     seeds: Sequence[int],
     advance: Callable[[int], object] = lambda _: None,
-    see: Callable[[Stream, str, Played], object] = lambda *_: None,
+    on_run: Callable[[Stream, str, PlayResult], object] = lambda *_: None,
 ) -> Simulation:
     """Let each of these policies, new at first, decide on the stream of each seed.
 
@@ -111,34 +111,34 @@ def simulate(
         raise InvalidRequest(f"unknown world {world!r}; known: {', '.join(WORLDS)}")
     if not (1 <= decisions <= MOST_DECISIONS and 1 <= len(seeds) <= MOST_SEEDS and names):
         raise InvalidRequest(f"from 1 to {MOST_DECISIONS:,} decisions, 1 to {MOST_SEEDS:,} seeds, and a policy")
-    makers = {name: new(name) for name in names}
+    makers = {name: new_policy(name) for name in names}
     points, changes = points_of(decisions), list[int]()
     random, best = list[tuple[Floats, int]](), list[float]()
     found: dict[str, list[tuple[Floats, int]]] = {name: [] for name in makers}
     for seed in seeds:
-        stream = Stream.made(WORLDS[world], decisions, seed)
+        stream = Stream.generate(WORLDS[world], decisions, seed)
         changes = changes or [int(np.searchsorted(stream.at, day * DAY_S)) for day in stream.begins[1:]]
         random.append((curve(stream.regret_of_random, points), 0))
         best.append(float(stream.chances.max(axis=1)[stream.reports.is_seen].sum()))
         for name in makers:
-            played = play(stream, new(name), advance=advance)
+            played = play(stream, new_policy(name), advance=advance)
             found[name].append((curve(played.regret, points), int(played.is_clicked.sum())))
-            see(stream, name, played)
-    policies = {name: _gathered(runs) for name, runs in found.items()}
-    return Simulation(world, decisions, seeds, points, changes, _gathered(random), np.array(best), policies)
+            on_run(stream, name, played)
+    policies = {name: _stacked(runs) for name, runs in found.items()}
+    return Simulation(world, decisions, seeds, points, changes, _stacked(random), np.array(best), policies)
 
 
-def new(name: str) -> Policy:
+def new_policy(name: str) -> Policy:
     """A policy that knows nothing. Raises ConfigurationError, MissingArtifact."""
     return POLICIES.load(name).from_state({})
 
 
-def loadable() -> list[str]:
+def installed_policies() -> list[str]:
     """Names of the policies whose packages are installed."""
     names = []
     for name in POLICIES:
         try:
-            new(name)
+            new_policy(name)
         except MissingArtifact:
             continue
         names.append(name)
@@ -165,5 +165,5 @@ def interval(values: Floats) -> tuple[float | None, float | None]:
     return float(values.mean()) - half, float(values.mean()) + half
 
 
-def _gathered(runs: Sequence[tuple[Floats, int]]) -> Regrets:
+def _stacked(runs: Sequence[tuple[Floats, int]]) -> Regrets:
     return Regrets(np.array([each for each, _ in runs]), np.array([clicks for _, clicks in runs], dtype=np.int64))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaads_pipelines.bandits.context import Floats, vector
-from alphaads_pipelines.bandits.simulator.people import People, moments
+from alphaads_pipelines.bandits.simulator.people import People, sample_decisions
 from alphaads_pipelines.bandits.simulator.truth import Truth
 from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, Reporting, World
 
@@ -44,22 +44,22 @@ class Reports:
     click_again: Floats
 
     @classmethod
-    def made(cls, how: Reporting, at: Floats, seed: int) -> Reports:
+    def generate(cls, how: Reporting, at: Floats, seed: int) -> Reports:
         """The reports of decisions at these times."""
-        dice, n = np.random.default_rng((seed, 4)), len(at)
+        rng, n = np.random.default_rng((seed, 4)), len(at)
 
         def arrival(happened: Floats) -> Floats:
-            return happened + np.minimum(dice.exponential(size=n) * how.transport, LONGEST_TRANSPORT_S)
+            return happened + np.minimum(rng.exponential(size=n) * how.transport, LONGEST_TRANSPORT_S)
 
         def again(first: Floats) -> Floats:
-            later = first + dice.exponential(size=n) * 3 * HOUR_S
-            return np.where(dice.random(n) < how.doubled, later, np.inf)
+            later = first + rng.exponential(size=n) * 3 * HOUR_S
+            return np.where(rng.random(n) < how.doubled, later, np.inf)
 
-        is_seen = dice.random(n) >= how.unseen
-        shown_at = at + dice.exponential(size=n) * 2.0
-        clicked_at = shown_at + how.click_after * np.exp(how.click_spread * dice.normal(size=n))
+        is_seen = rng.random(n) >= how.unseen
+        shown_at = at + rng.exponential(size=n) * 2.0
+        clicked_at = shown_at + how.click_after * np.exp(how.click_spread * rng.normal(size=n))
         impression, click = arrival(shown_at), arrival(clicked_at)
-        impression = np.where(dice.random(n) < how.lost, np.inf, impression)
+        impression = np.where(rng.random(n) < how.lost, np.inf, impression)
         return cls(is_seen, shown_at, clicked_at, arrival(at), impression, click, again(impression), again(click))
 
 
@@ -90,13 +90,13 @@ class Stream:
     until: Floats
 
     @classmethod
-    def made(cls, world: World, decisions: int, seed: int) -> Stream:
+    def generate(cls, world: World, decisions: int, seed: int) -> Stream:
         """The stream of a world of this seed. Raises InvalidRequest."""
         world.check()
-        people, truth = People.made(world, seed), Truth.made(world, seed)
-        at, person, placement, anonymous = moments(world, decisions, seed)
-        asked = zip(at.tolist(), person.tolist(), placement.tolist(), anonymous.tolist(), strict=True)
-        facts = [people.facts(when, who, where, is_anonymous=nameless) for when, who, where, nameless in asked]
+        people, truth = People.generate(world, seed), Truth.generate(world, seed)
+        at, person, placement, anonymous = sample_decisions(world, decisions, seed)
+        rows = zip(at.tolist(), person.tolist(), placement.tolist(), anonymous.tolist(), strict=True)
+        facts = [people.facts(when, who, where, is_anonymous=nameless) for when, who, where, nameless in rows]
         phase = np.searchsorted([each.day * DAY_S for each in truth.phases], at, side="right") - 1
         bounds = np.searchsorted(phase, np.arange(len(truth.phases) + 1))
         chances = [
@@ -115,7 +115,7 @@ class Stream:
             phase,
             np.concatenate(chances),
             np.random.default_rng((seed, 5)).random((decisions, world.creatives)),
-            Reports.made(world.reporting, at, seed),
+            Reports.generate(world.reporting, at, seed),
             np.concatenate([[0], np.searchsorted(at, until)]),
             until,
         )

@@ -19,10 +19,10 @@ from alphaads_pipelines.bandits.simulator.world import PLACEMENTS, SEGMENTS, Wor
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 _TRENDS = ("rising", "falling")
-_DESCRIBED = 1 + len(EMOTIONS) + len(SEGMENTS) + len(PLACEMENTS) + 2 + len(_TRENDS)
+_ROW_LENGTH = 1 + len(EMOTIONS) + len(SEGMENTS) + len(PLACEMENTS) + 2 + len(_TRENDS)
 
 
-def described(facts: Mapping[str, Any]) -> list[float]:
+def feature_row(facts: Mapping[str, Any]) -> list[float]:
     """The numbers that clicks depend on: 1, mood, segment, placement, sine and cosine of the hour, trend."""
     turn = 2 * pi * facts["hour"] / 24
     row = [1.0]
@@ -54,35 +54,35 @@ class Truth:
     phases: tuple[Phase, ...]
 
     @classmethod
-    def made(cls, world: World, seed: int) -> Truth:
+    def generate(cls, world: World, seed: int) -> Truth:
         """The truth of a world of this seed."""
-        dice = np.random.default_rng((seed, 3))
-        own = np.array([world.own, *_spreads(world)])
-        shared = dice.normal(size=_DESCRIBED) * world.shared
+        rng = np.random.default_rng((seed, 3))
+        own = np.array([world.own, *_own_spreads(world)])
+        shared = rng.normal(size=_ROW_LENGTH) * world.shared
         shared[0] = 0.0
         names = [f"creative-{number:02}" for number in range(1, world.creatives + 1)]
-        coefficients = dice.normal(size=(world.creatives, _DESCRIBED)) * own
-        phases, made = [Phase(0, tuple(names), coefficients)], world.creatives
+        coefficients = rng.normal(size=(world.creatives, _ROW_LENGTH)) * own
+        phases, created = [Phase(0, tuple(names), coefficients)], world.creatives
         for day in world.changes:
             coefficients, names = coefficients.copy(), list(names)
-            changed = dice.permutation(world.creatives)[: world.swapped + world.replaced]
+            changed = rng.permutation(world.creatives)[: world.swapped + world.replaced]
             ring, fresh = changed[: world.swapped], changed[world.swapped :]
             coefficients[ring] = coefficients[np.roll(ring, 1)]
-            coefficients[fresh] = dice.normal(size=(len(fresh), _DESCRIBED)) * own
+            coefficients[fresh] = rng.normal(size=(len(fresh), _ROW_LENGTH)) * own
             for place in fresh.tolist():
-                made += 1
-                names[place] = f"creative-{made:02}"
+                created += 1
+                names[place] = f"creative-{created:02}"
             phases.append(Phase(day, tuple(names), coefficients))
         return cls(world.level, shared, tuple(phases))
 
     def chances(self, phase: Phase, facts: Sequence[Mapping[str, Any]]) -> Floats:
         """The chance of a click on each arm of a phase, shape (n, arms)."""
-        rows = np.array([described(each) for each in facts]).reshape(-1, _DESCRIBED)
+        rows = np.array([feature_row(each) for each in facts]).reshape(-1, _ROW_LENGTH)
         odds: Floats = self.level + (rows @ self.shared)[:, None] + rows @ phase.own.T
         return np.asarray(1.0 / (1.0 + np.exp(-odds)))
 
 
-def _spreads(world: World) -> list[float]:
+def _own_spreads(world: World) -> list[float]:
     """Of a creative's own coefficients behind the first."""
     moods, segments = [world.own_mood] * len(EMOTIONS), [world.own_segment] * len(SEGMENTS)
-    return [*moods, *segments, *([world.own_other] * (_DESCRIBED - 1 - len(moods) - len(segments)))]
+    return [*moods, *segments, *([world.own_other] * (_ROW_LENGTH - 1 - len(moods) - len(segments)))]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from alphaads_pipelines.bandits.policy_roles import Pin
-from alphaads_pipelines.bandits.policy_store import taught_as
+from alphaads_pipelines.bandits.policy_store import load_version
 from alphaads_pipelines.errors import AlphaAdsError
 
 _SAME = 1e-9
@@ -44,7 +44,7 @@ def recompute(connection: Connection, record: Mapping[str, Any]) -> Recomputed:
     """
     arms: Sequence[str] = record["eligible"]
     try:
-        policy = taught_as(connection, Pin(record["policy"], record["policy_version"])).policy
+        policy = load_version(connection, Pin(record["policy"], record["policy_version"])).policy
         choice = policy.choose(arms, record["context"], record["seed"])
         probabilities = policy.propensities(arms, record["context"], record["seed"])
     except AlphaAdsError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaads_pipelines.bandits.ope.evaluation_policy import Target
+from alphaads_pipelines.bandits.ope.evaluation_policy import EvaluationPolicy
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 
 
@@ -23,7 +23,7 @@ def small_log(**changed: Any) -> Log:
     return Log(**{**columns, **changed})
 
 
-class Fixed(Target):
+class Fixed(EvaluationPolicy):
     """A policy with the same probabilities in every record."""
 
     def __init__(self, *chances: float) -> None:

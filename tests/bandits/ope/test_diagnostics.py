@@ -7,9 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alphaads_pipelines.bandits.ope.diagnostics import ARMS, DOMINATED, UNSUPPORTED, WEIGHTS, check_arms, diagnose, told
+from alphaads_pipelines.bandits.ope.diagnostics import (
+    ARMS,
+    DOMINATED,
+    UNSUPPORTED,
+    WEIGHTS,
+    check_arms,
+    describe_problems,
+    diagnose,
+)
 from alphaads_pipelines.bandits.ope.estimators import weigh
-from alphaads_pipelines.bandits.ope.evaluation_policy import Target
+from alphaads_pipelines.bandits.ope.evaluation_policy import EvaluationPolicy
 from alphaads_pipelines.bandits.ope.logs import Log
 from benchmarks.logged import SHAPES, World
 from tests.bandits.ope.small_logs import Fixed
@@ -17,7 +25,7 @@ from tests.bandits.ope.small_logs import Fixed
 WORLD = World(SHAPES["even weights"])
 
 
-def _problems(log: Log, target: Target = WORLD) -> list[str]:
+def _problems(log: Log, target: EvaluationPolicy = WORLD) -> list[str]:
     return diagnose(log, weigh(log, target, seed=0)).problems
 
 
@@ -53,7 +61,7 @@ def test_broken_propensities_are_found(broken: object) -> None:
 def test_weights_show_propensities_that_are_too_small() -> None:
     log = _halved(WORLD.log(3_000, seed=1))
     assert WEIGHTS in _problems(log)
-    assert any("have the mean" in each for each in told(diagnose(log, weigh(log, WORLD, seed=0))))
+    assert any("have the mean" in each for each in describe_problems(diagnose(log, weigh(log, WORLD, seed=0))))
 
 
 def test_arms_are_compared_with_the_records_in_which_they_were_eligible() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from alphaads_pipelines.bandits.ope.estimators import (
     ESTIMATORS,
-    Weighted,
+    WeightedLog,
     clipped_ips,
     dr,
     ips,
@@ -20,10 +20,10 @@ from benchmarks.logged import SHAPES, World
 from tests.bandits.ope.small_logs import Fixed, small_log
 
 
-def _weighted(weights: list[float], rewards: list[float], predicted: float, expected: float) -> Weighted:
+def _weighted(weights: list[float], rewards: list[float], predicted: float, expected: float) -> WeightedLog:
     n = len(weights)
     constant = np.full(n, predicted), np.full(n, expected), np.zeros(n)
-    return Weighted(np.array(weights), np.array(rewards), *constant, (0.0, 1.0))
+    return WeightedLog(np.array(weights), np.array(rewards), *constant, (0.0, 1.0))
 
 
 def test_weights_are_the_policys_probability_over_the_logged_one() -> None:
@@ -52,7 +52,9 @@ def test_ips_is_not_clipped() -> None:
 def test_on_the_policy_that_made_the_log_they_are_its_mean_reward() -> None:
     world = World(SHAPES["even weights"])
     log = world.log(2_000, seed=4)
-    same = Weighted(np.ones(2_000), log.rewards, np.full(2_000, 0.3), np.full(2_000, 0.3), np.zeros(2_000), (0.0, 1.0))
+    same = WeightedLog(
+        np.ones(2_000), log.rewards, np.full(2_000, 0.3), np.full(2_000, 0.3), np.zeros(2_000), (0.0, 1.0)
+    )
     for name, estimator in ESTIMATORS.items():
         assert estimator(same).value == pytest.approx(log.rewards.mean()), name
 
@@ -60,7 +62,7 @@ def test_on_the_policy_that_made_the_log_they_are_its_mean_reward() -> None:
 def test_with_a_perfect_model_only_the_doubly_robust_ones_know_everything() -> None:
     random = np.random.default_rng(1)
     rewards, weights = np.full(500, 0.25), random.exponential(size=500)
-    log = Weighted(weights, rewards, rewards, rewards, np.zeros(500), (0.0, 1.0))
+    log = WeightedLog(weights, rewards, rewards, rewards, np.zeros(500), (0.0, 1.0))
     assert dr(log).value == switch_dr(log).value == 0.25
     assert ips(log).value != pytest.approx(0.25, abs=1e-3)
     assert dr(log).high - dr(log).low < 0.3 * (ips(log).high - ips(log).low)
@@ -78,7 +80,7 @@ def test_a_long_log_tells_the_truth(name: str) -> None:
 def test_rewards_of_another_range_scale_values_and_bounds() -> None:
     world = World(SHAPES["even weights"])
     log = weigh(world.log(500, seed=3), world, seed=0)
-    tenfold = Weighted(
+    tenfold = WeightedLog(
         log.weights, 10 * log.rewards, 10 * log.predicted, 10 * log.expected, log.unsupported, (0.0, 10.0)
     )
     for name, estimator in ESTIMATORS.items():

@@ -7,7 +7,7 @@ from base64 import b64decode
 
 import pytest
 
-from alphaads_pipelines.bandits.ope.diagnostics import told
+from alphaads_pipelines.bandits.ope.diagnostics import describe_problems
 from alphaads_pipelines.bandits.ope.estimators import weigh
 from alphaads_pipelines.bandits.ope.evaluation import evaluate
 from alphaads_pipelines.bandits.ope.logs import Log
@@ -52,6 +52,6 @@ def test_four_records_with_weights_of_zero_can_be_drawn_and_their_problems_are_t
     found = evaluate(log, weighted)
     shown = page(found, weighted.weights, log="small", policy="fixed")
     assert "data:image/png" in shown
-    sentences = told(found.diagnostics)
+    sentences = describe_problems(found.diagnostics)
     assert len(sentences) == len(found.diagnostics.problems) > 0
     assert all(f"<li>{each}</li>".replace("'", "&#39;") in shown for each in sentences)

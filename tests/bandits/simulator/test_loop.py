@@ -14,8 +14,8 @@ from alphaads_pipelines.bandits.context import Floats
 from alphaads_pipelines.bandits.linucb import LinUCBPolicy
 from alphaads_pipelines.bandits.random import RandomPolicy
 from alphaads_pipelines.bandits.registry import POLICIES
-from alphaads_pipelines.bandits.reward_join import Learner
-from alphaads_pipelines.bandits.simulator.loop import Post, play
+from alphaads_pipelines.bandits.reward_join import RewardJoin
+from alphaads_pipelines.bandits.simulator.loop import DeliveryQueue, play
 from alphaads_pipelines.bandits.simulator.stream import Stream
 from alphaads_pipelines.bandits.simulator.world import CLEAN, World
 
@@ -52,7 +52,7 @@ class Oracle:
 
 @pytest.fixture(params=[SMALL, DRIFTING], ids=["stationary", "drifting"])
 def stream(request: pytest.FixtureRequest) -> Stream:
-    return Stream.made(request.param, 1_000, 3)
+    return Stream.generate(request.param, 1_000, 3)
 
 
 def test_who_knows_the_truth_has_no_regret_and_earns_what_the_truth_says(stream: Stream) -> None:
@@ -74,7 +74,7 @@ def test_random_regrets_what_can_be_computed_of_it(stream: Stream) -> None:
 
 
 def test_a_policy_that_learns_regrets_less_than_one_that_does_not() -> None:
-    stream = Stream.made(msgspec.structs.replace(SMALL, level=-1.5), 4_000, 3)
+    stream = Stream.generate(msgspec.structs.replace(SMALL, level=-1.5), 4_000, 3)
     for name in ("thompson", "linucb", "linear_thompson"):
         later = play(stream, POLICIES.load(name).from_state({})).regret[2_000:].sum()
         assert later < 0.7 * stream.regret_of_random[2_000:].sum(), name
@@ -95,7 +95,7 @@ def test_the_world_pulls_and_rewards_are_what_is_heard_of_it(stream: Stream) -> 
 
 
 def test_creatives_that_are_gone_are_retired_once_nothing_of_them_can_come() -> None:
-    stream = Stream.made(DRIFTING, 500, 3)
+    stream = Stream.generate(DRIFTING, 500, 3)
     gone = [set(before) - set(after) for before, after in zip(stream.arms, stream.arms[1:], strict=False)]
     oracle = Oracle(stream)
     play(stream, oracle)
@@ -103,20 +103,20 @@ def test_creatives_that_are_gone_are_retired_once_nothing_of_them_can_come() -> 
     policy = LinUCBPolicy()
     play(stream, policy)
     assert set(policy.state()["arms"]) == set(stream.arms[-1])
-    oracle = Oracle(short := Stream.made(msgspec.structs.replace(DRIFTING, days=7), 500, 3))
+    oracle = Oracle(short := Stream.generate(msgspec.structs.replace(DRIFTING, days=7), 500, 3))
     play(short, oracle)
     assert oracle.retired == gone[:1], "a day after the second change something of its creatives may still come"
 
 
 def _taught(policy: Policy, stream: Stream, dice: random.Random | None = None) -> Policy:
     """A policy that saw the same draws, and learned what was reported of them; `dice` upsets the order further."""
-    post, learner = Post(stream), Learner()
+    queue, learner = DeliveryQueue(stream), RewardJoin()
     for first, last in zip(stream.steps, stream.steps[1:], strict=False):
         drawn = np.random.default_rng(int(first)).integers(stream.world.creatives, size=last - first)
         if len(drawn):
-            post.send(slice(int(first), int(last)), drawn)
+            queue.schedule(slice(int(first), int(last)), drawn)
     for step in range(2 * len(stream.until)):
-        decisions, events = post.arrived(step)
+        decisions, events = queue.arrived(step)
         if dice is not None:
             dice.shuffle(decisions)
             dice.shuffle(events)
@@ -127,8 +127,8 @@ def _taught(policy: Policy, stream: Stream, dice: random.Random | None = None) -
 @pytest.mark.parametrize("name", ["thompson", "linucb", "linear_thompson", "epsilon_greedy"])
 def test_delayed_doubled_and_reordered_events_teach_what_clean_ones_do(name: str) -> None:
     kind = POLICIES.load(name)
-    clean = Stream.made(msgspec.structs.replace(SMALL, reporting=CLEAN), 600, 3)
-    upset = Stream.made(SMALL, 600, 3)
+    clean = Stream.generate(msgspec.structs.replace(SMALL, reporting=CLEAN), 600, 3)
+    upset = Stream.generate(SMALL, 600, 3)
     never = np.isinf(upset.reports.impression)
     impression = np.where(never, upset.reports.shown_at + 5_000.0, upset.reports.impression)
     upset = _with_reports(upset, impression=impression)

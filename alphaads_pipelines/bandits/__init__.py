@@ -1,4 +1,5 @@
-"""Bandits: choosing among creatives and learning from what happened.
+"""Bandits: policies that choose among creatives, and how they learn and are evaluated.
 
-Belongs here: policies behind one base class. Does not: who may see what (decisions/).
+Belongs here: policies behind one base class, their versions and roles, evaluation, simulation. Does not: eligibility
+and access (decisions/).
 """

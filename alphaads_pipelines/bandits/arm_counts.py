@@ -1,4 +1,4 @@
-"""Pulls and rewards of each arm: what every policy counts, and all that those without a context know."""
+"""Pulls and rewards by arm: counted by every policy, and all that context-free policies know."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from alphaads_pipelines.bandits.context import Floats
 from alphaads_pipelines.errors import InvalidRequest
 
 FLAT = (1.0, 1.0)
-"""Alpha and beta of the prior as long as nothing is known: every rate is as likely as any other."""
+"""Alpha and beta of the uninformed prior: uniform over rates."""
 
 Counts = Mapping[str, tuple[float, float]]
 """Arm -> (pulls, rewards)."""
 
 
 class CountingPolicy(Policy):
-    """Counts; arms that are no longer offered keep what was learned until it has faded.
+    """Counts with a Beta(alpha, beta) prior. Ineligible arms keep their counts until these have faded.
 
-    The prior of an arm is Beta(alpha, beta): FLAT, or once `inform` was called one of the same weight whose mean is the
-    pooled rate of all known arms, (rewards + 1) / (pulls + 2). Once something was discounted, a reward that comes after
-    its pull may weigh more than what is left of the pull; then the rewards are cut to the pulls.
+    The prior is FLAT; after `inform` it keeps that weight and has the pooled rate (rewards + 1) / (pulls + 2) as its
+    mean. After a discount, a late reward may outweigh the rest of its pull, so rewards are capped at pulls.
     """
 
     def __init__(self) -> None:
@@ -45,16 +44,16 @@ class CountingPolicy(Policy):
         self._add_counts(rewards)
 
     def learn(self, outcomes: Outcomes) -> None:
-        """Add pulls and rewards, whatever the contexts. Raises InvalidRequest."""
+        """Add pulls and rewards, ignoring contexts. Raises InvalidRequest."""
         self._add_counts(count_by_arm(outcomes))
 
     @property
     def known_arms(self) -> Collection[str]:
-        """The arms that were counted."""
+        """The counted arms."""
         return self._counts.keys()
 
     def discount(self, factor: float) -> None:
-        """Let every count weigh `factor` as much. Raises InvalidRequest unless 0 < factor <= 1."""
+        """Multiply every count by `factor`. Raises InvalidRequest unless 0 < factor <= 1."""
         if not 0 < factor <= 1:
             raise InvalidRequest("a discount lies above 0 and is at most 1")
         counts = {arm: [pulls * factor, rewards * factor] for arm, (pulls, rewards) in self._counts.items()}
@@ -66,14 +65,14 @@ class CountingPolicy(Policy):
         self._counts = {arm: each for arm, each in self._counts.items() if arm not in arms}
 
     def inform(self) -> None:
-        """Set the prior's mean to the pooled rate of the known arms; its weight stays that of two pulls."""
+        """Set the prior's mean to the pooled rate of the known arms; its weight stays two pulls."""
         pulls, rewards = (sum(each[place] for each in self._counts.values()) for place in (0, 1))
         weight = sum(FLAT)
         mean = (FLAT[0] + rewards) / (weight + pulls)
         self._prior = (weight * mean, weight * (1 - mean))
 
     def state(self) -> dict[str, Any]:
-        """{"arms": {arm: [pulls, rewards]}}, with "prior": [alpha, beta] where it is not FLAT, and "is_discounted"."""
+        """{"arms": {arm: [pulls, rewards]}}, plus "prior": [alpha, beta] unless FLAT, and "is_discounted"."""
         state: dict[str, Any] = {"arms": {arm: list(counts) for arm, counts in sorted(self._counts.items())}}
         if self._prior != FLAT:
             state["prior"] = list(self._prior)
@@ -83,7 +82,7 @@ class CountingPolicy(Policy):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The policy that `state` describes; an empty state is a new policy."""
+        """Restore a policy; an empty state gives a new one."""
         policy = cls()
         policy._restore(state)
         return policy
@@ -106,7 +105,7 @@ class CountingPolicy(Policy):
 
 
 def count_by_arm(outcomes: Outcomes) -> dict[str, tuple[float, float]]:
-    """Pulls and rewards of outcomes by arm, whole numbers where they are. Raises InvalidRequest."""
+    """Sum pulls and rewards by arm, as integers where integral. Raises InvalidRequest."""
     names = dict.fromkeys(outcomes.arms)
     place = {arm: at for at, arm in enumerate(names)}
     places = np.array([place[arm] for arm in outcomes.arms], dtype=np.intp)

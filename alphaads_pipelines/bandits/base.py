@@ -1,8 +1,8 @@
-"""What every policy offers: choose an arm with a true propensity, learn from rewards, forget, serialise its state.
+"""The base class of policies: choose an arm with a true propensity, learn from rewards, forget, serialise.
 
-The base owns the draw: a policy says how probable each arm is (`distributions`), the base draws from exactly that
-distribution with randomness of its own, so the logged propensity is the one that was used. Whoever knows state,
-context, arms in their order and seed computes both again.
+The base owns the draw: a policy gives the probability of each arm (`distributions`), the base draws from exactly that
+distribution with its own randomness, so the logged propensity is the one used. State, context, arms in order and seed
+reproduce both.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from alphaads_pipelines.bandits.context import Floats, vector
 from alphaads_pipelines.errors import InvalidRequest
 
 EXPLORATION = 0.05
-"""Share of decisions that any eligible arm gets alike; it also keeps every propensity above 0."""
+"""Share of decisions spread evenly over the eligible arms; it also keeps every propensity above 0."""
 HALF_LIFE_DAYS = 56.0
-"""What was learned so long ago weighs half as much, where a policy is made to forget."""
+"""Half-life of learned weights, for policies that forget."""
 FADED = 0.5
-"""An arm whose pulls weigh less than this is known no longer, so that retired arms do not pile up."""
+"""An arm whose pulls weigh less is forgotten, so that retired arms do not pile up."""
 
 Context = Mapping[str, Any] | Floats
 """Facts as in context.py, or a vector, shape (features,)."""
@@ -37,7 +37,7 @@ _TOGETHER = 256
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A drawn arm, the probability with which it was drawn, and the seed of the draw."""
+    """A drawn arm, its probability, and the seed of the draw."""
 
     arm_id: str
     propensity: float
@@ -50,8 +50,7 @@ class Choices:
 
     Attributes
     ----------
-    drawn: place of each drawn arm in the list of arms, shape (n,). propensities: of these arms, shape (n,).
-    seed: of all draws together.
+    drawn: index of each drawn arm, shape (n,). propensities: of these arms, shape (n,). seed: of all draws together.
     """
 
     drawn: NDArray[np.intp]
@@ -61,13 +60,12 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What happened after decisions, one place each.
+    """Outcomes of decisions, one entry each.
 
     Attributes
     ----------
-    arms: their names, n. contexts: as they were decided on, shape (n, features). rewards: 0 or more, shape (n,).
-    pulls: how often each was shown, shape (n,); None means once. A reward that comes later than its pull is a record
-        of its own, with 0 pulls.
+    arms: n names. contexts: as at the decision, shape (n, features). rewards: 0 or more, shape (n,).
+    pulls: times shown, shape (n,); None means once. A reward later than its pull is an entry of its own, with 0 pulls.
     """
 
     arms: Sequence[str]
@@ -92,8 +90,8 @@ class Policy(ABC):
     Attributes
     ----------
     name: as in the registry.
-    uses_context: whether decisions lean on the context.
-    is_sum: what is learned is a sum: order and grouping of outcomes do not matter, and an arm can be taken out.
+    uses_context: whether decisions depend on the context.
+    is_sum: learning is a sum: order and grouping of outcomes do not matter, and an arm can be removed.
     features: length of a context vector.
     """
 
@@ -108,30 +106,30 @@ class Policy(ABC):
 
         Parameters
         ----------
-        contexts: shape (n, features); a policy that uses none looks only at n.
-        seed: the same one gives the same probabilities.
+        contexts: shape (n, features); a context-free policy uses only n.
+        seed: the same seed gives the same probabilities.
         """
 
     @abstractmethod
     def learn(self, outcomes: Outcomes) -> None:
-        """Learn from outcomes with their contexts. Raises InvalidRequest, and then has learned nothing."""
+        """Learn from outcomes with their contexts. Raises InvalidRequest, leaving the policy unchanged."""
 
     @abstractmethod
     def update(self, rewards: Mapping[str, tuple[int, int]]) -> None:
-        """Learn from {arm: (pulls, rewards)}, of contexts that nobody knows. Raises InvalidRequest likewise."""
+        """Learn from {arm: (pulls, rewards)} of unknown contexts. Raises InvalidRequest likewise."""
 
     @property
     @abstractmethod
     def known_arms(self) -> Collection[str]:
-        """The arms that something was learned of."""
+        """The arms with learned data."""
 
     @abstractmethod
     def discount(self, factor: float) -> None:
-        """Let everything learned weigh `factor` as much, 0 < factor <= 1; what has FADED is forgotten."""
+        """Multiply all learned weights by `factor`, 0 < factor <= 1; forget arms below FADED."""
 
     @abstractmethod
     def retire(self, arms: Collection[str]) -> None:
-        """Forget these arms; if one comes back it is new."""
+        """Forget these arms; one that returns is new."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -140,13 +138,13 @@ class Policy(ABC):
     @classmethod
     @abstractmethod
     def from_state(cls, state: Mapping[str, Any]) -> Policy:
-        """The policy that `state` describes; an empty state is a new policy."""
+        """Restore a policy; an empty state gives a new one."""
 
     def inform(self) -> None:  # noqa: B027 - not abstract: a policy may know nothing of new arms
-        """Expect of arms that nothing is known of what the known ones show, with the weight of a pull or two."""
+        """Fit the prior of new arms to the known ones, with the weight of a pull or two."""
 
     def propensities(self, arms: Sequence[str], context: Context, seed: int) -> Floats:
-        """Probability of each arm, shape (len(arms),), all > 0, summing to 1; the same seed gives the same.
+        """Probability of each arm, shape (len(arms),), all > 0, summing to 1; deterministic in the seed.
 
         Raises
         ------
@@ -160,7 +158,7 @@ class Policy(ABC):
 
         Raises
         ------
-        InvalidRequest: there is no arm to choose from, or as for `propensities`.
+        InvalidRequest: there is no arm, or as for `propensities`.
         """
         _check_arms(arms)
         probabilities = self.propensities(arms, context, seed)
@@ -194,16 +192,16 @@ class Policy(ABC):
 
 
 def mixed(shares: Floats, exploration: float = EXPLORATION) -> Floats:
-    """Shares of arms, shape (n, arms), with the exploration share mixed in; rows sum to 1."""
+    """Mix the exploration share into shares of arms, shape (n, arms); rows sum to 1."""
     probabilities: Floats = (1.0 - exploration) * shares + exploration / shares.shape[1]
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return probabilities
 
 
 def greedy(scores: Floats, exploration: float = EXPLORATION) -> Floats:
-    """The best of each row, shape (n, arms), with exploration mixed in.
+    """The best arm of each row, shape (n, arms), with exploration mixed in.
 
-    Arms that are equally good share alike: a new policy prefers nobody, and rounding decides nothing.
+    Equally good arms share alike, so a new policy has no preference and rounding decides nothing.
     """
     if len(scores) == 1:
         return _greedy_row(scores[0], exploration)
@@ -216,7 +214,7 @@ def greedy(scores: Floats, exploration: float = EXPLORATION) -> Floats:
 
 
 def _greedy_row(scores: Floats, exploration: float) -> Floats:
-    """The same of one row, shape (arms,), to the last bit: what a decision asks is told by fewer steps."""
+    """`greedy` of one row, shape (arms,), equal to the last bit in fewer steps: decisions use this path."""
     best = float(scores.max())
     is_best = scores >= best - _TIE * (1.0 + abs(best))
     each, any_of_them = (1.0 - exploration) / int(np.count_nonzero(is_best)), exploration / len(scores)
@@ -234,6 +232,6 @@ def _check_arms(arms: Sequence[str]) -> None:
 
 
 def _die(seed: int) -> float:
-    """A number from 0 to below 1, with nothing in common with what default_rng makes of the seed: a policy that
-    estimates its probabilities takes (seed, 0) there. A hash is ten times as fast as a new generator."""
+    """A number in [0, 1), independent of default_rng(seed): policies that estimate probabilities use (seed, 0) there. A
+    hash is ten times as fast as a new generator."""
     return int.from_bytes(blake2b(b"%d" % seed, digest_size=8, person=b"arm").digest()) / 2**64

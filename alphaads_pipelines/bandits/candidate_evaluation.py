@@ -1,8 +1,8 @@
-"""Is a candidate better than the policy that serves? Asked of the decisions that were made, answered with the numbers.
+"""Evaluate a candidate policy against the serving one, on the decisions of the latter.
 
-A policy that learned from a record would flatter itself on it. So a candidate is judged in a version that was taught
-before all records it is judged on: of the versions that are kept the newest that leaves WANTED of them, or half of
-what there is. What it learned since is not judged; what serves after a promotion is the policy, not that version.
+A policy that learned from a record would flatter itself on it. So the evaluated version is one trained before all
+records it is evaluated on: the newest kept version that leaves WANTED of them, or half of those available. Later
+learning is not evaluated; a promotion serves the policy, not that version.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from alphaads_pipelines.errors import InvalidRequest, QualityRefused
 from alphaads_pipelines.stores.sql.relational import reading
 
 MOST, WANTED, LEAST = 50_000, 20_000, 50
-"""Records that are looked at, that are judged on if there are so many, and below which nothing is said."""
+"""Records read at most, records wanted for an evaluation, and the minimum for any result."""
 SETTLED = timedelta(hours=1)
-"""A version is dated to the begin of a run, which may still have read what was decided while it ran."""
+"""A version is dated to the start of a run, which may still have read decisions made while it ran."""
 SEED = 0
 
 
 class CandidateReport(msgspec.Struct, frozen=True):
-    """What is to be said of a candidate.
+    """The result of evaluating a candidate.
 
     Parameters
     ----------
-    policy, version: the candidate, as it was judged. taught_at: when it was taught (RFC 3339); None: never.
+    policy, version: the candidate as evaluated. taught_at: when it was trained (RFC 3339); None: never.
     incumbent: the policy that made the decisions.
-    since, until: of the decisions it was judged on; None where there are none.
-    evaluation: None where there is too little to say anything.
-    reasons: what speaks against it, with the numbers; nothing: it may serve.
+    since, until: time span of the decisions; None without any.
+    evaluation: None with too few records.
+    reasons: against promotion, with figures; empty: it may serve.
     """
 
     policy: str
@@ -63,12 +63,12 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
     @property
     def low(self) -> float:
-        """The bound that has to beat the incumbent; 0 where nothing can be said."""
+        """The bound that has to beat the incumbent; 0 without an evaluation."""
         return 0.0 if self.evaluation is None else self.evaluation.estimates[Rule().estimator].low
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The numbers that a promotion is remembered with."""
+        """The figures recorded with a promotion."""
         figures: dict[str, Any] = {"version": self.version, "incumbent": self.incumbent, "records": self.records}
         if self.evaluation is None:
             return figures
@@ -80,7 +80,7 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedCandidate:
-    """A judgement, and the weights of the records, shape (records,), for a page with plots; newest record first."""
+    """A report, and the weights of the records, newest first, shape (records,), for a page with plots."""
 
     report: CandidateReport
     weights: Floats = field(default_factory=lambda: np.empty(0))
@@ -89,11 +89,11 @@ class EvaluatedCandidate:
 def evaluate_candidate(
     engine: Engine, name: str, now: datetime, rule: Rule = Rule(), version: int | None = None
 ) -> EvaluatedCandidate:
-    """Judge a policy against the one that serves now.
+    """Evaluate a policy against the one serving now.
 
     Parameters
     ----------
-    version: judge this one, on the decisions that came after it; None: choose it (see above).
+    version: evaluate this one, on the decisions after it; None: choose it (see above).
 
     Raises
     ------
@@ -118,7 +118,7 @@ def evaluate_candidate(
 
 
 def _version(kept: Sequence[tuple[int, datetime]], times: Sequence[datetime]) -> int:
-    """Which to judge, of the versions that are kept and by the times of decisions, both the newest first; 0 if none."""
+    """Choose the version to evaluate from kept versions and decision times, both newest first; 0 if none."""
     if not kept:
         return 0
     wanted = min(WANTED, len(times) // 2)
@@ -153,8 +153,8 @@ def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule
 
     Raises
     ------
-    QualityRefused: it is not, for every reason that is told. InvalidRequest: it serves already. WriteConflict: the
-    roles were changed meanwhile. Else as `judge_candidate`.
+    QualityRefused: it is not, with every reason. InvalidRequest: it serves already. WriteConflict: the roles changed
+        meanwhile. Else as `evaluate_candidate`.
     """
     _, roles = read_roles(engine)
     if roles.serving == Pin(name):
@@ -174,13 +174,13 @@ def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule
 def evaluate_all(
     engine: Engine, names: Sequence[str], now: datetime, rule: Rule = Rule()
 ) -> dict[str, CandidateReport]:
-    """Every one of these policies that does not serve, judged. Raises as `judge_candidate`."""
+    """Evaluate each of these policies that is not serving. Raises as `evaluate_candidate`."""
     _, roles = read_roles(engine)
     others = [name for name in dict.fromkeys(names) if name != roles.serving.policy]
     return {name: evaluate_candidate(engine, name, now, rule).report for name in others}
 
 
 def best_candidate(reports: Mapping[str, CandidateReport]) -> str | None:
-    """Of those that may serve the one with the highest lower bound."""
+    """The promotable candidate with the highest lower bound."""
     better = {name: each.low for name, each in reports.items() if each.is_better}
     return max(better, key=lambda name: better[name]) if better else None

@@ -1,8 +1,7 @@
-"""Contexts: what a decision may lean on, as facts to log and as a vector to learn from.
+"""Contexts: the facts a decision may use, as a record to log and as a vector to learn from.
 
-The facts of a decision are a small JSON-ready mapping (`facts_of`); `vector` makes numbers of it, so that whoever has
-the record of a decision has its vector too. Every fact may be absent, and a value that nobody knows counts as absent:
-its numbers are 0. The layout of the vector, version 1:
+Facts are a small JSON-ready mapping (`facts_of`), from which `vector` derives the numbers, so a logged decision
+reproduces its vector. Absent facts and unknown values are 0. The layout of the vector, version 1:
 
 =============  =======================================================================================
 always         1
@@ -18,8 +17,8 @@ segment        1 at one of 8 places, by hash
 posts          ln(1 + posts) / 10, at most 1
 =============  =======================================================================================
 
-Two placements or segments of the same hash share a place: the names are free, the length is not. Of a person who allows
-nothing only moment and placement may be facts; who may be asked about is decided above (decisions/).
+Placements or segments with equal hashes share a place: names are free, the length is fixed. Without permission to use
+personal data, only time and placement may be facts; decisions/ enforces that.
 """
 
 from __future__ import annotations
@@ -41,14 +40,14 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 Floats = NDArray[np.float64]
 
 VERSION = 1
-"""Of the layout; what was learned on another one says nothing."""
+"""Of the layout; models learned on another one are dropped."""
 PLATFORMS = ("x", "facebook", "instagram", "linkedin", "generic")
 
 _BUCKETS = 8
 _TRENDS = ("rising", "falling")
 _DIGITS = 3
 _GREATEST = 1e18
-"""Of a number without a bound; a whole number may be too large for a float."""
+"""Upper limit of unbounded numbers: an integer may be too large for a float."""
 _WIDTHS = {
     "always": 1,
     "mood": len(EMOTIONS),
@@ -78,8 +77,8 @@ def facts_of(
 
     Parameters
     ----------
-    now: UTC. placement: where the ad is to stand.
-    mood: the emotion that is gone by. profile: as of now. segment: their behavioural segment.
+    now: UTC. placement: where the ad will stand.
+    mood: the leading emotion. profile: as of now. segment: behavioural segment.
     """
     facts: dict[str, Any] = {"hour": now.hour, "weekday": now.weekday(), "placement": placement}
     if mood is not None:
@@ -103,7 +102,7 @@ def _facts_of_profile(profile: ProfileSummary) -> dict[str, Any]:
 
 
 def vector(facts: Mapping[str, Any]) -> Floats:
-    """The vector of facts, shape (FEATURES,), every number within -1 to 1; facts of other names are left alone."""
+    """Vectorise facts, shape (FEATURES,), each number within -1 to 1; unknown facts are ignored."""
     sentiment, posts = _number(facts.get("sentiment"), -1, 1), _number(facts.get("posts"), 0, float("inf"))
     return np.array(
         [
@@ -123,7 +122,7 @@ def vector(facts: Mapping[str, Any]) -> Floats:
 
 
 def _number(value: object, least: float, most: float) -> float | None:
-    """A number, cut to its bounds; None for anything else."""
+    """A number clipped to its bounds; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not isfinite(value):
@@ -132,7 +131,7 @@ def _number(value: object, least: float, most: float) -> float | None:
 
 
 def _text(value: object) -> str:
-    """Words; none for anything else."""
+    """A string; empty for anything else."""
     return value if isinstance(value, str) else ""
 
 
@@ -141,7 +140,7 @@ def _shares(value: object) -> list[float]:
     return [_number(shares.get(name), 0, 1) or 0.0 for name in EMOTIONS]
 
 
-# Decisions have few of these, again and again.
+# Decisions repeat few distinct values.
 
 
 @lru_cache

@@ -1,8 +1,8 @@
-"""The decisions that were made and what came of them, as a log that a policy can be evaluated on.
+"""Decisions and their clicks, as a log for off-policy evaluation.
 
-A record counts if its attribution window is over, so that whatever was to be heard of it was heard, and if the ad was
-shown: nobody could click on the others. They are those of one policy in the part of the one that serves, each with
-the propensity that this policy had then; a canary and the policies of experiments are other logs. A click is 1.
+A record counts once its attribution window is over, and if the ad was shown: an unseen ad cannot be clicked. A log
+holds one policy in the serving role, with its propensities at the time; canaries and experiments are separate logs. A
+click is 1.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COLUMNS = ("arm_id", "context", "eligible", "propensity", "decided_at", "click_
 
 
 def closed_decisions(connection: Connection, policy: str, now: datetime, most: int) -> list[Row[Any]]:
-    """The newest `most` decisions of a policy that count, the newest first; those whose propensity is not known do not.
+    """The newest `most` countable decisions of a policy, newest first, excluding unknown propensities.
 
     Each has arm_id, context, eligible, propensity, decided_at and click_at.
     """
@@ -40,8 +40,7 @@ def closed_decisions(connection: Connection, policy: str, now: datetime, most: i
 
 
 def log_of(rows: Sequence[Row[Any]]) -> Log:
-    """The log of such decisions, in their order. Contexts are those that policies learn from, without the 1 in front,
-    which `PolicyTarget` puts there again."""
+    """The log of these decisions, in order. Contexts omit the leading 1, which `RegistryPolicy` adds again."""
     arms = sorted({arm for row in rows for arm in row.eligible})
     place = {arm: at for at, arm in enumerate(arms)}
     eligible = np.zeros((len(rows), len(arms)), dtype=bool)

@@ -1,7 +1,7 @@
-"""Epsilon-greedy: the arm of the best mean reward so far, and every arm alike in a share of the decisions.
+"""Epsilon-greedy: the arm with the best mean reward, and a uniform arm in a share of the decisions.
 
-Sutton & Barto, Reinforcement Learning (2018), 2.2. The mean is that of the Beta posterior, so that a new arm begins
-at the prior's mean instead of at nothing.
+Sutton & Barto, Reinforcement Learning (2018), 2.2. The mean is the Beta posterior's, so a new arm starts at the prior's
+mean instead of at nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Policies that expect a linear reward of the context, with coefficients of its own for each arm (disjoint)."""
+"""Policies with a linear reward model of the context for each arm (disjoint)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _LARGEST = 1e6
 
 
 class LinearPolicy(CountingPolicy):
-    """Counts, and a ridge regression for each arm. What is known without a context counts as seen in a context of which
-    nothing is known, 1 in front and 0 elsewhere.
+    """Counts, and a ridge regression for each arm. Outcomes without a context count as seen in an unknown one: a
+    leading 1, else 0.
 
     Parameters
     ----------
-    features: length of a context; the vectors of context.py, unless told otherwise.
-    width: by how many standard deviations of the estimate a policy explores. Rewards lie within 0 to 1.
-    exploration: share of decisions that any eligible arm gets alike. Less than that of policies without a context:
-        these explore where they are unsure in any case.
+    features: length of a context, by default that of context.py.
+    width: exploration, in standard deviations of the estimate. Rewards lie within 0 to 1.
+    exploration: share of decisions spread evenly over the arms. Lower than for context-free policies: linear ones
+        explore where uncertain anyway.
     """
 
     uses_context: ClassVar[bool] = True
     WIDTH: ClassVar[float]
     EXPLORATION: ClassVar[float] = 0.02
     INFORMED: ClassVar[float] = 80.0
-    """Weight of a prior that was informed, in squared contexts: so much alike creatives are, as far as is known."""
+    """Weight of an informed prior, in squared contexts: an estimate of how alike creatives are."""
 
     def __init__(self, features: int = FEATURES, width: float | None = None, exploration: float | None = None) -> None:
         super().__init__()
@@ -44,8 +44,8 @@ class LinearPolicy(CountingPolicy):
         self.ridge = Ridge(features)
 
     def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
-        """Expected reward of each arm in each context and its standard deviation in units of the noise, both of shape
-        (n, len(arms))."""
+        """Expected reward of each arm in each context, and its standard deviation in units of the noise, both (n,
+        len(arms))."""
         means, spreads = self.ridge.scores(arms, contexts)
         return means, np.sqrt(np.maximum(spreads, 0.0, out=spreads), out=spreads)
 
@@ -57,7 +57,7 @@ class LinearPolicy(CountingPolicy):
         self.ridge.add(list(rewards), unknown, pulls, won)
 
     def learn(self, outcomes: Outcomes) -> None:
-        """Add outcomes. Raises InvalidRequest, of contexts of another length or size as well."""
+        """Add outcomes. Raises InvalidRequest, also for contexts of wrong length or size."""
         contexts = self._checked(outcomes.contexts)
         if len(contexts) and np.abs(contexts).max() > _LARGEST:
             raise InvalidRequest(f"a feature lies within -{_LARGEST:.0f} to {_LARGEST:.0f}")
@@ -65,7 +65,7 @@ class LinearPolicy(CountingPolicy):
         self.ridge.add(outcomes.arms, contexts, outcomes.weights(), outcomes.rewards)
 
     def discount(self, factor: float) -> None:
-        """Let every sum weigh `factor` as much. Raises InvalidRequest."""
+        """Multiply every sum by `factor`. Raises InvalidRequest."""
         super().discount(factor)
         self.ridge.discount(factor)
         self.ridge.keep_only(self._counts)
@@ -76,15 +76,14 @@ class LinearPolicy(CountingPolicy):
         self.ridge.keep_only(self._counts)
 
     def inform(self) -> None:
-        """Expect of every arm, with the weight INFORMED, what a regression over all arms together says."""
+        """Make the pooled regression over all arms the prior of each, with weight INFORMED."""
         super().inform()
         self.ridge.inform(self.INFORMED)
 
     def state(self) -> dict[str, Any]:
-        """The counts, and "sums": {arm: base64 of the little-endian float64 that `Ridge.sums` gives}.
+        """The counts, and "sums": {arm: base64 of the little-endian float64 of `Ridge.sums`}.
 
-        Whoever goes on deciding with this policy goes on from the sums, as does whoever reads the state, so that both
-        decide alike to the last bit.
+        This policy recomputes from the sums, like a restored one, so both decide alike to the last bit.
         """
         self.ridge.mark_stale()
         sums = {arm: _encode(each) for arm, each in self.ridge.sums().items()}
@@ -94,7 +93,7 @@ class LinearPolicy(CountingPolicy):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The policy that `state` describes; an empty state is a new policy, and so is one of another layout.
+        """Restore a policy; an empty state or another layout gives a new one.
 
         Raises
         ------

@@ -1,9 +1,8 @@
 """Thompson sampling with linear rewards (Agrawal & Goyal, ICML 2013), with disjoint linear models.
 
-The posterior of an arm's coefficients is N(theta, width^2 A^-1), so its reward in a context x is normal with mean
-theta'x and standard deviation width sqrt(x' A^-1 x), independent of other arms. How probable it is that an arm's is the
-greatest is estimated with draws of one of STREAMS, by the seed; the exploration share is mixed in, and the arm is drawn
-from that distribution.
+The posterior of an arm's coefficients is N(theta, width^2 A^-1), so its reward in context x is normal with mean theta'x
+and standard deviation width sqrt(x' A^-1 x), independent of other arms. The probability of being the greatest is
+estimated with draws of one of STREAMS, chosen by the seed; exploration is mixed in, and the arm is drawn from that.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ _KEPT = 64
 
 
 class LinearThompsonPolicy(LinearPolicy):
-    """An arm is as probable as it is to be the best. WIDTH is the v of the paper, of the order of the noise of clicks
-    at a few percent; the proof's own v explores far more."""
+    """Probability matching. WIDTH is the paper's v, of the order of click noise at a few percent; the v of its proof
+    explores far more."""
 
     name: ClassVar[str] = "linear_thompson"
     WIDTH: ClassVar[float] = 0.05
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """Share of `DRAWS` draws in which each arm was the best; all contexts of a call are told by the same draws."""
+        """Share of `DRAWS` draws won by each arm; all contexts of a call use the same draws."""
         means, deviations = self.scores(arms, contexts)
         draws = _normals(seed % STREAMS, len(arms), self.width)
         wins = np.empty_like(means)
@@ -44,8 +43,8 @@ class LinearThompsonPolicy(LinearPolicy):
 
 
 def _wins(rewards: Floats) -> list[int]:
-    """In how many columns each row has the greatest number; of those that have it together the first counts."""
-    is_best = rewards == rewards.max(axis=0)  # several times as fast as to look for the first at once
+    """Number of columns in which each row has the maximum; ties go to the first row."""
+    is_best = rewards == rewards.max(axis=0)  # several times as fast as argmax
     wins = [int(np.count_nonzero(row)) for row in is_best]
     if sum(wins) > rewards.shape[1]:
         wins = np.bincount(rewards.argmax(axis=0), minlength=len(rewards)).tolist()
@@ -54,8 +53,8 @@ def _wins(rewards: Floats) -> list[int]:
 
 @lru_cache(_KEPT)
 def _normals(stream: int, arms: int, width: float) -> Floats:
-    """Normal numbers of this standard deviation, shape (arms, DRAWS)."""
+    """Normal numbers with this standard deviation, shape (arms, DRAWS)."""
     drawn = np.random.default_rng((stream, 0)).standard_normal((DRAWS, arms))
     scaled: Floats = np.ascontiguousarray((width * drawn).T)
-    scaled.flags.writeable = False  # it is handed out again
+    scaled.flags.writeable = False  # shared by the cache
     return scaled

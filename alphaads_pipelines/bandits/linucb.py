@@ -1,7 +1,7 @@
 """LinUCB with disjoint linear models, exact (Li, Chu, Langford & Schapire, WWW 2010, algorithm 1).
 
-Everything is drawn from a distribution: the arm with the greatest upper bound theta'x + width sqrt(x' A^-1 x) gets all
-but the exploration share. That is a closed form, so the propensity needs no estimate.
+The arm with the greatest upper bound theta'x + width sqrt(x' A^-1 x) gets all but the exploration share, a closed form,
+so the propensity needs no estimate.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from alphaads_pipelines.bandits.linear import LinearPolicy
 
 
 class LinUCBPolicy(LinearPolicy):
-    """The greatest upper confidence bound. WIDTH is the alpha of the paper, for rewards that vary as clicks at a few
-    percent do."""
+    """The greatest upper confidence bound. WIDTH is the alpha of the paper, for the variance of clicks at a few
+    percent."""
 
     name: ClassVar[str] = "linucb"
     WIDTH: ClassVar[float] = 0.08

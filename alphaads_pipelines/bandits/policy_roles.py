@@ -1,7 +1,7 @@
-"""Which policy decides, which one is tried beside it, which one only watches; and every change of that.
+"""Roles of policies: serving, canary and shadows, and every change to them.
 
-The pure rules: who serves, a canary with its share of decisions, shadows, and the way back. They are one small document
-(policy_store.py), swapped whole, so a change counts from the next answer on.
+Pure rules over one small document (policy_store.py), replaced as a whole, so a change takes effect with the next
+decision.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
 from alphaads_pipelines.msgspec_types import decoder
 
 SERVING, CANARY = "serving", "canary"
-"""The parts in which a policy decides, as records of decisions name them."""
+"""The deciding roles, as recorded with decisions."""
 FIRST = "thompson"
-"""Serves until another one is promoted."""
+"""Serves until another policy is promoted."""
 MOST_CANARY_SHARE = 0.5
 KEPT_CHANGES = 50
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """A policy; `version` None follows the newest that was taught."""
+    """A policy; `version` None follows the newest."""
 
     policy: str
     version: int | None = None
 
 
 class Canary(msgspec.Struct, frozen=True):
-    """A policy that makes a share of the decisions, 0 to MOST_CANARY_SHARE, its end included."""
+    """A policy deciding in a share of decisions, up to and including MOST_CANARY_SHARE."""
 
     policy: str
     share: float
@@ -40,12 +40,12 @@ class Canary(msgspec.Struct, frozen=True):
 
     @property
     def pin(self) -> Pin:
-        """Which policy that is."""
+        """Policy and version."""
         return Pin(self.policy, self.version)
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A change of roles: `what` was done `by` whom, when (RFC 3339), and the figures that spoke for it."""
+    """A change of roles: `what`, `by` an actor, when (RFC 3339), and its supporting figures."""
 
     what: str
     by: str
@@ -54,14 +54,14 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Roles(msgspec.Struct, frozen=True):
-    """Who has which part.
+    """The assignment of roles.
 
     Parameters
     ----------
-    serving: decides. canary: decides in its share of the decisions instead.
-    shadow: names of policies that are asked too, and whose answer is recorded and not shown.
-    previous: what served before; a rollback goes there.
-    history: the last KEPT_CHANGES changes, the newest last.
+    serving: decides. canary: decides in its share instead.
+    shadow: policies whose decisions are recorded and not shown.
+    previous: served before; the target of a rollback.
+    history: the last KEPT_CHANGES changes, newest last.
     """
 
     serving: Pin = Pin(FIRST)
@@ -72,13 +72,13 @@ class Roles(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every policy with a part, each once; what served before is one, so that it is ready to come back."""
+        """Every policy with a role, once; includes the previous one, ready for a rollback."""
         others = [each.policy for each in (self.canary, self.previous) if each is not None]
         return tuple(dict.fromkeys([self.serving.policy, *others, *self.shadow]))
 
     @property
     def pins(self) -> tuple[Pin, ...]:
-        """Whatever is asked at decisions: serving, canary, shadows."""
+        """Policies evaluated at each decision: serving, canary, shadows."""
         canary = [self.canary.pin] if self.canary is not None else []
         return tuple(dict.fromkeys([self.serving, *canary, *(Pin(name) for name in self.shadow)]))
 
@@ -89,7 +89,7 @@ class Roles(msgspec.Struct, frozen=True):
         return frozenset(each.version for each in held if each is not None and each.version is not None)
 
     def promote(self, to: Pin, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
-        """Let another policy serve; it is no canary and no shadow any more.
+        """Let another policy serve, ending its canary and shadow roles.
 
         Raises
         ------
@@ -103,11 +103,11 @@ class Roles(msgspec.Struct, frozen=True):
         return self._with_change(f"promote {describe_pin(to)}", by, now, figures, **parts)
 
     def set_canary(self, canary: Canary | None, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
-        """Give a policy a share of the decisions, or end that (None).
+        """Set the canary, or end it (None).
 
         Raises
         ------
-        InvalidRequest: the share lies outside its bounds, the policy serves already, or there is no canary to end.
+        InvalidRequest: the share is out of bounds, the policy serves already, or there is no canary to end.
         """
         if canary is None:
             if self.canary is None:
@@ -121,16 +121,16 @@ class Roles(msgspec.Struct, frozen=True):
         return self._with_change(what, by, now, figures, canary=canary)
 
     def set_shadows(self, names: tuple[str, ...], by: str, now: datetime) -> Roles:
-        """Make these policies the shadows."""
+        """Replace the shadows."""
         shadow = tuple(dict.fromkeys(names))
         return self._with_change(f"shadow {', '.join(shadow) or 'none'}", by, now, {}, shadow=shadow)
 
     def roll_back(self, by: str, now: datetime) -> Roles:
-        """Let serve what served before, and end a canary.
+        """Swap serving and previous policies, and end a canary.
 
         Raises
         ------
-        InvalidRequest: nothing served before, and there is no canary.
+        InvalidRequest: there is neither a previous policy nor a canary.
         """
         if self.previous is None and self.canary is None:
             raise InvalidRequest("there is nothing to roll back: no other policy served before, and there is no canary")
@@ -149,23 +149,23 @@ _to_roles = decoder(Roles)
 
 
 def describe_pin(pin: Pin) -> str:
-    """A policy in words."""
+    """Name a policy and its version."""
     return pin.policy if pin.version is None else f"{pin.policy} as of version {pin.version}"
 
 
 def check_name(name: str) -> str:
-    """The name. Raises InvalidRequest if no policy is called so."""
+    """Return the name. Raises InvalidRequest for an unknown policy."""
     if name not in POLICIES:
         raise InvalidRequest(f"POLICY: is none; known: {', '.join(POLICIES)}")
     return name
 
 
 def roles_of(document: Mapping[str, Any]) -> Roles:
-    """What the document says; one from before there were roles named the policy that served, an empty one nothing.
+    """Parse the roles. Older documents name only the serving policy; an empty one gives the defaults.
 
     Raises
     ------
-    SchemaMismatch: it is neither.
+    SchemaMismatch: neither layout matches.
     """
     if "serving" not in document:
         return Roles(Pin(str(document.get("policy", FIRST))))

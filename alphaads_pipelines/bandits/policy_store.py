@@ -1,18 +1,18 @@
-"""Policies as they were taught, kept by version, and the document that says which of them decides.
+"""Trained policies by version, and the document of their roles.
 
-A version is never changed: learning adds one. So a decision that names policy and version can be recomputed for as long
-as that version is kept: the newest NEWEST of each policy, the last one of each hour for a week, of each day for as long
-as decisions are, and whatever a role is pinned to. A policy that was never taught has the version 0.
+Versions are immutable: learning adds one. A decision, which names policy and version, can be recomputed while that
+version is kept: the newest NEWEST of each policy, the last of each hour for a week, of each day for as long as
+decisions, and every pinned one. An untrained policy has version 0.
 
-Whoever decides reads them so, as often as they like, and hands in what they hold already:
+Deciders refresh as often as they like, passing their current policies:
 
     policies = Policies()
-    policies = read_policies(connection, policies, also=["linucb"])   # two small queries, if nothing moved
+    policies = read_policies(connection, policies, also=["linucb"])   # two small queries if unchanged
     policies.serving.policy.choose(arms, context, seed)               # log policies.serving.version
-    policies.canary, policies.roles.canary.share                      # None, where there is no canary
-    policies.shadow                                                   # name -> Taught
-    policies.named("linucb")                                          # of `also`: what experiments ask for
-    policies.version                                                  # moves with roles and with versions
+    policies.canary, policies.roles.canary.share                      # None without a canary
+    policies.shadow                                                   # name -> PolicyVersion
+    policies.named("linucb")                                          # from `also`, for experiments
+    policies.version                                                  # changes with roles and versions
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from alphaads_pipelines.stores.sql.relational import chunks, select_in, sql_tabl
 from alphaads_pipelines.telemetry import get_logger
 
 POLICY = "policy"
-"""Name of the document of roles."""
+"""Name of the roles document."""
 NEWEST = 1_000
 HOURLY = timedelta(days=7)
 
 _OVERTAKEN = "the roles of the policies were changed meanwhile; nothing was changed by this"
 _versions, _documents = sql_table("policy_versions"), sql_table("published_documents")
-# Whoever decides asks this several times a second.
+# Every decider runs this several times a second.
 _NEWEST = Prepared(sa.select(sa.func.max(_versions.c.version)).where(_versions.c.policy == sa.bindparam("of_policy")))
 _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy as it was taught, and when; version 0 was not."""
+    """A policy as trained, and when; version 0 is untrained."""
 
     policy: Policy
     version: int = 0
@@ -63,13 +63,13 @@ def _default_policies() -> Mapping[Pin, PolicyVersion]:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Who decides, ready to.
+    """Loaded policies by role.
 
     Attributes
     ----------
-    roles: who has which part. roles_version: of their document, 0 before there is one.
-    taught: the policies by what asks for them.
-    left_out: canary, shadows and others that cannot be read in the version that is due; they have no part.
+    roles: the assignment. roles_version: of its document, 0 before the first.
+    loaded: policies by pin.
+    unavailable: pins other than the serving one whose due version could not be read.
     """
 
     roles: Roles = field(default_factory=Roles)
@@ -79,41 +79,41 @@ class Policies:
 
     @property
     def serving(self) -> PolicyVersion:
-        """The policy that decides."""
+        """The deciding policy."""
         return self.loaded[self.roles.serving]
 
     @property
     def canary(self) -> PolicyVersion | None:
-        """The one that decides in `roles.canary.share` of the decisions instead."""
+        """The policy deciding in `roles.canary.share` of decisions instead."""
         return None if self.roles.canary is None else self.loaded.get(self.roles.canary.pin)
 
     @property
     def shadow(self) -> dict[str, PolicyVersion]:
-        """Those whose answer is only recorded, by name."""
+        """Shadow policies by name."""
         pins = {name: Pin(name) for name in self.roles.shadow}
         return {name: self.loaded[pin] for name, pin in pins.items() if pin in self.loaded}
 
     @property
     def version(self) -> str:
-        """Names what is held: the document of roles, and the newest version of all."""
+        """Identifies the roles document and the newest version loaded."""
         return f"{self.roles_version}.{max(each.version for each in self.loaded.values())}"
 
     def named(self, name: str) -> PolicyVersion | None:
-        """The newest of a policy that was asked for by name; None if it cannot be read."""
+        """The newest version of a named policy; None if unreadable."""
         return self.loaded.get(Pin(name))
 
 
 def read_policies(connection: Connection, current: Policies, also: Collection[str] = ()) -> Policies:
-    """What is to decide now; `held` itself where nothing moved, and its policies wherever their version did not.
+    """Refresh the policies; returns `current` itself if nothing changed, and reuses unchanged versions.
 
     Parameters
     ----------
-    also: policies that are asked for by name, beside those with a role.
+    also: further policies by name, beside those with a role.
 
     Raises
     ------
-    ConfigurationError, MissingArtifact, SchemaMismatch, NotFound: the policy that serves cannot be read. Any other one
-    is left out, and told of in the log.
+    ConfigurationError, MissingArtifact, SchemaMismatch, NotFound: the serving policy cannot be read. Any other is
+        logged and skipped.
     """
     version, roles = _roles_in(connection, current)
     pins = tuple(dict.fromkeys([*roles.pins, *(Pin(name) for name in also)]))
@@ -142,20 +142,20 @@ def _roles_in(connection: Connection, current: Policies) -> tuple[int, Roles]:
 
 
 def newest_versions(connection: Connection, names: Iterable[str]) -> dict[str, int]:
-    """The newest version of each of these policies that was ever taught."""
+    """The newest version of each of these policies that was ever trained."""
     found = {}
-    for name in sorted(set(names)):  # each the end of an index, however many versions there are
+    for name in sorted(set(names)):  # an index lookup each, however many versions
         if (version := _NEWEST.scalar(connection, of_policy=name)) is not None:
             found[name] = int(version)
     return found
 
 
 def load_version(connection: Connection, pin: Pin) -> PolicyVersion:
-    """A policy in a version; 0 is what it is before it was taught, None the newest.
+    """Load a policy in a version; 0 is untrained, None the newest.
 
     Raises
     ------
-    NotFound: the version is of another policy, was never taught, or is not kept any more.
+    NotFound: the version is another policy's, never existed, or is no longer kept.
     ConfigurationError, MissingArtifact, SchemaMismatch: it cannot be read.
     """
     kind = POLICIES.load(pin.policy)
@@ -170,7 +170,7 @@ def load_version(connection: Connection, pin: Pin) -> PolicyVersion:
 
 
 def _compress(state: Mapping[str, Any]) -> bytes:
-    """JSON, compressed: much of what linear policies keep are zeros."""
+    """Compressed JSON: linear policies hold many zeros."""
     return zlib.compress(orjson.dumps(state), 1)
 
 
@@ -183,13 +183,13 @@ def _decompress(packed: bytes) -> dict[str, Any]:
 
 
 def append_version(connection: Connection, policy: Policy, now: datetime) -> int:
-    """Keep a policy as it is now; its version, greater than every one before it."""
+    """Store a policy as a new version; returns its number, greater than all before."""
     row = {"policy": policy.name, "state": _compress(policy.state()), "taught_at": now}
     return int(connection.execute(_versions.insert().values(row).returning(_versions.c.version)).scalar_one())
 
 
 def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]:
-    """Every version of a policy that is kept, and when it was taught; the newest first."""
+    """Kept versions of a policy with their training times, newest first."""
     query = sa.select(_versions.c.version, _versions.c.taught_at).where(_versions.c.policy == name)
     return [(int(version), at) for version, at in connection.execute(query.order_by(_versions.c.version.desc()))]
 
@@ -197,11 +197,11 @@ def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]
 def prune_versions(
     connection: Connection, names: Iterable[str], now: datetime, *, since: datetime, keep: Collection[int]
 ) -> int:
-    """Delete versions of these policies that need not be kept (see above); how many.
+    """Delete versions that need not be kept (see above); returns how many.
 
     Parameters
     ----------
-    since: older ones go, but for the newest. keep: versions that must stay.
+    since: older ones are deleted, except for the newest. keep: versions that must stay.
     """
     versions = [versions_of(connection, name) for name in names]
     old = [version for each in versions for version in _prunable(each, now, since) if version not in keep]
@@ -211,7 +211,7 @@ def prune_versions(
 
 
 def _prunable(versions: list[tuple[int, datetime]], now: datetime, since: datetime) -> list[int]:
-    """Of a policy's versions, the newest first: all but the newest, and the last of each hour or day."""
+    """All but the newest versions (newest first), and the last of each hour or day."""
     old, kept = list[int](), set[str]()
     for version, at in versions[NEWEST:]:
         slot = at.strftime("%Y-%m-%d %H" if now - at <= HOURLY else "%Y-%m-%d")
@@ -222,21 +222,21 @@ def _prunable(versions: list[tuple[int, datetime]], now: datetime, since: dateti
 
 
 def read_roles(engine: Engine) -> tuple[int, Roles]:
-    """Version of the document of roles, 0 before there is one, and what it says. Raises SchemaMismatch."""
+    """The roles and their document's version, 0 before the first. Raises SchemaMismatch."""
     version, document = read_document(engine, POLICY)
     return version, roles_of(document)
 
 
 def change_roles(engine: Engine, change: Callable[[Roles], Roles], now: datetime) -> Roles:
-    """Change who has which part, at once and whole; who does now.
+    """Replace the roles atomically; returns the new ones.
 
     Parameters
     ----------
-    change: from the roles as they are to those that are to be; what it raises ends this.
+    change: maps current roles to new ones; its exceptions propagate.
 
     Raises
     ------
-    WriteConflict: somebody else changed them meanwhile. StoreUnavailable.
+    WriteConflict: they were changed meanwhile. StoreUnavailable.
     """
     seen, roles = read_roles(engine)
     changed = change(roles)
@@ -246,19 +246,19 @@ def change_roles(engine: Engine, change: Callable[[Roles], Roles], now: datetime
 
 
 def write_roles_in(connection: Connection, roles: Roles, now: datetime, *, seen: int) -> int:
-    """The same inside the caller's transaction: write roles that were made from those of version `seen`."""
+    """Write roles derived from version `seen`, inside the caller's transaction."""
     document: Mapping[str, Any] = document_of(roles)
     return replace_document_in(connection, POLICY, document, now, seen=seen, overtaken=_OVERTAKEN)
 
 
 def initialise_roles_in(connection: Connection, now: datetime) -> Roles:
-    """The roles, inside the caller's transaction; written where there are none yet.
+    """Read the roles inside the caller's transaction, writing the defaults if there are none.
 
-    A document from before there were roles held the policy itself: what that had learned becomes a version.
+    Older documents held the policy itself; its state becomes a version.
 
     Raises
     ------
-    SchemaMismatch. WriteConflict: somebody else wrote the first ones meanwhile.
+    SchemaMismatch. WriteConflict: the first roles were written meanwhile.
     """
     rows = select_in(connection, _documents.name, "name", [POLICY], ["version", "document"])
     seen, document = (rows[0].version, rows[0].document) if rows else (0, {})

@@ -1,7 +1,7 @@
-"""May a candidate policy serve? The pure rule, over an off-policy evaluation; who asks and what follows is elsewhere.
+"""The promotion rule: may a candidate serve, given its off-policy evaluation?
 
-A candidate is promoted if the lower bound of its estimate beats what the incumbent earns, enough effective samples
-stand behind it, and nothing is wrong with the log. Else it is refused, with every reason and its numbers.
+It may if the lower bound of its estimate beats the incumbent's reward, with enough effective samples and a sound log. A
+refusal lists every reason with its figures.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from alphaads_pipelines.errors import InvalidRequest, QualityRefused
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What is asked of a candidate.
+    """Requirements for promotion.
 
     Parameters
     ----------
-    estimator: whose lower bound has to beat the incumbent.
-    effective_samples: as many at least.
-    margin: by how much the bound has to beat it, in reward per decision.
+    estimator: its lower bound has to beat the incumbent.
+    effective_samples: the minimum.
+    margin: by which the bound has to beat it, in reward per decision.
     """
 
     estimator: str = "dr"
@@ -29,7 +29,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Whether a candidate may serve; `reasons` say why not, in sentences with their numbers."""
+    """Whether a candidate may serve; `reasons` against it are sentences with figures."""
 
     candidate_low: float
     incumbent: float
@@ -38,20 +38,20 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def is_promoted(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether there is no reason against it."""
         return not self.reasons
 
 
 def check_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
-    """The verdict on a candidate.
+    """Apply the rule to a candidate.
 
     Parameters
     ----------
-    incumbent: what the serving policy earns per decision; where it made the log, `diagnostics.on_policy.value`.
+    incumbent: reward per decision of the serving policy; where it made the log, `diagnostics.on_policy.value`.
 
     Raises
     ------
-    InvalidRequest: there is no such estimator.
+    InvalidRequest: the estimator is unknown.
     """
     if rule.estimator not in candidate.estimates:
         raise InvalidRequest(f"unknown estimator; known: {', '.join(candidate.estimates)}")
@@ -66,7 +66,7 @@ def check_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()
 
 
 def require_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
-    """The verdict, if the candidate may serve. Raises QualityRefused, with every reason, and InvalidRequest."""
+    """Return the verdict if promoted. Raises QualityRefused with every reason, and InvalidRequest."""
     verdict = check_promotion(candidate, incumbent, rule)
     if not verdict.is_promoted:
         raise QualityRefused(f"the candidate is not promoted: {'; '.join(verdict.reasons)}")

@@ -1,4 +1,4 @@
-"""Every arm alike: what other policies are measured against, and what their first logs are made with."""
+"""Uniformly random arms: the baseline, and the policy that makes the first logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alphaads_pipelines.bandits.context import Floats
 
 
 class RandomPolicy(CountingPolicy):
-    """Counts like the others, so that another policy can go on from its state, and decides as if it knew nothing."""
+    """Counts like the others, so that another policy can continue from its state, but decides uniformly."""
 
     name: ClassVar[str] = "random"
 

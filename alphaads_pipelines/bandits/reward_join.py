@@ -1,11 +1,11 @@
-"""From decisions and events to rewards, exactly once, in whatever order and however often they arrive.
+"""Join decisions and events into rewards, exactly once, in any order of arrival.
 
-An impression is a pull, a click on a decision that was shown is a reward. Each counts once per decision, so an event
-delivered twice, or two clicks on one ad, change nothing. A decision is closed a day after it was made.
+An impression is a pull, a click on a shown ad a reward, once per decision: repeated deliveries and clicks change
+nothing. A decision is closed a day after it was made.
 
-A pull counts as soon as it is heard of, and its reward when that comes, so nothing waits: an ad that was shown and not
-clicked has had no reward all along. A decision that nothing was heard of says nothing of its creative, since nobody
-saw it, unless clicks are all that a placement reports (`lapse`).
+Pulls and rewards count as they arrive, without waiting: an ad shown and not clicked has had no reward so far. A
+decision without events says nothing about its creative, which nobody saw, unless the placement reports clicks only
+(`expire_unreported`).
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from alphaads_pipelines.bandits.base import Outcomes
 from alphaads_pipelines.bandits.context import FEATURES, vector
 
 ATTRIBUTION_WINDOW = timedelta(hours=24)
-"""An event counts if it happened so long after its decision at most."""
+"""An event counts if it happened at most this long after its decision."""
 
 _IMPRESSION, _CLICK = "impression", "click"
 
 
 def is_attributed(decided_at: datetime, occurred_at: datetime) -> bool:
-    """Whether an event counts for its decision, as far as their times go."""
+    """Whether an event lies within its decision's window."""
     return occurred_at - decided_at <= ATTRIBUTION_WINDOW
 
 
 def outcome_counts(kinds: Collection[str]) -> tuple[int, int]:
-    """(pulls, rewards) of a decision that these kinds of events were heard of; a click proves its impression."""
+    """(pulls, rewards) of a decision with these kinds of events; a click implies an impression."""
     return int(_IMPRESSION in kinds or _CLICK in kinds), int(_CLICK in kinds)
 
 
 @dataclass
 class _OpenDecision:
-    """What is known of one decision: its arm, its time and its facts (context.py), and the first event of each kind;
-    `arm` is None, and `at` the time of an event, until the decision itself arrives."""
+    """A decision's arm, time and facts (context.py), and the first event of each kind; until the decision arrives,
+    `arm` is None and `at` the time of an event."""
 
     arm: str | None
     at: datetime
@@ -54,11 +54,11 @@ class _OpenDecision:
 
 
 _Change = tuple[_OpenDecision, int, int]
-"""A decision, and by how much its pulls and its rewards have grown."""
+"""A decision, and the increase of its pulls and rewards."""
 
 
 class RewardJoin:
-    """Joins decisions and events. The state is JSON-ready and carries what still waits for its other half."""
+    """Join decisions and events. Its JSON-ready state holds those still unmatched."""
 
     def __init__(self) -> None:
         self._open: dict[str, _OpenDecision] = {}
@@ -66,12 +66,12 @@ class RewardJoin:
     def join(
         self, decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
     ) -> dict[str, tuple[int, int]]:
-        """New {arm: (pulls, rewards)} that these records complete.
+        """Increments {arm: (pulls, rewards)} completed by these records.
 
         Parameters
         ----------
         decisions: with decision_id, arm_id and decided_at (RFC 3339).
-        events: with decision_id, kind and occurred_at; other kinds than impression and click are left alone.
+        events: with decision_id, kind and occurred_at; kinds other than impression and click are ignored.
         """
         counts: dict[str, tuple[int, int]] = {}
         for entry, pulls, rewards in self._changes(decisions, events):
@@ -80,13 +80,13 @@ class RewardJoin:
         return counts
 
     def outcomes(self, decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> Outcomes:
-        """The same with contexts, for `Policy.learn`: decisions may hold their facts as `context`."""
+        """`join` with contexts, for `Policy.learn`: decisions may hold facts as `context`."""
         return _outcomes(self._changes(decisions, events))
 
     def expire_unreported(self, now: datetime) -> Outcomes:
-        """Close, and give decisions that nothing was heard of as pulls without a reward.
+        """Close decisions, returning those without events as pulls without rewards.
 
-        For placements that report clicks alone: only the clicked ads would be counted there, each with its click.
+        For placements that report clicks only: otherwise only clicked ads would count, each with its click.
         """
         unreported = [
             (entry, 1, 0) for entry in self._open.values() if entry.arm is not None and entry.outcome_counts() == (0, 0)
@@ -113,9 +113,9 @@ class RewardJoin:
                 yield from _change(entry, before)
 
     def close(self, now: datetime) -> int:
-        """Forget decisions older than the attribution window, and events that waited as long for theirs; how many."""
+        """Drop decisions older than the window, and events unmatched for as long; returns how many."""
         for entry in self._open.values():
-            entry.at = min(entry.at, now)  # whoever reports from the future waits no longer than others
+            entry.at = min(entry.at, now)  # future timestamps wait no longer than others
         old = [key for key, entry in self._open.items() if now - entry.at > ATTRIBUTION_WINDOW]
         for key in old:
             del self._open[key]
@@ -127,7 +127,7 @@ class RewardJoin:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The learner that `state` describes; an empty state is a new one."""
+        """Restore a join; an empty state gives a new one."""
         joined = cls()
         for key, (arm, at, first_events, *facts) in state.items():
             times = {kind: datetime.fromisoformat(each) for kind, each in first_events.items()}

@@ -1,13 +1,13 @@
-"""Ridge regressions, one for each arm, stacked so that a decision among all of them is two matrix products.
+"""Ridge regressions, one per arm, stacked so that a decision among all of them is two matrix products.
 
-For each arm the sums G = sum of x x' and b = sum of r x are kept. Derived from them are the inverse of A = ridge I + G,
-which the uncertainty needs, and theta = A^-1 (b + ridge prior). A batch with few contexts of an arm changes its inverse
-by Woodbury's identity (Hager, SIAM Review 31(2), 1989; with one context it is Sherman and Morrison's), one with many by
-inverting A anew. Whatever way the inverse came about, G and b are all that a state holds.
+Each arm keeps the sums G = sum of x x' and b = sum of r x. Derived are the inverse of A = ridge I + G, for the
+uncertainty, and theta = A^-1 (b + ridge prior). A batch with few contexts of an arm updates its inverse by Woodbury's
+identity (Hager, SIAM Review 31(2), 1989; Sherman-Morrison for one context), a larger one inverts A again. Either way, a
+state holds only G and b.
 
-x' A^-1 x is the product of two vectors, the upper triangle of A^-1 with what lies off the diagonal doubled, and the
-upper triangle of x x'. For all arms and many contexts that is one matrix product, at half the work of the quadratic
-form and with nothing of the size of contexts x arms x features in between.
+x' A^-1 x is the dot product of two upper triangles, that of A^-1 with off-diagonals doubled and that of x x'. For all
+arms and many contexts this is one matrix product, at half the work of the quadratic form and without an array of
+contexts x arms x features.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from alphaads_pipelines.bandits.context import Floats
 
 _CHUNK = 256
 _LINE = 8
-"""Numbers in a cache line: packed triangles are filled up with zeros to whole ones, which products read faster."""
+"""Numbers in a cache line: packed triangles are zero-padded to whole lines, which products read faster."""
 _AT_ONCE, _ARMS_AT_ONCE = 8, 16
-"""Contexts and arms of one step: what it works on stays in the processor's cache."""
+"""Contexts and arms per step, sized for the processor's cache."""
 _UNSEEN = 0
-"""Row of an arm that nothing is known of."""
+"""Row of an arm without data."""
 
 
 class Ridge:
-    """Linear models of rewards, for arms by name.
+    """Linear reward models by arm.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Ridge:
         self._left, self._right = (np.pad(places, (0, -len(places) % _LINE)) for places in self._upper)
         self._multiplicity: Floats = np.where(self._left == self._right, 1.0, 2.0)
         self._multiplicity[len(self._upper[0]) :] = 0.0
-        self._buffers: list[Floats] = []  # to work in; a thread takes one and gives it back, for new memory costs much
+        self._buffers: list[Floats] = []  # reused scratch space, one per thread: allocation is expensive
         self._rows: dict[str, int] = {}
         self._grams: Floats = np.zeros((1, features, features))
         self._moments: Floats = np.zeros((1, features))
@@ -51,7 +51,7 @@ class Ridge:
         self.mark_stale()
 
     def add(self, arms: Sequence[str], contexts: Floats, pulls: Floats, rewards: Floats) -> None:
-        """Learn from contexts, shape (n, features), of arms, n; pulls and rewards have the shape (n,)."""
+        """Learn from contexts (n, features) of n arms; pulls and rewards have shape (n,)."""
         rows = self._rows_of(arms)
         order = np.argsort(rows, kind="stable")
         contexts, pulls, rewards = contexts[order], pulls[order], rewards[order]
@@ -87,14 +87,14 @@ class Ridge:
         return contexts @ theta.T, spreads
 
     def inform(self, weight: float) -> None:
-        """Make the coefficients that fit all arms together the prior of each, of this weight."""
+        """Make the coefficients fitted to all arms together the prior of each, with this weight."""
         pooled = np.eye(self.features) + self._grams.sum(axis=0)
         self.prior = np.linalg.solve(pooled, self._moments.sum(axis=0))
         self.ridge = weight
         self.mark_stale()
 
     def discount(self, factor: float) -> None:
-        """Let every sum weigh `factor` as much; the prior's weight stays."""
+        """Multiply every sum by `factor`; the prior's weight stays."""
         self._grams *= factor
         self._moments *= factor
         self.mark_stale()
@@ -108,12 +108,12 @@ class Ridge:
         self.mark_stale()
 
     def sums(self) -> dict[str, Floats]:
-        """b and the upper triangle of G of each arm, one after the other, in order of names."""
+        """b followed by the upper triangle of G, by arm in order of names."""
         upper = self._grams[:, *self._upper]
         return {arm: np.concatenate([self._moments[row], upper[row]]) for arm, row in sorted(self._rows.items())}
 
     def restore(self, sums: Mapping[str, Floats]) -> None:
-        """Take over what `sums` gave. Raises ValueError for sums of another length."""
+        """Load the output of `sums`. Raises ValueError for sums of another length."""
         stacked = np.array([np.zeros(self.features + len(self._upper[0])), *sums.values()])
         self._rows = {arm: place for place, arm in enumerate(sums, 1)}
         self._moments = stacked[:, : self.features].copy()
@@ -122,10 +122,10 @@ class Ridge:
         self.mark_stale()
 
     def mark_stale(self) -> None:
-        """Derive everything anew from the sums when it is next asked for, so that rounding does not pile up.
+        """Recompute everything from the sums on next use, so that rounding errors do not accumulate.
 
-        Of what is the same on both sides of a diagonal a processor's product rounds one side differently; that of the
-        upper one, which is all that `sums` tells, counts from now on.
+        Products round the two sides of a symmetric matrix differently; the upper one, which `sums` exports, replaces
+        the lower.
         """
         self._grams = np.triu(self._grams) + np.triu(self._grams, 1).transpose(0, 2, 1)
         self._is_stale: NDArray[np.bool_] = np.ones(len(self._grams), dtype=bool)
@@ -135,7 +135,7 @@ class Ridge:
         self._cached = None
 
     def refresh(self) -> None:
-        """Derive now what would be derived at the next decision."""
+        """Recompute stale values now instead of at the next decision."""
         rows = np.flatnonzero(self._is_stale)
         if len(rows):
             whole = self.ridge * np.eye(self.features) + self._grams[rows]
@@ -147,16 +147,16 @@ class Ridge:
         if new:
             self._rows |= {arm: place for place, arm in enumerate(new, len(self._grams))}
             self.refresh()
-            # Whatever is known of a new arm is what is known of nobody.
+            # New arms start as copies of the unseen row.
             for name in ("_grams", "_moments", "_inverses", "_theta", "_packed", "_is_stale"):
                 rows = getattr(self, name)
                 setattr(self, name, np.concatenate([rows, np.repeat(rows[:1], len(new), axis=0)]))
         return np.array([self._rows[arm] for arm in arms], dtype=np.intp)
 
     def _update_inverses(self, rows: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats) -> None:
-        """Change the inverses of some arms by their new contexts, which stand one arm after the other.
+        """Update some arms' inverses by their new contexts, which are grouped by arm.
 
-        Arms go together by how many contexts they have, so that little has to be filled up.
+        Blocks hold arms with similar numbers of contexts, to limit padding.
         """
         starts, order = counts.cumsum() - counts, np.argsort(-counts, kind="stable")
         for first in range(0, len(rows), _ARMS_AT_ONCE):
@@ -166,11 +166,11 @@ class Ridge:
     def _update_block(
         self, rows: NDArray[np.intp], starts: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats
     ) -> None:
-        """A^-1 - W' (I + W U')^-1 W with W = U A^-1, where U are the next few contexts of an arm, filled up with zeros.
+        """A^-1 - W' (I + W U')^-1 W with W = U A^-1, where U is an arm's next contexts, zero-padded.
 
         Parameters
         ----------
-        starts: place of the first context of each arm. counts: contexts of each, the most first.
+        starts: index of each arm's first context. counts: contexts of each, descending.
         """
         inverses, most = self._inverses[rows], int(counts[0])
         for first in range(0, most, _AT_ONCE):
@@ -190,7 +190,7 @@ class Ridge:
         self._packed[rows] = inverses[:, self._left, self._right] * self._multiplicity
 
     def _coefficients_of(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
-        """Coefficients and packed inverses of these arms; most decisions are among the arms of the one before."""
+        """Coefficients and packed inverses of these arms, cached: most decisions repeat the previous arms."""
         cached = self._cached
         if cached is None or cached[0] != arms:
             self.refresh()
@@ -204,7 +204,7 @@ class Ridge:
         return squared
 
     def _squares(self, contexts: Floats, buffer: Floats) -> Floats:
-        """Upper triangles of x x' in the columns of `room`, feature by feature: gathering costs more."""
+        """Upper triangles of x x' in the columns of `buffer`, by feature: cheaper than gathering."""
         columns, at = np.ascontiguousarray(contexts.T), 0
         for feature in range(self.features):
             length = self.features - feature

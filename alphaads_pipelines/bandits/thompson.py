@@ -1,10 +1,10 @@
 """Thompson sampling over Bernoulli rewards with Beta posteriors (Thompson 1933; Chapelle & Li 2011).
 
-The probability that an arm is the best of a draw has no closed form, so it is estimated with seeded draws, an
-exploration share is mixed in, and the arm is drawn from that distribution: the logged propensity is the true one.
+The probability of an arm being the best has no closed form, so it is estimated with seeded draws; exploration is mixed
+in, and the arm is drawn from that distribution, so the logged propensity is the true one.
 
-The draws of an estimate are one of STREAMS, chosen by the seed: decisions between the same arms share an estimate for
-as long as nothing new is learned, and what an estimate is off (standard deviation 0.016 at most) evens out.
+The seed selects one of STREAMS of draws: decisions between the same arms share a cached estimate until something is
+learned, and estimation errors (standard deviation 0.016 at most) average out over streams.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _KEPT = 4_096
 
 
 class ThompsonPolicy(CountingPolicy):
-    """An arm is as probable as it is to be the best."""
+    """Probability matching: each arm with its probability of being the best."""
 
     name: ClassVar[str] = "thompson"
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """Share of `DRAWS` seeded draws in which each arm was the best, exploration mixed in; the same for each row."""
+        """Share of `DRAWS` seeded draws won by each arm, exploration mixed in; the same for each row."""
         row = _distribution(self.posteriors(arms).tobytes(), seed % STREAMS)
         return np.broadcast_to(row, (len(contexts), row.shape[1]))
 
@@ -43,5 +43,5 @@ def _distribution(posteriors: bytes, stream: int) -> Floats:
     draws = np.random.default_rng((stream, 0)).beta(alpha, beta, size=(DRAWS, len(alpha)))
     wins = np.bincount(draws.argmax(axis=1), minlength=len(alpha)) / DRAWS
     probabilities = mixed(wins[None])
-    probabilities.flags.writeable = False  # it is handed out again
+    probabilities.flags.writeable = False  # shared by the cache
     return probabilities

@@ -1,12 +1,11 @@
-"""Vowpal Wabbit as a policy: its online regression of the reward on context and arm, explored by inverse gaps.
+"""Vowpal Wabbit as a policy: online regression of the reward on context and arm, with inverse gap weighting.
 
-The distribution is SquareCB's (Foster & Rakhlin, ICML 2020, eq. 2): an arm is the less probable the further it is
-expected to lie behind the best, 1 / (arms + gamma gap), and the best gets the rest. It is a closed form. Gamma grows
-with the root of what was learned. An extra: `pip install "alpha-creators-ads[vowpalwabbit]"`.
+The distribution is SquareCB's (Foster & Rakhlin, ICML 2020, eq. 2), a closed form: arms behind the best get 1 / (arms +
+gamma gap), the best the rest. Gamma grows with the root of the pulls. An extra: `pip install
+"alpha-creators-ads[vowpalwabbit]"`.
 
-The model learns one outcome after the other with steps of its own, so order matters here, to a few digits. It is kept
-as the bytes that Vowpal Wabbit saves, and whatever is learned or decided starts from those: then the policy in memory
-and the one that is read from its state are the same.
+Online steps make the order of outcomes matter, to a few digits. The model is kept as Vowpal Wabbit's saved bytes, from
+which every step starts, so the policy in memory equals the restored one.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ _NEW_MODEL = "--quiet --quadratic ca --bit_precision 18"
 
 
 class VowpalWabbitPolicy(CountingPolicy):
-    """The model's weights are hashed into a table of one size, so retired arms take no room in it; of those that are
-    forgotten their counts are, and a discount lets exploration widen again.
+    """Weights are hashed into a table of fixed size, so retired arms cost no space; forgetting removes their counts
+    only, and a discount widens exploration again.
 
     Parameters
     ----------
-    features: length of a context; the vectors of context.py, unless told otherwise.
+    features: length of a context, by default that of context.py.
 
     Raises
     ------
@@ -53,7 +52,7 @@ class VowpalWabbitPolicy(CountingPolicy):
         self._workspace = _load(self._model)
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """Inverse gaps of the expected rewards, the exploration share mixed in; the same for each seed."""
+        """Inverse gaps of the expected rewards, exploration mixed in; the same for each seed."""
         named = [_arm_part(arm) for arm in arms]
         context_parts = [_context_part(context) for context in contexts]
         expected = np.array([[self._workspace.predict(context + arm) for arm in named] for context in context_parts])
@@ -65,25 +64,25 @@ class VowpalWabbitPolicy(CountingPolicy):
         return mixed(np.where(is_best, rest / is_best.sum(axis=1, keepdims=True), shares))
 
     def update(self, rewards: Counts) -> None:
-        """Learn {arm: (pulls, rewards)} of a context of which nothing is known. Raises InvalidRequest."""
+        """Learn {arm: (pulls, rewards)} of an unknown context. Raises InvalidRequest."""
         self._add_counts(rewards)
         self._train([("|c 0:1 " + _arm_part(arm), *counts) for arm, counts in rewards.items()])
 
     def learn(self, outcomes: Outcomes) -> None:
-        """Learn outcomes one after the other. Raises InvalidRequest."""
+        """Learn outcomes in order. Raises InvalidRequest."""
         contexts = self._checked(outcomes.contexts)
         self._add_counts(count_by_arm(outcomes))
         examples = [_context_part(each) + _arm_part(arm) for each, arm in zip(contexts, outcomes.arms, strict=True)]
         self._train(list(zip(examples, outcomes.weights().tolist(), outcomes.rewards.tolist(), strict=True)))
 
     def state(self) -> dict[str, Any]:
-        """The counts, and "model": base64 of what Vowpal Wabbit saves."""
+        """The counts, and "model": base64 of Vowpal Wabbit's saved model."""
         own = {"features": self.features, "layout": VERSION, "model": b64encode(self._model).decode()}
         return {**super().state(), **own}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The policy that `state` describes; an empty state is a new policy, and so is one of another layout.
+        """Restore a policy; an empty state or another layout gives a new one.
 
         Raises
         ------
@@ -101,7 +100,7 @@ class VowpalWabbitPolicy(CountingPolicy):
         return policy
 
     def _train(self, examples: Sequence[tuple[str, float, float]]) -> None:
-        """One example each: the mean reward of its pulls, as heavy as they are; a reward without a pull is a 1."""
+        """Learn one example each: the mean reward of its pulls, weighted by them; a reward without a pull is a 1."""
         if not examples:
             return
         model = _load(self._model)
@@ -119,7 +118,7 @@ class VowpalWabbitPolicy(CountingPolicy):
 
 
 def _arm_part(arm: str) -> str:
-    """An arm as a feature; in hexadecimal, since its name may hold what means something to Vowpal Wabbit."""
+    """An arm as a feature, in hexadecimal to escape Vowpal Wabbit's syntax."""
     return f"|a {arm.encode().hex()}"
 
 

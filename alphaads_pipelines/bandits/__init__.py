@@ -1,5 +1,4 @@
-"""Bandits: policies that choose among creatives, and how they learn and are evaluated.
+"""Bandits: choose among creatives and learn from clicks.
 
-Belongs here: policies behind one base class, their versions and roles, evaluation, simulation. Does not: eligibility
-and access (decisions/).
+Belongs here: policies, their versions and roles, evaluation, simulation. Does not: eligibility (decisions/).
 """

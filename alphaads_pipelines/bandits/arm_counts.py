@@ -1,4 +1,4 @@
-"""Pulls and rewards by arm: counted by every policy, and all that context-free policies know."""
+"""Pulls and rewards by arm, which every policy counts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from alphaads_pipelines.bandits.context import Floats
 from alphaads_pipelines.errors import InvalidRequest
 
 FLAT = (1.0, 1.0)
-"""Alpha and beta of the uninformed prior: uniform over rates."""
+"""Alpha and beta of the uniform prior."""
 
 Counts = Mapping[str, tuple[float, float]]
 """Arm -> (pulls, rewards)."""
 
 
 class CountingPolicy(Policy):
-    """Counts with a Beta(alpha, beta) prior. Ineligible arms keep their counts until these have faded.
+    """Counts with a Beta prior; arms keep their counts until faded.
 
-    The prior is FLAT; after `inform` it keeps that weight and has the pooled rate (rewards + 1) / (pulls + 2) as its
-    mean. After a discount, a late reward may outweigh the rest of its pull, so rewards are capped at pulls.
+    The prior is FLAT; `inform` keeps its weight and sets its mean to the pooled rate (rewards + 1) / (pulls + 2). After
+    a discount a late reward may outweigh the rest of its pull, so rewards are capped at pulls.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class CountingPolicy(Policy):
         self._add_counts(rewards)
 
     def learn(self, outcomes: Outcomes) -> None:
-        """Add pulls and rewards, ignoring contexts. Raises InvalidRequest."""
+        """Add pulls and rewards, ignoring contexts."""
         self._add_counts(count_by_arm(outcomes))
 
     @property
@@ -53,7 +53,7 @@ class CountingPolicy(Policy):
         return self._counts.keys()
 
     def discount(self, factor: float) -> None:
-        """Multiply every count by `factor`. Raises InvalidRequest unless 0 < factor <= 1."""
+        """Multiply every count. Raises InvalidRequest unless 0 < factor <= 1."""
         if not 0 < factor <= 1:
             raise InvalidRequest("a discount lies above 0 and is at most 1")
         counts = {arm: [pulls * factor, rewards * factor] for arm, (pulls, rewards) in self._counts.items()}
@@ -65,7 +65,7 @@ class CountingPolicy(Policy):
         self._counts = {arm: each for arm, each in self._counts.items() if arm not in arms}
 
     def inform(self) -> None:
-        """Set the prior's mean to the pooled rate of the known arms; its weight stays two pulls."""
+        """Set the prior's mean to the pooled rate, keeping its weight of two pulls."""
         pulls, rewards = (sum(each[place] for each in self._counts.values()) for place in (0, 1))
         weight = sum(FLAT)
         mean = (FLAT[0] + rewards) / (weight + pulls)
@@ -82,7 +82,7 @@ class CountingPolicy(Policy):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Restore a policy; an empty state gives a new one."""
+        """Restore a policy."""
         policy = cls()
         policy._restore(state)
         return policy
@@ -105,7 +105,7 @@ class CountingPolicy(Policy):
 
 
 def count_by_arm(outcomes: Outcomes) -> dict[str, tuple[float, float]]:
-    """Sum pulls and rewards by arm, as integers where integral. Raises InvalidRequest."""
+    """Pulls and rewards by arm, as integers where integral. Raises InvalidRequest."""
     names = dict.fromkeys(outcomes.arms)
     place = {arm: at for at, arm in enumerate(names)}
     places = np.array([place[arm] for arm in outcomes.arms], dtype=np.intp)

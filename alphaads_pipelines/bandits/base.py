@@ -1,8 +1,7 @@
-"""The base class of policies: choose an arm with a true propensity, learn from rewards, forget, serialise.
+"""The base class of policies: choose an arm with a true propensity, learn, forget, serialise.
 
-The base owns the draw: a policy gives the probability of each arm (`distributions`), the base draws from exactly that
-distribution with its own randomness, so the logged propensity is the one used. State, context, arms in order and seed
-reproduce both.
+Policies give the probability of each arm (`distributions`); the base draws from exactly that with its own randomness,
+so the logged propensity is the one used. State, context, arms in order and seed reproduce both.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ from alphaads_pipelines.bandits.context import Floats, vector
 from alphaads_pipelines.errors import InvalidRequest
 
 EXPLORATION = 0.05
-"""Share of decisions spread evenly over the eligible arms; it also keeps every propensity above 0."""
+"""Share of decisions spread evenly over the arms; it keeps propensities above 0."""
 HALF_LIFE_DAYS = 56.0
-"""Half-life of learned weights, for policies that forget."""
+"""Of learned weights, for policies that forget."""
 FADED = 0.5
-"""An arm whose pulls weigh less is forgotten, so that retired arms do not pile up."""
+"""Arms whose pulls weigh less are forgotten."""
 
 Context = Mapping[str, Any] | Floats
 """Facts as in context.py, or a vector, shape (features,)."""
 
 _TIE = 1e-9
 _TOGETHER = 256
-"""Contexts whose probabilities are in memory at once."""
+"""Contexts per block of probabilities in memory."""
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -50,7 +49,7 @@ class Choices:
 
     Attributes
     ----------
-    drawn: index of each drawn arm, shape (n,). propensities: of these arms, shape (n,). seed: of all draws together.
+    drawn: index of each arm, shape (n,). propensities: shape (n,). seed: of all draws together.
     """
 
     drawn: NDArray[np.intp]
@@ -60,12 +59,12 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Outcomes of decisions, one entry each.
+    """Outcomes of decisions.
 
     Attributes
     ----------
     arms: n names. contexts: as at the decision, shape (n, features). rewards: 0 or more, shape (n,).
-    pulls: times shown, shape (n,); None means once. A reward later than its pull is an entry of its own, with 0 pulls.
+    pulls: shape (n,); None means one each. A reward later than its pull is a separate entry with 0 pulls.
     """
 
     arms: Sequence[str]
@@ -74,7 +73,7 @@ class Outcomes:
     pulls: Floats | None = None
 
     def weights(self) -> Floats:
-        """The pulls. Raises InvalidRequest where shapes differ, or anything is negative or not finite."""
+        """The pulls. Raises InvalidRequest for differing shapes and negative or non-finite numbers."""
         pulls = np.ones(len(self.arms)) if self.pulls is None else self.pulls
         if not len(self.arms) == len(self.contexts) == len(self.rewards) == len(pulls):
             raise InvalidRequest("outcomes need as many contexts, rewards and pulls as arms")
@@ -91,7 +90,7 @@ class Policy(ABC):
     ----------
     name: as in the registry.
     uses_context: whether decisions depend on the context.
-    is_sum: learning is a sum: order and grouping of outcomes do not matter, and an arm can be removed.
+    is_sum: learning is a sum: order and grouping of outcomes do not matter, and arms can be removed.
     features: length of a context vector.
     """
 
@@ -106,17 +105,17 @@ class Policy(ABC):
 
         Parameters
         ----------
-        contexts: shape (n, features); a context-free policy uses only n.
-        seed: the same seed gives the same probabilities.
+        contexts: shape (n, features); context-free policies use only n.
+        seed: determines the probabilities.
         """
 
     @abstractmethod
     def learn(self, outcomes: Outcomes) -> None:
-        """Learn from outcomes with their contexts. Raises InvalidRequest, leaving the policy unchanged."""
+        """Learn from outcomes with contexts. Raises InvalidRequest, unchanged."""
 
     @abstractmethod
     def update(self, rewards: Mapping[str, tuple[int, int]]) -> None:
-        """Learn from {arm: (pulls, rewards)} of unknown contexts. Raises InvalidRequest likewise."""
+        """Learn from {arm: (pulls, rewards)} of unknown contexts. Raises InvalidRequest, unchanged."""
 
     @property
     @abstractmethod
@@ -125,11 +124,11 @@ class Policy(ABC):
 
     @abstractmethod
     def discount(self, factor: float) -> None:
-        """Multiply all learned weights by `factor`, 0 < factor <= 1; forget arms below FADED."""
+        """Multiply learned weights, 0 < factor <= 1; forget arms below FADED."""
 
     @abstractmethod
     def retire(self, arms: Collection[str]) -> None:
-        """Forget these arms; one that returns is new."""
+        """Forget these arms; one coming back is new."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -141,14 +140,14 @@ class Policy(ABC):
         """Restore a policy; an empty state gives a new one."""
 
     def inform(self) -> None:  # noqa: B027 - not abstract: a policy may know nothing of new arms
-        """Fit the prior of new arms to the known ones, with the weight of a pull or two."""
+        """Fit the prior of new arms to known ones, weighing a pull or two."""
 
     def propensities(self, arms: Sequence[str], context: Context, seed: int) -> Floats:
-        """Probability of each arm, shape (len(arms),), all > 0, summing to 1; deterministic in the seed.
+        """Probability of each arm, shape (len(arms),), all > 0, summing to 1.
 
         Raises
         ------
-        InvalidRequest: the context is a vector of another length, or not finite.
+        InvalidRequest: the context vector has another length, or is not finite.
         """
         probabilities: Floats = self.distributions(arms, self._row(context), seed)[0]
         return probabilities
@@ -167,7 +166,7 @@ class Policy(ABC):
         return Choice(arms[drawn], float(probabilities[drawn]), seed)
 
     def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
-        """Draw an arm for each context, shape (n, features), all from the same arms. Raises InvalidRequest."""
+        """Draw an arm for each context, shape (n, features). Raises InvalidRequest."""
         _check_arms(arms)
         checked, dice = self._checked(contexts), np.random.default_rng((seed, 1)).random(len(contexts))
         drawn, propensities = np.empty(len(contexts), dtype=np.intp), np.empty(len(contexts))
@@ -192,7 +191,7 @@ class Policy(ABC):
 
 
 def mixed(shares: Floats, exploration: float = EXPLORATION) -> Floats:
-    """Mix the exploration share into shares of arms, shape (n, arms); rows sum to 1."""
+    """Mix exploration into shares of arms, shape (n, arms); rows sum to 1."""
     probabilities: Floats = (1.0 - exploration) * shares + exploration / shares.shape[1]
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return probabilities
@@ -201,7 +200,7 @@ def mixed(shares: Floats, exploration: float = EXPLORATION) -> Floats:
 def greedy(scores: Floats, exploration: float = EXPLORATION) -> Floats:
     """The best arm of each row, shape (n, arms), with exploration mixed in.
 
-    Equally good arms share alike, so a new policy has no preference and rounding decides nothing.
+    Equally good arms share alike, so rounding decides nothing.
     """
     if len(scores) == 1:
         return _greedy_row(scores[0], exploration)
@@ -214,7 +213,7 @@ def greedy(scores: Floats, exploration: float = EXPLORATION) -> Floats:
 
 
 def _greedy_row(scores: Floats, exploration: float) -> Floats:
-    """`greedy` of one row, shape (arms,), equal to the last bit in fewer steps: decisions use this path."""
+    """`greedy` of one row, shape (arms,), equal to the last bit in fewer steps."""
     best = float(scores.max())
     is_best = scores >= best - _TIE * (1.0 + abs(best))
     each, any_of_them = (1.0 - exploration) / int(np.count_nonzero(is_best)), exploration / len(scores)
@@ -222,7 +221,7 @@ def _greedy_row(scores: Floats, exploration: float) -> Floats:
 
 
 def discount_of(days: float, half_life_days: float = HALF_LIFE_DAYS) -> float:
-    """The factor of `Policy.discount` for so many days."""
+    """The factor of `Policy.discount` for a number of days."""
     return float(0.5 ** (days / half_life_days))
 
 
@@ -232,6 +231,6 @@ def _check_arms(arms: Sequence[str]) -> None:
 
 
 def _die(seed: int) -> float:
-    """A number in [0, 1), independent of default_rng(seed): policies that estimate probabilities use (seed, 0) there. A
-    hash is ten times as fast as a new generator."""
+    """A number in [0, 1), independent of default_rng(seed): estimating policies use (seed, 0) there. A hash is ten
+    times as fast as a new generator."""
     return int.from_bytes(blake2b(b"%d" % seed, digest_size=8, person=b"arm").digest()) / 2**64

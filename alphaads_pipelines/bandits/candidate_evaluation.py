@@ -1,8 +1,8 @@
-"""Evaluate a candidate policy against the serving one, on the decisions of the latter.
+"""Evaluate a candidate policy on the serving policy's decisions.
 
-A policy that learned from a record would flatter itself on it. So the evaluated version is one trained before all
-records it is evaluated on: the newest kept version that leaves WANTED of them, or half of those available. Later
-learning is not evaluated; a promotion serves the policy, not that version.
+A policy would flatter itself on records it learned from. So the evaluated version was trained before all of them: the
+newest kept version that leaves WANTED records, or half of those available. A promotion serves the policy, including its
+later learning.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from alphaads_pipelines.errors import InvalidRequest, QualityRefused
 from alphaads_pipelines.stores.sql.relational import reading
 
 MOST, WANTED, LEAST = 50_000, 20_000, 50
-"""Records read at most, records wanted for an evaluation, and the minimum for any result."""
+"""Records read at most, wanted, and needed."""
 SETTLED = timedelta(hours=1)
-"""A version is dated to the start of a run, which may still have read decisions made while it ran."""
+"""Versions are dated to the start of a run, which may have read later decisions."""
 SEED = 0
 
 
@@ -39,11 +39,11 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
-    policy, version: the candidate as evaluated. taught_at: when it was trained (RFC 3339); None: never.
-    incumbent: the policy that made the decisions.
-    since, until: time span of the decisions; None without any.
+    policy, version: as evaluated. taught_at: RFC 3339; None: untrained.
+    incumbent: made the decisions.
+    since, until: of the decisions; None without any.
     evaluation: None with too few records.
-    reasons: against promotion, with figures; empty: it may serve.
+    reasons: against promotion, with figures.
     """
 
     policy: str
@@ -68,7 +68,7 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The figures recorded with a promotion."""
+        """Figures recorded with a promotion."""
         figures: dict[str, Any] = {"version": self.version, "incumbent": self.incumbent, "records": self.records}
         if self.evaluation is None:
             return figures
@@ -80,7 +80,7 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedCandidate:
-    """A report, and the weights of the records, newest first, shape (records,), for a page with plots."""
+    """A report, and the weights of the records, newest first, shape (records,)."""
 
     report: CandidateReport
     weights: Floats = field(default_factory=lambda: np.empty(0))
@@ -89,15 +89,15 @@ class EvaluatedCandidate:
 def evaluate_candidate(
     engine: Engine, name: str, now: datetime, rule: Rule = Rule(), version: int | None = None
 ) -> EvaluatedCandidate:
-    """Evaluate a policy against the one serving now.
+    """Evaluate a policy against the serving one.
 
     Parameters
     ----------
-    version: evaluate this one, on the decisions after it; None: choose it (see above).
+    version: to evaluate on later decisions; None: choose it.
 
     Raises
     ------
-    NotFound: the version is not kept. ConfigurationError, MissingArtifact, SchemaMismatch: it cannot be read.
+    NotFound: the version is not kept. ConfigurationError, MissingArtifact, SchemaMismatch: it is unreadable.
     StoreUnavailable.
     """
     _, roles = read_roles(engine)
@@ -118,7 +118,7 @@ def evaluate_candidate(
 
 
 def _version(kept: Sequence[tuple[int, datetime]], times: Sequence[datetime]) -> int:
-    """Choose the version to evaluate from kept versions and decision times, both newest first; 0 if none."""
+    """The version to evaluate, from versions and decision times, both newest first; 0 if none."""
     if not kept:
         return 0
     wanted = min(WANTED, len(times) // 2)
@@ -149,7 +149,7 @@ def _report(
 
 
 def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule()) -> tuple[CandidateReport, Roles]:
-    """Let a policy serve if it is shown to be better; it goes on learning.
+    """Let a policy serve if it is shown to be better.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule
 def evaluate_all(
     engine: Engine, names: Sequence[str], now: datetime, rule: Rule = Rule()
 ) -> dict[str, CandidateReport]:
-    """Evaluate each of these policies that is not serving. Raises as `evaluate_candidate`."""
+    """Evaluate each policy that is not serving. Raises as `evaluate_candidate`."""
     _, roles = read_roles(engine)
     others = [name for name in dict.fromkeys(names) if name != roles.serving.policy]
     return {name: evaluate_candidate(engine, name, now, rule).report for name in others}

@@ -1,7 +1,6 @@
-"""Contexts: the facts a decision may use, as a record to log and as a vector to learn from.
+"""Contexts: the facts of a decision, as a record to log and as a vector to learn from.
 
-Facts are a small JSON-ready mapping (`facts_of`), from which `vector` derives the numbers, so a logged decision
-reproduces its vector. Absent facts and unknown values are 0. The layout of the vector, version 1:
+`vector` derives the numbers from the logged facts (`facts_of`). Absent and unknown facts are 0. Layout, version 1:
 
 =============  =======================================================================================
 always         1
@@ -17,8 +16,8 @@ segment        1 at one of 8 places, by hash
 posts          ln(1 + posts) / 10, at most 1
 =============  =======================================================================================
 
-Placements or segments with equal hashes share a place: names are free, the length is fixed. Without permission to use
-personal data, only time and placement may be facts; decisions/ enforces that.
+Equal hashes share a place: names are free, the length is fixed. Without permission for personal data, only time and
+placement may be facts; decisions/ enforces that.
 """
 
 from __future__ import annotations
@@ -40,14 +39,14 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 Floats = NDArray[np.float64]
 
 VERSION = 1
-"""Of the layout; models learned on another one are dropped."""
+"""Of the layout; models of other versions are dropped."""
 PLATFORMS = ("x", "facebook", "instagram", "linkedin", "generic")
 
 _BUCKETS = 8
 _TRENDS = ("rising", "falling")
 _DIGITS = 3
 _GREATEST = 1e18
-"""Upper limit of unbounded numbers: an integer may be too large for a float."""
+"""Integers may be too large for a float."""
 _WIDTHS = {
     "always": 1,
     "mood": len(EMOTIONS),
@@ -62,7 +61,6 @@ _WIDTHS = {
     "posts": 1,
 }
 FEATURES = sum(_WIDTHS.values())
-"""Length of a vector."""
 
 
 def facts_of(
@@ -77,8 +75,7 @@ def facts_of(
 
     Parameters
     ----------
-    now: UTC. placement: where the ad will stand.
-    mood: the leading emotion. profile: as of now. segment: behavioural segment.
+    now: UTC. mood: leading emotion. profile: as of now. segment: behavioural.
     """
     facts: dict[str, Any] = {"hour": now.hour, "weekday": now.weekday(), "placement": placement}
     if mood is not None:
@@ -102,7 +99,7 @@ def _facts_of_profile(profile: ProfileSummary) -> dict[str, Any]:
 
 
 def vector(facts: Mapping[str, Any]) -> Floats:
-    """Vectorise facts, shape (FEATURES,), each number within -1 to 1; unknown facts are ignored."""
+    """Vectorise facts, shape (FEATURES,), within -1 to 1; ignores unknown facts."""
     sentiment, posts = _number(facts.get("sentiment"), -1, 1), _number(facts.get("posts"), 0, float("inf"))
     return np.array(
         [
@@ -131,16 +128,12 @@ def _number(value: object, least: float, most: float) -> float | None:
 
 
 def _text(value: object) -> str:
-    """A string; empty for anything else."""
     return value if isinstance(value, str) else ""
 
 
 def _shares(value: object) -> list[float]:
     shares = value if isinstance(value, Mapping) else {}
     return [_number(shares.get(name), 0, 1) or 0.0 for name in EMOTIONS]
-
-
-# Decisions repeat few distinct values.
 
 
 @lru_cache

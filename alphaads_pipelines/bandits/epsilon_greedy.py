@@ -1,7 +1,6 @@
-"""Epsilon-greedy: the arm with the best mean reward, and a uniform arm in a share of the decisions.
+"""Epsilon-greedy (Sutton & Barto, Reinforcement Learning, 2018, 2.2).
 
-Sutton & Barto, Reinforcement Learning (2018), 2.2. The mean is the Beta posterior's, so a new arm starts at the prior's
-mean instead of at nothing.
+Means are those of the Beta posteriors, so that a new arm starts at the prior's mean.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class EpsilonGreedyPolicy(CountingPolicy):
     name: ClassVar[str] = "epsilon_greedy"
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """1 - EPSILON for the best mean, EPSILON spread evenly; closed form, the same for each row and seed."""
+        """1 - EPSILON for the best mean, EPSILON spread evenly, in closed form."""
         posteriors = self.posteriors(arms)
         means = posteriors[:, 0] / posteriors.sum(axis=1)
         return np.repeat(greedy(means[None], EPSILON), len(contexts), axis=0)

@@ -1,4 +1,4 @@
-"""Policies with a linear reward model of the context for each arm (disjoint)."""
+"""Policies with a linear reward model per arm (disjoint)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,20 @@ _LARGEST = 1e6
 
 
 class LinearPolicy(CountingPolicy):
-    """Counts, and a ridge regression for each arm. Outcomes without a context count as seen in an unknown one: a
-    leading 1, else 0.
+    """Counts, and a ridge regression per arm. Outcomes without a context count as (1, 0, ..., 0).
 
     Parameters
     ----------
-    features: length of a context, by default that of context.py.
+    features: length of a context.
     width: exploration, in standard deviations of the estimate. Rewards lie within 0 to 1.
-    exploration: share of decisions spread evenly over the arms. Lower than for context-free policies: linear ones
-        explore where uncertain anyway.
+    exploration: share of decisions spread evenly, low because these policies explore where uncertain anyway.
     """
 
     uses_context: ClassVar[bool] = True
     WIDTH: ClassVar[float]
     EXPLORATION: ClassVar[float] = 0.02
     INFORMED: ClassVar[float] = 80.0
-    """Weight of an informed prior, in squared contexts: an estimate of how alike creatives are."""
+    """Weight of an informed prior, in squared contexts."""
 
     def __init__(self, features: int = FEATURES, width: float | None = None, exploration: float | None = None) -> None:
         super().__init__()
@@ -44,13 +42,12 @@ class LinearPolicy(CountingPolicy):
         self.ridge = Ridge(features)
 
     def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
-        """Expected reward of each arm in each context, and its standard deviation in units of the noise, both (n,
-        len(arms))."""
+        """Expected rewards and standard deviations in units of the noise, both (n, len(arms))."""
         means, spreads = self.ridge.scores(arms, contexts)
         return means, np.sqrt(np.maximum(spreads, 0.0, out=spreads), out=spreads)
 
     def update(self, rewards: Counts) -> None:
-        """Add {arm: (pulls, rewards)}. Raises InvalidRequest when an arm has more rewards than pulls."""
+        """Add {arm: (pulls, rewards)}."""
         self._add_counts(rewards)
         pulls, won = np.array(list(rewards.values()), dtype=np.float64).reshape(-1, 2).T
         unknown = np.eye(1, self.features).repeat(len(rewards), axis=0)
@@ -65,7 +62,7 @@ class LinearPolicy(CountingPolicy):
         self.ridge.add(outcomes.arms, contexts, outcomes.weights(), outcomes.rewards)
 
     def discount(self, factor: float) -> None:
-        """Multiply every sum by `factor`. Raises InvalidRequest."""
+        """Multiply every sum."""
         super().discount(factor)
         self.ridge.discount(factor)
         self.ridge.keep_only(self._counts)
@@ -76,14 +73,14 @@ class LinearPolicy(CountingPolicy):
         self.ridge.keep_only(self._counts)
 
     def inform(self) -> None:
-        """Make the pooled regression over all arms the prior of each, with weight INFORMED."""
+        """Make the pooled regression each arm's prior, with weight INFORMED."""
         super().inform()
         self.ridge.inform(self.INFORMED)
 
     def state(self) -> dict[str, Any]:
         """The counts, and "sums": {arm: base64 of the little-endian float64 of `Ridge.sums`}.
 
-        This policy recomputes from the sums, like a restored one, so both decide alike to the last bit.
+        Recomputes from the sums, as a restored policy does, so both decide alike to the last bit.
         """
         self.ridge.mark_stale()
         sums = {arm: _encode(each) for arm, each in self.ridge.sums().items()}
@@ -93,7 +90,7 @@ class LinearPolicy(CountingPolicy):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Restore a policy; an empty state or another layout gives a new one.
+        """Restore a policy; another layout gives a new one.
 
         Raises
         ------

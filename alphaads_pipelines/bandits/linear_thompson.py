@@ -1,8 +1,8 @@
 """Thompson sampling with linear rewards (Agrawal & Goyal, ICML 2013), with disjoint linear models.
 
-The posterior of an arm's coefficients is N(theta, width^2 A^-1), so its reward in context x is normal with mean theta'x
-and standard deviation width sqrt(x' A^-1 x), independent of other arms. The probability of being the greatest is
-estimated with draws of one of STREAMS, chosen by the seed; exploration is mixed in, and the arm is drawn from that.
+An arm's coefficients have the posterior N(theta, width^2 A^-1), so its reward in context x is normal with mean theta'x
+and standard deviation width sqrt(x' A^-1 x). The probability of being the greatest is estimated with draws of one of
+STREAMS, chosen by the seed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _KEPT = 64
 
 
 class LinearThompsonPolicy(LinearPolicy):
-    """Probability matching. WIDTH is the paper's v, of the order of click noise at a few percent; the v of its proof
+    """Probability matching. WIDTH is the paper's v, of the order of click noise at a few percent; its proof's v
     explores far more."""
 
     name: ClassVar[str] = "linear_thompson"
     WIDTH: ClassVar[float] = 0.05
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """Share of `DRAWS` draws won by each arm; all contexts of a call use the same draws."""
+        """Share of `DRAWS` draws won by each arm, the same draws for all contexts."""
         means, deviations = self.scores(arms, contexts)
         draws = _normals(seed % STREAMS, len(arms), self.width)
         wins = np.empty_like(means)
@@ -43,7 +43,7 @@ class LinearThompsonPolicy(LinearPolicy):
 
 
 def _wins(rewards: Floats) -> list[int]:
-    """Number of columns in which each row has the maximum; ties go to the first row."""
+    """Columns in which each row has the maximum; ties go to the first row."""
     is_best = rewards == rewards.max(axis=0)  # several times as fast as argmax
     wins = [int(np.count_nonzero(row)) for row in is_best]
     if sum(wins) > rewards.shape[1]:
@@ -53,7 +53,7 @@ def _wins(rewards: Floats) -> list[int]:
 
 @lru_cache(_KEPT)
 def _normals(stream: int, arms: int, width: float) -> Floats:
-    """Normal numbers with this standard deviation, shape (arms, DRAWS)."""
+    """Shape (arms, DRAWS)."""
     drawn = np.random.default_rng((stream, 0)).standard_normal((DRAWS, arms))
     scaled: Floats = np.ascontiguousarray((width * drawn).T)
     scaled.flags.writeable = False  # shared by the cache

@@ -1,7 +1,6 @@
 """LinUCB with disjoint linear models, exact (Li, Chu, Langford & Schapire, WWW 2010, algorithm 1).
 
-The arm with the greatest upper bound theta'x + width sqrt(x' A^-1 x) gets all but the exploration share, a closed form,
-so the propensity needs no estimate.
+The greatest upper bound theta'x + width sqrt(x' A^-1 x) gets all but the exploration share, in closed form.
 """
 
 from __future__ import annotations
@@ -15,14 +14,13 @@ from alphaads_pipelines.bandits.linear import LinearPolicy
 
 
 class LinUCBPolicy(LinearPolicy):
-    """The greatest upper confidence bound. WIDTH is the alpha of the paper, for the variance of clicks at a few
-    percent."""
+    """The greatest upper bound. WIDTH is the paper's alpha, for click noise at a few percent."""
 
     name: ClassVar[str] = "linucb"
     WIDTH: ClassVar[float] = 0.08
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """All but the exploration share for the greatest bound; closed form, the same for each seed."""
+        """All but the exploration share for the greatest bound."""
         means, deviations = self.scores(arms, contexts)
         deviations *= self.width
         means += deviations

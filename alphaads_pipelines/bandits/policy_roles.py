@@ -1,7 +1,6 @@
-"""Roles of policies: serving, canary and shadows, and every change to them.
+"""Roles of policies: serving, canary and shadows, with their history.
 
-Pure rules over one small document (policy_store.py), replaced as a whole, so a change takes effect with the next
-decision.
+Pure rules over a small document (policy_store.py), replaced whole, so changes take effect with the next decision.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from alphaads_pipelines.msgspec_types import decoder
 SERVING, CANARY = "serving", "canary"
 """The deciding roles, as recorded with decisions."""
 FIRST = "thompson"
-"""Serves until another policy is promoted."""
+"""Serves until another is promoted."""
 MOST_CANARY_SHARE = 0.5
 KEPT_CHANGES = 50
 
@@ -40,7 +39,7 @@ class Canary(msgspec.Struct, frozen=True):
 
     @property
     def pin(self) -> Pin:
-        """Policy and version."""
+        """Its pin."""
         return Pin(self.policy, self.version)
 
 
@@ -59,9 +58,9 @@ class Roles(msgspec.Struct, frozen=True):
     Parameters
     ----------
     serving: decides. canary: decides in its share instead.
-    shadow: policies whose decisions are recorded and not shown.
-    previous: served before; the target of a rollback.
-    history: the last KEPT_CHANGES changes, newest last.
+    shadow: recorded, not shown.
+    previous: served before; a rollback's target.
+    history: the last KEPT_CHANGES, newest last.
     """
 
     serving: Pin = Pin(FIRST)
@@ -72,13 +71,13 @@ class Roles(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every policy with a role, once; includes the previous one, ready for a rollback."""
+        """Every policy with a role, including the previous one."""
         others = [each.policy for each in (self.canary, self.previous) if each is not None]
         return tuple(dict.fromkeys([self.serving.policy, *others, *self.shadow]))
 
     @property
     def pins(self) -> tuple[Pin, ...]:
-        """Policies evaluated at each decision: serving, canary, shadows."""
+        """Policies evaluated at each decision."""
         canary = [self.canary.pin] if self.canary is not None else []
         return tuple(dict.fromkeys([self.serving, *canary, *(Pin(name) for name in self.shadow)]))
 
@@ -89,7 +88,7 @@ class Roles(msgspec.Struct, frozen=True):
         return frozenset(each.version for each in held if each is not None and each.version is not None)
 
     def promote(self, to: Pin, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
-        """Let another policy serve, ending its canary and shadow roles.
+        """Let another policy serve, ending its other roles.
 
         Raises
         ------
@@ -126,7 +125,7 @@ class Roles(msgspec.Struct, frozen=True):
         return self._with_change(f"shadow {', '.join(shadow) or 'none'}", by, now, {}, shadow=shadow)
 
     def roll_back(self, by: str, now: datetime) -> Roles:
-        """Swap serving and previous policies, and end a canary.
+        """Swap serving and previous, and end a canary.
 
         Raises
         ------
@@ -161,7 +160,7 @@ def check_name(name: str) -> str:
 
 
 def roles_of(document: Mapping[str, Any]) -> Roles:
-    """Parse the roles. Older documents name only the serving policy; an empty one gives the defaults.
+    """Parse the roles; older documents name only the serving policy.
 
     Raises
     ------

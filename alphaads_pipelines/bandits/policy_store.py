@@ -1,18 +1,15 @@
 """Trained policies by version, and the document of their roles.
 
-Versions are immutable: learning adds one. A decision, which names policy and version, can be recomputed while that
-version is kept: the newest NEWEST of each policy, the last of each hour for a week, of each day for as long as
-decisions, and every pinned one. An untrained policy has version 0.
+Versions are immutable, so a decision can be recomputed while its version is kept: the newest NEWEST of each policy, the
+last of each hour for a week, of each day for as long as decisions, and pinned ones. Untrained policies have version 0.
 
-Deciders refresh as often as they like, passing their current policies:
+Usage, as often as needed:
 
-    policies = Policies()
     policies = read_policies(connection, policies, also=["linucb"])   # two small queries if unchanged
     policies.serving.policy.choose(arms, context, seed)               # log policies.serving.version
     policies.canary, policies.roles.canary.share                      # None without a canary
     policies.shadow                                                   # name -> PolicyVersion
     policies.named("linucb")                                          # from `also`, for experiments
-    policies.version                                                  # changes with roles and versions
 """
 
 from __future__ import annotations
@@ -43,7 +40,6 @@ HOURLY = timedelta(days=7)
 
 _OVERTAKEN = "the roles of the policies were changed meanwhile; nothing was changed by this"
 _versions, _documents = sql_table("policy_versions"), sql_table("published_documents")
-# Every decider runs this several times a second.
 _NEWEST = Prepared(sa.select(sa.func.max(_versions.c.version)).where(_versions.c.policy == sa.bindparam("of_policy")))
 _log = get_logger(__name__)
 
@@ -67,9 +63,9 @@ class Policies:
 
     Attributes
     ----------
-    roles: the assignment. roles_version: of its document, 0 before the first.
+    roles_version: of the roles document, 0 before the first.
     loaded: policies by pin.
-    unavailable: pins other than the serving one whose due version could not be read.
+    unavailable: pins whose due version could not be read; never the serving one.
     """
 
     roles: Roles = field(default_factory=Roles)
@@ -84,7 +80,7 @@ class Policies:
 
     @property
     def canary(self) -> PolicyVersion | None:
-        """The policy deciding in `roles.canary.share` of decisions instead."""
+        """Decides in `roles.canary.share` of decisions instead."""
         return None if self.roles.canary is None else self.loaded.get(self.roles.canary.pin)
 
     @property
@@ -99,21 +95,21 @@ class Policies:
         return f"{self.roles_version}.{max(each.version for each in self.loaded.values())}"
 
     def named(self, name: str) -> PolicyVersion | None:
-        """The newest version of a named policy; None if unreadable."""
+        """The newest of a named policy; None if unreadable."""
         return self.loaded.get(Pin(name))
 
 
 def read_policies(connection: Connection, current: Policies, also: Collection[str] = ()) -> Policies:
-    """Refresh the policies; returns `current` itself if nothing changed, and reuses unchanged versions.
+    """Refresh policies, reusing unchanged versions; returns `current` itself if nothing changed.
 
     Parameters
     ----------
-    also: further policies by name, beside those with a role.
+    also: further policies by name.
 
     Raises
     ------
-    ConfigurationError, MissingArtifact, SchemaMismatch, NotFound: the serving policy cannot be read. Any other is
-        logged and skipped.
+    ConfigurationError, MissingArtifact, SchemaMismatch, NotFound: the serving policy is unreadable. Others are logged
+        and skipped.
     """
     version, roles = _roles_in(connection, current)
     pins = tuple(dict.fromkeys([*roles.pins, *(Pin(name) for name in also)]))
@@ -142,21 +138,21 @@ def _roles_in(connection: Connection, current: Policies) -> tuple[int, Roles]:
 
 
 def newest_versions(connection: Connection, names: Iterable[str]) -> dict[str, int]:
-    """The newest version of each of these policies that was ever trained."""
+    """The newest version of each trained policy."""
     found = {}
-    for name in sorted(set(names)):  # an index lookup each, however many versions
+    for name in sorted(set(names)):  # an index lookup each
         if (version := _NEWEST.scalar(connection, of_policy=name)) is not None:
             found[name] = int(version)
     return found
 
 
 def load_version(connection: Connection, pin: Pin) -> PolicyVersion:
-    """Load a policy in a version; 0 is untrained, None the newest.
+    """Load a version; 0 is untrained, None the newest.
 
     Raises
     ------
-    NotFound: the version is another policy's, never existed, or is no longer kept.
-    ConfigurationError, MissingArtifact, SchemaMismatch: it cannot be read.
+    NotFound: it is another policy's, never existed, or is no longer kept.
+    ConfigurationError, MissingArtifact, SchemaMismatch: it is unreadable.
     """
     kind = POLICIES.load(pin.policy)
     version = newest_versions(connection, [pin.policy]).get(pin.policy, 0) if pin.version is None else pin.version
@@ -183,13 +179,13 @@ def _decompress(packed: bytes) -> dict[str, Any]:
 
 
 def append_version(connection: Connection, policy: Policy, now: datetime) -> int:
-    """Store a policy as a new version; returns its number, greater than all before."""
+    """Store a new version; returns its number, greater than all before."""
     row = {"policy": policy.name, "state": _compress(policy.state()), "taught_at": now}
     return int(connection.execute(_versions.insert().values(row).returning(_versions.c.version)).scalar_one())
 
 
 def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]:
-    """Kept versions of a policy with their training times, newest first."""
+    """Kept versions with their training times, newest first."""
     query = sa.select(_versions.c.version, _versions.c.taught_at).where(_versions.c.policy == name)
     return [(int(version), at) for version, at in connection.execute(query.order_by(_versions.c.version.desc()))]
 
@@ -197,11 +193,11 @@ def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]
 def prune_versions(
     connection: Connection, names: Iterable[str], now: datetime, *, since: datetime, keep: Collection[int]
 ) -> int:
-    """Delete versions that need not be kept (see above); returns how many.
+    """Delete versions that need not be kept; returns how many.
 
     Parameters
     ----------
-    since: older ones are deleted, except for the newest. keep: versions that must stay.
+    since: older ones go, except the newest. keep: must stay.
     """
     versions = [versions_of(connection, name) for name in names]
     old = [version for each in versions for version in _prunable(each, now, since) if version not in keep]
@@ -211,7 +207,7 @@ def prune_versions(
 
 
 def _prunable(versions: list[tuple[int, datetime]], now: datetime, since: datetime) -> list[int]:
-    """All but the newest versions (newest first), and the last of each hour or day."""
+    """All but the newest, and the last of each hour or day; newest first."""
     old, kept = list[int](), set[str]()
     for version, at in versions[NEWEST:]:
         slot = at.strftime("%Y-%m-%d %H" if now - at <= HOURLY else "%Y-%m-%d")
@@ -222,21 +218,21 @@ def _prunable(versions: list[tuple[int, datetime]], now: datetime, since: dateti
 
 
 def read_roles(engine: Engine) -> tuple[int, Roles]:
-    """The roles and their document's version, 0 before the first. Raises SchemaMismatch."""
+    """The document's version (0 before the first) and roles. Raises SchemaMismatch."""
     version, document = read_document(engine, POLICY)
     return version, roles_of(document)
 
 
 def change_roles(engine: Engine, change: Callable[[Roles], Roles], now: datetime) -> Roles:
-    """Replace the roles atomically; returns the new ones.
+    """Replace the roles atomically.
 
     Parameters
     ----------
-    change: maps current roles to new ones; its exceptions propagate.
+    change: maps current roles to new ones; exceptions propagate.
 
     Raises
     ------
-    WriteConflict: they were changed meanwhile. StoreUnavailable.
+    WriteConflict: they changed meanwhile. StoreUnavailable.
     """
     seen, roles = read_roles(engine)
     changed = change(roles)
@@ -246,19 +242,19 @@ def change_roles(engine: Engine, change: Callable[[Roles], Roles], now: datetime
 
 
 def write_roles_in(connection: Connection, roles: Roles, now: datetime, *, seen: int) -> int:
-    """Write roles derived from version `seen`, inside the caller's transaction."""
+    """Write roles derived from version `seen`."""
     document: Mapping[str, Any] = document_of(roles)
     return replace_document_in(connection, POLICY, document, now, seen=seen, overtaken=_OVERTAKEN)
 
 
 def initialise_roles_in(connection: Connection, now: datetime) -> Roles:
-    """Read the roles inside the caller's transaction, writing the defaults if there are none.
+    """Read the roles, writing the defaults if there are none.
 
     Older documents held the policy itself; its state becomes a version.
 
     Raises
     ------
-    SchemaMismatch. WriteConflict: the first roles were written meanwhile.
+    SchemaMismatch. WriteConflict: they were written meanwhile.
     """
     rows = select_in(connection, _documents.name, "name", [POLICY], ["version", "document"])
     seen, document = (rows[0].version, rows[0].document) if rows else (0, {})

@@ -1,7 +1,7 @@
-"""The promotion rule: may a candidate serve, given its off-policy evaluation?
+"""The promotion rule over an off-policy evaluation.
 
-It may if the lower bound of its estimate beats the incumbent's reward, with enough effective samples and a sound log. A
-refusal lists every reason with its figures.
+A candidate may serve if the lower bound of its estimate beats the incumbent, with enough effective samples and a sound
+log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Rule(msgspec.Struct, frozen=True):
     ----------
     estimator: its lower bound has to beat the incumbent.
     effective_samples: the minimum.
-    margin: by which the bound has to beat it, in reward per decision.
+    margin: of the bound, in reward per decision.
     """
 
     estimator: str = "dr"
@@ -29,7 +29,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Whether a candidate may serve; `reasons` against it are sentences with figures."""
+    """Whether a candidate may serve; `reasons` are sentences with figures."""
 
     candidate_low: float
     incumbent: float
@@ -43,11 +43,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def check_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
-    """Apply the rule to a candidate.
+    """Apply the rule.
 
     Parameters
     ----------
-    incumbent: reward per decision of the serving policy; where it made the log, `diagnostics.on_policy.value`.
+    incumbent: reward per decision of the serving policy; `diagnostics.on_policy.value` if it made the log.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def check_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()
 
 
 def require_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
-    """Return the verdict if promoted. Raises QualityRefused with every reason, and InvalidRequest."""
+    """The verdict if promoted. Raises QualityRefused with every reason, and InvalidRequest."""
     verdict = check_promotion(candidate, incumbent, rule)
     if not verdict.is_promoted:
         raise QualityRefused(f"the candidate is not promoted: {'; '.join(verdict.reasons)}")

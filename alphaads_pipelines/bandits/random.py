@@ -12,7 +12,7 @@ from alphaads_pipelines.bandits.context import Floats
 
 
 class RandomPolicy(CountingPolicy):
-    """Counts like the others, so that another policy can continue from its state, but decides uniformly."""
+    """Counts, so that another policy can continue from its state, but decides uniformly."""
 
     name: ClassVar[str] = "random"
 

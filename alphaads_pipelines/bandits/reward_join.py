@@ -1,11 +1,8 @@
 """Join decisions and events into rewards, exactly once, in any order of arrival.
 
-An impression is a pull, a click on a shown ad a reward, once per decision: repeated deliveries and clicks change
-nothing. A decision is closed a day after it was made.
-
-Pulls and rewards count as they arrive, without waiting: an ad shown and not clicked has had no reward so far. A
-decision without events says nothing about its creative, which nobody saw, unless the placement reports clicks only
-(`expire_unreported`).
+An impression is a pull, a click on a shown ad a reward, once per decision. Both count as they arrive, without waiting:
+an unclicked ad has had no reward so far. A decision without events says nothing about its creative, unless the
+placement reports clicks only (`expire_unreported`). Decisions are closed after a day.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from alphaads_pipelines.bandits.base import Outcomes
 from alphaads_pipelines.bandits.context import FEATURES, vector
 
 ATTRIBUTION_WINDOW = timedelta(hours=24)
-"""An event counts if it happened at most this long after its decision."""
+"""From the decision to the last event that counts."""
 
 _IMPRESSION, _CLICK = "impression", "click"
 
@@ -32,14 +29,13 @@ def is_attributed(decided_at: datetime, occurred_at: datetime) -> bool:
 
 
 def outcome_counts(kinds: Collection[str]) -> tuple[int, int]:
-    """(pulls, rewards) of a decision with these kinds of events; a click implies an impression."""
+    """(pulls, rewards) for these kinds of events; a click implies an impression."""
     return int(_IMPRESSION in kinds or _CLICK in kinds), int(_CLICK in kinds)
 
 
 @dataclass
 class _OpenDecision:
-    """A decision's arm, time and facts (context.py), and the first event of each kind; until the decision arrives,
-    `arm` is None and `at` the time of an event."""
+    """A decision and the first event of each kind; until it arrives, `arm` is None and `at` an event's time."""
 
     arm: str | None
     at: datetime
@@ -58,7 +54,7 @@ _Change = tuple[_OpenDecision, int, int]
 
 
 class RewardJoin:
-    """Join decisions and events. Its JSON-ready state holds those still unmatched."""
+    """Joins decisions and events, keeping unmatched ones as JSON-ready state."""
 
     def __init__(self) -> None:
         self._open: dict[str, _OpenDecision] = {}
@@ -71,7 +67,7 @@ class RewardJoin:
         Parameters
         ----------
         decisions: with decision_id, arm_id and decided_at (RFC 3339).
-        events: with decision_id, kind and occurred_at; kinds other than impression and click are ignored.
+        events: with decision_id, kind and occurred_at; ignores other kinds than impression and click.
         """
         counts: dict[str, tuple[int, int]] = {}
         for entry, pulls, rewards in self._changes(decisions, events):
@@ -84,9 +80,9 @@ class RewardJoin:
         return _outcomes(self._changes(decisions, events))
 
     def expire_unreported(self, now: datetime) -> Outcomes:
-        """Close decisions, returning those without events as pulls without rewards.
+        """Close decisions; those without events become pulls without rewards.
 
-        For placements that report clicks only: otherwise only clicked ads would count, each with its click.
+        For placements that report clicks only, where otherwise every counted ad would be a clicked one.
         """
         unreported = [
             (entry, 1, 0) for entry in self._open.values() if entry.arm is not None and entry.outcome_counts() == (0, 0)
@@ -113,9 +109,9 @@ class RewardJoin:
                 yield from _change(entry, before)
 
     def close(self, now: datetime) -> int:
-        """Drop decisions older than the window, and events unmatched for as long; returns how many."""
+        """Drop decisions, and unmatched events, older than the window; returns how many."""
         for entry in self._open.values():
-            entry.at = min(entry.at, now)  # future timestamps wait no longer than others
+            entry.at = min(entry.at, now)  # future timestamps wait no longer
         old = [key for key, entry in self._open.items() if now - entry.at > ATTRIBUTION_WINDOW]
         for key in old:
             del self._open[key]
@@ -127,7 +123,7 @@ class RewardJoin:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Restore a join; an empty state gives a new one."""
+        """Restore a join."""
         joined = cls()
         for key, (arm, at, first_events, *facts) in state.items():
             times = {kind: datetime.fromisoformat(each) for kind, each in first_events.items()}

@@ -1,13 +1,12 @@
-"""Ridge regressions, one per arm, stacked so that a decision among all of them is two matrix products.
+"""Ridge regressions, one per arm, stacked so that a decision is two matrix products.
 
-Each arm keeps the sums G = sum of x x' and b = sum of r x. Derived are the inverse of A = ridge I + G, for the
-uncertainty, and theta = A^-1 (b + ridge prior). A batch with few contexts of an arm updates its inverse by Woodbury's
-identity (Hager, SIAM Review 31(2), 1989; Sherman-Morrison for one context), a larger one inverts A again. Either way, a
-state holds only G and b.
+Each arm keeps G = sum of x x' and b = sum of r x. Derived are the inverse of A = ridge I + G, for the uncertainty, and
+theta = A^-1 (b + ridge prior). Few new contexts of an arm update its inverse by Woodbury's identity (Hager, SIAM Review
+31(2), 1989; Sherman-Morrison for one), many cause an inversion. Either way, a state holds only G and b.
 
-x' A^-1 x is the dot product of two upper triangles, that of A^-1 with off-diagonals doubled and that of x x'. For all
-arms and many contexts this is one matrix product, at half the work of the quadratic form and without an array of
-contexts x arms x features.
+x' A^-1 x is the dot product of the upper triangles of A^-1, off-diagonals doubled, and of x x'. For all arms and many
+contexts this is one matrix product at half the work of the quadratic form, without an array of contexts x arms x
+features.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from alphaads_pipelines.bandits.context import Floats
 
 _CHUNK = 256
 _LINE = 8
-"""Numbers in a cache line: packed triangles are zero-padded to whole lines, which products read faster."""
+"""Numbers in a cache line; zero-padding packed triangles to whole lines makes products faster."""
 _AT_ONCE, _ARMS_AT_ONCE = 8, 16
-"""Contexts and arms per step, sized for the processor's cache."""
+"""Contexts and arms per step, to fit the processor's cache."""
 _UNSEEN = 0
 """Row of an arm without data."""
 
@@ -43,7 +42,7 @@ class Ridge:
         self._left, self._right = (np.pad(places, (0, -len(places) % _LINE)) for places in self._upper)
         self._multiplicity: Floats = np.where(self._left == self._right, 1.0, 2.0)
         self._multiplicity[len(self._upper[0]) :] = 0.0
-        self._buffers: list[Floats] = []  # reused scratch space, one per thread: allocation is expensive
+        self._buffers: list[Floats] = []  # scratch space that threads take and return: allocation is expensive
         self._rows: dict[str, int] = {}
         self._grams: Floats = np.zeros((1, features, features))
         self._moments: Floats = np.zeros((1, features))
@@ -87,7 +86,7 @@ class Ridge:
         return contexts @ theta.T, spreads
 
     def inform(self, weight: float) -> None:
-        """Make the coefficients fitted to all arms together the prior of each, with this weight."""
+        """Make the pooled coefficients the prior of each arm."""
         pooled = np.eye(self.features) + self._grams.sum(axis=0)
         self.prior = np.linalg.solve(pooled, self._moments.sum(axis=0))
         self.ridge = weight
@@ -108,7 +107,7 @@ class Ridge:
         self.mark_stale()
 
     def sums(self) -> dict[str, Floats]:
-        """b followed by the upper triangle of G, by arm in order of names."""
+        """b and the upper triangle of G by arm, sorted by name."""
         upper = self._grams[:, *self._upper]
         return {arm: np.concatenate([self._moments[row], upper[row]]) for arm, row in sorted(self._rows.items())}
 
@@ -122,10 +121,9 @@ class Ridge:
         self.mark_stale()
 
     def mark_stale(self) -> None:
-        """Recompute everything from the sums on next use, so that rounding errors do not accumulate.
+        """Recompute from the sums on next use, so that rounding errors do not accumulate.
 
-        Products round the two sides of a symmetric matrix differently; the upper one, which `sums` exports, replaces
-        the lower.
+        Products round the two sides of a symmetric matrix differently; the upper one, which `sums` exports, prevails.
         """
         self._grams = np.triu(self._grams) + np.triu(self._grams, 1).transpose(0, 2, 1)
         self._is_stale: NDArray[np.bool_] = np.ones(len(self._grams), dtype=bool)
@@ -135,7 +133,7 @@ class Ridge:
         self._cached = None
 
     def refresh(self) -> None:
-        """Recompute stale values now instead of at the next decision."""
+        """Recompute stale values now."""
         rows = np.flatnonzero(self._is_stale)
         if len(rows):
             whole = self.ridge * np.eye(self.features) + self._grams[rows]
@@ -147,16 +145,15 @@ class Ridge:
         if new:
             self._rows |= {arm: place for place, arm in enumerate(new, len(self._grams))}
             self.refresh()
-            # New arms start as copies of the unseen row.
             for name in ("_grams", "_moments", "_inverses", "_theta", "_packed", "_is_stale"):
                 rows = getattr(self, name)
                 setattr(self, name, np.concatenate([rows, np.repeat(rows[:1], len(new), axis=0)]))
         return np.array([self._rows[arm] for arm in arms], dtype=np.intp)
 
     def _update_inverses(self, rows: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats) -> None:
-        """Update some arms' inverses by their new contexts, which are grouped by arm.
+        """Update inverses by new contexts, which are grouped by arm.
 
-        Blocks hold arms with similar numbers of contexts, to limit padding.
+        Arms with similar numbers of contexts share a block, to limit padding.
         """
         starts, order = counts.cumsum() - counts, np.argsort(-counts, kind="stable")
         for first in range(0, len(rows), _ARMS_AT_ONCE):
@@ -170,7 +167,7 @@ class Ridge:
 
         Parameters
         ----------
-        starts: index of each arm's first context. counts: contexts of each, descending.
+        starts: index of each arm's first context. counts: descending.
         """
         inverses, most = self._inverses[rows], int(counts[0])
         for first in range(0, most, _AT_ONCE):
@@ -190,7 +187,7 @@ class Ridge:
         self._packed[rows] = inverses[:, self._left, self._right] * self._multiplicity
 
     def _coefficients_of(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
-        """Coefficients and packed inverses of these arms, cached: most decisions repeat the previous arms."""
+        """Coefficients and packed inverses, cached: most decisions repeat the previous arms."""
         cached = self._cached
         if cached is None or cached[0] != arms:
             self.refresh()
@@ -204,7 +201,7 @@ class Ridge:
         return squared
 
     def _squares(self, contexts: Floats, buffer: Floats) -> Floats:
-        """Upper triangles of x x' in the columns of `buffer`, by feature: cheaper than gathering."""
+        """Upper triangles of x x' in the columns of `buffer`; by feature is cheaper than gathering."""
         columns, at = np.ascontiguousarray(contexts.T), 0
         for feature in range(self.features):
             length = self.features - feature

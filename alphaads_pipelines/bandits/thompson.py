@@ -1,10 +1,9 @@
 """Thompson sampling over Bernoulli rewards with Beta posteriors (Thompson 1933; Chapelle & Li 2011).
 
-The probability of an arm being the best has no closed form, so it is estimated with seeded draws; exploration is mixed
-in, and the arm is drawn from that distribution, so the logged propensity is the true one.
-
-The seed selects one of STREAMS of draws: decisions between the same arms share a cached estimate until something is
-learned, and estimation errors (standard deviation 0.016 at most) average out over streams.
+The probability of being the best has no closed form and is estimated with seeded draws; the arm is drawn from that
+distribution, so the logged propensity is the true one. The seed selects one of STREAMS: decisions between the same arms
+share a cached estimate until something is learned, and errors (standard deviation 0.016 at most) average out over
+streams.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ _KEPT = 4_096
 
 
 class ThompsonPolicy(CountingPolicy):
-    """Probability matching: each arm with its probability of being the best."""
+    """Draws each arm with its probability of being the best."""
 
     name: ClassVar[str] = "thompson"
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """Share of `DRAWS` seeded draws won by each arm, exploration mixed in; the same for each row."""
+        """Share of `DRAWS` draws won by each arm, exploration mixed in."""
         row = _distribution(self.posteriors(arms).tobytes(), seed % STREAMS)
         return np.broadcast_to(row, (len(contexts), row.shape[1]))
 
 
 @lru_cache(_KEPT)
 def _distribution(posteriors: bytes, stream: int) -> Floats:
-    """Probability of each arm, shape (1, arms); `posteriors` are pairs of alpha and beta."""
+    """Shape (1, arms); `posteriors` are pairs of alpha and beta."""
     alpha, beta = np.frombuffer(posteriors).reshape(-1, 2).T
     draws = np.random.default_rng((stream, 0)).beta(alpha, beta, size=(DRAWS, len(alpha)))
     wins = np.bincount(draws.argmax(axis=1), minlength=len(alpha)) / DRAWS

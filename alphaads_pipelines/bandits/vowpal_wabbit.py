@@ -1,11 +1,11 @@
 """Vowpal Wabbit as a policy: online regression of the reward on context and arm, with inverse gap weighting.
 
-The distribution is SquareCB's (Foster & Rakhlin, ICML 2020, eq. 2), a closed form: arms behind the best get 1 / (arms +
-gamma gap), the best the rest. Gamma grows with the root of the pulls. An extra: `pip install
+The distribution is SquareCB's (Foster & Rakhlin, ICML 2020, eq. 2), a closed form: an arm behind the best gets 1 /
+(arms + gamma gap), the best the rest. Gamma grows with the root of the pulls. An extra: `pip install
 "alpha-creators-ads[vowpalwabbit]"`.
 
-Online steps make the order of outcomes matter, to a few digits. The model is kept as Vowpal Wabbit's saved bytes, from
-which every step starts, so the policy in memory equals the restored one.
+Online steps make order matter, to a few digits. Every step starts from Vowpal Wabbit's saved bytes, so the policy in
+memory equals the restored one.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _NEW_MODEL = "--quiet --quadratic ca --bit_precision 18"
 
 
 class VowpalWabbitPolicy(CountingPolicy):
-    """Weights are hashed into a table of fixed size, so retired arms cost no space; forgetting removes their counts
-    only, and a discount widens exploration again.
+    """Weights are hashed into a table of fixed size: forgetting an arm removes its counts only, and a discount widens
+    exploration.
 
     Parameters
     ----------
-    features: length of a context, by default that of context.py.
+    features: length of a context.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class VowpalWabbitPolicy(CountingPolicy):
         self._workspace = _load(self._model)
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """Inverse gaps of the expected rewards, exploration mixed in; the same for each seed."""
+        """Inverse gaps of expected rewards, exploration mixed in."""
         named = [_arm_part(arm) for arm in arms]
         context_parts = [_context_part(context) for context in contexts]
         expected = np.array([[self._workspace.predict(context + arm) for arm in named] for context in context_parts])
@@ -64,12 +64,12 @@ class VowpalWabbitPolicy(CountingPolicy):
         return mixed(np.where(is_best, rest / is_best.sum(axis=1, keepdims=True), shares))
 
     def update(self, rewards: Counts) -> None:
-        """Learn {arm: (pulls, rewards)} of an unknown context. Raises InvalidRequest."""
+        """Learn {arm: (pulls, rewards)} of an unknown context."""
         self._add_counts(rewards)
         self._train([("|c 0:1 " + _arm_part(arm), *counts) for arm, counts in rewards.items()])
 
     def learn(self, outcomes: Outcomes) -> None:
-        """Learn outcomes in order. Raises InvalidRequest."""
+        """Learn outcomes in order."""
         contexts = self._checked(outcomes.contexts)
         self._add_counts(count_by_arm(outcomes))
         examples = [_context_part(each) + _arm_part(arm) for each, arm in zip(contexts, outcomes.arms, strict=True)]
@@ -82,7 +82,7 @@ class VowpalWabbitPolicy(CountingPolicy):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Restore a policy; an empty state or another layout gives a new one.
+        """Restore a policy; another layout gives a new one.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class VowpalWabbitPolicy(CountingPolicy):
         return policy
 
     def _train(self, examples: Sequence[tuple[str, float, float]]) -> None:
-        """Learn one example each: the mean reward of its pulls, weighted by them; a reward without a pull is a 1."""
+        """Learn the mean reward of each entry, weighted by its pulls; a reward without a pull is a 1."""
         if not examples:
             return
         model = _load(self._model)
@@ -118,7 +118,7 @@ class VowpalWabbitPolicy(CountingPolicy):
 
 
 def _arm_part(arm: str) -> str:
-    """An arm as a feature, in hexadecimal to escape Vowpal Wabbit's syntax."""
+    """Hexadecimal, to escape Vowpal Wabbit's syntax."""
     return f"|a {arm.encode().hex()}"
 
 

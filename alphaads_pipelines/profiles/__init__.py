@@ -1,4 +1,4 @@
-"""Profiles: fold scored posts into a person's profile and emotional journey.
+"""Profiles: fold scored posts into profiles and emotional journeys.
 
-Belongs here: pure folds over integer hourly buckets. Does not: storage, scoring.
+Belongs here: pure folds over hourly integer counts. Does not: storage, scoring.
 """

@@ -1,11 +1,10 @@
-"""Change points: where the mix of somebody's emotions became another one, and stayed so for a while.
+"""Change points: lasting changes in a person's mix of emotions.
 
 Optimal partitioning (Jackson et al., An algorithm for optimal partitioning of data on an interval, IEEE Signal
-Processing Letters 12(2), 2005) finds, of all ways to cut the sequence into segments, the one with the least cost: twice
-the negative multinomial log-likelihood of each segment's pooled counts, plus a penalty for each cut. The penalty is
-(d + 2) ln n for n posts of which d + 1 emotions were seen: a cut spends d free shares and a place, and, as in the
-modified criterion of Zhang and Siegmund (Biometrics 63(1), 2007), a place found by looking everywhere costs more than
-one parameter. No randomness; equal costs go to the later cut.
+Processing Letters 12(2), 2005) minimises twice the negative multinomial log-likelihood of each segment's pooled counts,
+plus (d + 2) ln n per cut, for n posts with d + 1 emotions: a cut spends d free shares and a place, and a place found by
+search costs more than one parameter, as in the modified criterion of Zhang and Siegmund (Biometrics 63(1), 2007).
+Deterministic; ties go to the later cut.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ import numpy.typing as npt
 Counts = npt.NDArray[np.int64]
 
 LEAST_POSTS = 5
-"""A segment holds at least so many posts: fewer say nothing of a mix."""
+"""Minimum posts per segment."""
 
 
 def change_points(counts: Counts) -> list[int]:
-    """Rows at which another segment begins, ascending; none where the mix never changed.
+    """Rows at which another segment begins, ascending.
 
     Parameters
     ----------
-    counts: one row for each moment in order, one column for each emotion: posts, 0 or more; shape (moments, emotions).
+    counts: posts by moment, in order, and emotion; shape (moments, emotions).
     """
     summed = np.vstack([np.zeros((1, counts.shape[1]), np.int64), counts.cumsum(axis=0)])
     posts = summed.sum(axis=1)

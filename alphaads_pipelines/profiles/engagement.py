@@ -1,7 +1,7 @@
-"""Engagement: decisions and their events -> a person's impressions, clicks and conversions by the hour. Pure.
+"""Fold decisions and their events into hourly impressions, clicks and conversions per person. Pure.
 
-Everything is a sum of integers over what is known of each ad, so shuffled, doubled, late and split input gives the
-same counts. Of each kind an ad has one event, the earliest; any event proves that the ad was seen.
+All counts are sums of integers, so shuffled, repeated, late and split input gives the same result. Of each kind an ad
+counts the earliest event; any event implies an impression.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from alphaads_pipelines.profiles.time_buckets import hour_of
 
 IMPRESSION, CLICK, CONVERSION = "impression", "click", "conversion"
 KINDS = (IMPRESSION, CLICK, CONVERSION)
-"""Of events, in the order of an hour's counts."""
+"""In the order of an hour's counts."""
 
 WINDOW = timedelta(days=7)
-"""An event counts if it happened so long after its decision at most; people buy days after they clicked."""
+"""Maximum time from decision to event; people buy days after a click."""
 
 HALF_LIFE_HOURS = 168.0
-"""What happened a week ago counts half as much."""
+"""A week-old event counts half."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -35,12 +35,12 @@ Hours = dict[tuple[str, int], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class OpenAd:
-    """What is known of one ad; times in seconds since the epoch.
+    """An ad's decision and events; times in seconds since the epoch.
 
     Attributes
     ----------
-    subject_id, decided_s: None until the decision comes; events may come first.
-    heard: kind -> the first event of it.
+    subject_id, decided_s: None until the decision arrives, possibly after events.
+    first_events: by kind.
     """
 
     subject_id: str | None = None
@@ -48,7 +48,7 @@ class OpenAd:
     first_events: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> Hours:
-        """What it adds to its subject's hours; nothing before its decision is known."""
+        """Its contribution to its subject's hours; none before the decision is known."""
         if self.subject_id is None or self.decided_s is None:
             return {}
         latest = self.decided_s + WINDOW // _SECOND
@@ -63,12 +63,12 @@ class OpenAd:
 
 @dataclass(frozen=True, slots=True)
 class EngagementFold:
-    """What a fold changed.
+    """The result of a fold.
 
     Parameters
     ----------
-    ads: decision id -> what is known now, of every ad that was touched.
-    changes: to be added to the counts; an earlier event than the one counted moves a count, so they may be negative.
+    ads: decision id -> updated ad.
+    changes: to add to the counts; negative where an earlier event moves a count.
     """
 
     ads: dict[str, OpenAd]
@@ -78,13 +78,13 @@ class EngagementFold:
 def fold_engagement(
     open_ads: Mapping[str, OpenAd], decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
 ) -> EngagementFold:
-    """Fold new decisions and events into what is known of their ads.
+    """Fold new decisions and events into open ads.
 
     Parameters
     ----------
-    open_ads: by decision id, as the last fold left them.
-    decisions: with decision_id, subject_id and decided_at (RFC 3339); those of nobody are left to the caller to omit.
-    events: with decision_id, kind and occurred_at; kinds other than KINDS are left alone.
+    open_ads: by decision id, from the last fold.
+    decisions: with decision_id, subject_id and decided_at (RFC 3339); the caller omits anonymous ones.
+    events: with decision_id, kind and occurred_at; ignores kinds outside KINDS.
     """
     before: dict[str, OpenAd] = {}
     ads: dict[str, OpenAd] = {}
@@ -108,7 +108,7 @@ def _seconds(text: str) -> int:
 
 
 def _add_decision(ad: OpenAd, subject_id: str, at: int) -> OpenAd:
-    """Should one id be decided twice, the earlier holds: whichever comes first, the result is the same."""
+    """The earlier of two decisions with one id wins, so order does not matter."""
     known = [] if ad.subject_id is None or ad.decided_s is None else [(ad.decided_s, ad.subject_id)]
     decided_s, whose = min([*known, (at, subject_id)])
     return OpenAd(whose, decided_s, ad.first_events)
@@ -129,13 +129,13 @@ def _difference(before: Mapping[str, OpenAd], after: Mapping[str, OpenAd]) -> Ho
 
 
 class Engagement(msgspec.Struct, frozen=True):
-    """How a person answers to ads.
+    """A person's response to ads.
 
     Attributes
     ----------
     impressions, clicks, conversions: over all time.
-    ctr_ratio: clicks by impression, or None without one.
-    decayed: the same with what happened HALF_LIFE_HOURS ago counting half.
+    ctr_ratio: clicks per impression, or None without impressions.
+    decayed: the same with half-life HALF_LIFE_HOURS.
     """
 
     impressions: int
@@ -146,7 +146,7 @@ class Engagement(msgspec.Struct, frozen=True):
 
 
 def view_engagement(hours: Mapping[int, Sequence[int]], now: datetime) -> Engagement:
-    """Engagement as of `now` (UTC), from the counts of each hour in the order of KINDS."""
+    """Engagement as of `now` (UTC), from hourly counts in the order of KINDS."""
     now_hour = hour_of(now)
     totals, decayed = [0, 0, 0], [0.0, 0.0, 0.0]
     for hour, counts in sorted(hours.items()):

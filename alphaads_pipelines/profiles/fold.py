@@ -1,8 +1,7 @@
-"""The fold: a batch's scored posts and what they name, and the states before them -> versions of profiles and journeys.
+"""Fold a batch of scored posts and their entities into new versions of profiles and journeys. Pure.
 
-Pure. Only first versions of posts are folded: an edit says again what was counted already. A topic counts once in a
-post, however often the post names it. What is counted is counted by polars over the whole batch; then each person's
-state is opened once, and only where the batch touches it.
+Only first versions of posts are folded: edits would count twice. A topic counts once per post. Polars counts over the
+whole batch; then each person's state is opened once, and only the pages touched.
 """
 
 from __future__ import annotations
@@ -30,19 +29,19 @@ _COUNTS = ("posts", "scored", "milli", *EMOTIONS)
 def fold_profiles(
     prior: Mapping[str, bytes], scores: pl.DataFrame, batch_seq: int, entities: pl.DataFrame | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Fold scored posts into the states of the people who wrote them.
+    """Fold scored posts into their authors' states.
 
     Parameters
     ----------
-    prior: subject id -> state before this batch; absent for somebody new. Empty to fold from nothing.
+    prior: subject id -> state before this batch; absent for new people.
     scores: rows of `post_scores`, each post once.
-    batch_seq: the version that the results carry.
-    entities: rows of `post_entities`; those of posts that are not in `scores` do not count. None for none.
+    batch_seq: version of the results.
+    entities: rows of `post_entities`; those of posts outside `scores` are ignored.
 
     Returns
     -------
     Rows of `customer_profiles`, one per person in `scores`; rows of `emotional_journeys`, one per person and touched
-    hour, with the counts as they are after this batch; both in order of subject id.
+        hour, with counts after this batch; both by subject id.
     """
     people, posts = _people_and_posts(scores)
     hours = _by_hour(posts)
@@ -64,13 +63,13 @@ def fold_profiles(
 
 
 class _Rows:
-    """Rows in order of the person that stands first in each, handed out one person after the other."""
+    """Rows sorted by person, consumed person by person."""
 
     def __init__(self, rows: list[tuple[Any, ...]]) -> None:
         self._rows, self._next = rows, 0
 
     def of(self, person: int) -> list[tuple[Any, ...]]:
-        """The rows of a person; persons are asked for in order."""
+        """A person's rows; call in order of persons."""
         rows, start = self._rows, self._next
         end = start
         while end < len(rows) and rows[end][0] == person:
@@ -80,7 +79,7 @@ class _Rows:
 
 
 def _people_and_posts(scores: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(subject_id, shard, person) in order of subject id; first versions, with the number of their person."""
+    """(subject_id, shard, person) by subject id; first versions with their person's number."""
     sentiment = ((pl.col("sentiment_positive") - pl.col("sentiment_negative")) * _MILLI).round().cast(pl.Int64)
     posts = scores.filter(pl.col("version") == 0).select(
         *("subject_id", "shard", "post_key", "language", "platform", "sentiment", "emotion"),
@@ -92,7 +91,7 @@ def _people_and_posts(scores: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
 
 
 def _by_hour(posts: pl.DataFrame) -> pl.DataFrame:
-    """person, hour, then counts in the order of the state; in order of person and hour."""
+    """person, hour, counts in the order of the state; sorted."""
     emotions = [(pl.col("emotion") == name).sum().cast(pl.Int64).alias(name) for name in EMOTIONS]
     scored = pl.col("sentiment").count().cast(pl.Int64).alias("scored")
     return (
@@ -109,7 +108,7 @@ def _hour_rows(hours: pl.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def _by_name(posts: pl.DataFrame) -> list[tuple[Any, ...]]:
-    """(person, whether it is a language or else a platform, name, posts)."""
+    """(person, is language, else platform, name, posts)."""
     counted = [
         posts.group_by("person", pl.lit(column == "language").alias("is_language"), pl.col(column).alias("name")).len()
         for column in ("language", "platform")
@@ -118,7 +117,7 @@ def _by_name(posts: pl.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def _by_topic(posts: pl.DataFrame, entities: pl.DataFrame | None) -> list[tuple[Any, ...]]:
-    """(person, hour, topics in order, posts that name each, their sentiment in thousandths)."""
+    """(person, hour, sorted topics, mentions, sentiment in thousandths)."""
     if entities is None:
         return []
     named = entities.select("post_key", topic=pl.coalesce("tracked_id", "name_token")).unique()
@@ -134,7 +133,7 @@ def _by_topic(posts: pl.DataFrame, entities: pl.DataFrame | None) -> list[tuple[
 
 
 class _Profile(NamedTuple):
-    """A row of `customer_profiles` without what the whole batch has in common."""
+    """A row of `customer_profiles` without batch-wide columns."""
 
     subject_id: str
     posts: int
@@ -160,7 +159,7 @@ def _profile(subject: str, state: StateWriter) -> _Profile:
 
 
 class _Recent:
-    """The hours from which the moods of a batch's people follow, as of the hour after their last post."""
+    """Recent hours of a batch's people, for moods as of the hour after their last post."""
 
     def __init__(self) -> None:
         self._people = 0
@@ -178,7 +177,7 @@ class _Recent:
         self._people += 1
 
     def moods(self) -> list[str | None]:
-        """Of each person, in the order in which they were added."""
+        """In the order of addition."""
         rows = np.concatenate(self._parts).reshape(-1, ROW)
         lengths = [len(part) // ROW for part in self._parts]
         ages = np.repeat(self._age, lengths) - rows[:, 0]

@@ -1,7 +1,7 @@
-"""What somebody cares about, from what their posts name: brands and the like that are tracked, and other names.
+"""Interests of a person: tracked names, and tokens of other names, in their posts.
 
-Mentions fade with a half-life of HALF_LIFE_HOURS; what weighs less than a sixteenth of a post has faded (mood.FADED)
-and is not shown. Names that nobody tracks are known by their token alone: they can be compared, not read.
+Mentions decay with HALF_LIFE_HOURS and are hidden below mood.FADED. Untracked names are kept only as tokens:
+comparable, not readable.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ HALF_LIFE_HOURS = 30 * 24.0
 MOST_SHOWN = 10
 
 _NAME_TOKEN = re.compile(r"n_[a-z2-7]{16}")
-"""As `Pseudonyms.name` makes them."""
+"""The format of `Pseudonyms.name`."""
 _MILLI = 1000
 
 
 class Interest(msgspec.Struct, frozen=True):
-    """One topic of a person.
+    """A topic of a person.
 
     Attributes
     ----------
-    topic: id of the tracked name, or the token of another.
-    mentions: posts that named it so far.
-    weight: the same, time-decayed.
-    sentiment: -1 to 1, mean of these posts, time-decayed; a post that no sentiment could be told of counts as 0.
-    affinity: weight times sentiment; negative for what they speak ill of.
+    topic: id of a tracked name, or a name's token.
+    mentions: posts naming it.
+    weight: mentions, time-decayed.
+    sentiment: -1 to 1, time-decayed mean of these posts; unscored ones count as 0.
+    affinity: weight times sentiment.
     """
 
     topic: str
@@ -44,11 +44,11 @@ class Interest(msgspec.Struct, frozen=True):
 def interests_of(
     topics: Mapping[str, Mapping[int, Sequence[int]]], now_hour: int
 ) -> tuple[list[Interest], list[Interest]]:
-    """(tracked names, other names), each with the greatest weight first, MOST_SHOWN at most.
+    """(tracked names, other names), by descending weight, MOST_SHOWN at most.
 
     Parameters
     ----------
-    topics: as in a ProfileState. now_hour: since the epoch; what was named later does not count.
+    topics: as in a ProfileState. now_hour: since the epoch; later mentions are ignored.
     """
     found = [_interest(topic, hours, now_hour) for topic, hours in topics.items()]
     shown = sorted((each for each in found if each.weight >= FADED), key=lambda each: (-each.weight, each.topic))
@@ -59,7 +59,7 @@ def interests_of(
 
 def _interest(topic: str, hours: Mapping[int, Sequence[int]], now_hour: int) -> Interest:
     mentions, weight, affinity = 0, 0.0, 0.0
-    for hour, counts in sorted(hours.items()):  # in order, so that equal states weigh equally to the last bit
+    for hour, counts in sorted(hours.items()):  # sorted, so that equal states give equal bits
         if hour <= now_hour:
             decay = 0.5 ** ((now_hour - hour) / HALF_LIFE_HOURS)
             mentions += counts[MENTIONS]

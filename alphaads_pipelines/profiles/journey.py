@@ -1,10 +1,9 @@
-"""The emotional journey: what a person's hours say when they are read in the order of time, as of any time. Pure.
+"""Emotional journeys: episodes, changes, transitions and volatility of a person's hours. Pure.
 
-Belongs here: episodes, changes and what came before them, transitions, volatility. Does not: how a change is found
-(change_points.py), pictures (journey_plot.py).
+Belongs here: journeys as of any time. Does not: change detection (change_points.py), plots (journey_plot.py).
 
-Hours after the asked time are not looked at, so the journey as of a time is the journey of the state that was known
-then. Neutral counts as an emotion; posts that no emotion could be told of count as posts only.
+Later hours are ignored, so a past journey equals the one computed then. Neutral counts as an emotion; posts without one
+count as posts only.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ from alphaads_pipelines.profiles.time_buckets import Hour, hour_at, hour_of, hou
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 MOST_HOURS = 1_000
-"""A journey is made of so many hours with posts, the latest; it bounds what an answer costs."""
+"""Latest hours with posts in a journey; bounds the cost of a response."""
 SILENCE_HOURS = 72
-"""An hour goes on from one that is no further back: after a longer silence it is not the same mood going on."""
+"""Longest gap within a mood."""
 PRECEDING_HOURS = 24
 BASELINE_HOURS = 28 * 24
-"""The window before a change, and what came before that window, in which a topic's usual share is counted."""
+"""Window before a change, and the baseline before that window, for shares of topics."""
 LEAST_MENTIONS = 2
 CHANCE = 0.05
 MOST_TOPICS = 5
@@ -47,14 +46,14 @@ _LATEST_HOUR = hour_of(datetime.max.replace(tzinfo=UTC)) - 1
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """A run of hours with one mood: the emotion that the profile would have shown in each of them (mood.py).
+    """Consecutive hours with one mood, as the profile showed it then (mood.py).
 
-    Hours without an emotion end nothing until there were more than `SILENCE_HOURS`.
+    Hours without an emotion end it only after `SILENCE_HOURS`.
 
     Attributes
     ----------
     start_at, end_at: start of the first hour, end of the last.
-    posts: in the run's hours with an emotion. share: the emotion's among those of its posts that have one.
+    posts: in its hours with an emotion. share: of the emotion, among posts with one.
     """
 
     emotion: str
@@ -66,12 +65,12 @@ class Episode(msgspec.Struct, frozen=True):
 
 
 class Precedent(msgspec.Struct, frozen=True):
-    """A topic that was named more often before a change than it used to be.
+    """A topic mentioned more often before a change than usual.
 
     Attributes
     ----------
-    topic: id of a tracked name, or the token of another name.
-    mentions: posts that name it, in the window; expected: as many would have been usual among as many posts.
+    topic: id of a tracked name, or a name's token.
+    mentions: posts in the window; expected: usual number for as many posts.
     p_value: one-sided, Fisher's exact test, times the number of topics in the window (Bonferroni).
     """
 
@@ -83,12 +82,12 @@ class Precedent(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """The mix of emotions became another one at `changed_at`, the start of an hour.
+    """A change in the mix of emotions at `changed_at`, the start of an hour.
 
     Attributes
     ----------
-    before, after: the most frequent emotion between this change and its neighbours; it may be the same.
-    preceded_by: topics that rose in the day before, that hour included, the surest first.
+    before, after: most frequent emotions up to the neighbouring changes, possibly equal.
+    preceded_by: topics that rose in the preceding day and this hour, by p-value.
     """
 
     changed_at: datetime
@@ -100,17 +99,16 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Transitions(msgspec.Struct, frozen=True):
-    """What led in the next hour with an emotion, after hours that `emotion` led; at most `SILENCE_HOURS` later.
+    """Emotions leading the next hour after hours led by `emotion`, within `SILENCE_HOURS`.
 
-    An hour's leading emotion is that of most of its own posts; of a tie the one that led before goes on leading, else
-    the first of the alphabet leads.
+    The leading emotion has the most posts of its hour; ties go to the previous leader, then by name.
 
     Attributes
     ----------
-    hours: how many such hours there were.
-    counts: of each emotion that led next.
-    probabilities: of every emotion, 1 in sum: (count + 1/7) / (hours + 1), the mean under a symmetric Dirichlet prior
-        that weighs as much as one hour (Perks, Journal of the Institute of Actuaries 73(2), 1947).
+    hours: number of such hours.
+    counts: by emotion leading next.
+    probabilities: of every emotion: (count + 1/7) / (hours + 1), the mean under a symmetric Dirichlet prior worth one
+        hour (Perks, Journal of the Institute of Actuaries 73(2), 1947).
     """
 
     emotion: str
@@ -124,10 +122,10 @@ class Journey(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    volatility: root of the mean squared difference between the mean sentiments of hours that follow each other within
-        `SILENCE_HOURS` (von Neumann et al., Annals of Mathematical Statistics 12(2), 1941; as emotional instability:
-        Jahng et al., Psychological Methods 13(4), 2008). 0 to 2; None without two such hours.
-    switching: share of transitions that lead to another emotion, None without any.
+    volatility: root mean squared difference between mean sentiments of successive hours within `SILENCE_HOURS` (von
+        Neumann et al., Annals of Mathematical Statistics 12(2), 1941; as emotional instability: Jahng et al.,
+        Psychological Methods 13(4), 2008). 0 to 2; None without two such hours.
+    switching: share of transitions to another emotion; None without any.
     """
 
     as_of: datetime
@@ -142,7 +140,7 @@ class Journey(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _EmotionHour:
-    """An hour with an emotion: number, counts, what led in it, the mood then, whether the one before is near."""
+    """An hour with an emotion: leading emotion, mood, and whether it continues the previous one."""
 
     hour: int
     counts: list[int]
@@ -152,11 +150,11 @@ class _EmotionHour:
 
 
 def journey_of(state: ProfileState, as_of: datetime) -> Journey:
-    """The journey that the state holds, as of a time.
+    """The journey of a state.
 
     Parameters
     ----------
-    as_of: an aware time; its hour is the last that counts.
+    as_of: an aware time, in the last hour that counts.
     """
     until = min(hour_of(as_of), _LATEST_HOUR)
     hours = _hours(state, until)
@@ -177,7 +175,7 @@ def journey_of(state: ProfileState, as_of: datetime) -> Journey:
 
 
 def volatility_of(state: ProfileState) -> float | None:
-    """`Journey.volatility` of everything that the state holds."""
+    """`Journey.volatility` over the whole state."""
     return _volatility(_hours(state, _LATEST_HOUR))
 
 
@@ -271,7 +269,7 @@ def _changes(state: ProfileState, emotion_hours: Sequence[_EmotionHour]) -> list
 
 
 def _precedents(state: ProfileState, changed: int) -> list[Precedent]:
-    """Within an hour nobody knows what came first, so the window ends with the hour of the change."""
+    """The window includes the hour of the change: order within an hour is unknown."""
     window = range(changed - PRECEDING_HOURS, changed + 1)
     baseline = range(window.start - BASELINE_HOURS, window.start)
     posts = [sum(state.hours[hour][POSTS] for hour in state.hours if hour in part) for part in (window, baseline)]
@@ -284,7 +282,7 @@ def _precedents(state: ProfileState, changed: int) -> list[Precedent]:
 
 
 def _mentions(hours: Mapping[int, list[int]], window: range, baseline: range) -> tuple[int, int, int]:
-    """Mentions in the window and before it; the sum of sentiments in the window."""
+    """Mentions in the window and baseline; sum of sentiments in the window."""
     inside = [counts for hour, counts in hours.items() if hour in window]
     before = sum(counts[MENTIONS] for hour, counts in hours.items() if hour in baseline)
     mentions, milli = (sum(counts[place] for counts in inside) for place in (MENTIONS, TOPIC_SENTIMENT_SUM_MILLI))
@@ -304,8 +302,7 @@ def _precedent(topic: str, counts: tuple[int, int, int], posts: Sequence[int], t
 
 
 def _hypergeometric_tail(mentions: int, all_mentions: int, posts: int, all_posts: int) -> float:
-    """That so many or more of all mentions fall to these of all posts; exact, and without scipy.stats, whose import
-    would cost the first answer seconds."""
+    """P(at least `mentions` fall to these posts); exact, without scipy.stats, whose import takes seconds."""
     most = min(all_mentions, posts)
     ways = sum(comb(posts, each) * comb(all_posts - posts, all_mentions - each) for each in range(mentions, most + 1))
     return ways / comb(all_posts, all_mentions)

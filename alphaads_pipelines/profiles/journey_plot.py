@@ -1,4 +1,4 @@
-"""Pictures of emotional journeys, PNG bytes: one person's for whoever may read their profile, groups' for everybody."""
+"""Plot emotional journeys as PNG: of a person, or of segments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_PANELS = 12
 def journey_plot_png(journey: Journey) -> bytes:
     """Episodes, posts by emotion and mean sentiment over time; changes are dotted lines.
 
-    A bar stands for as many hours as let the whole journey fit into a picture.
+    Bars are widened until the journey fits.
     """
     with DRAWING:
         figure = new_figure(9.0, 4.6)
@@ -48,11 +48,11 @@ def journey_plot_png(journey: Journey) -> bytes:
 
 
 def segment_journeys_png(counts: pl.DataFrame) -> bytes:
-    """A panel for each segment: shares of the emotions by day, most common in the legend first.
+    """A panel per segment: daily shares of emotions.
 
     Parameters
     ----------
-    counts: rows of `segment_journeys.count_segments`, groups that are too small left out.
+    counts: rows of `segment_journeys.count_segments` without small groups.
     """
     shown = counts["segment_id"].unique(maintain_order=True).to_list()[:_MOST_PANELS]
     with DRAWING:
@@ -77,7 +77,7 @@ def _bar_hours(hours: Sequence[Hour]) -> int:
 
 
 def _binned(hours: Sequence[Hour], width: timedelta) -> list[Hour]:
-    """Hours summed up, the first bar beginning at the midnight or hour before the first of them."""
+    """Merge hours into bars, aligned to midnight for widths of three hours or more."""
     origin = hours[0].hour_at.replace(hour=0) if width >= timedelta(hours=3) else hours[0].hour_at
     bars: dict[datetime, list[Hour]] = {}
     for each in hours:
@@ -164,5 +164,5 @@ def _date_axis(axes: Axes) -> None:
 
 
 def _days(at: datetime) -> float:
-    """matplotlib's time: days since 1970, UTC."""
+    """Days since 1970, UTC, for matplotlib."""
     return at.timestamp() / 86_400

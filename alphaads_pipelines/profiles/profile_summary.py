@@ -1,7 +1,7 @@
-"""What a decision looks at of a state: mood and its trend, sentiment, emotions, networks. No topic is looked at.
+"""Summarise a profile for decisions: mood and trend, sentiment, emotions, networks; no topics.
 
-The trend compares the mean sentiment of the last day with that of the time before, in which a post counts half as much
-a week later; where either weighs less than a sixteenth of a post (mood.FADED), there is nothing to compare.
+The trend compares the last day's mean sentiment with the time before, decayed by half a week later; both must weigh
+mood.FADED posts.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _BASELINE_HALF_LIFE_HOURS = 7 * 24.0
 
 
 class ProfileSummary(msgspec.Struct, frozen=True):
-    """What a decision looks at of a person's state as of a time; it walks over the hours once, over no topic.
+    """A profile as decisions use it, computed in one pass over the hours.
 
     Attributes
     ----------
-    posts: posts folded so far.
-    mood: the emotion with the greatest time-decayed weight (half-life 24 h); None where none shows or all have faded.
-    mood_trend: rising, falling or steady: the last day's mean sentiment against the time before; None without both.
-    sentiment_mean: -1 to 1 over all scored posts, or None.
-    emotions: share of each emotion among posts that have one.
-    platforms: posts by each network.
+    posts: folded so far.
+    mood: leading emotion (half-life 24 h); None without any, or if faded.
+    mood_trend: rising, falling or steady; None without both periods.
+    sentiment_mean: -1 to 1 over scored posts, or None.
+    emotions: shares among posts with an emotion.
+    platforms: posts by network.
     """
 
     posts: int
@@ -43,7 +43,7 @@ class ProfileSummary(msgspec.Struct, frozen=True):
 
 
 def summarise(state: ProfileState, now: datetime) -> ProfileSummary:
-    """What a decision looks at, as of `now` (UTC)."""
+    """Summarise a state as of `now` (UTC)."""
     now_hour = hour_of(now)
     totals = [sum(column) for column in zip(*state.hours.values(), strict=True)]
     emotional = sum(totals[FIRST_EMOTION:])
@@ -59,7 +59,7 @@ def summarise(state: ProfileState, now: datetime) -> ProfileSummary:
 
 
 def mood_of(state: ProfileState, now_hour: int) -> str | None:
-    """The leading emotion as of an hour since the epoch; None where none shows or all have faded (mood.py)."""
+    """The leading emotion as of an hour since the epoch, or None."""
     return leading_emotion(state.hours, now_hour)
 
 

@@ -1,7 +1,6 @@
-"""Journeys of segments: how whole groups feel, day by day or hour by hour. Exact counts; who may see them is decided
-elsewhere (analytics/release.py). Pure.
+"""Emotions of segments by day or hour. Exact counts; access is decided in analytics/release.py. Pure.
 
-A person counts under the segment that they are in now, so a segment's past is that of its people.
+People count under their current segment, past hours included.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ SCHEMA: dict[str, pl.DataType] = {
 def count_segments(
     states: Iterable[ProfileState], segmentation: Segmentation, since: datetime, bucket_hours: int = DAY_HOURS
 ) -> pl.DataFrame:
-    """People and posts of every segment and time with posts.
+    """Count people and posts by segment and bucket.
 
     Parameters
     ----------
-    states: of the people who may be counted, each once.
-    since: buckets that begin earlier are left out.
-    bucket_hours: 24 for days, 1 for hours; buckets begin at multiples of it since the epoch, UTC.
+    states: of people who may be counted, each once.
+    since: earlier buckets are omitted.
+    bucket_hours: buckets start at its multiples since the epoch, UTC.
 
     Returns
     -------
-    Columns of SCHEMA, by segment and time: `people` who posted then, their posts and scored posts, the sum of their
-    sentiments in thousandths, and posts of each emotion. Groups may be as small as one person.
+    Columns of SCHEMA, sorted: `people` who posted then, posts, scored posts, sum of sentiments in thousandths, posts by
+        emotion. Groups may be single people.
     """
     cells: dict[tuple[str, int], list[int]] = {}
     for state in states:
@@ -57,7 +56,7 @@ def count_segments(
 
 
 def large_enough(counts: pl.DataFrame, least_people: int) -> pl.DataFrame:
-    """The rows of groups of at least so many people; that a group is missing tells no more than that it is small."""
+    """Rows of groups of at least `least_people`; absence reveals only smallness."""
     return counts.filter(pl.col("people") >= least_people)
 
 

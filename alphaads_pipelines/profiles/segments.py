@@ -1,9 +1,7 @@
-"""Behavioural segments: people who post and feel alike, found by clustering. Pure; nothing is kept per person.
+"""Behavioural segments by clustering. Pure; nothing is stored per person.
 
-A fit is one document of centroids, in which nobody can be found: a centroid is the mean of LEAST_PEOPLE or more,
-rounded. Whose segment is asked for is told from their state and that document alone.
-
-What is looked at (FEATURES), over everything a state holds, so that it changes only when somebody posts:
+A fit is a document of rounded centroids, each the mean of LEAST_PEOPLE or more, so it identifies no person. A segment
+follows from a state and that document. FEATURES cover the whole state, so segments change only with new posts:
 
 =======================  =============================================================================
 volume                   ln(1 + posts)
@@ -16,7 +14,7 @@ sentiment                mean over scored posts, -1 to 1
 volatility               journey.Journey.volatility
 =======================  =============================================================================
 
-What cannot be told of somebody counts as the average of everybody.
+Unknown features count as the mean.
 """
 
 from __future__ import annotations
@@ -44,13 +42,13 @@ FORMAT = 1
 DAYTIMES = ("night", "morning", "afternoon", "evening")
 FEATURES = ("volume", "pace", *DAYTIMES, "weekend", *EMOTIONS, "sentiment", "volatility")
 LEAST_POSTS = 5
-"""Of somebody with fewer posts no behaviour is told."""
+"""Fewer posts show no behaviour."""
 LEAST_PEOPLE = 10
-"""No segment has fewer people when it is fitted."""
+"""Minimum size of a fitted segment."""
 MOST_SEGMENTS = 8
 SAME = 0.5
-"""A new centroid goes on as an old segment if it lies no further off: root of the mean squared difference over the
-features, in standard deviations."""
+"""Maximum distance at which a centroid continues an old segment: root mean squared difference over features, in
+standard deviations."""
 
 _PLACES = 2
 _TRAITS = 3
@@ -58,21 +56,21 @@ _CLEAR = 0.3
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """One segment: its id, which outlives refits, and its mean features in standard deviations from everybody's."""
+    """A segment: its id, stable over refits, and mean features in standard deviations."""
 
     segment_id: str
     centroid: list[float]
 
 
 class Segmentation(msgspec.Struct, frozen=True):
-    """A fit, as it is published.
+    """A published fit.
 
     Attributes
     ----------
     features: names, in the order of all numbers.
-    mean, scale: of each feature over everybody who was looked at; (value - mean) / scale is what centroids are made of.
-    segments: by id; empty while too few people are known.
-    next_number: of the next new segment; ids are never given twice.
+    mean, scale: of each feature; centroids are of (value - mean) / scale.
+    segments: by id; empty with too few people.
+    next_number: of the next new segment; ids are never reused.
     """
 
     format: int
@@ -83,7 +81,7 @@ class Segmentation(msgspec.Struct, frozen=True):
     next_number: int
 
     def scaled(self, features: Floats) -> Floats:
-        """Features in standard deviations from the mean; what is unknown lies at the mean."""
+        """Standardise features; unknown ones become the mean."""
         scaled: Floats = np.nan_to_num((features - np.array(self.mean)) / np.array(self.scale))
         return scaled
 
@@ -98,12 +96,12 @@ _to_segmentation = decoder(Segmentation)
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A segmentation and what speaks for it.
+    """A segmentation and its quality.
 
     Parameters
     ----------
-    sizes: segment id -> people, LEAST_PEOPLE or more each.
-    silhouettes: mean silhouette of every number of segments that was tried and whose groups were large enough.
+    sizes: segment id -> people, LEAST_PEOPLE or more.
+    silhouettes: mean silhouette by number of segments, if all were large enough.
     """
 
     segmentation: Segmentation
@@ -112,24 +110,23 @@ class Fit:
 
     @property
     def silhouette(self) -> float | None:
-        """Of the number of segments that was chosen; None for fewer than two."""
+        """Of the chosen number of segments; None below two."""
         return self.silhouettes.get(len(self.segmentation.segments))
 
 
 def no_segments(next_number: int = 1) -> Segmentation:
-    """What is known before the first fit."""
+    """The segmentation before the first fit."""
     return Segmentation(FORMAT, list(FEATURES), [0.0] * len(FEATURES), [1.0] * len(FEATURES), [], next_number)
 
 
 def to_document(segmentation: Segmentation) -> dict[str, Any]:
-    """The document that is published."""
+    """The document to publish."""
     document: dict[str, Any] = msgspec.to_builtins(segmentation)
     return document
 
 
 def from_document(document: Mapping[str, Any]) -> Segmentation:
-    """What `to_document` gave; no segments where it is empty or of code that looked at something else, whose ids are
-    not given again."""
+    """Parse a document; empty or with other features it has no segments, but ids are still not reused."""
     try:
         read = _to_segmentation(document)
     except msgspec.ValidationError:
@@ -138,7 +135,7 @@ def from_document(document: Mapping[str, Any]) -> Segmentation:
 
 
 def features_of(state: ProfileState) -> Floats | None:
-    """What is looked at, in the order of FEATURES, NaN where it cannot be told; None for fewer than LEAST_POSTS."""
+    """FEATURES of a state, NaN if unknown; None below LEAST_POSTS."""
     totals = [sum(column) for column in zip(*state.hours.values(), strict=True)]
     if not totals or totals[POSTS] < LEAST_POSTS:
         return None
@@ -153,8 +150,8 @@ def features_of(state: ProfileState) -> Floats | None:
 
 
 def segment_of(state: ProfileState, segmentation: Segmentation) -> str | None:
-    """The id of the nearest segment; None without segments, or of somebody with too few posts. Ties go to the first."""
-    if not segmentation.segments:  # asked first: decisions ask this, and features take a walk over the whole state
+    """Id of the nearest segment, ties to the first; None without segments or below LEAST_POSTS."""
+    if not segmentation.segments:  # first, because features need a pass over the whole state, and decisions call this
         return None
     features = features_of(state)
     if features is None:
@@ -164,24 +161,23 @@ def segment_of(state: ProfileState, segmentation: Segmentation) -> str | None:
 
 
 def traits_of(segment: Segment, segmentation: Segmentation) -> list[tuple[str, float]]:
-    """What sets a segment apart: features and how many standard deviations they are off, the furthest first."""
+    """A segment's most deviating features, in standard deviations, descending."""
     named = zip(segmentation.features, segment.centroid, strict=True)
     clear = [each for each in named if abs(each[1]) >= _CLEAR]
     return sorted(clear, key=lambda each: (-abs(each[1]), each[0]))[:_TRAITS]
 
 
 def fit_segments(features: Iterable[Floats], before: Segmentation, seed: int = 0) -> Fit:
-    """Cluster people by k-means over standardised features, and name the clusters by the segments they go on as.
+    """Cluster people by k-means over standardised features, keeping the ids of similar old segments.
 
-    k is the number from 2 to MOST_SEGMENTS with the greatest mean simplified silhouette, (b - a) / b for a person's
-    distances a and b to the nearest and the next centroid (Vendramin et al., Statistical Analysis and Data Mining 3(4),
-    2010), among those that leave no group of fewer than LEAST_PEOPLE; one segment where there is none, no segment for
-    fewer people than that.
+    k from 2 to MOST_SEGMENTS maximises the mean simplified silhouette, (b - a) / b for distances a and b to the nearest
+    and next centroid (Vendramin et al., Statistical Analysis and Data Mining 3(4), 2010), among those without groups
+    below LEAST_PEOPLE; else one segment, or none below LEAST_PEOPLE people.
 
     Parameters
     ----------
-    features: of everybody who may be looked at, each as `features_of` gives them, in an order of no meaning.
-    before: the segmentation that this one goes on from.
+    features: of all eligible people, as from `features_of`, in any order.
+    before: the previous segmentation.
     """
     people = np.array(list(features)).reshape(-1, len(FEATURES))
     if len(people) < LEAST_PEOPLE:
@@ -224,10 +220,9 @@ def _best_labels(scaled: Floats, seed: int) -> tuple[npt.NDArray[np.int32], dict
 
 
 def _match_segments(centroids: Floats, before: Segmentation, now: Segmentation) -> tuple[list[str], int]:
-    """Old ids by the Hungarian algorithm (Kuhn, Naval Research Logistics 2, 1955), new ones where nothing old is near.
+    """Assign old ids by the Hungarian algorithm (Kuhn, Naval Research Logistics 2, 1955), else new ones.
 
-    Old centroids are brought to the new scale. A pair beyond SAME costs as much as any other such pair, so that none
-    is preferred for being hopeless by less.
+    Old centroids are rescaled. Pairs beyond SAME all cost the same, so that no hopeless pair is preferred.
     """
     from scipy.optimize import linear_sum_assignment
 

@@ -1,10 +1,9 @@
-"""A person's state: integer counts per hour, from which everything about them is derived.
+"""A person's state: hourly integer counts, from which everything else derives.
 
-Sums of integers do not care about order, so shuffled, late and split input gives the same state, and taking a post out
-again gives the state of never having had it. The encoding is canonical: equal states have equal bytes.
-
-Stored, the hours lie in pages of about three weeks (state_pages.py) beside their totals, so that a batch opens the
-pages that it touches (state_writer.py), and a person with years behind them costs it little more than a new one.
+Sums do not depend on order, so shuffled, late and split input gives the same state, and subtracting a post undoes it.
+The encoding is canonical: equal states have equal bytes. Hours are stored in pages of about three weeks
+(state_pages.py) beside totals; a batch opens only the pages it touches (state_writer.py), so long histories cost little
+more.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ Hours = dict[int, list[int]]
 
 
 class ProfileState(msgspec.Struct):
-    """What is kept of one person.
+    """A person's counts.
 
     Attributes
     ----------
-    format: version of the stored layout; what is read or made anew has the newest.
-    hours: hour since the epoch (UTC) -> counts [posts, scored posts, sum of (positive - negative) in thousandths,
-        posts of each emotion].
+    format: of the stored layout; the newest once decoded.
+    hours: hour since the epoch (UTC) -> counts [posts, scored posts, sum of (positive - negative) in thousandths, posts
+        of each emotion].
     languages, platforms: posts by ISO 639-1 code and by network.
     topics: topic -> hour -> counts [posts that name it, their sum of (positive - negative) in thousandths]. A topic is
-        the id of a tracked name, or else the token of a name; of a name that nobody tracks no text is kept.
+        a tracked name's id, or a token: text of untracked names is not kept.
     """
 
     format: int
@@ -50,13 +49,12 @@ class ProfileState(msgspec.Struct):
 
 
 class StoredState(msgspec.Struct, array_like=True, tag=FORMAT):
-    """A state as it is stored: everything in order, each page closed until somebody asks for it.
+    """A stored state: sorted, its pages undecoded.
 
     Attributes
     ----------
-    totals: sum of the counts of all hours; empty if there are none.
-    span: the first and the last hour; empty likewise.
-    pages: hour // PAGE_HOURS -> the bytes of a page.
+    totals: counts over all hours. span: first and last hour. Both empty without hours.
+    pages: hour // PAGE_HOURS -> encoded page.
     """
 
     totals: list[int]
@@ -67,7 +65,7 @@ class StoredState(msgspec.Struct, array_like=True, tag=FORMAT):
 
 
 class _Format1(msgspec.Struct, array_like=True, tag=1):
-    """The layout before there were topics and pages."""
+    """The layout without topics and pages."""
 
     hours: Hours
     languages: dict[str, int]
@@ -79,17 +77,17 @@ _decoder = msgspec.msgpack.Decoder(StoredState | _Format1)
 
 
 def empty() -> ProfileState:
-    """The state of somebody who has not posted."""
+    """The state without posts."""
     return ProfileState(FORMAT, {}, {}, {})
 
 
 def encode(state: ProfileState) -> bytes:
-    """Canonical bytes: pages, hours, languages, platforms and topics sorted, empty ones left out."""
+    """Canonical bytes: sorted, without empty entries."""
     return seal(_stored(state))
 
 
 def decode(state: bytes) -> ProfileState:
-    """Read `encode`'s bytes, of this format or an older one. Raises SchemaMismatch."""
+    """Decode this format or an older one. Raises SchemaMismatch."""
     stored = unseal(state)
     hours: Hours = {}
     topics: dict[str, Hours] = {}
@@ -104,12 +102,12 @@ def decode(state: bytes) -> ProfileState:
 
 
 def seal(stored: StoredState) -> bytes:
-    """The bytes of what is in order already."""
+    """Encode a sorted state."""
     return _encoder.encode(stored)
 
 
 def unseal(state: bytes) -> StoredState:
-    """Read a state without opening its pages. Raises SchemaMismatch."""
+    """Decode a state without its pages. Raises SchemaMismatch."""
     try:
         stored: StoredState | _Format1 = _decoder.decode(state)
     except msgspec.MsgspecError as error:
@@ -154,12 +152,12 @@ def _sorted_hours(hours: Hours) -> Hours:
 
 
 def add_hour(state: ProfileState, hour: int, counts: list[int], sign: int = 1) -> list[int]:
-    """Add counts of an hour (or, with `sign` -1, take them out); the hour's new counts."""
+    """Add (`sign` -1: subtract) an hour's counts; returns the new ones."""
     return _add(state.hours, hour, counts, sign)
 
 
 def add_topic(state: ProfileState, topic: str, hour: int, counts: list[int], sign: int = 1) -> list[int]:
-    """Add what was said of a topic within an hour (or take it out); the topic's new counts of that hour."""
+    """Add (or subtract) a topic's counts of an hour; returns the new ones."""
     return _add(state.topics.setdefault(topic, {}), hour, counts, sign)
 
 
@@ -181,7 +179,7 @@ def add_counts(current: dict[str, int], counts: Mapping[str, int], sign: int = 1
 
 
 def combine(state: ProfileState, other: ProfileState, sign: int = 1) -> ProfileState:
-    """`state` plus (or, with `sign` -1, minus) `other`; neither is changed."""
+    """`state` plus (`sign` -1: minus) `other`, as a new state."""
     result = decode(encode(state))
     for hour, counts in other.hours.items():
         add_hour(result, hour, counts, sign)

@@ -1,9 +1,8 @@
-"""A page of a state: what was counted within PAGE_HOURS hours, as bytes that are read and grown at little cost.
+"""Pages of a state: PAGE_HOURS hours of counts as bytes, cheap to read and extend.
 
-An hour is a row of ROW integers: the hour within the page, its counts, and how many bytes its topics take. Rows lie one
-after the other in order of time, in two bytes to the integer, or in four in a page where any needs them. The topics of
-the hours follow in the same order, each hour's as a MessagePack list of topic, mentions, sentiment, in order of topics.
-The latest hour is at the end of both, and there posts usually arrive. Equal counts have equal bytes.
+An hour is a row of ROW integers: hour within the page, counts, bytes of its topics. Rows are sorted, with two bytes per
+integer, or four if any needs them. Topics follow in the same order, per hour a MessagePack list of topic, mentions,
+sentiment, sorted. The latest hour, where most posts arrive, ends both. Equal counts have equal bytes.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from alphaads_pipelines.profiles.count_fields import WIDTH
 PAGE_HOURS = 512
 ROW = 1 + WIDTH + 1
 Topic = tuple[str, int, int]
-"""A topic's name, the posts that name it, their sentiment in thousandths."""
+"""A topic, its mentions, and their sentiment in thousandths."""
 
 _NARROW, _WIDE = "h", "i"
 _LEAST, _MOST = -(2**15), 2**15 - 1
 _TOPIC = 3
 _TOPICS_BYTES = ROW - 1
-"""Place in a row."""
+"""Position in a row."""
 
 
 class StoredPage(msgspec.Struct, array_like=True):
-    """A page as it is stored."""
+    """A page as stored."""
 
     is_wide: bool
     rows: bytes
@@ -45,11 +44,11 @@ _topics_decoder = msgspec.msgpack.Decoder(list[str | int])
 
 
 class Page:
-    """An open page.
+    """A decoded page.
 
     Attributes
     ----------
-    rows: ROW integers for each hour, in order of time; read by those who look at many at once.
+    rows: ROW integers per hour, sorted; exposed for bulk reads.
     """
 
     __slots__ = ("_topics", "rows")
@@ -60,7 +59,7 @@ class Page:
 
     @classmethod
     def open(cls, raw: msgspec.Raw) -> Page:
-        """Read a stored page. Raises SchemaMismatch."""
+        """Decode a page. Raises SchemaMismatch."""
         page = cls()
         try:
             stored = _decoder.decode(raw)
@@ -71,7 +70,7 @@ class Page:
         return page
 
     def close(self) -> msgspec.Raw:
-        """The page as it is stored."""
+        """Encode the page."""
         rows = self.rows
         if rows.typecode == _WIDE and min(rows) >= _LEAST and max(rows) <= _MOST:
             rows = array(_NARROW, rows)
@@ -79,14 +78,14 @@ class Page:
         return msgspec.Raw(_encoder.encode(StoredPage(rows.typecode == _WIDE, stored, self._topics)))
 
     def add_hour(self, hour: int, counts: list[int]) -> list[int]:
-        """Add the counts of an hour within the page; what the hour counts now."""
+        """Add counts to an hour within the page; returns the new ones."""
         at = self._row_of(hour)
         after = list(map(add, self.rows[at + 1 : at + 1 + WIDTH], counts))
         self._set(at + 1, after)
         return after
 
     def add_topics(self, hour: int, topics: Sequence[Topic]) -> None:
-        """Add what was said of topics in an hour within the page: each topic once, in order of topics."""
+        """Add topics of an hour within the page, unique and sorted."""
         at = self._row_of(hour)
         is_last = at + ROW == len(self.rows)
         taken = self.rows[at + _TOPICS_BYTES]
@@ -101,7 +100,7 @@ class Page:
         self._set(at + _TOPICS_BYTES, [len(written)])
 
     def hours(self) -> Iterator[tuple[int, list[int], list[Topic]]]:
-        """Each hour within the page in order of time, its counts, its topics. Raises SchemaMismatch."""
+        """Each hour within the page, its counts and topics, in order. Raises SchemaMismatch."""
         start, rows = 0, self.rows.tolist()
         for at in range(0, len(rows), ROW):
             end = at + _TOPICS_BYTES
@@ -110,7 +109,7 @@ class Page:
             start += taken
 
     def _row_of(self, hour: int) -> int:
-        """Where the row of an hour begins; a new one counts nothing yet."""
+        """Start of an hour's row, inserted as zeros if new."""
         rows = self.rows
         at = len(rows) if rows and rows[-ROW] < hour else bisect_left(rows[::ROW], hour) * ROW
         if at == len(rows) or rows[at] != hour:

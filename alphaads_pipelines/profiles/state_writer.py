@@ -1,6 +1,6 @@
-"""A state that a batch adds to: only the pages that it touches are opened, the rest is copied as bytes.
+"""Add a batch to a state, decoding only the pages touched and copying the rest as bytes.
 
-So the cost of a person in a batch depends on some weeks of their life, not on all of it.
+So a batch costs some weeks of a person's history, not all of it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _Value = TypeVar("_Value")
 
 
 class StateWriter:
-    """One person's state while posts are added to it.
+    """A person's state under modification.
 
     Attributes
     ----------
-    totals: counts over all hours, in the order of an hour's counts.
+    totals: counts over all hours.
     span: first and last hour with posts, once there are any.
-    languages, platforms: posts by each, in order of names.
+    languages, platforms: posts by each, sorted by name.
     """
 
     __slots__ = ("_closed", "_opened", "languages", "platforms", "span", "totals")
@@ -40,17 +40,17 @@ class StateWriter:
 
     @classmethod
     def of(cls, state: bytes | None) -> StateWriter:
-        """From stored bytes, or of somebody new. Raises SchemaMismatch."""
+        """From stored bytes, or new. Raises SchemaMismatch."""
         return cls(StoredState([], [], {}, {}, {}) if state is None else unseal(state))
 
     def add_hour(self, hour: int, counts: list[int]) -> list[int]:
-        """Add an hour's counts; what the hour counts now."""
+        """Add an hour's counts; returns the new ones."""
         self.totals = list(map(add, self.totals, counts))
         self.span = [min(self.span[0], hour), max(self.span[1], hour)] if self.span else [hour, hour]
         return self._page(hour // PAGE_HOURS).add_hour(hour % PAGE_HOURS, counts)
 
     def add_topics(self, hour: int, topics: Sequence[Topic]) -> None:
-        """Add what was said of topics within an hour: each topic once, in order of topics."""
+        """Add topics of an hour, unique and sorted."""
         self._page(hour // PAGE_HOURS).add_topics(hour % PAGE_HOURS, topics)
 
     def add_language(self, name: str, posts: int) -> None:
@@ -62,14 +62,14 @@ class StateWriter:
         _put(self.platforms, name, self.platforms.get(name, 0) + posts)
 
     def rows_from(self, hour: int) -> Iterator[tuple[int, array[int]]]:
-        """The hours from `hour` on, page after page: where the page begins, and its rows."""
+        """Rows from `hour` on, by page, each with the page's first hour."""
         for number in range(hour // PAGE_HOURS, self.span[1] // PAGE_HOURS + 1):
             if number in self._opened or number in self._closed:
                 rows, first = self._page(number).rows, number * PAGE_HOURS
                 yield first, rows[bisect_left(rows[::ROW], hour - first) * ROW :]
 
     def seal(self) -> bytes:
-        """Canonical bytes, the same as `encode` gives for the whole state."""
+        """Canonical bytes, equal to `encode` of the whole state."""
         for number, page in self._opened.items():
             _put(self._closed, number, page.close())
         return seal(StoredState(self.totals, self.span, self.languages, self.platforms, self._closed))
@@ -83,7 +83,7 @@ class StateWriter:
 
 
 def _put(held: dict[_Key, _Value], key: _Key, value: _Value) -> None:
-    """Set a value, and keep the keys in order."""
+    """Set a value, keeping keys sorted."""
     is_late = bool(held) and key not in held and key < next(reversed(held))
     held[key] = value
     if is_late:

@@ -1,4 +1,4 @@
-"""Hours and days since the epoch, UTC, by which everything of a person is counted; an hour as it is shown."""
+"""Hours and days since the epoch, UTC, the buckets of all counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alphaads_pipelines.profiles.count_fields import FIRST_EMOTION, POSTS, SCORE
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 EPOCH_WEEKDAY = 3
-"""1 January 1970 was a Thursday, Monday being 0: the weekday of a day is (day + EPOCH_WEEKDAY) % 7."""
+"""1 January 1970 was a Thursday (Monday is 0): the weekday of a day is (day + EPOCH_WEEKDAY) % 7."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
@@ -19,7 +19,7 @@ _MILLI = 1000
 
 
 class Hour(msgspec.Struct, frozen=True):
-    """An hour with posts: its start, its posts, their mean sentiment (-1 to 1), posts of each emotion seen."""
+    """An hour with posts: start, posts, mean sentiment (-1 to 1), posts by emotion."""
 
     hour_at: datetime
     posts: int
@@ -28,31 +28,31 @@ class Hour(msgspec.Struct, frozen=True):
 
 
 def hour_of(at: datetime) -> int:
-    """The hour since the epoch that an aware time lies in."""
+    """Hour since the epoch of an aware time."""
     return (at - _EPOCH) // _HOUR
 
 
 def hour_at(hour: int) -> datetime:
-    """The start of an hour since the epoch."""
+    """Start of an hour since the epoch."""
     return _EPOCH + hour * _HOUR
 
 
 def day_of(day: date) -> int:
-    """The number of a day since the epoch."""
+    """Number of a day since the epoch."""
     return (day - _EPOCH.date()).days
 
 
 def day_at(number: int) -> date:
-    """The day of that number since the epoch."""
+    """Day by its number since the epoch."""
     return _EPOCH.date() + timedelta(days=number)
 
 
 def mean_sentiment(counts: Sequence[int]) -> float | None:
-    """-1 to 1, over the scored posts of an hour's counts or of a sum of such; None without any."""
+    """-1 to 1, over scored posts of (summed) hourly counts; None without any."""
     return counts[SENTIMENT_SUM_MILLI] / counts[SCORED] / _MILLI if counts[SCORED] else None
 
 
 def hour_view(hour: int, counts: Sequence[int]) -> Hour:
-    """What the counts of an hour say."""
+    """The counts of an hour by name."""
     emotions = {name: count for name, count in zip(EMOTIONS, counts[FIRST_EMOTION:], strict=True) if count}
     return Hour(hour_at(hour), counts[POSTS], mean_sentiment(counts), emotions)

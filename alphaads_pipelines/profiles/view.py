@@ -1,4 +1,4 @@
-"""What may be said of a person now, derived from their state: what a glance shows, interests, rhythm, hours."""
+"""Derive a profile's view from a state: summary, interests, rhythm, hours."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, Hour, hour_a
 
 
 class ProfileView(msgspec.Struct, frozen=True):
-    """A person's profile as of a time, ready to be shown.
+    """A person's profile as of a time.
 
     Attributes
     ----------
-    posts, mood, mood_trend, sentiment_mean, emotions, platforms: as of a ProfileSummary.
+    posts, mood, mood_trend, sentiment_mean, emotions, platforms: as in ProfileSummary.
     language: the most used; languages: posts by each.
-    brands: tracked names that they speak of, and how; interests: other names, by their tokens. The weightiest first.
-    active_hours: posts by hour of the day (UTC), 24 numbers. active_weekdays: from Monday on, 7 numbers.
+    brands: tracked names in their posts; interests: tokens of other names. By descending weight.
+    active_hours: posts by hour of the day (UTC), 24 numbers. active_weekdays: from Monday, 7 numbers.
     first_post_at, last_post_at: start of the hour.
-    journey: the latest hours with posts, oldest first.
+    journey: latest hours with posts, oldest first.
     """
 
     posts: int
@@ -45,12 +45,12 @@ class ProfileView(msgspec.Struct, frozen=True):
 
 
 def view(state: bytes, now: datetime, journey_hours: int = 48) -> ProfileView:
-    """The profile that `state` holds, as of `now` (UTC). Raises SchemaMismatch."""
+    """The profile of an encoded state as of `now` (UTC). Raises SchemaMismatch."""
     return view_of(decode(state), now, journey_hours)
 
 
 def view_of(state: ProfileState, now: datetime, journey_hours: int = 48) -> ProfileView:
-    """The same of a state that is read already."""
+    """`view` of a decoded state."""
     hours = sorted(state.hours.items())
     summary = summarise(state, now)
     brands, interests = interests_of(state.topics, hour_of(now))

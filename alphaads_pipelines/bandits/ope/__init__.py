@@ -1,5 +1,5 @@
-"""Off-policy evaluation: what a policy would earn, told from the log of another one.
+"""Off-policy evaluation: estimate a policy's reward from another policy's log.
 
-Belongs here: logged records and their readers, estimators, intervals, diagnostics, the report of them. Does not: what a
-policy is (bandits/base.py), whether a candidate may serve (bandits/promotion.py).
+Belongs here: logs and their readers, estimators, intervals, diagnostics, reports. Does not: policies (bandits/base.py),
+promotion (bandits/promotion.py).
 """

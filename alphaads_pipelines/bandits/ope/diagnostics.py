@@ -1,8 +1,8 @@
-"""Can a log carry an estimate at all? What is wrong with its propensities, weights and support is told by name.
+"""Diagnose a log: name faults of propensities, weights and support that invalidate estimates.
 
-Two tests need nothing but the log. Weights have the mean 1, whatever is rewarded, if every arm of the policy could be
-drawn with the propensity that was logged. And for each arm, 1 / propensity where it was drawn and 0 elsewhere has as
-its mean the share of records in which the arm was eligible: one that is not drawn as often as was logged shows.
+Two tests need nothing but the log. Weights have mean 1, whatever the rewards, if every arm of the policy could be drawn
+with its logged propensity. And per arm, the mean of 1 / propensity where drawn, else 0, is the share of records in
+which it was eligible.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from alphaads_pipelines.bandits.ope.intervals import Estimate, mean_interval
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 
 CONFIDENCE = 0.999
-"""Of the tests, so that a sound log fails one in a thousand times; shared out among the arms."""
+"""Of the tests, shared among arms: a sound log fails one in a thousand times."""
 MOST_SHARE = 0.1
-"""The share of all weight above which a single record decides the estimate."""
+"""Share of all weight above which one record decides the estimate."""
 MOST_UNSUPPORTED = 0.01
-"""The share of the policy's probability that may lie on arms which the log never drew."""
+"""Share of the policy's probability allowed on arms never drawn."""
 
 _ROUNDING = 1e-9
 
@@ -32,7 +32,7 @@ WEIGHTS, ARMS, DOMINATED, UNSUPPORTED = (
 
 
 class ArmCheck(msgspec.Struct, frozen=True):
-    """How often an arm was drawn, as a multiple of what its propensities say, with the interval of the test."""
+    """Frequency of an arm relative to its propensities, with the test's interval."""
 
     arm: str
     drawn: int
@@ -45,18 +45,18 @@ class ArmCheck(msgspec.Struct, frozen=True):
 
 
 class Diagnostics(msgspec.Struct, frozen=True):
-    """What is known of a log under a policy, beside the estimates.
+    """Diagnostics of a log under a policy.
 
     Parameters
     ----------
-    on_policy: what the policy that made the log earned, per record.
-    direct_method: what the reward model alone expects of the evaluated policy; a part of others, and no estimate.
-    weight_mean: of all weights, and the interval of the test that it is 1.
+    on_policy: reward per record of the logging policy.
+    direct_method: the reward model's value of the evaluated policy, without an interval; not an estimate by itself.
+    weight_mean: with the interval of the test that it is 1.
     max_weight, max_weight_share: the greatest weight, and its share of all weight.
-    min_propensity: the least that was logged.
-    unsupported_share: of the policy's probability, on arms that were never drawn at that position.
-    arms: each arm that was drawn.
-    problems: names of what is wrong, none if nothing is.
+    min_propensity: of the log.
+    unsupported_share: of the policy's probability, on arms never drawn at that position.
+    arms: each drawn arm.
+    problems: names of failed checks.
     """
 
     on_policy: Estimate
@@ -71,7 +71,7 @@ class Diagnostics(msgspec.Struct, frozen=True):
 
 
 def describe_problems(found: Diagnostics) -> list[str]:
-    """Each problem in words, with its numbers."""
+    """Each problem as a sentence with figures."""
     mean, arms = found.weight_mean, found.arms
     off = [each for each in arms if each.is_off]
     worst = max((each.ratio.value for each in off), key=lambda ratio: abs(ratio - 1.0), default=1.0)
@@ -85,7 +85,7 @@ def describe_problems(found: Diagnostics) -> list[str]:
 
 
 def diagnose(log: Log, weighted: WeightedLog) -> Diagnostics:
-    """Diagnostics of a log and of its weights under a policy."""
+    """Diagnose a log and its weights under a policy."""
     weights = weighted.weights
     weight_mean = mean_interval(weights, (0.0, weighted.typical_weight), CONFIDENCE)
     share, unsupported = float(weights.max() / weights.sum()), float(weighted.unsupported.mean())
@@ -110,12 +110,12 @@ def diagnose(log: Log, weighted: WeightedLog) -> Diagnostics:
 
 
 def _excludes_one(ratio: Estimate) -> bool:
-    """Rounding aside."""
+    """Up to rounding."""
     return ratio.low > 1.0 + _ROUNDING or ratio.high < 1.0 - _ROUNDING
 
 
 def check_arms(log: Log) -> list[ArmCheck]:
-    """The test of each arm that was drawn, at a confidence that holds for all of them together."""
+    """Test each drawn arm, at a confidence that holds for all of them together."""
     drawn = np.bincount(log.chosen, minlength=len(log.arms))
     tested = np.flatnonzero(drawn)
     confidence = 1 - (1 - CONFIDENCE) / len(tested)

@@ -1,8 +1,8 @@
-"""Estimates of a policy's value from weighted records: plain functions over columns, one for each name.
+"""Estimators of a policy's value: plain functions over weighted records.
 
-With p the logged propensity of the arm that was drawn and t the probability that the policy gives to it, a record has
-the weight w = t / p. Logged rewards r, times w, have the policy's value as their mean (Horvitz & Thompson 1952).
-Intervals are of the policy's value, not of the estimator's mean: what cuts weights off adds what that may have cost.
+With logged propensity p and the policy's probability t of the drawn arm, a record has weight w = t / p, and the mean of
+w times the reward r is the policy's value (Horvitz & Thompson 1952). Intervals are of that value, not of the
+estimator's mean: truncation adds its worst-case cost.
 """
 
 from __future__ import annotations
@@ -21,16 +21,15 @@ from alphaads_pipelines.errors import InvalidRequest
 
 @dataclass(frozen=True)
 class WeightedLog:
-    """What every estimator reads; all but the range of shape (n,).
+    """The estimators' input; columns have shape (n,).
 
     Parameters
     ----------
     weights: w, of the drawn arm.
-    rewards: r.
-    predicted: what the reward model expects of the drawn arm.
-    expected: what it expects of the policy: its mean over the policy's probabilities (the direct method's part).
-    unsupported: the share of the policy's probability on arms that were drawn nowhere in the log at this position.
-    reward_range: the least and the most of a record.
+    predicted: the reward model's prediction for the drawn arm.
+    expected: its mean over the policy's probabilities (the direct method).
+    unsupported: the policy's probability of arms never drawn at this position.
+    reward_range: minimum and maximum of a record.
     """
 
     weights: Floats
@@ -42,24 +41,24 @@ class WeightedLog:
 
     @property
     def typical_weight(self) -> float:
-        """The weight that a record drawn by the policy itself would have on average: sum of squares over sum."""
+        """Mean weight of a record drawn by the policy itself: sum of squares over sum."""
         return float((self.weights @ self.weights) / self.weights.sum())
 
     @property
     def effective_samples(self) -> float:
-        """Kish (1965): the records that would say as much if the policy itself had drawn them."""
+        """Kish (1965): equivalent number of records drawn by the policy itself."""
         return float(self.weights.sum() / self.typical_weight)
 
 
 def weigh(
     log: Log, policy: EvaluationPolicy, seed: int, advance: Callable[[int], object] = lambda _: None
 ) -> WeightedLog:
-    """Weights of a log under a policy, and what a reward model that is fitted to the log says of it.
+    """Weigh a log under a policy, and fit a reward model to it.
 
     Parameters
     ----------
-    seed: of the folds that the reward model is fitted in.
-    advance: is told how many more records are done.
+    seed: of the reward model's folds.
+    advance: called with the number of further records done.
 
     Raises
     ------
@@ -93,7 +92,7 @@ def ips(log: WeightedLog) -> Estimate:
 def clipped_ips(log: WeightedLog) -> Estimate:
     """Mean of min(w, sqrt(n)) r (Ionides, Truncated importance sampling, JCGS 17, 2008).
 
-    What is cut off is worth no less than the least reward and no more than the greatest, which the interval allows for.
+    The interval allows any reward within range for the clipped weight.
     """
     least, most = log.reward_range
     cap = float(np.sqrt(len(log.weights)))
@@ -112,7 +111,7 @@ def snips(log: WeightedLog) -> Estimate:
 
 
 def dr(log: WeightedLog) -> Estimate:
-    """Doubly robust: the model's value of the policy plus w times the model's error (Dudik et al., ICML 2011)."""
+    """Doubly robust: the model's value of the policy plus w times its error (Dudik et al., ICML 2011)."""
     errors = log.rewards - log.predicted
     return _mean(
         log.expected + log.weights * errors, log, log.typical_weight, log.expected.mean(), log.predicted.mean()
@@ -122,9 +121,8 @@ def dr(log: WeightedLog) -> Estimate:
 def switch_dr(log: WeightedLog) -> Estimate:
     """Doubly robust where w is at most sqrt(n), the model alone above it (Wang et al., ICML 2017).
 
-    That paper's own choice of the threshold, by the worst bias that is possible, would hardly ever switch where a log
-    knows the propensity of nothing but the drawn arm. The interval allows for the worst: what the model is asked about
-    above the threshold may be worth the least reward, or the greatest.
+    The paper's own threshold, by worst possible bias, would hardly ever switch where only the drawn arm's propensity is
+    known. The interval allows any reward within range above the threshold.
     """
     least, most = log.reward_range
     kept = log.weights <= np.sqrt(len(log.weights))
@@ -146,7 +144,7 @@ ESTIMATORS: dict[str, Callable[[WeightedLog], Estimate]] = {
 
 
 def _mean(values: Floats, log: WeightedLog, weight: float, base: float, predicted: float) -> Estimate:
-    """The mean of values that are `base` plus a weight times the reward beyond what was predicted."""
+    """Mean of values `base` + weight * (reward - predicted)."""
     least, most = log.reward_range
     unlucky = base + weight * (least - predicted), base + weight * (most - predicted)
     return mean_interval(values, unlucky).within(least, most)

@@ -1,4 +1,4 @@
-"""One evaluation: a log, a policy, and all that can be said of the two."""
+"""An evaluation: all estimates and diagnostics of a policy on a log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from alphaads_pipelines.bandits.ope.logs import Log
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """What `alphaads ope` prints.
+    """The output of `alphaads ope`.
 
     Parameters
     ----------
     n: records.
-    effective_samples: how many records of the policy itself would say as much (Kish).
-    estimates: by name of the estimator; reward per decision, with 95 % intervals.
+    effective_samples: equivalent number of the policy's own records (Kish).
+    estimates: by estimator; reward per decision, with 95 % intervals.
     """
 
     n: int
@@ -27,7 +27,7 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 def evaluate(log: Log, weighted: WeightedLog) -> Evaluation:
-    """Every estimate of a log that was weighed (`estimators.weigh`)."""
+    """Apply every estimator to a weighted log (`estimators.weigh`)."""
     return Evaluation(
         n=len(log),
         effective_samples=weighted.effective_samples,

@@ -1,4 +1,4 @@
-"""The policy that is evaluated: how probable each arm would be for it, record by record."""
+"""The evaluated policy's interface."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from alphaads_pipelines.bandits.ope.logs import Floats, Log
 
 
 class EvaluationPolicy(ABC):
-    """A policy that may be asked about any log with its arms."""
+    """A policy whose probabilities can be computed for any log with its arms."""
 
     @abstractmethod
     def probabilities(self, log: Log) -> Floats:
-        """Shape (n, k): of each arm in each record; 0 where it was not eligible; each row sums to 1."""
+        """Shape (n, k): of each arm in each record; 0 if ineligible; rows sum to 1."""

@@ -1,11 +1,10 @@
-"""Intervals that hold for small logs and skewed weights, without resampling.
+"""Confidence intervals for small logs and skewed weights, without resampling.
 
-Two things make the normal interval miss: weights times rewards are skewed, and what is rare and large may not have been
-seen yet. So each bound is the wider of two. One takes the skewness away from Student's t by Hall's monotone cubic
-transformation (On the removal of skewness by transformation, JRSS B 54, 1992). The other is Student's t of the log with
-one more record, one that was unlucky for that bound: the thought behind Fay & Feuer's interval of weighted counts
-(Statistics in Medicine 16, 1997) and Agresti & Coull's added observations (American Statistician 52, 1998), here at the
-weight that a record of the evaluated policy has on average. Coverage is measured, not proven: `alphaads bench ope`.
+The normal interval misses skewness, and rare large values not seen yet. So each bound is the wider of two. One removes
+the skewness from Student's t by Hall's monotone cubic transformation (On the removal of skewness by transformation,
+JRSS B 54, 1992). The other is Student's t with one added record, unlucky for that bound, as in Fay & Feuer's interval
+of weighted counts (Statistics in Medicine 16, 1997) and Agresti & Coull's added observations (American Statistician 52,
+1998), at the mean weight of the evaluated policy's records. Coverage is measured, not proven: `alphaads bench ope`.
 """
 
 from __future__ import annotations
@@ -23,24 +22,24 @@ CONFIDENCE = 0.95
 _LOWER, _UPPER = 1, -1
 _ROUNDING = 1e-14
 _TINY = 1e-200
-"""A variance whose powers are too small for a float."""
+"""A variance whose powers underflow."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A value and the interval that is to hold the truth; in units of reward per decision."""
+    """A value and its interval, in reward per decision."""
 
     value: float
     low: float
     high: float
 
     def within(self, least: float, most: float) -> Estimate:
-        """The same, with bounds no wider than what is possible; the value is never left outside of them."""
+        """Clip the bounds to the possible range, keeping the value inside them."""
         low, high = max(self.low, least), min(self.high, most)
         return Estimate(self.value, min(low, self.value), max(high, self.value))
 
 
 class _Moments(msgspec.Struct, frozen=True):
-    """Of n numbers: mean, standard deviation (n - 1) and skewness."""
+    """Mean, standard deviation (n - 1) and skewness of n numbers."""
 
     n: int
     mean: float
@@ -49,7 +48,7 @@ class _Moments(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, values: Floats) -> _Moments:
-        """Powers are taken about the mean: those of numbers far from 0 would cancel."""
+        """Central powers: raw ones of numbers far from 0 would cancel."""
         mean = float(values.mean())
         apart = values - mean
         squares = apart * apart
@@ -66,7 +65,7 @@ class _Moments(msgspec.Struct, frozen=True):
         return cls(n, first, math.sqrt(variance * n / (n - 1)), skewness)
 
     def unskewed(self) -> _Moments:
-        """As Student's t sees them."""
+        """Without skewness, for Student's t."""
         return _Moments(self.n, self.mean, self.deviation, 0.0)
 
 
@@ -76,7 +75,7 @@ def mean_interval(values: Floats, unlucky: tuple[float, float], confidence: floa
     Parameters
     ----------
     values: shape (n,).
-    unlucky: the record that is added for the lower bound, and the one for the upper.
+    unlucky: the records added for the lower and the upper bound.
     """
     seen = _Moments.of(values)
 
@@ -88,16 +87,16 @@ def mean_interval(values: Floats, unlucky: tuple[float, float], confidence: floa
 
 
 def ratio_interval(weights: Floats, rewards: Floats, weight: float, extremes: tuple[float, float]) -> Estimate:
-    """sum(weights * rewards) / sum(weights): all values v for which weights * (rewards - v) may have the mean 0.
+    """sum(weights * rewards) / sum(weights): all v for which weights * (rewards - v) may have mean 0.
 
-    That is Fieller's way (Some problems in interval estimation, JRSS B 16, 1954); the ratio is not linearised.
+    Fieller's method (Some problems in interval estimation, JRSS B 16, 1954), without linearising the ratio.
 
     Parameters
     ----------
     weights: shape (n,), not all 0.
     rewards: shape (n,).
-    weight: of the record that is added.
-    extremes: the rewards of that record, for the lower bound and for the upper.
+    weight: of the added record.
+    extremes: its rewards for the lower and the upper bound.
     """
 
     def bound(side: int, reward: float) -> float:
@@ -121,7 +120,7 @@ def _quantile(n: int, confidence: float) -> float:
 
 
 def _mean_bound(moments: _Moments, side: int, confidence: float) -> float:
-    """Hall's transformation, inverted; without skewness that is Student's t."""
+    """Hall's transformation, inverted; Student's t without skewness."""
     if moments.deviation == 0:
         return moments.mean
     scaled, skew = side * _quantile(moments.n, confidence) / math.sqrt(moments.n), moments.skewness
@@ -131,7 +130,7 @@ def _mean_bound(moments: _Moments, side: int, confidence: float) -> float:
 
 
 def _statistic(moments: _Moments) -> float:
-    """Hall's t of the hypothesis that the mean is 0; without skewness that is Student's t."""
+    """Hall's t of the hypothesis of mean 0; Student's t without skewness."""
     if moments.deviation == 0:
         return math.copysign(math.inf, moments.mean) if moments.mean else 0.0
     student, skew = moments.mean / moments.deviation, moments.skewness
@@ -141,7 +140,7 @@ def _statistic(moments: _Moments) -> float:
 def _ratio_bound(
     weights: Floats, rewards: Floats, side: int, extreme: float, transform: Callable[[_Moments], _Moments]
 ) -> float:
-    """The value between the ratio and the extreme at which t is at its quantile; if there is none, the extreme."""
+    """The value between ratio and extreme at which t reaches its quantile; else the extreme."""
     from scipy.optimize import brentq
 
     n = len(weights)

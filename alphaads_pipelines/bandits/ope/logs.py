@@ -1,4 +1,4 @@
-"""What was decided and what came of it, as columns; checked once, so that no estimator has to."""
+"""Logged decisions and rewards as columns, validated once for all estimators."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Log:
-    """`n` decisions among `k` arms, by whatever policy served.
+    """`n` decisions among `k` arms, by the logging policy.
 
     Parameters
     ----------
-    arms: the names of the k arms.
-    chosen: shape (n,), the index of the arm that was drawn.
-    propensities: shape (n,), the probability with which it was drawn; above 0, at most 1.
+    arms: k names.
+    chosen: shape (n,), index of the drawn arm.
+    propensities: shape (n,), its probability; above 0, at most 1.
     rewards: shape (n,), within `reward_range`.
-    contexts: shape (n, d), what was known before the draw, as numbers.
-    positions: shape (n,), the slot of the page; 0 where there is but one.
-    eligible: shape (n, k), which arms could be drawn; None: all of them.
-    reward_range: the least and the most that one decision can earn.
+    contexts: shape (n, d), known before the draw.
+    positions: shape (n,), slot of the page; 0 if there is one.
+    eligible: shape (n, k); None: all arms.
+    reward_range: minimum and maximum of a decision.
 
     Raises
     ------
-    InvalidRequest: a column does not fit the others or holds what cannot be; the message names record and column.
+    InvalidRequest: a column does not match the others or holds invalid values; names record and column.
     """
 
     arms: tuple[str, ...]
@@ -63,7 +63,7 @@ class Log:
         return len(self.chosen)
 
     def take(self, rows: slice | NDArray[Any]) -> Log:
-        """The log of some records: a slice, indices or a mask."""
+        """Select records by slice, indices or mask."""
         return Log(
             self.arms,
             self.chosen[rows],

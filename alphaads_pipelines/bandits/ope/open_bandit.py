@@ -1,9 +1,8 @@
-"""The Open Bandit format: comma-separated, a line for each item shown (Saito et al., arXiv:2008.07146).
+"""Read the Open Bandit format: CSV with a line per shown item (Saito et al., arXiv:2008.07146).
 
-Columns that are read: `item_id`, `position`, `click`, `propensity_score` (or `action_prob`, as its description says);
-`user_feature_*`, of any words, become 0 or 1 for each frequent word; `user-item_affinity_*`, one for each item, say how
-many items there are. A file is read in blocks; what stays is 32 bytes a record and 4 for each number of its context,
-three times that while the blocks are joined.
+Columns: `item_id`, `position`, `click`, `propensity_score` (or `action_prob`, as in its description); `user_feature_*`
+are categorical and one-hot encoded for frequent words; `user-item_affinity_*`, one per item, give the number of items.
+Memory is 32 bytes a record and 4 per context number, three times that while blocks are joined.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from alphaads_pipelines.bandits.ope.logs import Floats, Log
 from alphaads_pipelines.errors import InvalidRequest
 
 MOST_WORDS = 20
-"""Of one user feature, the most frequent words; the others count as none of them."""
+"""One-hot words per user feature; rarer ones are all 0."""
 
 _BLOCK = 20_000
 _GZIP = b"\x1f\x8b"
@@ -34,15 +33,15 @@ _AFFINITY, _USER = "user-item_affinity_", "user_feature_"
 
 
 def read(path: Path, advance: Callable[[int], object] = lambda _: None) -> Log:
-    """All records of a file, gzip accepted.
+    """Read all records of a file, gzip accepted.
 
     Parameters
     ----------
-    advance: is told how many more bytes of the file are read.
+    advance: called with the number of further bytes read.
 
     Raises
     ------
-    InvalidRequest: a column is missing, or a line holds what cannot be; the message names file, line and column.
+    InvalidRequest: a column is missing or a value is invalid; names file, line and column.
     """
     with _open_lines(path, advance) as lines:
         reader = csv.reader(lines)
@@ -57,7 +56,7 @@ def read(path: Path, advance: Callable[[int], object] = lambda _: None) -> Log:
 
 @contextmanager
 def _open_lines(path: Path, advance: Callable[[int], object]) -> Iterator[Iterator[str]]:
-    """The lines of a file; an OSError of opening it is its own."""
+    """The lines of a file; OSErrors of opening propagate."""
     with path.open("rb") as raw:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
@@ -76,7 +75,7 @@ def _lines(text: io.TextIOWrapper, raw: BinaryIO, advance: Callable[[int], objec
 
 
 def _rows(reader: Iterator[list[str]], width: int, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The next block of lines that are not empty, with their numbers."""
+    """The next block of non-empty lines, numbered."""
     for row in islice(reader, _BLOCK):
         line = reader.line_num  # type: ignore[attr-defined]
         if len(row) not in (0, width):
@@ -86,7 +85,7 @@ def _rows(reader: Iterator[list[str]], width: int, name: str) -> Iterator[tuple[
 
 
 class _Columns:
-    """What is kept of the blocks read so far."""
+    """Columns of the blocks read so far."""
 
     def __init__(self, file: str, names: list[str]) -> None:
         self.file, self.names = file, names
@@ -102,7 +101,7 @@ class _Columns:
         self._affinity: list[NDArray[np.float32]] = []
 
     def add(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
-        """A block of rows, all of the header's width. Raises InvalidRequest."""
+        """Add rows of the header's width. Raises InvalidRequest."""
         columns = list(zip(*rows, strict=True))
         items = float(len(self._affinities) or np.inf)
         checks: dict[str, tuple[str, Callable[[Floats], NDArray[np.bool_]], str]] = {
@@ -126,7 +125,7 @@ class _Columns:
         self._codes.append(np.array(codes, dtype=np.int32).reshape(-1, len(rows)).T)
 
     def log(self) -> Log:
-        """All of it. Raises InvalidRequest when there is no record."""
+        """Join the blocks. Raises InvalidRequest without records."""
         if not self._codes:
             raise InvalidRequest(f"{self.file}: holds no records")
         item, position, click, propensity = (np.concatenate(each) for each in self._numbers.values())
@@ -163,6 +162,6 @@ def _is_number(text: str) -> bool:
 
 
 def _of_words(codes: NDArray[np.int32]) -> NDArray[np.float32]:
-    """One column for each of the frequent words, 1 where it stands."""
+    """One-hot columns of the frequent words."""
     frequent = np.sort(np.argsort(-np.bincount(codes), kind="stable")[:MOST_WORDS])
     return np.equal(codes[:, None], frequent).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Policies of the registry as what is evaluated: they learn from the first half of a log."""
+"""Evaluate policies of the registry, trained on the first half of a log."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import InvalidRequest
 
 TRAINING_SHARE = 0.5
-"""Of a log, what a named policy learns from, before it is evaluated on the rest."""
+"""Share of a log to train on; the rest is for evaluation."""
 
 _BLOCK = 10_000
 
 
 class RegistryPolicy(EvaluationPolicy):
-    """A policy as it is now, learning nothing more. It sees the log's contexts behind a constant 1.
+    """A policy as it is, without further learning. It sees contexts behind a constant 1.
 
     Parameters
     ----------
-    seed: with which a policy that estimates its probabilities does so.
+    seed: for policies that estimate their probabilities.
     """
 
     def __init__(self, policy: Policy, seed: int) -> None:
         self._policy, self._seed = policy, seed
 
     def probabilities(self, log: Log) -> Floats:
-        """Asked once for each set of eligible arms."""
+        """One call per distinct set of eligible arms."""
         found, contexts = np.zeros((len(log), len(log.arms))), policy_contexts(log)
         eligible = np.ones((1, len(log.arms)), dtype=bool) if log.eligible is None else log.eligible
         sets, of_record = np.unique(eligible, axis=0, return_inverse=True)
@@ -42,14 +42,14 @@ class RegistryPolicy(EvaluationPolicy):
 
 
 def fit_policy(name: str, log: Log, seed: int) -> tuple[EvaluationPolicy, Log]:
-    """A policy of the registry, and the records to evaluate it on.
+    """Train a registry policy; returns it and the records to evaluate it on.
 
-    `random` is evaluated on all of them. Any other learns from the first half, in the log's order, and is evaluated as
-    it is then on the second: what it learned from would flatter it.
+    `random` is evaluated on all records. Others learn from the first half, in order, and are evaluated on the second,
+    since records learned from would flatter them.
 
     Raises
     ------
-    ConfigurationError: there is no such policy. InvalidRequest: the log is too short to be halved.
+    ConfigurationError: there is no such policy. InvalidRequest: the log is too short to halve.
     """
     policy = POLICIES.load(name).from_state({"features": 1 + log.contexts.shape[1]})
     if isinstance(policy, RandomPolicy):
@@ -65,5 +65,5 @@ def fit_policy(name: str, log: Log, seed: int) -> tuple[EvaluationPolicy, Log]:
 
 
 def policy_contexts(log: Log) -> Floats:
-    """Contexts of a log as policies take them, shape (n, 1 + d)."""
+    """Contexts of a log as policy input, shape (n, 1 + d)."""
     return np.hstack([np.ones((len(log), 1)), log.contexts.astype(np.float64)])

@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML page that needs nothing beside itself."""
+"""Render an evaluation as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MOST_ARMS = 60
 
 
 def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> str:
-    """The page of an evaluation.
+    """Render the page.
 
     Parameters
     ----------
-    weights: shape (n,), as in `Weighted`.
-    log, policy: what they are called.
+    weights: shape (n,), as in `WeightedLog`.
+    log, policy: names.
     """
     pictures = {
         "estimates": _estimates_png(evaluation),
@@ -44,7 +44,7 @@ def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> s
 
 
 def _estimates_png(evaluation: Evaluation) -> bytes:
-    """Each estimate and its interval, over what the log's own policy earned."""
+    """Each estimate and its interval, over the logging policy's reward."""
     logged = evaluation.diagnostics.on_policy
     rows = [("the log's policy", logged), *evaluation.estimates.items()]
     figure = new_figure(8.0, 2.6)
@@ -66,7 +66,7 @@ def _estimates_png(evaluation: Evaluation) -> bytes:
 
 
 def _weights_png(evaluation: Evaluation, weights: Floats) -> bytes:
-    """How weights are spread, and the share of all weight that the heaviest records carry."""
+    """Distribution of weights, and the share carried by the heaviest records."""
     figure = new_figure(8.0, 2.6)
     spread, carried = figure.subplots(1, 2)
     positive = weights[weights > 0]
@@ -94,7 +94,7 @@ def _weights_png(evaluation: Evaluation, weights: Floats) -> bytes:
 
 
 def _arms_png(evaluation: Evaluation) -> bytes:
-    """Of each arm, most drawn first: how often it was drawn, as a multiple of what its propensities say."""
+    """Frequency of each arm relative to its propensities, most drawn first."""
     figure = new_figure(8.0, 2.6)
     axes = figure.add_subplot()
     arms = sorted(evaluation.diagnostics.arms, key=lambda each: -each.drawn)[:_MOST_ARMS]
@@ -112,5 +112,5 @@ def _arms_png(evaluation: Evaluation) -> bytes:
 
 
 def _top(highs: list[float]) -> float:
-    """So that a few wide intervals do not press the others flat."""
+    """Limit the axis, so that a few wide intervals do not flatten the others."""
     return float(max(2.0, min(max(highs), 3 * float(np.median(highs)))))

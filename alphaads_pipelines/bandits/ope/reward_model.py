@@ -1,9 +1,9 @@
-"""What an arm would earn in a context: ridge regression in two steps, fitted to records it does not judge.
+"""Predict rewards by two-step ridge regression, cross-fitted.
 
-The first step has a weight for each feature and each arm; the second lets each arm differ from that by weights of its
-own. Both are shrunk, so an arm that was hardly drawn gets what arms get on average. A wrong model costs doubly robust
-estimates their precision and nothing else, as long as it never saw the record it is used for: hence the folds
-(cross-fitting; Chernozhukov et al., Double/debiased machine learning, Econometrics Journal 21, 2018).
+The first step fits weights for features and arms, the second each arm's deviation. Both are shrunk, so a rarely drawn
+arm gets the average. A wrong model costs doubly robust estimates only precision, provided it never saw the record it
+predicts: hence the folds (cross-fitting; Chernozhukov et al., Double/debiased machine learning, Econometrics Journal
+21, 2018).
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from alphaads_pipelines.bandits.ope.logs import Floats, Ints, Log
 
 FOLDS = 5
 MOST_TRAINING = 100_000
-"""Records that a model is fitted to at most, so that a long log costs no more memory than itself."""
+"""Training records per model at most, which bounds memory."""
 
 _BLOCK = 10_000
 _PRIOR, _PRIOR_OF_ARMS = 10.0, 50.0
-"""How many records the belief is worth that a weight is 0, in the first and in the second step."""
+"""Prior records at weight 0, in the first and in the second step."""
 
 
 @dataclass(frozen=True)
 class RewardModel:
-    """A fitted model of the rewards of k arms in contexts of d numbers.
+    """A fitted model of k arms in contexts of d numbers.
 
     Parameters
     ----------
-    centre, scale: shape (d,), of the features it was fitted to.
+    centre, scale: shape (d,), of the training features.
     weights: shape (1 + d, k), intercept and weights of each arm.
-    reward_range: answers are cut to it.
+    reward_range: predictions are clipped to it.
     """
 
     centre: Floats
@@ -47,7 +47,7 @@ class RewardModel:
 
 
 def fit(features: Floats, chosen: Ints, rewards: Floats, arms: int, reward_range: tuple[float, float]) -> RewardModel:
-    """The model of n records with features of shape (n, d); of none, it answers with the middle of the range."""
+    """Fit n records with features of shape (n, d); without records, predict mid-range."""
     if not len(rewards):
         nothing = np.zeros((1 + features.shape[1], arms))
         nothing[0] = np.mean(reward_range)
@@ -62,10 +62,7 @@ def fit(features: Floats, chosen: Ints, rewards: Floats, arms: int, reward_range
 
 
 def cross_fitted(log: Log, seed: int) -> Iterator[tuple[Ints, Floats]]:
-    """Each record once, in blocks of their indices (m,), with the expected rewards (m, k) of every arm.
-
-    The model behind an answer saw no record of that block.
-    """
+    """Yield each record once: indices (m,) and rewards (m, k) expected by a model that saw none of them."""
     random, slots = np.random.default_rng(seed), np.unique(log.positions)
     order = random.permutation(len(log))
     folds = [order[each::FOLDS] for each in range(FOLDS)]
@@ -80,7 +77,7 @@ def cross_fitted(log: Log, seed: int) -> Iterator[tuple[Ints, Floats]]:
 
 
 def _features(log: Log, slots: Ints) -> Floats:
-    """What is seen of a context: the context itself, and which of the slots it was."""
+    """The context, and one-hot positions."""
     return np.hstack([log.contexts.astype(float), (log.positions[:, None] == slots[1:]).astype(float)])
 
 
@@ -94,14 +91,14 @@ def _first_step(design: Floats, chosen: Ints, rewards: Floats, arms: int) -> tup
     of_arm = np.stack([np.bincount(chosen, column, minlength=arms) for column in design.T])
     products = np.block([[design.T @ design, of_arm], [of_arm.T, np.diag(drawn)]])
     penalty = np.full(len(products), _PRIOR)
-    penalty[0] = 0.0  # how much is earned on average is no matter of belief
+    penalty[0] = 0.0  # the intercept is not shrunk
     answers = np.r_[design.T @ rewards, np.bincount(chosen, rewards, minlength=arms)]
     weights = np.linalg.solve(products + np.diag(penalty), answers)
     return weights[: design.shape[1]], weights[design.shape[1] :]
 
 
 def _second_step(design: Floats, chosen: Ints, left: Floats, arms: int) -> Floats:
-    """What each arm adds, shape (1 + d, k), to explain what the first step left."""
+    """Each arm's deviation, shape (1 + d, k), fitted to the first step's residuals."""
     own = np.zeros((design.shape[1], arms))
     penalty = _PRIOR_OF_ARMS * np.eye(design.shape[1])
     for arm in np.unique(chosen):

@@ -1,5 +1,5 @@
-"""A world whose truth is known, to close the loop in: people whose moods move, ads, clicks that come late or never.
+"""A simulated world with known truth, to run the learning loop in.
 
-Belongs here: the world and its truth, what is reported of it, the loop of a policy in it, regret and its page. Does
-not: policies (bandits/), how records become outcomes (bandits/reward_join.py), other people's policies (benchmarks/).
+Belongs here: the world, its reports, the loop, regret and its page. Does not: policies (bandits/), the reward join
+(bandits/reward_join.py), peer libraries (benchmarks/).
 """

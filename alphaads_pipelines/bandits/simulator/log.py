@@ -1,7 +1,7 @@
-"""The log of a run in the Open Bandit format, so that `alphaads ope` can say what the simulator knows.
+"""Write a run in the Open Bandit format, to check `alphaads ope` against the truth.
 
-A line for each ad that was seen; `click` is whether it is clicked within the attribution window. Facts become words of
-user features: mood, segment, placement, network, trend and the part of the day.
+A line per seen ad; `click` means within the attribution window. Facts become user features: mood, segment, placement,
+network, trend and part of the day.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _HOURS = 3
 
 
 def write_log(path: Path, stream: Stream, played: PlayResult) -> int:
-    """Write the log; the number of its lines.
+    """Write the log; returns the number of lines.
 
     Raises
     ------
-    InvalidRequest: creatives come and go in this world, which the format cannot say.
+    InvalidRequest: the format cannot express this world's changing creatives.
     """
     if len(stream.arms) > 1:
         raise InvalidRequest("--log: creatives come and go in this world, which the Open Bandit format cannot say")

@@ -1,9 +1,8 @@
-"""The loop, closed: decisions, their records and what is reported of them, outcomes, a policy that has learned.
+"""The closed loop: decisions, reports, joined outcomes, learning.
 
-Contexts are vectors of facts, arms are drawn by `choose_many`, records of decisions and events are joined by the
-`Learner`, and what it says goes to `learn`, after which new creatives get their prior. (pipeline/learning.py does the
-same, but keeps the open decisions in tables.) Once a day everything learned is discounted, and creatives that are gone
-are forgotten once nothing of them can come.
+`choose_many` draws arms, the `RewardJoin` joins records, and after `learn`, `inform` sets the prior of new creatives,
+as in pipeline/learning.py, which keeps open decisions in tables. Learned weights are discounted daily, and retired
+creatives forgotten once no more reports of them can arrive.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, START
 Draws = NDArray[np.intp]
 Record = dict[str, Any]
 Arrivals = tuple[list[Record], list[Record]]
-"""Records of decisions and of events that arrived together, in the order of their arrival."""
+"""Decision and event records that arrived together, in order of arrival."""
 
 _GRACE = timedelta(seconds=LONGEST_TRANSPORT_S)
 _GONE_S = (ATTRIBUTION_WINDOW + _GRACE).total_seconds()
 
 
 class Player(Protocol):
-    """What the loop asks of a policy; other people's can be dressed up as one."""
+    """The loop's interface to a policy, for peer libraries to adapt to."""
 
     def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
         """Draw an arm for each context."""
@@ -43,10 +42,10 @@ class Player(Protocol):
         """Learn from outcomes with their contexts."""
 
     def discount(self, factor: float) -> None:
-        """Let everything learned weigh so much less."""
+        """Multiply learned weights by `factor`."""
 
     def inform(self) -> None:
-        """Expect of new arms what the known ones show."""
+        """Fit the prior of new arms to known ones."""
 
     def retire(self, arms: Collection[str]) -> None:
         """Forget these arms."""
@@ -54,11 +53,11 @@ class Player(Protocol):
 
 @dataclass(frozen=True)
 class PlayResult:
-    """What a policy did on a stream; shape (n,) each.
+    """A policy's run on a stream; shape (n,) each.
 
     Attributes
     ----------
-    drawn: place among the arms of the decision's phase. propensities: of these draws. regret: expected, in clicks.
+    drawn: index among the arms of the decision's phase. propensities: of these draws. regret: expected, in clicks.
     is_clicked: whether the ad was seen and clicked.
     """
 
@@ -74,12 +73,12 @@ def play(
     daily: float = discount_of(1.0),
     advance: Callable[[int], object] = lambda _: None,
 ) -> PlayResult:
-    """Let a policy decide on a whole stream and learn from it as it goes.
+    """Let a policy decide on a whole stream and learn from it.
 
     Parameters
     ----------
-    daily: what is left of everything learned after a day.
-    advance: is told how many more decisions are made.
+    daily: discount factor per day.
+    advance: called with the number of further decisions made.
     """
     queue, join, n = DeliveryQueue(stream), RewardJoin(), len(stream)
     drawn, propensities = np.zeros(n, dtype=np.intp), np.ones(n)
@@ -110,15 +109,14 @@ def clicked(stream: Stream, drawn: Draws) -> NDArray[np.bool_]:
 
 
 def seed_of(stream: Stream, step: int) -> int:
-    """Of the draws of a step."""
+    """Seed of a step's draws."""
     return stream.seed * 1_000_003 + step
 
 
 class DeliveryQueue:
-    """Carries the records of decisions and events, with all that happens to them on the way.
+    """Delivers records with the stream's delays, losses and repetitions.
 
-    An arm is drawn at once; its decision's record and events arrive when the stream says. What would arrive after the
-    end never does.
+    Records due after the end never arrive.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -126,7 +124,7 @@ class DeliveryQueue:
         self._waiting: dict[int, list[tuple[float, bool, Record]]] = defaultdict(list)
 
     def schedule(self, decided: slice, drawn: Draws) -> None:
-        """Put what follows from the draws of these decisions on the way."""
+        """Schedule the records that follow from these draws."""
         stream, reports = self._stream, self._stream.reports
         arms = stream.arms[int(stream.phase[decided.start])]
         at = np.arange(decided.start, decided.stop), drawn
@@ -146,7 +144,7 @@ class DeliveryQueue:
                     self._put(arrival, False, won)
 
     def arrived(self, step: int) -> Arrivals:
-        """What arrived since the step before."""
+        """Records that arrived since the previous step."""
         arrivals = sorted(self._waiting.pop(step, ()), key=lambda each: each[0])
         decisions = [record for _, is_decision, record in arrivals if is_decision]
         return decisions, [record for _, is_decision, record in arrivals if not is_decision]
@@ -162,7 +160,7 @@ def _iso(at_s: float) -> str:
 
 
 def _newly_retired(stream: Stream, now_s: float) -> set[str]:
-    """Arms of which, since a day ago, nothing can come any more."""
+    """Arms whose last possible report fell due within the past day."""
     return _retired(stream, now_s - _GONE_S) - _retired(stream, now_s - _GONE_S - DAY_S)
 
 

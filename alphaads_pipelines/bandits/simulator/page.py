@@ -1,4 +1,4 @@
-"""The page of a simulation: one HTML file that needs nothing beside itself."""
+"""Render a simulation as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def render_page(found: Simulation) -> str:
-    """The page, with its picture in it."""
+    """Render the page, picture included."""
     picture = b64encode(draw([panel_of(found)])).decode()
     page = template(_TEMPLATES, "simulation.html")
     return str(page.render(found=found.as_dict(), world=WORLDS[found.world], picture=picture))

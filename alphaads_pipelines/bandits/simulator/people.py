@@ -1,8 +1,8 @@
-"""Synthetic people: their moods move from hour to hour as a Markov chain over EMOTIONS, and they post what they feel.
+"""Synthetic people: moods follow an hourly Markov chain over EMOTIONS, and posts show them.
 
-A mood lasts 33 hours on average, then another one is drawn from the tastes of the person's segment. What a decision may
-lean on is what posts have shown by then, as of a profile: the leading emotion at a half-life of 24 hours, the shares
-of emotions among all posts, mean sentiment and its trend. So the mood that is known lags behind the one that is.
+A mood lasts 33 hours on average, then the next is drawn from the segment's tastes. As in a profile, decisions know only
+posted emotions: the leading one at a half-life of 24 hours, shares among all posts, mean sentiment and trend. So the
+known mood lags behind.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 Ints = NDArray[np.int64]
 
 HOURLY_POSTS = 0.15 * (1.0 + np.sin((np.arange(24) - 9) / 24 * 2 * np.pi))
-"""Chance that a person posts in an hour of the day (UTC)."""
+"""Probability of a post in an hour of the day (UTC)."""
 SENTIMENT = np.array([-0.7, -0.6, -0.5, 0.8, 0.0, -0.6, 0.2])
-"""Of a post that shows the emotion, in the order of EMOTIONS."""
+"""Of a post with each emotion, in the order of EMOTIONS."""
 
 _STAYS = 0.97
 _FADES = 0.5 ** (1 / 24)
@@ -34,12 +34,12 @@ _TREND = 0.1
 
 @dataclass(frozen=True)
 class People:
-    """Everybody, hour by hour from START on.
+    """All people, hour by hour from START.
 
     Attributes
     ----------
-    segment, platform: shape (people,). moods: the leading emotion, -1 where none shows; trends: -1, 0 or 1; posts and
-    sentiment so far: shape (hours, people). shares: of emotions among posts, shape (hours, people, emotions).
+    segment, platform: shape (people,). moods: leading emotion, -1 for none; trends: -1, 0 or 1; posts and sentiment so
+        far: shape (hours, people). shares: of emotions among posts, shape (hours, people, emotions).
     """
 
     segment: Ints
@@ -52,7 +52,7 @@ class People:
 
     @classmethod
     def generate(cls, world: World, seed: int) -> People:
-        """The people of a world; a week of posts lies behind them at START."""
+        """Generate people with a week of posts before START."""
         rng = np.random.default_rng((seed, 1))
         people, hours = world.people, world.days * 24
         segment, platform = rng.integers(len(SEGMENTS), size=people), rng.integers(len(PLATFORMS), size=people)
@@ -80,7 +80,7 @@ class People:
         return seen
 
     def facts(self, at_s: float, person: int, placement: int, *, is_anonymous: bool) -> dict[str, Any]:
-        """The facts of a decision about this person, as `context.facts_of` gives them."""
+        """The facts of a decision about a person, as from `context.facts_of`."""
         now, where, hour = START + timedelta(seconds=at_s), PLACEMENTS[placement], int(at_s // HOUR_S)
         if is_anonymous:
             return facts_of(now, where)
@@ -102,7 +102,7 @@ class People:
         )
 
     def _record_hour(self, hour: int, fresh: Floats, total: Floats) -> None:
-        """What posts have shown by the beginning of an hour: `fresh` fades, `total` does not."""
+        """Store the emotions shown before an hour; `fresh` decays, `total` does not."""
         posts = total.sum(axis=1)
         known = np.maximum(posts, 1.0)
         overall = total @ SENTIMENT / known
@@ -114,10 +114,7 @@ class People:
 
 
 def sample_decisions(world: World, decisions: int, seed: int) -> tuple[Floats, Ints, Ints, NDArray[np.bool_]]:
-    """When decisions are asked for, about whom, where, and whether anything may be known of them; in order of time.
-
-    They come at the hours at which people post.
-    """
+    """Time, person, placement and anonymity of decisions, in order of time, at posting hours."""
     rng = np.random.default_rng((seed, 2))
     hourly = HOURLY_POSTS / HOURLY_POSTS.sum()
     hour = rng.choice(24, size=decisions, p=hourly)
@@ -127,6 +124,6 @@ def sample_decisions(world: World, decisions: int, seed: int) -> tuple[Floats, I
 
 
 def _draw_emotions(cumulated: Floats, rng: np.random.Generator) -> Ints:
-    """An emotion for each row of cumulated chances."""
+    """An emotion per row of cumulated probabilities."""
     drawn: Ints = np.minimum((rng.random((len(cumulated), 1)) > cumulated).sum(axis=1), len(EMOTIONS) - 1)
     return drawn

@@ -1,4 +1,4 @@
-"""Curves of regret as a picture, PNG bytes: a panel for each world, a line for each policy, named where it ends."""
+"""Plot regret curves as PNG: a panel per world, a labelled line per policy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RANDOM = "random"
 _COLOURS = ("#3b6ea5", "#c0392b", "#4a8f5b", "#6c4f9c", "#e2a72e", "#d9729f", "#7d8b3a")
 _QUIET, _PALE = "#7a838b", "#c9d3dc"
 _ROOM = 1.5
-"""Height of the panel over the highest line but random's, so that a bad one does not press the others flat."""
+"""Panel height over the highest line except random's, so that bad policies do not flatten the others."""
 _APART = 0.062
 
 
@@ -28,7 +28,7 @@ class Panel:
 
     Attributes
     ----------
-    title: above it. points: numbers of decisions, shape (points,). changes: where the truth changed.
+    points: numbers of decisions, shape (points,). changes: of the truth.
     curves: regret by name, shape (points,).
     """
 
@@ -39,7 +39,7 @@ class Panel:
 
 
 def panel_of(found: Simulation) -> Panel:
-    """The panel of a simulation: means over its seeds, and what is expected of draws at random."""
+    """The panel of a simulation: means over seeds, and the expected regret of random draws."""
     curves = {name: each.curves.mean(axis=0).tolist() for name, each in found.policies.items()}
     curves[RANDOM] = found.random.curves.mean(axis=0).tolist()
     seeds = f"mean of {len(found.seeds)} seeds" if len(found.seeds) > 1 else "1 seed"
@@ -47,7 +47,7 @@ def panel_of(found: Simulation) -> Panel:
 
 
 def draw(panels: Sequence[Panel]) -> bytes:
-    """The picture of one panel or several, side by side."""
+    """Draw panels side by side."""
     with DRAWING:
         figure = new_figure(0.6 + 5.0 * len(panels), 3.6)
         names = list(dict.fromkeys(name for panel in panels for name in panel.curves if name != RANDOM))
@@ -80,8 +80,7 @@ def _draw_panel(axes: Axes, panel: Panel, colours: Mapping[str, str]) -> None:
 
 
 def _name_lines(axes: Axes, panel: Panel, colours: Mapping[str, str], top: float) -> None:
-    """Names at the ends of the lines, pushed apart where lines end close together; random's on its line if it leaves
-    the panel."""
+    """Label the ends of lines, spaced apart; random's on the line if it leaves the panel."""
     below = 0.0
     for name, curve in sorted(panel.curves.items(), key=lambda each: each[1][-1]):
         last = curve[-1]

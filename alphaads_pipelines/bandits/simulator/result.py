@@ -1,4 +1,4 @@
-"""Many runs of many policies: what each regretted, with intervals over the seeds."""
+"""Simulate policies over many seeds: regrets with intervals."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from alphaads_pipelines.errors import InvalidRequest, MissingArtifact
 
 MOST_DECISIONS, MOST_SEEDS = 1_000_000, 1_000
 POINTS = 56
-"""Of a curve."""
+"""Per curve."""
 _CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Regrets:
-    """What a policy regretted, by seed.
+    """A policy's regret by seed.
 
     Attributes
     ----------
-    curves: regret so far at the points of the simulation, shape (seeds, points). clicks: shape (seeds,).
+    curves: cumulative regret at the simulation's points, shape (seeds, points). clicks: shape (seeds,).
     """
 
     curves: Floats
@@ -38,7 +38,7 @@ class Regrets:
 
     @property
     def totals(self) -> Floats:
-        """Regret at the end, shape (seeds,)."""
+        """Final regret, shape (seeds,)."""
         return np.asarray(self.curves[:, -1])
 
 
@@ -48,9 +48,9 @@ class Simulation:
 
     Attributes
     ----------
-    points: numbers of decisions at which curves are told, shape (points,). changes: those at which the truth changed,
-    about.
-    random: expected of draws at random. best: clicks that whoever knows the truth expects. policies: by name.
+    points: numbers of decisions along curves, shape (points,). changes: approximate decisions at which the truth
+        changed.
+    random: expected of random draws. best: expected clicks with the truth known. policies: by name.
     """
 
     world: str
@@ -96,15 +96,15 @@ def simulate(
     advance: Callable[[int], object] = lambda _: None,
     on_run: Callable[[Stream, str, PlayResult], object] = lambda *_: None,
 ) -> Simulation:
-    """Let each of these policies, new at first, decide on the stream of each seed.
+    """Run each policy, untrained, on the stream of each seed.
 
     Parameters
     ----------
-    advance: is told how many more decisions are made. see: is shown each run.
+    advance: called with the number of further decisions made. on_run: called with each run.
 
     Raises
     ------
-    InvalidRequest: there is no such world, or nothing to do. ConfigurationError: there is no such policy.
+    InvalidRequest: unknown world, or nothing to do. ConfigurationError: unknown policy.
     MissingArtifact: a policy's packages are not installed.
     """
     if world not in WORLDS:
@@ -129,7 +129,7 @@ def simulate(
 
 
 def new_policy(name: str) -> Policy:
-    """A policy that knows nothing. Raises ConfigurationError, MissingArtifact."""
+    """An untrained policy. Raises ConfigurationError, MissingArtifact."""
     return POLICIES.load(name).from_state({})
 
 
@@ -146,17 +146,17 @@ def installed_policies() -> list[str]:
 
 
 def points_of(decisions: int) -> NDArray[np.intp]:
-    """Numbers of decisions at which a curve is told: evenly, the last one is the end."""
+    """Numbers of decisions along a curve, evenly spaced up to the end."""
     return np.unique(np.linspace(0, decisions, min(POINTS, decisions) + 1)[1:].astype(np.intp))
 
 
 def curve(regret: Floats, points: NDArray[np.intp]) -> Floats:
-    """Regret so far after so many decisions each."""
+    """Cumulative regret at these numbers of decisions."""
     return np.asarray(regret.cumsum()[points - 1])
 
 
 def interval(values: Floats) -> tuple[float | None, float | None]:
-    """Student's 95 % interval of the mean; (None, None) of a single value."""
+    """Student's 95 % interval of the mean; (None, None) for a single value."""
     from scipy.stats import t
 
     if len(values) < 2:

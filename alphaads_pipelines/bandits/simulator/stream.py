@@ -1,6 +1,5 @@
-"""One run of a world before anybody has decided anything: who comes when, what each creative would earn there, how
-what happens will be reported. Whoever decides on it meets the same people, coins and delays.
-"""
+"""A world's decisions, click probabilities and reports before any draw: every policy meets the same people, coins and
+delays."""
 
 from __future__ import annotations
 
@@ -20,18 +19,18 @@ from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, Reporting,
 Flags = NDArray[np.bool_]
 
 LONGEST_TRANSPORT_S = 2 * HOUR_S
-"""No first delivery takes longer."""
+"""Maximum delay of a first delivery."""
 
 
 @dataclass(frozen=True)
 class Reports:
-    """When things would happen and be heard of, whatever is decided; seconds from START, shape (n,) each.
+    """Times of events and their arrivals, whatever the draws; seconds from START, shape (n,) each.
 
     Attributes
     ----------
-    is_seen: whether the ad is shown at all. shown_at, clicked_at: when, if it is.
-    decision, impression, click: arrival of each record, infinite if it is lost.
-    impression_again, click_again: of its second delivery, infinite if there is none.
+    is_seen: whether the ad is shown. shown_at, clicked_at: event times, if it is.
+    decision, impression, click: arrival of each record, infinite if lost.
+    impression_again, click_again: of the second delivery, infinite if there is none.
     """
 
     is_seen: Flags
@@ -45,7 +44,7 @@ class Reports:
 
     @classmethod
     def generate(cls, how: Reporting, at: Floats, seed: int) -> Reports:
-        """The reports of decisions at these times."""
+        """Draw the reports of decisions at these times."""
         rng, n = np.random.default_rng((seed, 4)), len(at)
 
         def arrival(happened: Floats) -> Floats:
@@ -65,14 +64,15 @@ class Reports:
 
 @dataclass(frozen=True)
 class Stream:
-    """Decisions to be made, n of them in order of time.
+    """n decisions in order of time.
 
     Attributes
     ----------
-    at: seconds from START, shape (n,). facts: of each, as they are logged. contexts: their vectors, (n, FEATURES).
-    begins: first day of each phase of the truth. arms: of each phase, who may be shown. phase: of each decision, (n,).
-    chances: of a click on each arm of its phase, shape (n, creatives). coins: likewise; below its chance is a click.
-    steps: where a policy learns: it decides on [steps[i], steps[i + 1]) as it is, then hears what came by `until[i]`.
+    at: seconds from START, shape (n,). facts: as logged. contexts: their vectors, (n, FEATURES).
+    begins: first day of each phase of the truth. arms: of each phase. phase: of each decision, (n,).
+    chances: click probability of each arm of the phase, shape (n, creatives). coins: likewise; below the chance is a
+        click.
+    steps: learning points: a policy decides [steps[i], steps[i + 1]), then learns the arrivals before `until[i]`.
     """
 
     world: World
@@ -91,7 +91,7 @@ class Stream:
 
     @classmethod
     def generate(cls, world: World, decisions: int, seed: int) -> Stream:
-        """The stream of a world of this seed. Raises InvalidRequest."""
+        """Generate a world's stream. Raises InvalidRequest."""
         world.check()
         people, truth = People.generate(world, seed), Truth.generate(world, seed)
         at, person, placement, anonymous = sample_decisions(world, decisions, seed)
@@ -124,10 +124,10 @@ class Stream:
         return len(self.at)
 
     def regret(self, drawn: NDArray[np.intp]) -> Floats:
-        """What each draw was expected to lose against the best creative of its moment, in clicks; shape (n,)."""
+        """Expected clicks lost by each draw against the best creative, shape (n,)."""
         return np.asarray(self.chances.max(axis=1) - self.chances[np.arange(len(self)), drawn])
 
     @property
     def regret_of_random(self) -> Floats:
-        """The same for draws at random, expected; shape (n,)."""
+        """Expected regret of random draws, shape (n,)."""
         return np.asarray(self.chances.max(axis=1) - self.chances.mean(axis=1))

@@ -1,8 +1,8 @@
-"""The truth that policies are after: the chance of a click on each creative, logistic in the facts of the decision.
+"""The true click probabilities, logistic in the facts of a decision.
 
-logit = level + shared'z + own'z, where z describes the facts (`described`): `shared` is the same for all creatives, and
-`own` is a creative's. In a world that drifts both stay, but creatives pass their own coefficients on to one another,
-some retire, and new ones come: a phase is what lies between two such changes.
+logit = level + shared'z + own'z with z = `feature_row`(facts); `shared` is common to all creatives, `own` a creative's.
+When the world drifts, creatives exchange their own coefficients, some retire and new ones come; a phase lies between
+two such changes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ROW_LENGTH = 1 + len(EMOTIONS) + len(SEGMENTS) + len(PLACEMENTS) + 2 + len(_TRE
 
 
 def feature_row(facts: Mapping[str, Any]) -> list[float]:
-    """The numbers that clicks depend on: 1, mood, segment, placement, sine and cosine of the hour, trend."""
+    """Facts that clicks depend on: 1, mood, segment, placement, sine and cosine of the hour, trend."""
     turn = 2 * pi * facts["hour"] / 24
     row = [1.0]
     for names, value in ((EMOTIONS, "mood"), (SEGMENTS, "segment"), (PLACEMENTS, "placement")):
@@ -37,7 +37,7 @@ class Phase:
 
     Attributes
     ----------
-    day: it begins with this one, counted from 0. arms: who may be shown. own: their coefficients, shape (arms, z).
+    day: the first, from 0. arms: eligible ones. own: their coefficients, shape (arms, z).
     """
 
     day: int
@@ -47,7 +47,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Truth:
-    """All phases of a world, and what is common to its creatives, shape (z,)."""
+    """A world's phases, and the coefficients shared by all creatives, shape (z,)."""
 
     level: float
     shared: Floats
@@ -55,7 +55,7 @@ class Truth:
 
     @classmethod
     def generate(cls, world: World, seed: int) -> Truth:
-        """The truth of a world of this seed."""
+        """Draw the truth of a world."""
         rng = np.random.default_rng((seed, 3))
         own = np.array([world.own, *_own_spreads(world)])
         shared = rng.normal(size=_ROW_LENGTH) * world.shared
@@ -76,13 +76,13 @@ class Truth:
         return cls(world.level, shared, tuple(phases))
 
     def chances(self, phase: Phase, facts: Sequence[Mapping[str, Any]]) -> Floats:
-        """The chance of a click on each arm of a phase, shape (n, arms)."""
+        """Click probability of each arm of a phase, shape (n, arms)."""
         rows = np.array([feature_row(each) for each in facts]).reshape(-1, _ROW_LENGTH)
         odds: Floats = self.level + (rows @ self.shared)[:, None] + rows @ phase.own.T
         return np.asarray(1.0 / (1.0 + np.exp(-odds)))
 
 
 def _own_spreads(world: World) -> list[float]:
-    """Of a creative's own coefficients behind the first."""
+    """Spreads of a creative's own coefficients after the first."""
     moods, segments = [world.own_mood] * len(EMOTIONS), [world.own_segment] * len(SEGMENTS)
     return [*moods, *segments, *([world.own_other] * (_ROW_LENGTH - 1 - len(moods) - len(segments)))]

@@ -1,6 +1,6 @@
-"""The worlds: how many people, creatives and days there are, what changes when, how reports come in.
+"""World parameters: people, creatives, days, changes and reporting.
 
-Everything a world does follows from its parameters and a seed. Time is counted in seconds from `START`, a Monday.
+Parameters and seed determine a world. Times are seconds from `START`, a Monday.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ SEGMENTS = ("s1", "s2", "s3", "s4", "s5")
 
 
 class Reporting(msgspec.Struct, frozen=True):
-    """How what happened is reported. Chances are of each decision or event, times are seconds.
+    """Delays and losses of reports. Probabilities per decision or event, times in seconds.
 
     Parameters
     ----------
-    unseen: chance that an ad is never shown, so that nothing is heard of the decision.
-    lost: chance that the report of an impression is lost, while a click on it would still be heard of.
-    doubled: chance that an event is delivered a second time, hours later.
-    click_after: median time from the impression to the click; times are log-normal.
-    click_spread: standard deviation of their logarithm. At 2.2 about 1 click in 180 comes after the 24 hours in which
-        it counts.
-    transport: mean time from an event, or a decision, to its arrival; times are exponential, so order is lost.
+    unseen: probability that an ad is never shown, and nothing reported.
+    lost: probability of losing an impression's report; its click is still reported.
+    doubled: probability of a second delivery, hours later.
+    click_after: median time from impression to click, log-normal.
+    click_spread: standard deviation of its logarithm; at 2.2 about 1 click in 180 misses the 24 hour window.
+    transport: mean delay of a record, exponential, so order is lost.
     """
 
     unseen: float = 0.1
@@ -40,7 +39,7 @@ class Reporting(msgspec.Struct, frozen=True):
 
 
 CLEAN = Reporting(lost=0.0, doubled=0.0, transport=0.0)
-"""Every event arrives as it happens, once."""
+"""Every event arrives at once, and once."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -48,16 +47,15 @@ class World(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
-    creatives: how many may be shown at any time.
-    people, days: so many people, for so long. anonymous: share of decisions of which only moment and placement may be
-        known.
-    learn_hours: so often a policy learns; a divisor of 24.
-    drift_days: so often the truth changes; 0: never.
-    swapped: of each change, how many creatives pass their coefficients on to one another, in a ring.
-    replaced: of each change, how many creatives retire, and as many new ones come.
-    level: of a click, about. shared: spread of what a fact does to every creative alike.
-    own, own_mood, own_segment, own_other: spread of what is a creative's own: altogether, by mood, by segment, by
-        placement, hour and trend.
+    creatives: eligible at any time.
+    anonymous: share of decisions with only time and placement known.
+    learn_hours: learning interval; a divisor of 24.
+    drift_days: interval of changes; 0: never.
+    swapped: creatives exchanging coefficients in a ring, per change.
+    replaced: creatives retired and replaced, per change.
+    level: of a click, about. shared: spread of the coefficients common to all creatives.
+    own, own_mood, own_segment, own_other: spread of a creative's own: overall, by mood, by segment, by placement, hour
+        and trend.
     """
 
     creatives: int = 10
@@ -77,7 +75,7 @@ class World(msgspec.Struct, frozen=True):
     reporting: Reporting = Reporting()
 
     def check(self) -> None:
-        """Raise InvalidRequest where the parameters contradict each other."""
+        """Raise InvalidRequest for contradictory parameters."""
         if min(self.creatives, self.people, self.days, self.learn_hours) < 1 or 24 % self.learn_hours:
             raise InvalidRequest("a world has creatives, people and days, and learn_hours divides 24")
         if self.swapped + self.replaced > self.creatives:
@@ -85,7 +83,7 @@ class World(msgspec.Struct, frozen=True):
 
     @property
     def changes(self) -> list[int]:
-        """Days at whose beginning the truth changes."""
+        """Days at whose start the truth changes."""
         return list(range(self.drift_days, self.days, self.drift_days)) if self.drift_days else []
 
 

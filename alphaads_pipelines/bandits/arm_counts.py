@@ -1,4 +1,4 @@
-"""Pulls and rewards by arm, which every policy counts."""
+"""Pulls and rewards by arm."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Counts = Mapping[str, tuple[float, float]]
 
 
 class CountingPolicy(Policy):
-    """Counts with a Beta prior; arms keep their counts until faded.
+    """Counts with a Beta prior, kept until faded.
 
     The prior is FLAT; `inform` keeps its weight and sets its mean to the pooled rate (rewards + 1) / (pulls + 2). After
-    a discount a late reward may outweigh the rest of its pull, so rewards are capped at pulls.
+    a discount a late reward may outweigh its pull, so rewards are capped at pulls.
     """
 
     def __init__(self) -> None:
@@ -31,16 +31,16 @@ class CountingPolicy(Policy):
         self._is_discounted = False
 
     def posterior(self, arm: str) -> tuple[float, float]:
-        """Alpha and beta of an arm's Beta posterior."""
+        """Alpha and beta of an arm's posterior."""
         pulls, rewards = self._counts.get(arm, (0, 0))
         return self._prior[0] + rewards, self._prior[1] + pulls - rewards
 
     def posteriors(self, arms: Sequence[str]) -> Floats:
-        """Alpha and beta of each arm, shape (len(arms), 2)."""
+        """Alpha and beta by arm, shape (len(arms), 2)."""
         return np.array([self.posterior(arm) for arm in arms])
 
     def update(self, rewards: Counts) -> None:
-        """Add {arm: (pulls, rewards)}. Raises InvalidRequest when an arm has more rewards than pulls."""
+        """Add {arm: (pulls, rewards)}. Raises InvalidRequest for more rewards than pulls."""
         self._add_counts(rewards)
 
     def learn(self, outcomes: Outcomes) -> None:
@@ -65,14 +65,14 @@ class CountingPolicy(Policy):
         self._counts = {arm: each for arm, each in self._counts.items() if arm not in arms}
 
     def inform(self) -> None:
-        """Set the prior's mean to the pooled rate, keeping its weight of two pulls."""
+        """Set the prior's mean to the pooled rate."""
         pulls, rewards = (sum(each[place] for each in self._counts.values()) for place in (0, 1))
         weight = sum(FLAT)
         mean = (FLAT[0] + rewards) / (weight + pulls)
         self._prior = (weight * mean, weight * (1 - mean))
 
     def state(self) -> dict[str, Any]:
-        """{"arms": {arm: [pulls, rewards]}}, plus "prior": [alpha, beta] unless FLAT, and "is_discounted"."""
+        """{"arms": {arm: [pulls, rewards]}}, "prior": [alpha, beta] unless FLAT, "is_discounted"."""
         state: dict[str, Any] = {"arms": {arm: list(counts) for arm, counts in sorted(self._counts.items())}}
         if self._prior != FLAT:
             state["prior"] = list(self._prior)
@@ -105,7 +105,7 @@ class CountingPolicy(Policy):
 
 
 def count_by_arm(outcomes: Outcomes) -> dict[str, tuple[float, float]]:
-    """Pulls and rewards by arm, as integers where integral. Raises InvalidRequest."""
+    """Pulls and rewards by arm, integral where possible. Raises InvalidRequest."""
     names = dict.fromkeys(outcomes.arms)
     place = {arm: at for at, arm in enumerate(names)}
     places = np.array([place[arm] for arm in outcomes.arms], dtype=np.intp)

@@ -1,4 +1,4 @@
-"""The base class of policies: choose an arm with a true propensity, learn, forget, serialise.
+"""The base class of policies.
 
 Policies give the probability of each arm (`distributions`); the base draws from exactly that with its own randomness,
 so the logged propensity is the one used. State, context, arms in order and seed reproduce both.
@@ -21,7 +21,7 @@ from alphaads_pipelines.bandits.context import Floats, vector
 from alphaads_pipelines.errors import InvalidRequest
 
 EXPLORATION = 0.05
-"""Share of decisions spread evenly over the arms; it keeps propensities above 0."""
+"""Share spread evenly over the arms, which keeps propensities above 0."""
 HALF_LIFE_DAYS = 56.0
 """Of learned weights, for policies that forget."""
 FADED = 0.5
@@ -32,11 +32,11 @@ Context = Mapping[str, Any] | Floats
 
 _TIE = 1e-9
 _TOGETHER = 256
-"""Contexts per block of probabilities in memory."""
+"""Contexts per block."""
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A drawn arm, its probability, and the seed of the draw."""
+    """A drawn arm, its probability and seed."""
 
     arm_id: str
     propensity: float
@@ -84,14 +84,14 @@ class Outcomes:
 
 
 class Policy(ABC):
-    """A bandit policy over arms named by strings.
+    """A bandit policy over named arms.
 
     Attributes
     ----------
     name: as in the registry.
     uses_context: whether decisions depend on the context.
-    is_sum: learning is a sum: order and grouping of outcomes do not matter, and arms can be removed.
-    features: length of a context vector.
+    is_sum: order and grouping of outcomes do not matter, and arms can be removed.
+    features: length of a context.
     """
 
     name: ClassVar[str]
@@ -111,11 +111,11 @@ class Policy(ABC):
 
     @abstractmethod
     def learn(self, outcomes: Outcomes) -> None:
-        """Learn from outcomes with contexts. Raises InvalidRequest, unchanged."""
+        """Learn from outcomes with contexts, or raise InvalidRequest and stay unchanged."""
 
     @abstractmethod
     def update(self, rewards: Mapping[str, tuple[int, int]]) -> None:
-        """Learn from {arm: (pulls, rewards)} of unknown contexts. Raises InvalidRequest, unchanged."""
+        """Like `learn`, from {arm: (pulls, rewards)} of unknown contexts."""
 
     @property
     @abstractmethod
@@ -140,14 +140,14 @@ class Policy(ABC):
         """Restore a policy; an empty state gives a new one."""
 
     def inform(self) -> None:  # noqa: B027 - not abstract: a policy may know nothing of new arms
-        """Fit the prior of new arms to known ones, weighing a pull or two."""
+        """Fit the prior of new arms to known ones, worth a pull or two."""
 
     def propensities(self, arms: Sequence[str], context: Context, seed: int) -> Floats:
-        """Probability of each arm, shape (len(arms),), all > 0, summing to 1.
+        """`distributions` of one context, shape (len(arms),).
 
         Raises
         ------
-        InvalidRequest: the context vector has another length, or is not finite.
+        InvalidRequest: the vector has another length, or is not finite.
         """
         probabilities: Floats = self.distributions(arms, self._row(context), seed)[0]
         return probabilities
@@ -157,7 +157,7 @@ class Policy(ABC):
 
         Raises
         ------
-        InvalidRequest: there is no arm, or as for `propensities`.
+        InvalidRequest: as for `propensities`, or without arms.
         """
         _check_arms(arms)
         probabilities = self.propensities(arms, context, seed)
@@ -191,7 +191,7 @@ class Policy(ABC):
 
 
 def mixed(shares: Floats, exploration: float = EXPLORATION) -> Floats:
-    """Mix exploration into shares of arms, shape (n, arms); rows sum to 1."""
+    """Mix exploration into shares, shape (n, arms); rows sum to 1."""
     probabilities: Floats = (1.0 - exploration) * shares + exploration / shares.shape[1]
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return probabilities
@@ -231,6 +231,6 @@ def _check_arms(arms: Sequence[str]) -> None:
 
 
 def _die(seed: int) -> float:
-    """A number in [0, 1), independent of default_rng(seed): estimating policies use (seed, 0) there. A hash is ten
-    times as fast as a new generator."""
+    """A number in [0, 1), independent of default_rng(seed), which estimating policies use. A hash is ten times as fast
+    as a new generator."""
     return int.from_bytes(blake2b(b"%d" % seed, digest_size=8, person=b"arm").digest()) / 2**64

@@ -1,7 +1,7 @@
 """Evaluate a candidate policy on the serving policy's decisions.
 
-A policy would flatter itself on records it learned from. So the evaluated version was trained before all of them: the
-newest kept version that leaves WANTED records, or half of those available. A promotion serves the policy, including its
+A policy would flatter itself on records it learned from, so the evaluated version was trained before all of them: the
+newest kept version that leaves WANTED records, or half of those available. Promotion applies to the policy, including
 later learning.
 """
 
@@ -30,7 +30,7 @@ from alphaads_pipelines.stores.sql.relational import reading
 MOST, WANTED, LEAST = 50_000, 20_000, 50
 """Records read at most, wanted, and needed."""
 SETTLED = timedelta(hours=1)
-"""Versions are dated to the start of a run, which may have read later decisions."""
+"""Versions are dated to a run's start, which may have read later decisions."""
 SEED = 0
 
 
@@ -63,7 +63,7 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
     @property
     def low(self) -> float:
-        """The bound that has to beat the incumbent; 0 without an evaluation."""
+        """The lower bound; 0 without an evaluation."""
         return 0.0 if self.evaluation is None else self.evaluation.estimates[Rule().estimator].low
 
     @property
@@ -80,7 +80,7 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedCandidate:
-    """A report, and the weights of the records, newest first, shape (records,)."""
+    """A report and its records' weights, newest first, shape (records,)."""
 
     report: CandidateReport
     weights: Floats = field(default_factory=lambda: np.empty(0))
@@ -118,7 +118,7 @@ def evaluate_candidate(
 
 
 def _version(kept: Sequence[tuple[int, datetime]], times: Sequence[datetime]) -> int:
-    """The version to evaluate, from versions and decision times, both newest first; 0 if none."""
+    """Choose a version; both arguments newest first; 0 if none."""
     if not kept:
         return 0
     wanted = min(WANTED, len(times) // 2)
@@ -174,13 +174,13 @@ def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule
 def evaluate_all(
     engine: Engine, names: Sequence[str], now: datetime, rule: Rule = Rule()
 ) -> dict[str, CandidateReport]:
-    """Evaluate each policy that is not serving. Raises as `evaluate_candidate`."""
+    """Evaluate each policy not serving. Raises as `evaluate_candidate`."""
     _, roles = read_roles(engine)
     others = [name for name in dict.fromkeys(names) if name != roles.serving.policy]
     return {name: evaluate_candidate(engine, name, now, rule).report for name in others}
 
 
 def best_candidate(reports: Mapping[str, CandidateReport]) -> str | None:
-    """The promotable candidate with the highest lower bound."""
+    """The candidate with the highest lower bound."""
     better = {name: each.low for name, each in reports.items() if each.is_better}
     return max(better, key=lambda name: better[name]) if better else None

@@ -1,6 +1,6 @@
-"""Contexts: the facts of a decision, as a record to log and as a vector to learn from.
+"""Contexts: the facts of a decision, logged as a record and learned from as a vector.
 
-`vector` derives the numbers from the logged facts (`facts_of`). Absent and unknown facts are 0. Layout, version 1:
+`vector` derives the numbers from `facts_of`. Absent and unknown facts are 0. Layout, version 1:
 
 =============  =======================================================================================
 always         1
@@ -16,8 +16,8 @@ segment        1 at one of 8 places, by hash
 posts          ln(1 + posts) / 10, at most 1
 =============  =======================================================================================
 
-Equal hashes share a place: names are free, the length is fixed. Without permission for personal data, only time and
-placement may be facts; decisions/ enforces that.
+Hashed names may collide: names are free, the length is fixed. Without permission for personal data, decisions/ gives
+time and placement only.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 Floats = NDArray[np.float64]
 
 VERSION = 1
-"""Of the layout; models of other versions are dropped."""
+"""Of the layout; models of others are dropped."""
 PLATFORMS = ("x", "facebook", "instagram", "linkedin", "generic")
 
 _BUCKETS = 8
@@ -99,7 +99,7 @@ def _facts_of_profile(profile: ProfileSummary) -> dict[str, Any]:
 
 
 def vector(facts: Mapping[str, Any]) -> Floats:
-    """Vectorise facts, shape (FEATURES,), within -1 to 1; ignores unknown facts."""
+    """Shape (FEATURES,), within -1 to 1; ignores unknown facts."""
     sentiment, posts = _number(facts.get("sentiment"), -1, 1), _number(facts.get("posts"), 0, float("inf"))
     return np.array(
         [
@@ -119,7 +119,7 @@ def vector(facts: Mapping[str, Any]) -> Floats:
 
 
 def _number(value: object, least: float, most: float) -> float | None:
-    """A number clipped to its bounds; None for anything else."""
+    """Clip a number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not isfinite(value):

@@ -1,8 +1,7 @@
 """Decisions and their clicks, as a log for off-policy evaluation.
 
-A record counts once its attribution window is over, and if the ad was shown: an unseen ad cannot be clicked. A log
-holds one policy in the serving role, with its propensities at the time; canaries and experiments are separate logs. A
-click is 1.
+A record counts after its attribution window, if the ad was shown: an unseen ad cannot be clicked. A log holds one
+policy in the serving role, with its logged propensities; canaries and experiments are separate logs. A click is 1.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ _COLUMNS = ("arm_id", "context", "eligible", "propensity", "decided_at", "click_
 
 
 def closed_decisions(connection: Connection, policy: str, now: datetime, most: int) -> list[Row[Any]]:
-    """The newest `most` countable decisions of a policy, newest first, excluding unknown propensities.
+    """The newest `most` countable decisions of a policy with known propensities, newest first.
 
-    Each has arm_id, context, eligible, propensity, decided_at and click_at.
+    Columns: arm_id, context, eligible, propensity, decided_at, click_at.
     """
     table = sql_table("ad_decisions")
     has_events = sa.or_(table.c.impression_at.is_not(None), table.c.click_at.is_not(None))
@@ -40,7 +39,7 @@ def closed_decisions(connection: Connection, policy: str, now: datetime, most: i
 
 
 def log_of(rows: Sequence[Row[Any]]) -> Log:
-    """The log of these decisions, in order. Contexts omit the leading 1, which `RegistryPolicy` adds again."""
+    """The log of these decisions. Contexts omit the leading 1, which `RegistryPolicy` adds."""
     arms = sorted({arm for row in rows for arm in row.eligible})
     place = {arm: at for at, arm in enumerate(arms)}
     eligible = np.zeros((len(rows), len(arms)), dtype=bool)

@@ -23,7 +23,7 @@ class EpsilonGreedyPolicy(CountingPolicy):
     name: ClassVar[str] = "epsilon_greedy"
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """1 - EPSILON for the best mean, EPSILON spread evenly, in closed form."""
+        """1 - EPSILON for the best mean, EPSILON spread evenly."""
         posteriors = self.posteriors(arms)
         means = posteriors[:, 0] / posteriors.sum(axis=1)
         return np.repeat(greedy(means[None], EPSILON), len(contexts), axis=0)

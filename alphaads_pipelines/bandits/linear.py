@@ -25,7 +25,7 @@ class LinearPolicy(CountingPolicy):
     ----------
     features: length of a context.
     width: exploration, in standard deviations of the estimate. Rewards lie within 0 to 1.
-    exploration: share of decisions spread evenly, low because these policies explore where uncertain anyway.
+    exploration: uniform share, low because these policies explore where uncertain anyway.
     """
 
     uses_context: ClassVar[bool] = True
@@ -42,7 +42,7 @@ class LinearPolicy(CountingPolicy):
         self.ridge = Ridge(features)
 
     def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
-        """Expected rewards and standard deviations in units of the noise, both (n, len(arms))."""
+        """Expected rewards, and standard deviations in units of noise, both (n, len(arms))."""
         means, spreads = self.ridge.scores(arms, contexts)
         return means, np.sqrt(np.maximum(spreads, 0.0, out=spreads), out=spreads)
 
@@ -54,7 +54,7 @@ class LinearPolicy(CountingPolicy):
         self.ridge.add(list(rewards), unknown, pulls, won)
 
     def learn(self, outcomes: Outcomes) -> None:
-        """Add outcomes. Raises InvalidRequest, also for contexts of wrong length or size."""
+        """Add outcomes. Raises InvalidRequest, also for contexts out of bounds."""
         contexts = self._checked(outcomes.contexts)
         if len(contexts) and np.abs(contexts).max() > _LARGEST:
             raise InvalidRequest(f"a feature lies within -{_LARGEST:.0f} to {_LARGEST:.0f}")
@@ -73,7 +73,7 @@ class LinearPolicy(CountingPolicy):
         self.ridge.keep_only(self._counts)
 
     def inform(self) -> None:
-        """Make the pooled regression each arm's prior, with weight INFORMED."""
+        """Make the pooled regression each arm's prior."""
         super().inform()
         self.ridge.inform(self.INFORMED)
 

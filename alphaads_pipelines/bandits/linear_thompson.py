@@ -23,14 +23,13 @@ _KEPT = 64
 
 
 class LinearThompsonPolicy(LinearPolicy):
-    """Probability matching. WIDTH is the paper's v, of the order of click noise at a few percent; its proof's v
-    explores far more."""
+    """Probability matching. WIDTH is the paper's v, of the order of click noise; its proof's v explores far more."""
 
     name: ClassVar[str] = "linear_thompson"
     WIDTH: ClassVar[float] = 0.05
 
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """Share of `DRAWS` draws won by each arm, the same draws for all contexts."""
+        """Share of `DRAWS` draws won by each arm, common to all contexts."""
         means, deviations = self.scores(arms, contexts)
         draws = _normals(seed % STREAMS, len(arms), self.width)
         wins = np.empty_like(means)
@@ -43,7 +42,7 @@ class LinearThompsonPolicy(LinearPolicy):
 
 
 def _wins(rewards: Floats) -> list[int]:
-    """Columns in which each row has the maximum; ties go to the first row."""
+    """Columns in which each row is the maximum; ties go to the first."""
     is_best = rewards == rewards.max(axis=0)  # several times as fast as argmax
     wins = [int(np.count_nonzero(row)) for row in is_best]
     if sum(wins) > rewards.shape[1]:

@@ -1,6 +1,6 @@
 """Roles of policies: serving, canary and shadows, with their history.
 
-Pure rules over a small document (policy_store.py), replaced whole, so changes take effect with the next decision.
+Pure rules over a document (policy_store.py) replaced whole, so changes apply from the next decision.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from alphaads_pipelines.errors import InvalidRequest, SchemaMismatch
 from alphaads_pipelines.msgspec_types import decoder
 
 SERVING, CANARY = "serving", "canary"
-"""The deciding roles, as recorded with decisions."""
 FIRST = "thompson"
 """Serves until another is promoted."""
 MOST_CANARY_SHARE = 0.5
@@ -31,7 +30,7 @@ class Pin(msgspec.Struct, frozen=True):
 
 
 class Canary(msgspec.Struct, frozen=True):
-    """A policy deciding in a share of decisions, up to and including MOST_CANARY_SHARE."""
+    """A policy deciding in a share of decisions, MOST_CANARY_SHARE at most."""
 
     policy: str
     share: float
@@ -44,7 +43,7 @@ class Canary(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A change of roles: `what`, `by` an actor, when (RFC 3339), and its supporting figures."""
+    """A change of roles, its actor, time (RFC 3339) and supporting figures."""
 
     what: str
     by: str
@@ -71,7 +70,7 @@ class Roles(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every policy with a role, including the previous one."""
+        """Every policy with a role, previous included."""
         others = [each.policy for each in (self.canary, self.previous) if each is not None]
         return tuple(dict.fromkeys([self.serving.policy, *others, *self.shadow]))
 
@@ -148,12 +147,12 @@ _to_roles = decoder(Roles)
 
 
 def describe_pin(pin: Pin) -> str:
-    """Name a policy and its version."""
+    """Policy and version in words."""
     return pin.policy if pin.version is None else f"{pin.policy} as of version {pin.version}"
 
 
 def check_name(name: str) -> str:
-    """Return the name. Raises InvalidRequest for an unknown policy."""
+    """Return a known name. Raises InvalidRequest."""
     if name not in POLICIES:
         raise InvalidRequest(f"POLICY: is none; known: {', '.join(POLICIES)}")
     return name

@@ -1,15 +1,11 @@
 """Trained policies by version, and the document of their roles.
 
 Versions are immutable, so a decision can be recomputed while its version is kept: the newest NEWEST of each policy, the
-last of each hour for a week, of each day for as long as decisions, and pinned ones. Untrained policies have version 0.
-
-Usage, as often as needed:
+last of each hour for a week, of each day for as long as decisions, and pinned ones. Version 0 is untrained.
 
     policies = read_policies(connection, policies, also=["linucb"])   # two small queries if unchanged
     policies.serving.policy.choose(arms, context, seed)               # log policies.serving.version
-    policies.canary, policies.roles.canary.share                      # None without a canary
-    policies.shadow                                                   # name -> PolicyVersion
-    policies.named("linucb")                                          # from `also`, for experiments
+    policies.canary, policies.shadow, policies.named("linucb")        # `also` is for experiments
 """
 
 from __future__ import annotations
@@ -46,7 +42,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy as trained, and when; version 0 is untrained."""
+    """A policy as trained; version 0 is untrained."""
 
     policy: Policy
     version: int = 0
@@ -80,7 +76,7 @@ class Policies:
 
     @property
     def canary(self) -> PolicyVersion | None:
-        """Decides in `roles.canary.share` of decisions instead."""
+        """The canary, if readable."""
         return None if self.roles.canary is None else self.loaded.get(self.roles.canary.pin)
 
     @property
@@ -91,16 +87,16 @@ class Policies:
 
     @property
     def version(self) -> str:
-        """Identifies the roles document and the newest version loaded."""
+        """Identifies the roles document and newest version."""
         return f"{self.roles_version}.{max(each.version for each in self.loaded.values())}"
 
     def named(self, name: str) -> PolicyVersion | None:
-        """The newest of a named policy; None if unreadable."""
+        """A named policy's newest version; None if unreadable."""
         return self.loaded.get(Pin(name))
 
 
 def read_policies(connection: Connection, current: Policies, also: Collection[str] = ()) -> Policies:
-    """Refresh policies, reusing unchanged versions; returns `current` itself if nothing changed.
+    """Refresh policies; returns `current` itself if nothing changed.
 
     Parameters
     ----------
@@ -179,13 +175,13 @@ def _decompress(packed: bytes) -> dict[str, Any]:
 
 
 def append_version(connection: Connection, policy: Policy, now: datetime) -> int:
-    """Store a new version; returns its number, greater than all before."""
+    """Store a new version; returns its number, the greatest."""
     row = {"policy": policy.name, "state": _compress(policy.state()), "taught_at": now}
     return int(connection.execute(_versions.insert().values(row).returning(_versions.c.version)).scalar_one())
 
 
 def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]:
-    """Kept versions with their training times, newest first."""
+    """Kept versions and training times, newest first."""
     query = sa.select(_versions.c.version, _versions.c.taught_at).where(_versions.c.policy == name)
     return [(int(version), at) for version, at in connection.execute(query.order_by(_versions.c.version.desc()))]
 
@@ -193,7 +189,7 @@ def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]
 def prune_versions(
     connection: Connection, names: Iterable[str], now: datetime, *, since: datetime, keep: Collection[int]
 ) -> int:
-    """Delete versions that need not be kept; returns how many.
+    """Delete surplus versions; returns how many.
 
     Parameters
     ----------
@@ -207,7 +203,7 @@ def prune_versions(
 
 
 def _prunable(versions: list[tuple[int, datetime]], now: datetime, since: datetime) -> list[int]:
-    """All but the newest, and the last of each hour or day; newest first."""
+    """Newest first: all but the newest, and the last of each hour or day."""
     old, kept = list[int](), set[str]()
     for version, at in versions[NEWEST:]:
         slot = at.strftime("%Y-%m-%d %H" if now - at <= HOURLY else "%Y-%m-%d")
@@ -218,7 +214,7 @@ def _prunable(versions: list[tuple[int, datetime]], now: datetime, since: dateti
 
 
 def read_roles(engine: Engine) -> tuple[int, Roles]:
-    """The document's version (0 before the first) and roles. Raises SchemaMismatch."""
+    """The document's version, 0 before the first, and roles. Raises SchemaMismatch."""
     version, document = read_document(engine, POLICY)
     return version, roles_of(document)
 

@@ -1,8 +1,5 @@
-"""The promotion rule over an off-policy evaluation.
-
-A candidate may serve if the lower bound of its estimate beats the incumbent, with enough effective samples and a sound
-log.
-"""
+"""The promotion rule: the lower bound of a candidate's estimate beats the incumbent, with enough effective samples and
+a sound log."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Whether a candidate may serve; `reasons` are sentences with figures."""
+    """A decision on promotion; `reasons` are sentences with figures."""
 
     candidate_low: float
     incumbent: float
@@ -38,7 +35,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def is_promoted(self) -> bool:
-        """Whether there is no reason against it."""
+        """Whether no reason speaks against it."""
         return not self.reasons
 
 

@@ -1,4 +1,4 @@
-"""Uniformly random arms: the baseline, and the policy that makes the first logs."""
+"""Uniformly random arms, as a baseline and for first logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alphaads_pipelines.bandits.context import Floats
 
 
 class RandomPolicy(CountingPolicy):
-    """Counts, so that another policy can continue from its state, but decides uniformly."""
+    """Counts for successors that continue from its state, but decides uniformly."""
 
     name: ClassVar[str] = "random"
 

@@ -1,8 +1,8 @@
 """Join decisions and events into rewards, exactly once, in any order of arrival.
 
-An impression is a pull, a click on a shown ad a reward, once per decision. Both count as they arrive, without waiting:
-an unclicked ad has had no reward so far. A decision without events says nothing about its creative, unless the
-placement reports clicks only (`expire_unreported`). Decisions are closed after a day.
+An impression is a pull, a click on a shown ad a reward, once per decision. Both count as they arrive: an unclicked ad
+has had no reward so far. A decision without events says nothing about its creative, unless the placement reports clicks
+only (`expire_unreported`). Decisions close after a day.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def is_attributed(decided_at: datetime, occurred_at: datetime) -> bool:
 
 
 def outcome_counts(kinds: Collection[str]) -> tuple[int, int]:
-    """(pulls, rewards) for these kinds of events; a click implies an impression."""
+    """(pulls, rewards); a click implies an impression."""
     return int(_IMPRESSION in kinds or _CLICK in kinds), int(_CLICK in kinds)
 
 
 @dataclass
 class _OpenDecision:
-    """A decision and the first event of each kind; until it arrives, `arm` is None and `at` an event's time."""
+    """A decision and the first event of each kind; before it arrives, `arm` is None and `at` an event's time."""
 
     arm: str | None
     at: datetime
@@ -43,18 +43,17 @@ class _OpenDecision:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def outcome_counts(self) -> tuple[int, int]:
-        """(pulls, rewards)."""
         if self.arm is None:
             return 0, 0
         return outcome_counts({kind for kind, at in self.first_events.items() if is_attributed(self.at, at)})
 
 
 _Change = tuple[_OpenDecision, int, int]
-"""A decision, and the increase of its pulls and rewards."""
+"""A decision, its new pulls and rewards."""
 
 
 class RewardJoin:
-    """Joins decisions and events, keeping unmatched ones as JSON-ready state."""
+    """Joins decisions and events; unmatched ones are its state."""
 
     def __init__(self) -> None:
         self._open: dict[str, _OpenDecision] = {}
@@ -62,12 +61,12 @@ class RewardJoin:
     def join(
         self, decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
     ) -> dict[str, tuple[int, int]]:
-        """Increments {arm: (pulls, rewards)} completed by these records.
+        """New {arm: (pulls, rewards)}.
 
         Parameters
         ----------
         decisions: with decision_id, arm_id and decided_at (RFC 3339).
-        events: with decision_id, kind and occurred_at; ignores other kinds than impression and click.
+        events: with decision_id, kind and occurred_at; only impressions and clicks count.
         """
         counts: dict[str, tuple[int, int]] = {}
         for entry, pulls, rewards in self._changes(decisions, events):
@@ -76,13 +75,13 @@ class RewardJoin:
         return counts
 
     def outcomes(self, decisions: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> Outcomes:
-        """`join` with contexts, for `Policy.learn`: decisions may hold facts as `context`."""
+        """`join` for `Policy.learn`; decisions may hold facts as `context`."""
         return _outcomes(self._changes(decisions, events))
 
     def expire_unreported(self, now: datetime) -> Outcomes:
         """Close decisions; those without events become pulls without rewards.
 
-        For placements that report clicks only, where otherwise every counted ad would be a clicked one.
+        For placements that report clicks only, where every counted ad would be a clicked one.
         """
         unreported = [
             (entry, 1, 0) for entry in self._open.values() if entry.arm is not None and entry.outcome_counts() == (0, 0)
@@ -109,7 +108,7 @@ class RewardJoin:
                 yield from _change(entry, before)
 
     def close(self, now: datetime) -> int:
-        """Drop decisions, and unmatched events, older than the window; returns how many."""
+        """Drop decisions and unmatched events beyond the window; returns how many."""
         for entry in self._open.values():
             entry.at = min(entry.at, now)  # future timestamps wait no longer
         old = [key for key, entry in self._open.items() if now - entry.at > ATTRIBUTION_WINDOW]

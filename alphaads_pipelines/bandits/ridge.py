@@ -20,9 +20,9 @@ from alphaads_pipelines.bandits.context import Floats
 
 _CHUNK = 256
 _LINE = 8
-"""Numbers in a cache line; zero-padding packed triangles to whole lines makes products faster."""
+"""Numbers in a cache line, to which packed triangles are zero-padded for faster products."""
 _AT_ONCE, _ARMS_AT_ONCE = 8, 16
-"""Contexts and arms per step, to fit the processor's cache."""
+"""Contexts and arms per step, to fit the cache."""
 _UNSEEN = 0
 """Row of an arm without data."""
 
@@ -67,12 +67,7 @@ class Ridge:
         self._update_inverses(present[is_few], counts[is_few], contexts[in_few] * np.sqrt(pulls[in_few])[:, None])
 
     def scores(self, arms: Sequence[str], contexts: Floats) -> tuple[Floats, Floats]:
-        """Expected reward and x' A^-1 x of each arm in each context, both of shape (n, len(arms)).
-
-        Parameters
-        ----------
-        contexts: shape (n, features).
-        """
+        """Expected reward and x' A^-1 x of each arm in contexts (n, features), both (n, len(arms))."""
         theta, inverses = self._coefficients_of(arms)
         if len(contexts) == 1:
             return (theta @ contexts[0])[None], (inverses @ self._squared(contexts[0]))[None]
@@ -112,7 +107,7 @@ class Ridge:
         return {arm: np.concatenate([self._moments[row], upper[row]]) for arm, row in sorted(self._rows.items())}
 
     def restore(self, sums: Mapping[str, Floats]) -> None:
-        """Load the output of `sums`. Raises ValueError for sums of another length."""
+        """Load `sums`. Raises ValueError for another length."""
         stacked = np.array([np.zeros(self.features + len(self._upper[0])), *sums.values()])
         self._rows = {arm: place for place, arm in enumerate(sums, 1)}
         self._moments = stacked[:, : self.features].copy()
@@ -151,7 +146,7 @@ class Ridge:
         return np.array([self._rows[arm] for arm in arms], dtype=np.intp)
 
     def _update_inverses(self, rows: NDArray[np.intp], counts: NDArray[np.intp], contexts: Floats) -> None:
-        """Update inverses by new contexts, which are grouped by arm.
+        """Update inverses by new contexts, grouped by arm.
 
         Arms with similar numbers of contexts share a block, to limit padding.
         """
@@ -187,7 +182,7 @@ class Ridge:
         self._packed[rows] = inverses[:, self._left, self._right] * self._multiplicity
 
     def _coefficients_of(self, arms: Sequence[str]) -> tuple[Floats, Floats]:
-        """Coefficients and packed inverses, cached: most decisions repeat the previous arms."""
+        """Coefficients and packed inverses, cached for repeated arms."""
         cached = self._cached
         if cached is None or cached[0] != arms:
             self.refresh()

@@ -1,9 +1,8 @@
 """Thompson sampling over Bernoulli rewards with Beta posteriors (Thompson 1933; Chapelle & Li 2011).
 
 The probability of being the best has no closed form and is estimated with seeded draws; the arm is drawn from that
-distribution, so the logged propensity is the true one. The seed selects one of STREAMS: decisions between the same arms
-share a cached estimate until something is learned, and errors (standard deviation 0.016 at most) average out over
-streams.
+estimate, so the logged propensity is the true one. The seed selects one of STREAMS: decisions between the same arms
+share a cached estimate, and errors (standard deviation 0.016 at most) average out over streams.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _KEPT = 4_096
 
 
 class ThompsonPolicy(CountingPolicy):
-    """Draws each arm with its probability of being the best."""
+    """Probability matching."""
 
     name: ClassVar[str] = "thompson"
 

@@ -1,11 +1,11 @@
-"""Vowpal Wabbit as a policy: online regression of the reward on context and arm, with inverse gap weighting.
+"""Vowpal Wabbit as a policy: online regression of the reward on context and arm.
 
 The distribution is SquareCB's (Foster & Rakhlin, ICML 2020, eq. 2), a closed form: an arm behind the best gets 1 /
 (arms + gamma gap), the best the rest. Gamma grows with the root of the pulls. An extra: `pip install
 "alpha-creators-ads[vowpalwabbit]"`.
 
-Online steps make order matter, to a few digits. Every step starts from Vowpal Wabbit's saved bytes, so the policy in
-memory equals the restored one.
+Order matters, to a few digits. Every step starts from Vowpal Wabbit's saved bytes, so the policy in memory equals the
+restored one.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class VowpalWabbitPolicy(CountingPolicy):
         return policy
 
     def _train(self, examples: Sequence[tuple[str, float, float]]) -> None:
-        """Learn the mean reward of each entry, weighted by its pulls; a reward without a pull is a 1."""
+        """Learn each entry's mean reward, weighted by its pulls; a reward without a pull is a 1."""
         if not examples:
             return
         model = _load(self._model)

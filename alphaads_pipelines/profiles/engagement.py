@@ -1,7 +1,7 @@
-"""Fold decisions and their events into hourly impressions, clicks and conversions per person. Pure.
+"""Fold decisions and events into hourly impressions, clicks and conversions per person. Pure.
 
-All counts are sums of integers, so shuffled, repeated, late and split input gives the same result. Of each kind an ad
-counts the earliest event; any event implies an impression.
+Counts are sums of integers, so shuffled, repeated, late and split input gives the same result. An ad counts the
+earliest event of each kind; any event implies an impression.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS = (IMPRESSION, CLICK, CONVERSION)
 """In the order of an hour's counts."""
 
 WINDOW = timedelta(days=7)
-"""Maximum time from decision to event; people buy days after a click."""
+"""From decision to event; people buy days after a click."""
 
 HALF_LIFE_HOURS = 168.0
 """A week-old event counts half."""
@@ -48,7 +48,7 @@ class OpenAd:
     first_events: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> Hours:
-        """Its contribution to its subject's hours; none before the decision is known."""
+        """Its subject's hours; empty before the decision is known."""
         if self.subject_id is None or self.decided_s is None:
             return {}
         latest = self.decided_s + WINDOW // _SECOND
@@ -82,9 +82,9 @@ def fold_engagement(
 
     Parameters
     ----------
-    open_ads: by decision id, from the last fold.
-    decisions: with decision_id, subject_id and decided_at (RFC 3339); the caller omits anonymous ones.
-    events: with decision_id, kind and occurred_at; ignores kinds outside KINDS.
+    open_ads: from the last fold, by decision id.
+    decisions: with decision_id, subject_id and decided_at (RFC 3339), not anonymous.
+    events: with decision_id, kind and occurred_at; only KINDS count.
     """
     before: dict[str, OpenAd] = {}
     ads: dict[str, OpenAd] = {}
@@ -108,7 +108,7 @@ def _seconds(text: str) -> int:
 
 
 def _add_decision(ad: OpenAd, subject_id: str, at: int) -> OpenAd:
-    """The earlier of two decisions with one id wins, so order does not matter."""
+    """The earlier decision of an id wins, in any order of arrival."""
     known = [] if ad.subject_id is None or ad.decided_s is None else [(ad.decided_s, ad.subject_id)]
     decided_s, whose = min([*known, (at, subject_id)])
     return OpenAd(whose, decided_s, ad.first_events)
@@ -133,7 +133,6 @@ class Engagement(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    impressions, clicks, conversions: over all time.
     ctr_ratio: clicks per impression, or None without impressions.
     decayed: the same with half-life HALF_LIFE_HOURS.
     """
@@ -146,7 +145,7 @@ class Engagement(msgspec.Struct, frozen=True):
 
 
 def view_engagement(hours: Mapping[int, Sequence[int]], now: datetime) -> Engagement:
-    """Engagement as of `now` (UTC), from hourly counts in the order of KINDS."""
+    """Engagement as of `now` (UTC), from hourly counts."""
     now_hour = hour_of(now)
     totals, decayed = [0, 0, 0], [0.0, 0.0, 0.0]
     for hour, counts in sorted(hours.items()):

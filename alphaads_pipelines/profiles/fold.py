@@ -1,4 +1,4 @@
-"""Fold a batch of scored posts and their entities into new versions of profiles and journeys. Pure.
+"""Fold a batch of scored posts and entities into new versions of profiles and journeys. Pure.
 
 Only first versions of posts are folded: edits would count twice. A topic counts once per post. Polars counts over the
 whole batch; then each person's state is opened once, and only the pages touched.
@@ -33,15 +33,15 @@ def fold_profiles(
 
     Parameters
     ----------
-    prior: subject id -> state before this batch; absent for new people.
+    prior: subject id -> state; absent for new people.
     scores: rows of `post_scores`, each post once.
     batch_seq: version of the results.
     entities: rows of `post_entities`; those of posts outside `scores` are ignored.
 
     Returns
     -------
-    Rows of `customer_profiles`, one per person in `scores`; rows of `emotional_journeys`, one per person and touched
-        hour, with counts after this batch; both by subject id.
+    Rows of `customer_profiles`, one per person; rows of `emotional_journeys`, one per person and touched hour, with
+        counts after this batch; both by subject id.
     """
     people, posts = _people_and_posts(scores)
     hours = _by_hour(posts)
@@ -63,13 +63,13 @@ def fold_profiles(
 
 
 class _Rows:
-    """Rows sorted by person, consumed person by person."""
+    """Rows sorted and consumed by person."""
 
     def __init__(self, rows: list[tuple[Any, ...]]) -> None:
         self._rows, self._next = rows, 0
 
     def of(self, person: int) -> list[tuple[Any, ...]]:
-        """A person's rows; call in order of persons."""
+        """A person's rows, in order of persons."""
         rows, start = self._rows, self._next
         end = start
         while end < len(rows) and rows[end][0] == person:
@@ -79,7 +79,7 @@ class _Rows:
 
 
 def _people_and_posts(scores: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(subject_id, shard, person) by subject id; first versions with their person's number."""
+    """(subject_id, shard, person), sorted; first versions of posts."""
     sentiment = ((pl.col("sentiment_positive") - pl.col("sentiment_negative")) * _MILLI).round().cast(pl.Int64)
     posts = scores.filter(pl.col("version") == 0).select(
         *("subject_id", "shard", "post_key", "language", "platform", "sentiment", "emotion"),
@@ -91,7 +91,7 @@ def _people_and_posts(scores: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
 
 
 def _by_hour(posts: pl.DataFrame) -> pl.DataFrame:
-    """person, hour, counts in the order of the state; sorted."""
+    """person, hour, counts; sorted."""
     emotions = [(pl.col("emotion") == name).sum().cast(pl.Int64).alias(name) for name in EMOTIONS]
     scored = pl.col("sentiment").count().cast(pl.Int64).alias("scored")
     return (
@@ -159,7 +159,7 @@ def _profile(subject: str, state: StateWriter) -> _Profile:
 
 
 class _Recent:
-    """Recent hours of a batch's people, for moods as of the hour after their last post."""
+    """Recent hours, for moods as of the hour after the last post."""
 
     def __init__(self) -> None:
         self._people = 0

@@ -1,4 +1,4 @@
-"""Interests of a person: tracked names, and tokens of other names, in their posts.
+"""Interests: tracked names, and tokens of other names, in a person's posts.
 
 Mentions decay with HALF_LIFE_HOURS and are hidden below mood.FADED. Untracked names are kept only as tokens:
 comparable, not readable.
@@ -28,9 +28,8 @@ class Interest(msgspec.Struct, frozen=True):
     Attributes
     ----------
     topic: id of a tracked name, or a name's token.
-    mentions: posts naming it.
-    weight: mentions, time-decayed.
-    sentiment: -1 to 1, time-decayed mean of these posts; unscored ones count as 0.
+    mentions: posts naming it. weight: time-decayed.
+    sentiment: their time-decayed mean, -1 to 1; unscored posts count as 0.
     affinity: weight times sentiment.
     """
 
@@ -48,7 +47,7 @@ def interests_of(
 
     Parameters
     ----------
-    topics: as in a ProfileState. now_hour: since the epoch; later mentions are ignored.
+    topics: as in a ProfileState. now_hour: since the epoch; ignores later mentions.
     """
     found = [_interest(topic, hours, now_hour) for topic, hours in topics.items()]
     shown = sorted((each for each in found if each.weight >= FADED), key=lambda each: (-each.weight, each.topic))

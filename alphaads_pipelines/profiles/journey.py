@@ -2,8 +2,8 @@
 
 Belongs here: journeys as of any time. Does not: change detection (change_points.py), plots (journey_plot.py).
 
-Later hours are ignored, so a past journey equals the one computed then. Neutral counts as an emotion; posts without one
-count as posts only.
+Later hours are ignored, so a past journey equals the one computed then. Neutral is an emotion; posts without one count
+only as posts.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from alphaads_pipelines.profiles.time_buckets import Hour, hour_at, hour_of, hou
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 MOST_HOURS = 1_000
-"""Latest hours with posts in a journey; bounds the cost of a response."""
+"""Latest hours with posts; bounds the cost of a response."""
 SILENCE_HOURS = 72
 """Longest gap within a mood."""
 PRECEDING_HOURS = 24
 BASELINE_HOURS = 28 * 24
-"""Window before a change, and the baseline before that window, for shares of topics."""
+"""Window before a change, and the baseline before it, for topics."""
 LEAST_MENTIONS = 2
 CHANCE = 0.05
 MOST_TOPICS = 5
@@ -46,14 +46,14 @@ _LATEST_HOUR = hour_of(datetime.max.replace(tzinfo=UTC)) - 1
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """Consecutive hours with one mood, as the profile showed it then (mood.py).
+    """Consecutive hours with one mood, as in the profile then (mood.py).
 
     Hours without an emotion end it only after `SILENCE_HOURS`.
 
     Attributes
     ----------
     start_at, end_at: start of the first hour, end of the last.
-    posts: in its hours with an emotion. share: of the emotion, among posts with one.
+    posts: in hours with an emotion. share: of the emotion, among posts with one.
     """
 
     emotion: str
@@ -71,7 +71,7 @@ class Precedent(msgspec.Struct, frozen=True):
     ----------
     topic: id of a tracked name, or a name's token.
     mentions: posts in the window; expected: usual number for as many posts.
-    p_value: one-sided, Fisher's exact test, times the number of topics in the window (Bonferroni).
+    p_value: one-sided, Fisher's exact test, with Bonferroni's correction for the window's topics.
     """
 
     topic: str
@@ -87,7 +87,7 @@ class Change(msgspec.Struct, frozen=True):
     Attributes
     ----------
     before, after: most frequent emotions up to the neighbouring changes, possibly equal.
-    preceded_by: topics that rose in the preceding day and this hour, by p-value.
+    preceded_by: topics that rose in the day up to this hour, by p-value.
     """
 
     changed_at: datetime
@@ -99,14 +99,13 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Transitions(msgspec.Struct, frozen=True):
-    """Emotions leading the next hour after hours led by `emotion`, within `SILENCE_HOURS`.
+    """Emotions leading the next hour after `emotion`, within `SILENCE_HOURS`.
 
-    The leading emotion has the most posts of its hour; ties go to the previous leader, then by name.
+    Most posts of the hour lead; ties go to the previous leader, then by name.
 
     Attributes
     ----------
-    hours: number of such hours.
-    counts: by emotion leading next.
+    hours: number of such hours. counts: by next emotion.
     probabilities: of every emotion: (count + 1/7) / (hours + 1), the mean under a symmetric Dirichlet prior worth one
         hour (Perks, Journal of the Institute of Actuaries 73(2), 1947).
     """
@@ -140,7 +139,7 @@ class Journey(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _EmotionHour:
-    """An hour with an emotion: leading emotion, mood, and whether it continues the previous one."""
+    """An hour with an emotion; `is_continued`: the previous one is near."""
 
     hour: int
     counts: list[int]
@@ -269,7 +268,7 @@ def _changes(state: ProfileState, emotion_hours: Sequence[_EmotionHour]) -> list
 
 
 def _precedents(state: ProfileState, changed: int) -> list[Precedent]:
-    """The window includes the hour of the change: order within an hour is unknown."""
+    """Order within an hour is unknown, so the window includes the change's."""
     window = range(changed - PRECEDING_HOURS, changed + 1)
     baseline = range(window.start - BASELINE_HOURS, window.start)
     posts = [sum(state.hours[hour][POSTS] for hour in state.hours if hour in part) for part in (window, baseline)]
@@ -282,7 +281,7 @@ def _precedents(state: ProfileState, changed: int) -> list[Precedent]:
 
 
 def _mentions(hours: Mapping[int, list[int]], window: range, baseline: range) -> tuple[int, int, int]:
-    """Mentions in the window and baseline; sum of sentiments in the window."""
+    """Mentions in window and baseline; sentiments in the window, summed."""
     inside = [counts for hour, counts in hours.items() if hour in window]
     before = sum(counts[MENTIONS] for hour, counts in hours.items() if hour in baseline)
     mentions, milli = (sum(counts[place] for counts in inside) for place in (MENTIONS, TOPIC_SENTIMENT_SUM_MILLI))
@@ -302,7 +301,7 @@ def _precedent(topic: str, counts: tuple[int, int, int], posts: Sequence[int], t
 
 
 def _hypergeometric_tail(mentions: int, all_mentions: int, posts: int, all_posts: int) -> float:
-    """P(at least `mentions` fall to these posts); exact, without scipy.stats, whose import takes seconds."""
+    """P(at least `mentions` fall to these posts), without importing scipy.stats, which takes seconds."""
     most = min(all_mentions, posts)
     ways = sum(comb(posts, each) * comb(all_posts - posts, all_mentions - each) for each in range(mentions, most + 1))
     return ways / comb(all_posts, all_mentions)

@@ -1,4 +1,4 @@
-"""Plot emotional journeys as PNG: of a person, or of segments."""
+"""Plot emotional journeys of a person or of segments as PNG."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _bar_hours(hours: Sequence[Hour]) -> int:
 
 
 def _binned(hours: Sequence[Hour], width: timedelta) -> list[Hour]:
-    """Merge hours into bars, aligned to midnight for widths of three hours or more."""
+    """Merge hours into bars, aligned to midnight from three hours up."""
     origin = hours[0].hour_at.replace(hour=0) if width >= timedelta(hours=3) else hours[0].hour_at
     bars: dict[datetime, list[Hour]] = {}
     for each in hours:

@@ -25,11 +25,11 @@ DECAYS = tuple(0.5 ** (age / HALF_LIFE_HOURS) for age in range(HORIZON_HOURS))
 
 
 def leading_emotion(hours: Mapping[int, Sequence[int]], now_hour: int) -> str | None:
-    """The emotion with the greatest decayed weight as of an hour; ties by name.
+    """The emotion with the greatest decayed weight; ties by name.
 
     Parameters
     ----------
-    hours: hour since the epoch -> counts as in a ProfileState; later hours are ignored.
+    hours: hour since the epoch -> counts as in a ProfileState; ignores later hours.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def leading_emotions(
 
     Parameters
     ----------
-    person: of each hour, 0 to people - 1. Shape (hours,); sorted by time within a person.
-    ages: of the hours, 0 to HORIZON_HOURS - 1. Shape (hours,).
-    emotions: posts in the order of `tables.EMOTIONS`. Shape (hours, emotions).
+    person: of each hour, 0 to people - 1, shape (hours,); sorted by time within a person.
+    ages: 0 to HORIZON_HOURS - 1, shape (hours,).
+    emotions: posts as in `tables.EMOTIONS`, shape (hours, emotions).
     """
     decays = np.array(DECAYS)[ages]
     weights = np.column_stack([np.bincount(person, decays * counts, people) for counts in emotions.T])

@@ -1,7 +1,7 @@
-"""Summarise a profile for decisions: mood and trend, sentiment, emotions, networks; no topics.
+"""Summarise a profile for decisions.
 
-The trend compares the last day's mean sentiment with the time before, decayed by half a week later; both must weigh
-mood.FADED posts.
+The trend compares the mean sentiment of the last day and the time before, which has a half-life of a week; both must
+weigh mood.FADED posts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BASELINE_HALF_LIFE_HOURS = 7 * 24.0
 
 
 class ProfileSummary(msgspec.Struct, frozen=True):
-    """A profile as decisions use it, computed in one pass over the hours.
+    """A profile as decisions use it, from one pass over the hours, without topics.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ def summarise(state: ProfileState, now: datetime) -> ProfileSummary:
 
 
 def mood_of(state: ProfileState, now_hour: int) -> str | None:
-    """The leading emotion as of an hour since the epoch, or None."""
+    """The leading emotion as of an hour, or None."""
     return leading_emotion(state.hours, now_hour)
 
 

@@ -1,4 +1,4 @@
-"""Emotions of segments by day or hour. Exact counts; access is decided in analytics/release.py. Pure.
+"""Exact emotions of segments by day or hour; analytics/release.py decides access. Pure.
 
 People count under their current segment, past hours included.
 """
@@ -35,13 +35,13 @@ def count_segments(
 
     Parameters
     ----------
-    states: of people who may be counted, each once.
+    states: each countable person once.
     since: earlier buckets are omitted.
     bucket_hours: buckets start at its multiples since the epoch, UTC.
 
     Returns
     -------
-    Columns of SCHEMA, sorted: `people` who posted then, posts, scored posts, sum of sentiments in thousandths, posts by
+    Columns of SCHEMA, sorted: people who posted then, posts, scored posts, sum of sentiments in thousandths, posts by
         emotion. Groups may be single people.
     """
     cells: dict[tuple[str, int], list[int]] = {}
@@ -56,7 +56,7 @@ def count_segments(
 
 
 def large_enough(counts: pl.DataFrame, least_people: int) -> pl.DataFrame:
-    """Rows of groups of at least `least_people`; absence reveals only smallness."""
+    """Drop small groups; absence reveals only smallness."""
     return counts.filter(pl.col("people") >= least_people)
 
 

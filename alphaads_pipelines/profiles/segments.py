@@ -1,7 +1,7 @@
 """Behavioural segments by clustering. Pure; nothing is stored per person.
 
-A fit is a document of rounded centroids, each the mean of LEAST_PEOPLE or more, so it identifies no person. A segment
-follows from a state and that document. FEATURES cover the whole state, so segments change only with new posts:
+A fit is a document of rounded centroids, each the mean of LEAST_PEOPLE or more, so it identifies no person. State and
+document determine the segment. FEATURES cover the whole state, so segments change only with posts:
 
 =======================  =============================================================================
 volume                   ln(1 + posts)
@@ -47,8 +47,7 @@ LEAST_PEOPLE = 10
 """Minimum size of a fitted segment."""
 MOST_SEGMENTS = 8
 SAME = 0.5
-"""Maximum distance at which a centroid continues an old segment: root mean squared difference over features, in
-standard deviations."""
+"""Within this distance a centroid continues an old segment: root mean squared difference in standard deviations."""
 
 _PLACES = 2
 _TRAITS = 3
@@ -56,7 +55,7 @@ _CLEAR = 0.3
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """A segment: its id, stable over refits, and mean features in standard deviations."""
+    """A segment: stable id, and mean features in standard deviations."""
 
     segment_id: str
     centroid: list[float]
@@ -67,8 +66,8 @@ class Segmentation(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    features: names, in the order of all numbers.
-    mean, scale: of each feature; centroids are of (value - mean) / scale.
+    features: names, in order.
+    mean, scale: centroids are of (value - mean) / scale.
     segments: by id; empty with too few people.
     next_number: of the next new segment; ids are never reused.
     """
@@ -100,7 +99,7 @@ class Fit:
 
     Parameters
     ----------
-    sizes: segment id -> people, LEAST_PEOPLE or more.
+    sizes: people by segment, LEAST_PEOPLE or more.
     silhouettes: mean silhouette by number of segments, if all were large enough.
     """
 
@@ -110,7 +109,7 @@ class Fit:
 
     @property
     def silhouette(self) -> float | None:
-        """Of the chosen number of segments; None below two."""
+        """Of the chosen number; None below two."""
         return self.silhouettes.get(len(self.segmentation.segments))
 
 
@@ -126,7 +125,7 @@ def to_document(segmentation: Segmentation) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any]) -> Segmentation:
-    """Parse a document; empty or with other features it has no segments, but ids are still not reused."""
+    """Parse a document; empty, or with other features, it has no segments. Ids are never reused."""
     try:
         read = _to_segmentation(document)
     except msgspec.ValidationError:
@@ -150,8 +149,8 @@ def features_of(state: ProfileState) -> Floats | None:
 
 
 def segment_of(state: ProfileState, segmentation: Segmentation) -> str | None:
-    """Id of the nearest segment, ties to the first; None without segments or below LEAST_POSTS."""
-    if not segmentation.segments:  # first, because features need a pass over the whole state, and decisions call this
+    """The nearest segment, ties to the first; None without segments or below LEAST_POSTS."""
+    if not segmentation.segments:  # first: features need a pass over the state, in each decision
         return None
     features = features_of(state)
     if features is None:
@@ -161,7 +160,7 @@ def segment_of(state: ProfileState, segmentation: Segmentation) -> str | None:
 
 
 def traits_of(segment: Segment, segmentation: Segmentation) -> list[tuple[str, float]]:
-    """A segment's most deviating features, in standard deviations, descending."""
+    """The most deviating features, in standard deviations."""
     named = zip(segmentation.features, segment.centroid, strict=True)
     clear = [each for each in named if abs(each[1]) >= _CLEAR]
     return sorted(clear, key=lambda each: (-abs(each[1]), each[0]))[:_TRAITS]
@@ -171,8 +170,8 @@ def fit_segments(features: Iterable[Floats], before: Segmentation, seed: int = 0
     """Cluster people by k-means over standardised features, keeping the ids of similar old segments.
 
     k from 2 to MOST_SEGMENTS maximises the mean simplified silhouette, (b - a) / b for distances a and b to the nearest
-    and next centroid (Vendramin et al., Statistical Analysis and Data Mining 3(4), 2010), among those without groups
-    below LEAST_PEOPLE; else one segment, or none below LEAST_PEOPLE people.
+    and next centroid (Vendramin et al., Statistical Analysis and Data Mining 3(4), 2010), without groups below
+    LEAST_PEOPLE; else one segment, or none below LEAST_PEOPLE people.
 
     Parameters
     ----------
@@ -222,7 +221,7 @@ def _best_labels(scaled: Floats, seed: int) -> tuple[npt.NDArray[np.int32], dict
 def _match_segments(centroids: Floats, before: Segmentation, now: Segmentation) -> tuple[list[str], int]:
     """Assign old ids by the Hungarian algorithm (Kuhn, Naval Research Logistics 2, 1955), else new ones.
 
-    Old centroids are rescaled. Pairs beyond SAME all cost the same, so that no hopeless pair is preferred.
+    Pairs beyond SAME all cost the same, so that no hopeless pair is preferred.
     """
     from scipy.optimize import linear_sum_assignment
 

@@ -1,9 +1,8 @@
-"""A person's state: hourly integer counts, from which everything else derives.
+"""A person's state: hourly integer counts, from which all else derives.
 
 Sums do not depend on order, so shuffled, late and split input gives the same state, and subtracting a post undoes it.
 The encoding is canonical: equal states have equal bytes. Hours are stored in pages of about three weeks
-(state_pages.py) beside totals; a batch opens only the pages it touches (state_writer.py), so long histories cost little
-more.
+(state_pages.py); a batch opens only those it touches (state_writer.py), so long histories cost little more.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ class ProfileState(msgspec.Struct):
 
     Attributes
     ----------
-    format: of the stored layout; the newest once decoded.
-    hours: hour since the epoch (UTC) -> counts [posts, scored posts, sum of (positive - negative) in thousandths, posts
-        of each emotion].
+    format: the newest once decoded.
+    hours: hour since the epoch (UTC) -> [posts, scored posts, sum of (positive - negative) in thousandths, posts of
+        each emotion].
     languages, platforms: posts by ISO 639-1 code and by network.
-    topics: topic -> hour -> counts [posts that name it, their sum of (positive - negative) in thousandths]. A topic is
-        a tracked name's id, or a token: text of untracked names is not kept.
+    topics: topic -> hour -> [mentions, sum of (positive - negative) in thousandths]. A topic is a tracked name's id, or
+        a token: text of untracked names is not kept.
     """
 
     format: int
@@ -49,11 +48,11 @@ class ProfileState(msgspec.Struct):
 
 
 class StoredState(msgspec.Struct, array_like=True, tag=FORMAT):
-    """A stored state: sorted, its pages undecoded.
+    """A stored state, sorted, pages undecoded.
 
     Attributes
     ----------
-    totals: counts over all hours. span: first and last hour. Both empty without hours.
+    totals, span: summed counts, first and last hour; empty without hours.
     pages: hour // PAGE_HOURS -> encoded page.
     """
 
@@ -87,7 +86,7 @@ def encode(state: ProfileState) -> bytes:
 
 
 def decode(state: bytes) -> ProfileState:
-    """Decode this format or an older one. Raises SchemaMismatch."""
+    """Decode any format. Raises SchemaMismatch."""
     stored = unseal(state)
     hours: Hours = {}
     topics: dict[str, Hours] = {}
@@ -152,12 +151,12 @@ def _sorted_hours(hours: Hours) -> Hours:
 
 
 def add_hour(state: ProfileState, hour: int, counts: list[int], sign: int = 1) -> list[int]:
-    """Add (`sign` -1: subtract) an hour's counts; returns the new ones."""
+    """Add (`sign` -1: subtract) an hour's counts; returns the sums."""
     return _add(state.hours, hour, counts, sign)
 
 
 def add_topic(state: ProfileState, topic: str, hour: int, counts: list[int], sign: int = 1) -> list[int]:
-    """Add (or subtract) a topic's counts of an hour; returns the new ones."""
+    """Add (or subtract) a topic's counts of an hour; returns the sums."""
     return _add(state.topics.setdefault(topic, {}), hour, counts, sign)
 
 

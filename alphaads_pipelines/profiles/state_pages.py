@@ -1,8 +1,8 @@
 """Pages of a state: PAGE_HOURS hours of counts as bytes, cheap to read and extend.
 
 An hour is a row of ROW integers: hour within the page, counts, bytes of its topics. Rows are sorted, with two bytes per
-integer, or four if any needs them. Topics follow in the same order, per hour a MessagePack list of topic, mentions,
-sentiment, sorted. The latest hour, where most posts arrive, ends both. Equal counts have equal bytes.
+integer, or four if any needs them. Topics follow in the same order, per hour a sorted MessagePack list of topic,
+mentions, sentiment. The latest hour, where most posts arrive, ends both. Equal counts have equal bytes.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Page:
         return msgspec.Raw(_encoder.encode(StoredPage(rows.typecode == _WIDE, stored, self._topics)))
 
     def add_hour(self, hour: int, counts: list[int]) -> list[int]:
-        """Add counts to an hour within the page; returns the new ones."""
+        """Add counts to an hour within the page; returns the sums."""
         at = self._row_of(hour)
         after = list(map(add, self.rows[at + 1 : at + 1 + WIDTH], counts))
         self._set(at + 1, after)
@@ -100,7 +100,7 @@ class Page:
         self._set(at + _TOPICS_BYTES, [len(written)])
 
     def hours(self) -> Iterator[tuple[int, list[int], list[Topic]]]:
-        """Each hour within the page, its counts and topics, in order. Raises SchemaMismatch."""
+        """Each hour, its counts and topics, in order. Raises SchemaMismatch."""
         start, rows = 0, self.rows.tolist()
         for at in range(0, len(rows), ROW):
             end = at + _TOPICS_BYTES
@@ -109,7 +109,7 @@ class Page:
             start += taken
 
     def _row_of(self, hour: int) -> int:
-        """Start of an hour's row, inserted as zeros if new."""
+        """Start of an hour's row, inserted if new."""
         rows = self.rows
         at = len(rows) if rows and rows[-ROW] < hour else bisect_left(rows[::ROW], hour) * ROW
         if at == len(rows) or rows[at] != hour:

@@ -1,4 +1,4 @@
-"""Add a batch to a state, decoding only the pages touched and copying the rest as bytes.
+"""Add a batch to a state, decoding only the pages touched.
 
 So a batch costs some weeks of a person's history, not all of it.
 """
@@ -20,13 +20,12 @@ _Value = TypeVar("_Value")
 
 
 class StateWriter:
-    """A person's state under modification.
+    """A state under modification.
 
     Attributes
     ----------
-    totals: counts over all hours.
-    span: first and last hour with posts, once there are any.
-    languages, platforms: posts by each, sorted by name.
+    totals: counts over all hours. span: first and last hour, if any.
+    languages, platforms: posts, sorted by name.
     """
 
     __slots__ = ("_closed", "_opened", "languages", "platforms", "span", "totals")
@@ -44,7 +43,7 @@ class StateWriter:
         return cls(StoredState([], [], {}, {}, {}) if state is None else unseal(state))
 
     def add_hour(self, hour: int, counts: list[int]) -> list[int]:
-        """Add an hour's counts; returns the new ones."""
+        """Add an hour's counts; returns the sums."""
         self.totals = list(map(add, self.totals, counts))
         self.span = [min(self.span[0], hour), max(self.span[1], hour)] if self.span else [hour, hour]
         return self._page(hour // PAGE_HOURS).add_hour(hour % PAGE_HOURS, counts)
@@ -62,14 +61,14 @@ class StateWriter:
         _put(self.platforms, name, self.platforms.get(name, 0) + posts)
 
     def rows_from(self, hour: int) -> Iterator[tuple[int, array[int]]]:
-        """Rows from `hour` on, by page, each with the page's first hour."""
+        """Rows from `hour` on, with each page's first hour."""
         for number in range(hour // PAGE_HOURS, self.span[1] // PAGE_HOURS + 1):
             if number in self._opened or number in self._closed:
                 rows, first = self._page(number).rows, number * PAGE_HOURS
                 yield first, rows[bisect_left(rows[::ROW], hour - first) * ROW :]
 
     def seal(self) -> bytes:
-        """Canonical bytes, equal to `encode` of the whole state."""
+        """Canonical bytes, as from `encode`."""
         for number, page in self._opened.items():
             _put(self._closed, number, page.close())
         return seal(StoredState(self.totals, self.span, self.languages, self.platforms, self._closed))

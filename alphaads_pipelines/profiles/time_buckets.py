@@ -1,4 +1,4 @@
-"""Hours and days since the epoch, UTC, the buckets of all counts."""
+"""Hours and days since the epoch, UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alphaads_pipelines.profiles.count_fields import FIRST_EMOTION, POSTS, SCORE
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 EPOCH_WEEKDAY = 3
-"""1 January 1970 was a Thursday (Monday is 0): the weekday of a day is (day + EPOCH_WEEKDAY) % 7."""
+"""1 January 1970 was a Thursday, Monday being 0: a day's weekday is (day + EPOCH_WEEKDAY) % 7."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
@@ -19,7 +19,7 @@ _MILLI = 1000
 
 
 class Hour(msgspec.Struct, frozen=True):
-    """An hour with posts: start, posts, mean sentiment (-1 to 1), posts by emotion."""
+    """An hour's start, posts, mean sentiment (-1 to 1), and posts by emotion."""
 
     hour_at: datetime
     posts: int
@@ -48,7 +48,7 @@ def day_at(number: int) -> date:
 
 
 def mean_sentiment(counts: Sequence[int]) -> float | None:
-    """-1 to 1, over scored posts of (summed) hourly counts; None without any."""
+    """-1 to 1, over the scored posts of counts; None without any."""
     return counts[SENTIMENT_SUM_MILLI] / counts[SCORED] / _MILLI if counts[SCORED] else None
 
 

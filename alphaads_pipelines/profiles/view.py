@@ -1,4 +1,4 @@
-"""Derive a profile's view from a state: summary, interests, rhythm, hours."""
+"""Derive a profile's view from a state."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ProfileView(msgspec.Struct, frozen=True):
     ----------
     posts, mood, mood_trend, sentiment_mean, emotions, platforms: as in ProfileSummary.
     language: the most used; languages: posts by each.
-    brands: tracked names in their posts; interests: tokens of other names. By descending weight.
-    active_hours: posts by hour of the day (UTC), 24 numbers. active_weekdays: from Monday, 7 numbers.
+    brands: tracked names; interests: tokens of other names; by descending weight.
+    active_hours: posts by hour of the day (UTC). active_weekdays: from Monday.
     first_post_at, last_post_at: start of the hour.
     journey: latest hours with posts, oldest first.
     """

@@ -1,8 +1,7 @@
-"""Diagnose a log: name faults of propensities, weights and support that invalidate estimates.
+"""Diagnose faults of propensities, weights and support that invalidate estimates.
 
-Two tests need nothing but the log. Weights have mean 1, whatever the rewards, if every arm of the policy could be drawn
-with its logged propensity. And per arm, the mean of 1 / propensity where drawn, else 0, is the share of records in
-which it was eligible.
+Two tests need only the log. Weights have mean 1, whatever the rewards, if every arm of the policy could be drawn with
+its logged propensity. And per arm, 1 / propensity where drawn, else 0, has the share of eligible records as its mean.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from alphaads_pipelines.bandits.ope.intervals import Estimate, mean_interval
 from alphaads_pipelines.bandits.ope.logs import Floats, Log
 
 CONFIDENCE = 0.999
-"""Of the tests, shared among arms: a sound log fails one in a thousand times."""
+"""Shared among arms: a sound log fails one test in a thousand."""
 MOST_SHARE = 0.1
-"""Share of all weight above which one record decides the estimate."""
+"""Share of all weight above which one record dominates."""
 MOST_UNSUPPORTED = 0.01
-"""Share of the policy's probability allowed on arms never drawn."""
+"""Of the policy's probability, on arms never drawn."""
 
 _ROUNDING = 1e-9
 
@@ -32,7 +31,7 @@ WEIGHTS, ARMS, DOMINATED, UNSUPPORTED = (
 
 
 class ArmCheck(msgspec.Struct, frozen=True):
-    """Frequency of an arm relative to its propensities, with the test's interval."""
+    """Frequency of an arm relative to its propensities, with interval."""
 
     arm: str
     drawn: int
@@ -52,10 +51,8 @@ class Diagnostics(msgspec.Struct, frozen=True):
     on_policy: reward per record of the logging policy.
     direct_method: the reward model's value of the evaluated policy, without an interval; not an estimate by itself.
     weight_mean: with the interval of the test that it is 1.
-    max_weight, max_weight_share: the greatest weight, and its share of all weight.
-    min_propensity: of the log.
+    max_weight_share: of all weight.
     unsupported_share: of the policy's probability, on arms never drawn at that position.
-    arms: each drawn arm.
     problems: names of failed checks.
     """
 
@@ -85,7 +82,7 @@ def describe_problems(found: Diagnostics) -> list[str]:
 
 
 def diagnose(log: Log, weighted: WeightedLog) -> Diagnostics:
-    """Diagnose a log and its weights under a policy."""
+    """Diagnose a log under a policy."""
     weights = weighted.weights
     weight_mean = mean_interval(weights, (0.0, weighted.typical_weight), CONFIDENCE)
     share, unsupported = float(weights.max() / weights.sum()), float(weighted.unsupported.mean())
@@ -115,7 +112,7 @@ def _excludes_one(ratio: Estimate) -> bool:
 
 
 def check_arms(log: Log) -> list[ArmCheck]:
-    """Test each drawn arm, at a confidence that holds for all of them together."""
+    """Test each drawn arm, at a joint confidence."""
     drawn = np.bincount(log.chosen, minlength=len(log.arms))
     tested = np.flatnonzero(drawn)
     confidence = 1 - (1 - CONFIDENCE) / len(tested)

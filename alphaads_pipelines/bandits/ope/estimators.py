@@ -1,8 +1,8 @@
-"""Estimators of a policy's value: plain functions over weighted records.
+"""Estimators of a policy's value over weighted records.
 
-With logged propensity p and the policy's probability t of the drawn arm, a record has weight w = t / p, and the mean of
-w times the reward r is the policy's value (Horvitz & Thompson 1952). Intervals are of that value, not of the
-estimator's mean: truncation adds its worst-case cost.
+With logged propensity p and the policy's probability t of the drawn arm, a record has weight w = t / p, and w times the
+reward r has the policy's value as mean (Horvitz & Thompson 1952). Intervals are of that value, not of the estimator's
+mean: truncation adds its worst-case cost.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class WeightedLog:
 
     Parameters
     ----------
-    weights: w, of the drawn arm.
-    predicted: the reward model's prediction for the drawn arm.
-    expected: its mean over the policy's probabilities (the direct method).
+    weights: of the drawn arm.
+    predicted: the reward model's, for the drawn arm.
+    expected: its mean over the policy (the direct method).
     unsupported: the policy's probability of arms never drawn at this position.
-    reward_range: minimum and maximum of a record.
+    reward_range: of a record.
     """
 
     weights: Floats
@@ -46,7 +46,7 @@ class WeightedLog:
 
     @property
     def effective_samples(self) -> float:
-        """Kish (1965): equivalent number of records drawn by the policy itself."""
+        """Equivalent number of the policy's own records (Kish 1965)."""
         return float(self.weights.sum() / self.typical_weight)
 
 
@@ -57,12 +57,11 @@ def weigh(
 
     Parameters
     ----------
-    seed: of the reward model's folds.
-    advance: called with the number of further records done.
+    seed: of the folds. advance: called with the number of further records.
 
     Raises
     ------
-    InvalidRequest: there is no record, or none that the policy could have drawn.
+    InvalidRequest: there is no record, or none the policy could have drawn.
     """
     n = len(log)
     if not n:
@@ -121,8 +120,8 @@ def dr(log: WeightedLog) -> Estimate:
 def switch_dr(log: WeightedLog) -> Estimate:
     """Doubly robust where w is at most sqrt(n), the model alone above it (Wang et al., ICML 2017).
 
-    The paper's own threshold, by worst possible bias, would hardly ever switch where only the drawn arm's propensity is
-    known. The interval allows any reward within range above the threshold.
+    The paper's threshold, by worst bias, would hardly ever switch where only the drawn arm's propensity is known. The
+    interval allows any reward within range above the threshold.
     """
     least, most = log.reward_range
     kept = log.weights <= np.sqrt(len(log.weights))

@@ -1,4 +1,4 @@
-"""An evaluation: all estimates and diagnostics of a policy on a log."""
+"""All estimates and diagnostics of a policy on a log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     ----------
     n: records.
     effective_samples: equivalent number of the policy's own records (Kish).
-    estimates: by estimator; reward per decision, with 95 % intervals.
+    estimates: reward per decision by estimator, with 95 % intervals.
     """
 
     n: int
@@ -27,7 +27,7 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 def evaluate(log: Log, weighted: WeightedLog) -> Evaluation:
-    """Apply every estimator to a weighted log (`estimators.weigh`)."""
+    """Apply every estimator to a weighted log."""
     return Evaluation(
         n=len(log),
         effective_samples=weighted.effective_samples,

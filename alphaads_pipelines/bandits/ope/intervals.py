@@ -1,10 +1,10 @@
 """Confidence intervals for small logs and skewed weights, without resampling.
 
-The normal interval misses skewness, and rare large values not seen yet. So each bound is the wider of two. One removes
-the skewness from Student's t by Hall's monotone cubic transformation (On the removal of skewness by transformation,
-JRSS B 54, 1992). The other is Student's t with one added record, unlucky for that bound, as in Fay & Feuer's interval
-of weighted counts (Statistics in Medicine 16, 1997) and Agresti & Coull's added observations (American Statistician 52,
-1998), at the mean weight of the evaluated policy's records. Coverage is measured, not proven: `alphaads bench ope`.
+The normal interval misses skewness and rare large values. So each bound is the wider of two. One removes the skewness
+from Student's t by Hall's monotone cubic transformation (On the removal of skewness by transformation, JRSS B 54,
+1992). The other is Student's t with one added record, unlucky for that bound, as in Fay & Feuer's interval of weighted
+counts (Statistics in Medicine 16, 1997) and Agresti & Coull's added observations (American Statistician 52, 1998), at
+the mean weight of the policy's own records. Coverage is measured, not proven: `alphaads bench ope`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Estimate(msgspec.Struct, frozen=True):
     high: float
 
     def within(self, least: float, most: float) -> Estimate:
-        """Clip the bounds to the possible range, keeping the value inside them."""
+        """Clip the bounds to the possible range, around the value."""
         low, high = max(self.low, least), min(self.high, most)
         return Estimate(self.value, min(low, self.value), max(high, self.value))
 
 
 class _Moments(msgspec.Struct, frozen=True):
-    """Mean, standard deviation (n - 1) and skewness of n numbers."""
+    """Of n numbers; the deviation's divisor is n - 1."""
 
     n: int
     mean: float
@@ -48,7 +48,7 @@ class _Moments(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, values: Floats) -> _Moments:
-        """Central powers: raw ones of numbers far from 0 would cancel."""
+        """From central powers, to avoid cancellation far from 0."""
         mean = float(values.mean())
         apart = values - mean
         squares = apart * apart
@@ -70,11 +70,10 @@ class _Moments(msgspec.Struct, frozen=True):
 
 
 def mean_interval(values: Floats, unlucky: tuple[float, float], confidence: float = CONFIDENCE) -> Estimate:
-    """The mean of independent values.
+    """The mean of independent values, shape (n,).
 
     Parameters
     ----------
-    values: shape (n,).
     unlucky: the records added for the lower and the upper bound.
     """
     seen = _Moments.of(values)
@@ -93,8 +92,7 @@ def ratio_interval(weights: Floats, rewards: Floats, weight: float, extremes: tu
 
     Parameters
     ----------
-    weights: shape (n,), not all 0.
-    rewards: shape (n,).
+    weights: shape (n,), not all 0. rewards: shape (n,).
     weight: of the added record.
     extremes: its rewards for the lower and the upper bound.
     """
@@ -130,7 +128,7 @@ def _mean_bound(moments: _Moments, side: int, confidence: float) -> float:
 
 
 def _statistic(moments: _Moments) -> float:
-    """Hall's t of the hypothesis of mean 0; Student's t without skewness."""
+    """Hall's t for mean 0; Student's t without skewness."""
     if moments.deviation == 0:
         return math.copysign(math.inf, moments.mean) if moments.mean else 0.0
     student, skew = moments.mean / moments.deviation, moments.skewness

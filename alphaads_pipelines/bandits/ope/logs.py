@@ -1,4 +1,4 @@
-"""Logged decisions and rewards as columns, validated once for all estimators."""
+"""Logged decisions and rewards as validated columns."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Log:
     Parameters
     ----------
     arms: k names.
-    chosen: shape (n,), index of the drawn arm.
-    propensities: shape (n,), its probability; above 0, at most 1.
-    rewards: shape (n,), within `reward_range`.
+    chosen: index of the drawn arm, shape (n,).
+    propensities: its probability, above 0, at most 1.
+    rewards: within `reward_range`.
     contexts: shape (n, d), known before the draw.
-    positions: shape (n,), slot of the page; 0 if there is one.
+    positions: slot of the page; 0 if there is one.
     eligible: shape (n, k); None: all arms.
-    reward_range: minimum and maximum of a decision.
+    reward_range: of one decision.
 
     Raises
     ------
-    InvalidRequest: a column does not match the others or holds invalid values; names record and column.
+    InvalidRequest: a column has the wrong shape or invalid values; names record and column.
     """
 
     arms: tuple[str, ...]

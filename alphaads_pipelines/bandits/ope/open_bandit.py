@@ -1,8 +1,8 @@
 """Read the Open Bandit format: CSV with a line per shown item (Saito et al., arXiv:2008.07146).
 
-Columns: `item_id`, `position`, `click`, `propensity_score` (or `action_prob`, as in its description); `user_feature_*`
-are categorical and one-hot encoded for frequent words; `user-item_affinity_*`, one per item, give the number of items.
-Memory is 32 bytes a record and 4 per context number, three times that while blocks are joined.
+Columns: `item_id`, `position`, `click`, `propensity_score` (or `action_prob`); `user_feature_*`, one-hot encoded;
+`user-item_affinity_*`, one per item. Memory is 32 bytes a record and 4 per context number, three times that while
+blocks are joined.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _AFFINITY, _USER = "user-item_affinity_", "user_feature_"
 
 
 def read(path: Path, advance: Callable[[int], object] = lambda _: None) -> Log:
-    """Read all records of a file, gzip accepted.
+    """Read a file, gzip accepted.
 
     Parameters
     ----------
-    advance: called with the number of further bytes read.
+    advance: called with the number of further bytes.
 
     Raises
     ------
@@ -56,7 +56,6 @@ def read(path: Path, advance: Callable[[int], object] = lambda _: None) -> Log:
 
 @contextmanager
 def _open_lines(path: Path, advance: Callable[[int], object]) -> Iterator[Iterator[str]]:
-    """The lines of a file; OSErrors of opening propagate."""
     with path.open("rb") as raw:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
@@ -75,7 +74,7 @@ def _lines(text: io.TextIOWrapper, raw: BinaryIO, advance: Callable[[int], objec
 
 
 def _rows(reader: Iterator[list[str]], width: int, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The next block of non-empty lines, numbered."""
+    """Non-empty lines of a block, numbered."""
     for row in islice(reader, _BLOCK):
         line = reader.line_num  # type: ignore[attr-defined]
         if len(row) not in (0, width):
@@ -85,8 +84,6 @@ def _rows(reader: Iterator[list[str]], width: int, name: str) -> Iterator[tuple[
 
 
 class _Columns:
-    """Columns of the blocks read so far."""
-
     def __init__(self, file: str, names: list[str]) -> None:
         self.file, self.names = file, names
         self._propensity = next((each for each in _PROPENSITY if each in names), _PROPENSITY[0])
@@ -101,7 +98,7 @@ class _Columns:
         self._affinity: list[NDArray[np.float32]] = []
 
     def add(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> None:
-        """Add rows of the header's width. Raises InvalidRequest."""
+        """Add rows. Raises InvalidRequest."""
         columns = list(zip(*rows, strict=True))
         items = float(len(self._affinities) or np.inf)
         checks: dict[str, tuple[str, Callable[[Floats], NDArray[np.bool_]], str]] = {
@@ -125,7 +122,7 @@ class _Columns:
         self._codes.append(np.array(codes, dtype=np.int32).reshape(-1, len(rows)).T)
 
     def log(self) -> Log:
-        """Join the blocks. Raises InvalidRequest without records."""
+        """Join the blocks. Raises InvalidRequest if empty."""
         if not self._codes:
             raise InvalidRequest(f"{self.file}: holds no records")
         item, position, click, propensity = (np.concatenate(each) for each in self._numbers.values())

@@ -1,4 +1,4 @@
-"""Evaluate policies of the registry, trained on the first half of a log."""
+"""Registry policies trained on the first half of a log."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import InvalidRequest
 
 TRAINING_SHARE = 0.5
-"""Share of a log to train on; the rest is for evaluation."""
 
 _BLOCK = 10_000
 
 
 class RegistryPolicy(EvaluationPolicy):
-    """A policy as it is, without further learning. It sees contexts behind a constant 1.
+    """A policy without further learning. It sees contexts behind a constant 1.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ def fit_policy(name: str, log: Log, seed: int) -> tuple[EvaluationPolicy, Log]:
 
     Raises
     ------
-    ConfigurationError: there is no such policy. InvalidRequest: the log is too short to halve.
+    ConfigurationError: unknown policy. InvalidRequest: the log is too short to halve.
     """
     policy = POLICIES.load(name).from_state({"features": 1 + log.contexts.shape[1]})
     if isinstance(policy, RandomPolicy):
@@ -65,5 +64,5 @@ def fit_policy(name: str, log: Log, seed: int) -> tuple[EvaluationPolicy, Log]:
 
 
 def policy_contexts(log: Log) -> Floats:
-    """Contexts of a log as policy input, shape (n, 1 + d)."""
+    """Contexts as policy input, shape (n, 1 + d)."""
     return np.hstack([np.ones((len(log), 1)), log.contexts.astype(np.float64)])

@@ -24,8 +24,7 @@ def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> s
 
     Parameters
     ----------
-    weights: shape (n,), as in `WeightedLog`.
-    log, policy: names.
+    weights: shape (n,). log, policy: names.
     """
     pictures = {
         "estimates": _estimates_png(evaluation),
@@ -44,7 +43,7 @@ def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> s
 
 
 def _estimates_png(evaluation: Evaluation) -> bytes:
-    """Each estimate and its interval, over the logging policy's reward."""
+    """Estimates and intervals, over the logging policy's reward."""
     logged = evaluation.diagnostics.on_policy
     rows = [("the log's policy", logged), *evaluation.estimates.items()]
     figure = new_figure(8.0, 2.6)
@@ -66,7 +65,7 @@ def _estimates_png(evaluation: Evaluation) -> bytes:
 
 
 def _weights_png(evaluation: Evaluation, weights: Floats) -> bytes:
-    """Distribution of weights, and the share carried by the heaviest records."""
+    """Distribution of weights, and share of the heaviest records."""
     figure = new_figure(8.0, 2.6)
     spread, carried = figure.subplots(1, 2)
     positive = weights[weights > 0]
@@ -94,7 +93,7 @@ def _weights_png(evaluation: Evaluation, weights: Floats) -> bytes:
 
 
 def _arms_png(evaluation: Evaluation) -> bytes:
-    """Frequency of each arm relative to its propensities, most drawn first."""
+    """Frequency of arms relative to propensities, most drawn first."""
     figure = new_figure(8.0, 2.6)
     axes = figure.add_subplot()
     arms = sorted(evaluation.diagnostics.arms, key=lambda each: -each.drawn)[:_MOST_ARMS]
@@ -112,5 +111,5 @@ def _arms_png(evaluation: Evaluation) -> bytes:
 
 
 def _top(highs: list[float]) -> float:
-    """Limit the axis, so that a few wide intervals do not flatten the others."""
+    """Keep a few wide intervals from flattening the others."""
     return float(max(2.0, min(max(highs), 3 * float(np.median(highs)))))

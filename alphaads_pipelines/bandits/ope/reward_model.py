@@ -1,9 +1,8 @@
 """Predict rewards by two-step ridge regression, cross-fitted.
 
 The first step fits weights for features and arms, the second each arm's deviation. Both are shrunk, so a rarely drawn
-arm gets the average. A wrong model costs doubly robust estimates only precision, provided it never saw the record it
-predicts: hence the folds (cross-fitting; Chernozhukov et al., Double/debiased machine learning, Econometrics Journal
-21, 2018).
+arm gets the average. A wrong model costs doubly robust estimates only precision if it never saw the record it predicts:
+hence the folds (cross-fitting; Chernozhukov et al., Double/debiased machine learning, Econometrics Journal 21, 2018).
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from alphaads_pipelines.bandits.ope.logs import Floats, Ints, Log
 
 FOLDS = 5
 MOST_TRAINING = 100_000
-"""Training records per model at most, which bounds memory."""
+"""Training records per model, to bound memory."""
 
 _BLOCK = 10_000
 _PRIOR, _PRIOR_OF_ARMS = 10.0, 50.0
-"""Prior records at weight 0, in the first and in the second step."""
+"""Prior records at weight 0, by step."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,9 @@ class RewardModel:
 
     Parameters
     ----------
-    centre, scale: shape (d,), of the training features.
-    weights: shape (1 + d, k), intercept and weights of each arm.
-    reward_range: predictions are clipped to it.
+    centre, scale: of the training features, shape (d,).
+    weights: intercept and weights of each arm, shape (1 + d, k).
+    reward_range: of predictions.
     """
 
     centre: Floats
@@ -41,13 +40,13 @@ class RewardModel:
     reward_range: tuple[float, float]
 
     def predict(self, features: Floats) -> Floats:
-        """Expected rewards, shape (n, k), of features of shape (n, d)."""
+        """Expected rewards, shape (n, k), for features (n, d)."""
         design = _design((features - self.centre) / self.scale)
         return np.asarray(np.clip(design @ self.weights, *self.reward_range))
 
 
 def fit(features: Floats, chosen: Ints, rewards: Floats, arms: int, reward_range: tuple[float, float]) -> RewardModel:
-    """Fit n records with features of shape (n, d); without records, predict mid-range."""
+    """Fit n records with features (n, d); without records, predict mid-range."""
     if not len(rewards):
         nothing = np.zeros((1 + features.shape[1], arms))
         nothing[0] = np.mean(reward_range)
@@ -62,7 +61,7 @@ def fit(features: Floats, chosen: Ints, rewards: Floats, arms: int, reward_range
 
 
 def cross_fitted(log: Log, seed: int) -> Iterator[tuple[Ints, Floats]]:
-    """Yield each record once: indices (m,) and rewards (m, k) expected by a model that saw none of them."""
+    """Yield each record once: indices (m,) and rewards (m, k) expected by a model that never saw them."""
     random, slots = np.random.default_rng(seed), np.unique(log.positions)
     order = random.permutation(len(log))
     folds = [order[each::FOLDS] for each in range(FOLDS)]
@@ -86,7 +85,7 @@ def _design(scaled: Floats) -> Floats:
 
 
 def _first_step(design: Floats, chosen: Ints, rewards: Floats, arms: int) -> tuple[Floats, Floats]:
-    """Weights of the design, shape (1 + d,), and of the arms, shape (k,)."""
+    """Weights of design, shape (1 + d,), and arms, shape (k,)."""
     drawn = np.bincount(chosen, minlength=arms)
     of_arm = np.stack([np.bincount(chosen, column, minlength=arms) for column in design.T])
     products = np.block([[design.T @ design, of_arm], [of_arm.T, np.diag(drawn)]])
@@ -98,7 +97,7 @@ def _first_step(design: Floats, chosen: Ints, rewards: Floats, arms: int) -> tup
 
 
 def _second_step(design: Floats, chosen: Ints, left: Floats, arms: int) -> Floats:
-    """Each arm's deviation, shape (1 + d, k), fitted to the first step's residuals."""
+    """Each arm's deviation, shape (1 + d, k), from the first step's residuals."""
     own = np.zeros((design.shape[1], arms))
     penalty = _PRIOR_OF_ARMS * np.eye(design.shape[1])
     for arm in np.unique(chosen):

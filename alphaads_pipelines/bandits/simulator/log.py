@@ -1,7 +1,7 @@
 """Write a run in the Open Bandit format, to check `alphaads ope` against the truth.
 
-A line per seen ad; `click` means within the attribution window. Facts become user features: mood, segment, placement,
-network, trend and part of the day.
+A line per seen ad; `click` means within the attribution window. User features are mood, segment, placement, network,
+trend and part of the day.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def write_log(path: Path, stream: Stream, played: PlayResult) -> int:
 
     Raises
     ------
-    InvalidRequest: the format cannot express this world's changing creatives.
+    InvalidRequest: the format cannot express changing creatives.
     """
     if len(stream.arms) > 1:
         raise InvalidRequest("--log: creatives come and go in this world, which the Open Bandit format cannot say")

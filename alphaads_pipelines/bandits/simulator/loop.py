@@ -1,8 +1,7 @@
 """The closed loop: decisions, reports, joined outcomes, learning.
 
-`choose_many` draws arms, the `RewardJoin` joins records, and after `learn`, `inform` sets the prior of new creatives,
-as in pipeline/learning.py, which keeps open decisions in tables. Learned weights are discounted daily, and retired
-creatives forgotten once no more reports of them can arrive.
+As in pipeline/learning.py, except that open decisions are kept by `RewardJoin`. Learned weights are discounted daily,
+and retired creatives forgotten once no reports of them can arrive.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from alphaads_pipelines.bandits.simulator.world import DAY_S, HOUR_S, START
 Draws = NDArray[np.intp]
 Record = dict[str, Any]
 Arrivals = tuple[list[Record], list[Record]]
-"""Decision and event records that arrived together, in order of arrival."""
+"""Decision and event records, in order of arrival."""
 
 _GRACE = timedelta(seconds=LONGEST_TRANSPORT_S)
 _GONE_S = (ATTRIBUTION_WINDOW + _GRACE).total_seconds()
 
 
 class Player(Protocol):
-    """The loop's interface to a policy, for peer libraries to adapt to."""
+    """A policy's interface, for peer libraries to adapt to."""
 
     def choose_many(self, arms: Sequence[str], contexts: Floats, seed: int) -> Choices:
         """Draw an arm for each context."""
@@ -57,7 +56,7 @@ class PlayResult:
 
     Attributes
     ----------
-    drawn: index among the arms of the decision's phase. propensities: of these draws. regret: expected, in clicks.
+    drawn: index among the phase's arms. regret: expected, in clicks.
     is_clicked: whether the ad was seen and clicked.
     """
 
@@ -73,12 +72,11 @@ def play(
     daily: float = discount_of(1.0),
     advance: Callable[[int], object] = lambda _: None,
 ) -> PlayResult:
-    """Let a policy decide on a whole stream and learn from it.
+    """Let a policy decide on a stream and learn from it.
 
     Parameters
     ----------
-    daily: discount factor per day.
-    advance: called with the number of further decisions made.
+    daily: discount factor. advance: called with the number of further decisions.
     """
     queue, join, n = DeliveryQueue(stream), RewardJoin(), len(stream)
     drawn, propensities = np.zeros(n, dtype=np.intp), np.ones(n)
@@ -103,7 +101,7 @@ def play(
 
 
 def clicked(stream: Stream, drawn: Draws) -> NDArray[np.bool_]:
-    """Whether these draws are seen and clicked, shape (n,)."""
+    """Whether draws are seen and clicked, shape (n,)."""
     at = np.arange(len(stream)), drawn
     return np.asarray(stream.reports.is_seen & (stream.coins[at] < stream.chances[at]))
 
@@ -114,17 +112,14 @@ def seed_of(stream: Stream, step: int) -> int:
 
 
 class DeliveryQueue:
-    """Delivers records with the stream's delays, losses and repetitions.
-
-    Records due after the end never arrive.
-    """
+    """Delivers records with delays, losses and repetitions; those due after the end never arrive."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._waiting: dict[int, list[tuple[float, bool, Record]]] = defaultdict(list)
 
     def schedule(self, decided: slice, drawn: Draws) -> None:
-        """Schedule the records that follow from these draws."""
+        """Schedule the records of these draws."""
         stream, reports = self._stream, self._stream.reports
         arms = stream.arms[int(stream.phase[decided.start])]
         at = np.arange(decided.start, decided.stop), drawn
@@ -144,7 +139,7 @@ class DeliveryQueue:
                     self._put(arrival, False, won)
 
     def arrived(self, step: int) -> Arrivals:
-        """Records that arrived since the previous step."""
+        """Records since the previous step."""
         arrivals = sorted(self._waiting.pop(step, ()), key=lambda each: each[0])
         decisions = [record for _, is_decision, record in arrivals if is_decision]
         return decisions, [record for _, is_decision, record in arrivals if not is_decision]
@@ -160,7 +155,7 @@ def _iso(at_s: float) -> str:
 
 
 def _newly_retired(stream: Stream, now_s: float) -> set[str]:
-    """Arms whose last possible report fell due within the past day."""
+    """Arms whose last report fell due within the past day."""
     return _retired(stream, now_s - _GONE_S) - _retired(stream, now_s - _GONE_S - DAY_S)
 
 

@@ -1,8 +1,8 @@
 """Synthetic people: moods follow an hourly Markov chain over EMOTIONS, and posts show them.
 
-A mood lasts 33 hours on average, then the next is drawn from the segment's tastes. As in a profile, decisions know only
-posted emotions: the leading one at a half-life of 24 hours, shares among all posts, mean sentiment and trend. So the
-known mood lags behind.
+A mood lasts 33 hours on average, then the next is drawn from the segment's tastes. Decisions know only posted emotions,
+as in a profile: the leading one at a half-life of 24 hours, shares, mean sentiment and trend. So the known mood lags
+behind.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 Ints = NDArray[np.int64]
 
 HOURLY_POSTS = 0.15 * (1.0 + np.sin((np.arange(24) - 9) / 24 * 2 * np.pi))
-"""Probability of a post in an hour of the day (UTC)."""
+"""Probability of a post by hour (UTC)."""
 SENTIMENT = np.array([-0.7, -0.6, -0.5, 0.8, 0.0, -0.6, 0.2])
-"""Of a post with each emotion, in the order of EMOTIONS."""
+"""Of posts, in the order of EMOTIONS."""
 
 _STAYS = 0.97
 _FADES = 0.5 ** (1 / 24)
@@ -38,8 +38,8 @@ class People:
 
     Attributes
     ----------
-    segment, platform: shape (people,). moods: leading emotion, -1 for none; trends: -1, 0 or 1; posts and sentiment so
-        far: shape (hours, people). shares: of emotions among posts, shape (hours, people, emotions).
+    segment, platform: shape (people,). moods: leading emotion or -1; trends: -1, 0 or 1; posts and sentiment so far:
+        shape (hours, people). shares: of emotions, shape (hours, people, emotions).
     """
 
     segment: Ints
@@ -52,7 +52,7 @@ class People:
 
     @classmethod
     def generate(cls, world: World, seed: int) -> People:
-        """Generate people with a week of posts before START."""
+        """Generate people, with a week of posts before START."""
         rng = np.random.default_rng((seed, 1))
         people, hours = world.people, world.days * 24
         segment, platform = rng.integers(len(SEGMENTS), size=people), rng.integers(len(PLATFORMS), size=people)
@@ -80,7 +80,7 @@ class People:
         return seen
 
     def facts(self, at_s: float, person: int, placement: int, *, is_anonymous: bool) -> dict[str, Any]:
-        """The facts of a decision about a person, as from `context.facts_of`."""
+        """The facts of a decision about a person."""
         now, where, hour = START + timedelta(seconds=at_s), PLACEMENTS[placement], int(at_s // HOUR_S)
         if is_anonymous:
             return facts_of(now, where)
@@ -102,7 +102,7 @@ class People:
         )
 
     def _record_hour(self, hour: int, fresh: Floats, total: Floats) -> None:
-        """Store the emotions shown before an hour; `fresh` decays, `total` does not."""
+        """Store emotions before an hour; `fresh` decays, `total` does not."""
         posts = total.sum(axis=1)
         known = np.maximum(posts, 1.0)
         overall = total @ SENTIMENT / known
@@ -114,7 +114,7 @@ class People:
 
 
 def sample_decisions(world: World, decisions: int, seed: int) -> tuple[Floats, Ints, Ints, NDArray[np.bool_]]:
-    """Time, person, placement and anonymity of decisions, in order of time, at posting hours."""
+    """Time, person, placement and anonymity of decisions, sorted, at posting hours."""
     rng = np.random.default_rng((seed, 2))
     hourly = HOURLY_POSTS / HOURLY_POSTS.sum()
     hour = rng.choice(24, size=decisions, p=hourly)

@@ -1,4 +1,4 @@
-"""Plot regret curves as PNG: a panel per world, a labelled line per policy."""
+"""Plot regret curves as PNG, a panel per world."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RANDOM = "random"
 _COLOURS = ("#3b6ea5", "#c0392b", "#4a8f5b", "#6c4f9c", "#e2a72e", "#d9729f", "#7d8b3a")
 _QUIET, _PALE = "#7a838b", "#c9d3dc"
 _ROOM = 1.5
-"""Panel height over the highest line except random's, so that bad policies do not flatten the others."""
+"""Panel height over the highest line but random's, which keeps bad policies from flattening the others."""
 _APART = 0.062
 
 
@@ -28,8 +28,7 @@ class Panel:
 
     Attributes
     ----------
-    points: numbers of decisions, shape (points,). changes: of the truth.
-    curves: regret by name, shape (points,).
+    points: numbers of decisions, shape (points,). changes: of the truth. curves: regret, shape (points,).
     """
 
     title: str
@@ -39,7 +38,7 @@ class Panel:
 
 
 def panel_of(found: Simulation) -> Panel:
-    """The panel of a simulation: means over seeds, and the expected regret of random draws."""
+    """Means over seeds, and the expected regret of random draws."""
     curves = {name: each.curves.mean(axis=0).tolist() for name, each in found.policies.items()}
     curves[RANDOM] = found.random.curves.mean(axis=0).tolist()
     seeds = f"mean of {len(found.seeds)} seeds" if len(found.seeds) > 1 else "1 seed"
@@ -80,7 +79,7 @@ def _draw_panel(axes: Axes, panel: Panel, colours: Mapping[str, str]) -> None:
 
 
 def _name_lines(axes: Axes, panel: Panel, colours: Mapping[str, str], top: float) -> None:
-    """Label the ends of lines, spaced apart; random's on the line if it leaves the panel."""
+    """Label line ends, spaced apart; random's on the line if it leaves the panel."""
     below = 0.0
     for name, curve in sorted(panel.curves.items(), key=lambda each: each[1][-1]):
         last = curve[-1]

@@ -30,7 +30,7 @@ class Regrets:
 
     Attributes
     ----------
-    curves: cumulative regret at the simulation's points, shape (seeds, points). clicks: shape (seeds,).
+    curves: cumulative, shape (seeds, points). clicks: shape (seeds,).
     """
 
     curves: Floats
@@ -48,9 +48,8 @@ class Simulation:
 
     Attributes
     ----------
-    points: numbers of decisions along curves, shape (points,). changes: approximate decisions at which the truth
-        changed.
-    random: expected of random draws. best: expected clicks with the truth known. policies: by name.
+    points: numbers of decisions, shape (points,). changes: of the truth, approximate.
+    random: expected of random draws. best: expected clicks with the truth known.
     """
 
     world: str
@@ -100,7 +99,7 @@ def simulate(
 
     Parameters
     ----------
-    advance: called with the number of further decisions made. on_run: called with each run.
+    advance: called with the number of further decisions. on_run: called with each run.
 
     Raises
     ------
@@ -134,7 +133,7 @@ def new_policy(name: str) -> Policy:
 
 
 def installed_policies() -> list[str]:
-    """Names of the policies whose packages are installed."""
+    """Policies whose packages are installed."""
     names = []
     for name in POLICIES:
         try:
@@ -146,17 +145,17 @@ def installed_policies() -> list[str]:
 
 
 def points_of(decisions: int) -> NDArray[np.intp]:
-    """Numbers of decisions along a curve, evenly spaced up to the end."""
+    """Numbers of decisions, evenly spaced up to the end."""
     return np.unique(np.linspace(0, decisions, min(POINTS, decisions) + 1)[1:].astype(np.intp))
 
 
 def curve(regret: Floats, points: NDArray[np.intp]) -> Floats:
-    """Cumulative regret at these numbers of decisions."""
+    """Cumulative regret at these points."""
     return np.asarray(regret.cumsum()[points - 1])
 
 
 def interval(values: Floats) -> tuple[float | None, float | None]:
-    """Student's 95 % interval of the mean; (None, None) for a single value."""
+    """Student's 95 % interval of the mean; (None, None) for one value."""
     from scipy.stats import t
 
     if len(values) < 2:

@@ -1,5 +1,4 @@
-"""A world's decisions, click probabilities and reports before any draw: every policy meets the same people, coins and
-delays."""
+"""A world's decisions, click probabilities and reports before any draw, the same for every policy."""
 
 from __future__ import annotations
 
@@ -24,13 +23,13 @@ LONGEST_TRANSPORT_S = 2 * HOUR_S
 
 @dataclass(frozen=True)
 class Reports:
-    """Times of events and their arrivals, whatever the draws; seconds from START, shape (n,) each.
+    """Times of events and arrivals for any draw; seconds from START, shape (n,) each.
 
     Attributes
     ----------
-    is_seen: whether the ad is shown. shown_at, clicked_at: event times, if it is.
-    decision, impression, click: arrival of each record, infinite if lost.
-    impression_again, click_again: of the second delivery, infinite if there is none.
+    is_seen: whether the ad is shown. shown_at, clicked_at: if it is.
+    decision, impression, click: arrivals, infinite if lost.
+    impression_again, click_again: second deliveries, else infinite.
     """
 
     is_seen: Flags
@@ -44,7 +43,7 @@ class Reports:
 
     @classmethod
     def generate(cls, how: Reporting, at: Floats, seed: int) -> Reports:
-        """Draw the reports of decisions at these times."""
+        """Draw the reports of decisions."""
         rng, n = np.random.default_rng((seed, 4)), len(at)
 
         def arrival(happened: Floats) -> Floats:
@@ -68,11 +67,10 @@ class Stream:
 
     Attributes
     ----------
-    at: seconds from START, shape (n,). facts: as logged. contexts: their vectors, (n, FEATURES).
-    begins: first day of each phase of the truth. arms: of each phase. phase: of each decision, (n,).
-    chances: click probability of each arm of the phase, shape (n, creatives). coins: likewise; below the chance is a
-        click.
-    steps: learning points: a policy decides [steps[i], steps[i + 1]), then learns the arrivals before `until[i]`.
+    at: seconds from START, shape (n,). contexts: vectors of the facts, (n, FEATURES).
+    begins: first day of each phase. arms: of each phase. phase: of each decision, (n,).
+    chances: click probabilities of the phase's arms, (n, creatives). coins: likewise; below the chance is a click.
+    steps: a policy decides [steps[i], steps[i + 1]), then learns arrivals before `until[i]`.
     """
 
     world: World
@@ -124,7 +122,7 @@ class Stream:
         return len(self.at)
 
     def regret(self, drawn: NDArray[np.intp]) -> Floats:
-        """Expected clicks lost by each draw against the best creative, shape (n,)."""
+        """Expected clicks lost against the best creative, shape (n,)."""
         return np.asarray(self.chances.max(axis=1) - self.chances[np.arange(len(self)), drawn])
 
     @property

@@ -1,8 +1,7 @@
 """The true click probabilities, logistic in the facts of a decision.
 
 logit = level + shared'z + own'z with z = `feature_row`(facts); `shared` is common to all creatives, `own` a creative's.
-When the world drifts, creatives exchange their own coefficients, some retire and new ones come; a phase lies between
-two such changes.
+When the world drifts, creatives exchange coefficients, some retire and new ones come; phases lie between such changes.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _ROW_LENGTH = 1 + len(EMOTIONS) + len(SEGMENTS) + len(PLACEMENTS) + 2 + len(_TRE
 
 
 def feature_row(facts: Mapping[str, Any]) -> list[float]:
-    """Facts that clicks depend on: 1, mood, segment, placement, sine and cosine of the hour, trend."""
+    """1, mood, segment, placement, sine and cosine of the hour, trend."""
     turn = 2 * pi * facts["hour"] / 24
     row = [1.0]
     for names, value in ((EMOTIONS, "mood"), (SEGMENTS, "segment"), (PLACEMENTS, "placement")):
@@ -37,7 +36,7 @@ class Phase:
 
     Attributes
     ----------
-    day: the first, from 0. arms: eligible ones. own: their coefficients, shape (arms, z).
+    day: the first, from 0. own: coefficients, shape (arms, z).
     """
 
     day: int
@@ -47,7 +46,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Truth:
-    """A world's phases, and the coefficients shared by all creatives, shape (z,)."""
+    """A world's phases, and the shared coefficients, shape (z,)."""
 
     level: float
     shared: Floats
@@ -76,13 +75,13 @@ class Truth:
         return cls(world.level, shared, tuple(phases))
 
     def chances(self, phase: Phase, facts: Sequence[Mapping[str, Any]]) -> Floats:
-        """Click probability of each arm of a phase, shape (n, arms)."""
+        """Click probability of each arm, shape (n, arms)."""
         rows = np.array([feature_row(each) for each in facts]).reshape(-1, _ROW_LENGTH)
         odds: Floats = self.level + (rows @ self.shared)[:, None] + rows @ phase.own.T
         return np.asarray(1.0 / (1.0 + np.exp(-odds)))
 
 
 def _own_spreads(world: World) -> list[float]:
-    """Spreads of a creative's own coefficients after the first."""
+    """Spreads of own coefficients after the first."""
     moods, segments = [world.own_mood] * len(EMOTIONS), [world.own_segment] * len(SEGMENTS)
     return [*moods, *segments, *([world.own_other] * (_ROW_LENGTH - 1 - len(moods) - len(segments)))]

@@ -1,6 +1,6 @@
-"""World parameters: people, creatives, days, changes and reporting.
+"""World parameters, which determine a world together with a seed.
 
-Parameters and seed determine a world. Times are seconds from `START`, a Monday.
+Times are seconds from `START`, a Monday.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ SEGMENTS = ("s1", "s2", "s3", "s4", "s5")
 
 
 class Reporting(msgspec.Struct, frozen=True):
-    """Delays and losses of reports. Probabilities per decision or event, times in seconds.
+    """Delays and losses of reports: probabilities, and times in seconds.
 
     Parameters
     ----------
-    unseen: probability that an ad is never shown, and nothing reported.
-    lost: probability of losing an impression's report; its click is still reported.
-    doubled: probability of a second delivery, hours later.
+    unseen: an ad is never shown, and nothing reported.
+    lost: an impression's report; its click is still reported.
+    doubled: a second delivery, hours later.
     click_after: median time from impression to click, log-normal.
     click_spread: standard deviation of its logarithm; at 2.2 about 1 click in 180 misses the 24 hour window.
     transport: mean delay of a record, exponential, so order is lost.
@@ -53,7 +53,7 @@ class World(msgspec.Struct, frozen=True):
     drift_days: interval of changes; 0: never.
     swapped: creatives exchanging coefficients in a ring, per change.
     replaced: creatives retired and replaced, per change.
-    level: of a click, about. shared: spread of the coefficients common to all creatives.
+    level: of a click, about. shared: spread of common coefficients.
     own, own_mood, own_segment, own_other: spread of a creative's own: overall, by mood, by segment, by placement, hour
         and trend.
     """

@@ -63,8 +63,8 @@ class Outcomes:
 
     Attributes
     ----------
-    arms: n names. contexts: as at the decision, shape (n, features). rewards: 0 or more, shape (n,).
-    pulls: shape (n,); None means one each. A reward later than its pull is a separate entry with 0 pulls.
+    arms: n names. contexts: shape (n, features). rewards: 0 or more, shape (n,).
+    pulls: shape (n,); None means one each. A reward later than its pull is an entry of its own, with 0 pulls.
     """
 
     arms: Sequence[str]
@@ -101,7 +101,7 @@ class Policy(ABC):
 
     @abstractmethod
     def distributions(self, arms: Sequence[str], contexts: Floats, seed: int) -> Floats:
-        """Probability of each arm in each context, shape (n, len(arms)), all > 0, rows summing to 1.
+        """Probability of each arm, shape (n, len(arms)), all > 0, rows summing to 1.
 
         Parameters
         ----------
@@ -137,28 +137,19 @@ class Policy(ABC):
     @classmethod
     @abstractmethod
     def from_state(cls, state: Mapping[str, Any]) -> Policy:
-        """Restore a policy; an empty state gives a new one."""
+        """Restore a policy; an empty state is a new one."""
 
     def inform(self) -> None:  # noqa: B027 - not abstract: a policy may know nothing of new arms
         """Fit the prior of new arms to known ones, worth a pull or two."""
 
     def propensities(self, arms: Sequence[str], context: Context, seed: int) -> Floats:
-        """`distributions` of one context, shape (len(arms),).
-
-        Raises
-        ------
-        InvalidRequest: the vector has another length, or is not finite.
-        """
+        """`distributions` of one context, shape (len(arms),). Raises InvalidRequest for a wrong length or non-finite
+        numbers."""
         probabilities: Floats = self.distributions(arms, self._row(context), seed)[0]
         return probabilities
 
     def choose(self, arms: Sequence[str], context: Context, seed: int) -> Choice:
-        """Draw an arm from `propensities`.
-
-        Raises
-        ------
-        InvalidRequest: as for `propensities`, or without arms.
-        """
+        """Draw an arm from `propensities`. Raises InvalidRequest, also without arms."""
         _check_arms(arms)
         probabilities = self.propensities(arms, context, seed)
         cumulated = probabilities.cumsum().tolist()

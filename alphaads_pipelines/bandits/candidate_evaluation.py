@@ -1,8 +1,7 @@
 """Evaluate a candidate policy on the serving policy's decisions.
 
-A policy would flatter itself on records it learned from, so the evaluated version was trained before all of them: the
-newest kept version that leaves WANTED records, or half of those available. Promotion applies to the policy, including
-later learning.
+A policy would flatter itself on records it learned from, so the evaluated version precedes them: the newest kept
+version that leaves WANTED records, or half of those available. Promotion includes later learning.
 """
 
 from __future__ import annotations
@@ -89,11 +88,7 @@ class EvaluatedCandidate:
 def evaluate_candidate(
     engine: Engine, name: str, now: datetime, rule: Rule = Rule(), version: int | None = None
 ) -> EvaluatedCandidate:
-    """Evaluate a policy against the serving one.
-
-    Parameters
-    ----------
-    version: to evaluate on later decisions; None: choose it.
+    """Evaluate a policy, by default in the version described above.
 
     Raises
     ------
@@ -153,7 +148,7 @@ def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule
 
     Raises
     ------
-    QualityRefused: it is not, with every reason. InvalidRequest: it serves already. WriteConflict: the roles changed
+    QualityRefused: it is not, with reasons. InvalidRequest: it serves already. WriteConflict: the roles changed
         meanwhile. Else as `evaluate_candidate`.
     """
     _, roles = read_roles(engine)

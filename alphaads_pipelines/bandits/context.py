@@ -71,12 +71,7 @@ def facts_of(
     profile: ProfileSummary | None = None,
     segment: str | None = None,
 ) -> dict[str, Any]:
-    """The facts of a decision, JSON-ready.
-
-    Parameters
-    ----------
-    now: UTC. mood: leading emotion. profile: as of now. segment: behavioural.
-    """
+    """The facts of a decision, JSON-ready; `now` and `profile` are current, in UTC."""
     facts: dict[str, Any] = {"hour": now.hour, "weekday": now.weekday(), "placement": placement}
     if mood is not None:
         facts["mood"] = mood

@@ -80,7 +80,7 @@ class LinearPolicy(CountingPolicy):
     def state(self) -> dict[str, Any]:
         """The counts, and "sums": {arm: base64 of the little-endian float64 of `Ridge.sums`}.
 
-        Recomputes from the sums, as a restored policy does, so both decide alike to the last bit.
+        Recomputes from the sums, like a restored policy, so both decide alike to the last bit.
         """
         self.ridge.mark_stale()
         sums = {arm: _encode(each) for arm, each in self.ridge.sums().items()}
@@ -90,12 +90,7 @@ class LinearPolicy(CountingPolicy):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Restore a policy; another layout gives a new one.
-
-        Raises
-        ------
-        SchemaMismatch: the sums cannot be read.
-        """
+        """Restore a policy; another layout gives a new one. Raises SchemaMismatch."""
         if state.get("layout", VERSION) != VERSION:
             return cls()
         policy = cls(int(state.get("features", FEATURES)), state.get("width"), state.get("exploration"))

@@ -87,12 +87,7 @@ class Roles(msgspec.Struct, frozen=True):
         return frozenset(each.version for each in held if each is not None and each.version is not None)
 
     def promote(self, to: Pin, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
-        """Let another policy serve, ending its other roles.
-
-        Raises
-        ------
-        InvalidRequest: it serves already.
-        """
+        """Let another policy serve, ending its other roles. Raises InvalidRequest if it serves already."""
         if to == self.serving:
             raise InvalidRequest(f"{describe_pin(to)} serves already")
         canary = None if self.canary is not None and self.canary.policy == to.policy else self.canary
@@ -101,11 +96,11 @@ class Roles(msgspec.Struct, frozen=True):
         return self._with_change(f"promote {describe_pin(to)}", by, now, figures, **parts)
 
     def set_canary(self, canary: Canary | None, by: str, now: datetime, figures: Mapping[str, Any]) -> Roles:
-        """Set the canary, or end it (None).
+        """Set or end (None) the canary.
 
         Raises
         ------
-        InvalidRequest: the share is out of bounds, the policy serves already, or there is no canary to end.
+        InvalidRequest: the share is out of bounds, the policy serves already, or there is no canary.
         """
         if canary is None:
             if self.canary is None:
@@ -124,12 +119,7 @@ class Roles(msgspec.Struct, frozen=True):
         return self._with_change(f"shadow {', '.join(shadow) or 'none'}", by, now, {}, shadow=shadow)
 
     def roll_back(self, by: str, now: datetime) -> Roles:
-        """Swap serving and previous, and end a canary.
-
-        Raises
-        ------
-        InvalidRequest: there is neither a previous policy nor a canary.
-        """
+        """Swap serving and previous, and end a canary. Raises InvalidRequest without either."""
         if self.previous is None and self.canary is None:
             raise InvalidRequest("there is nothing to roll back: no other policy served before, and there is no canary")
         if self.previous is None:
@@ -159,12 +149,7 @@ def check_name(name: str) -> str:
 
 
 def roles_of(document: Mapping[str, Any]) -> Roles:
-    """Parse the roles; older documents name only the serving policy.
-
-    Raises
-    ------
-    SchemaMismatch: neither layout matches.
-    """
+    """Parse the roles; older documents name only the serving policy. Raises SchemaMismatch."""
     if "serving" not in document:
         return Roles(Pin(str(document.get("policy", FIRST))))
     try:

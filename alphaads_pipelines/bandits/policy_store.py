@@ -96,11 +96,7 @@ class Policies:
 
 
 def read_policies(connection: Connection, current: Policies, also: Collection[str] = ()) -> Policies:
-    """Refresh policies; returns `current` itself if nothing changed.
-
-    Parameters
-    ----------
-    also: further policies by name.
+    """Refresh policies, also those named in `also`; returns `current` itself if nothing changed.
 
     Raises
     ------
@@ -147,8 +143,8 @@ def load_version(connection: Connection, pin: Pin) -> PolicyVersion:
 
     Raises
     ------
-    NotFound: it is another policy's, never existed, or is no longer kept.
-    ConfigurationError, MissingArtifact, SchemaMismatch: it is unreadable.
+    NotFound: another policy's, never trained, or no longer kept.
+    ConfigurationError, MissingArtifact, SchemaMismatch: unreadable.
     """
     kind = POLICIES.load(pin.policy)
     version = newest_versions(connection, [pin.policy]).get(pin.policy, 0) if pin.version is None else pin.version
@@ -189,12 +185,7 @@ def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]
 def prune_versions(
     connection: Connection, names: Iterable[str], now: datetime, *, since: datetime, keep: Collection[int]
 ) -> int:
-    """Delete surplus versions; returns how many.
-
-    Parameters
-    ----------
-    since: older ones go, except the newest. keep: must stay.
-    """
+    """Delete surplus versions, except in `keep`, and those before `since`, except the newest; returns how many."""
     versions = [versions_of(connection, name) for name in names]
     old = [version for each in versions for version in _prunable(each, now, since) if version not in keep]
     for some in chunks(old):
@@ -220,11 +211,7 @@ def read_roles(engine: Engine) -> tuple[int, Roles]:
 
 
 def change_roles(engine: Engine, change: Callable[[Roles], Roles], now: datetime) -> Roles:
-    """Replace the roles atomically.
-
-    Parameters
-    ----------
-    change: maps current roles to new ones; exceptions propagate.
+    """Replace the roles atomically; exceptions of `change` propagate.
 
     Raises
     ------
@@ -244,9 +231,9 @@ def write_roles_in(connection: Connection, roles: Roles, now: datetime, *, seen:
 
 
 def initialise_roles_in(connection: Connection, now: datetime) -> Roles:
-    """Read the roles, writing the defaults if there are none.
+    """Read the roles, writing defaults if there are none.
 
-    Older documents held the policy itself; its state becomes a version.
+    Older documents held the policy itself, whose state becomes a version.
 
     Raises
     ------

@@ -40,15 +40,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def check_promotion(candidate: Evaluation, incumbent: float, rule: Rule = Rule()) -> Verdict:
-    """Apply the rule.
+    """Apply the rule. Raises InvalidRequest for an unknown estimator.
 
     Parameters
     ----------
     incumbent: reward per decision of the serving policy; `diagnostics.on_policy.value` if it made the log.
-
-    Raises
-    ------
-    InvalidRequest: the estimator is unknown.
     """
     if rule.estimator not in candidate.estimates:
         raise InvalidRequest(f"unknown estimator; known: {', '.join(candidate.estimates)}")

@@ -30,16 +30,7 @@ _NEW_MODEL = "--quiet --quadratic ca --bit_precision 18"
 
 class VowpalWabbitPolicy(CountingPolicy):
     """Weights are hashed into a table of fixed size: forgetting an arm removes its counts only, and a discount widens
-    exploration.
-
-    Parameters
-    ----------
-    features: length of a context.
-
-    Raises
-    ------
-    MissingArtifact: Vowpal Wabbit is not installed.
-    """
+    exploration. Raises MissingArtifact without the package."""
 
     name: ClassVar[str] = "vowpal_wabbit"
     uses_context: ClassVar[bool] = True
@@ -82,12 +73,7 @@ class VowpalWabbitPolicy(CountingPolicy):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Restore a policy; another layout gives a new one.
-
-        Raises
-        ------
-        SchemaMismatch: the model cannot be read. MissingArtifact.
-        """
+        """Restore a policy; another layout gives a new one. Raises SchemaMismatch, MissingArtifact."""
         if state.get("layout", VERSION) != VERSION:
             return cls()
         policy = cls(int(state.get("features", FEATURES)))

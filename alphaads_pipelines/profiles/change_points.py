@@ -19,12 +19,7 @@ LEAST_POSTS = 5
 
 
 def change_points(counts: Counts) -> list[int]:
-    """Rows at which another segment begins, ascending.
-
-    Parameters
-    ----------
-    counts: posts by moment, in order, and emotion; shape (moments, emotions).
-    """
+    """Rows at which another segment begins, ascending; counts are posts, shape (moments, emotions)."""
     summed = np.vstack([np.zeros((1, counts.shape[1]), np.int64), counts.cumsum(axis=0)])
     posts = summed.sum(axis=1)
     if posts[-1] < 2 * LEAST_POSTS:

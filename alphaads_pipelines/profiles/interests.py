@@ -43,12 +43,7 @@ class Interest(msgspec.Struct, frozen=True):
 def interests_of(
     topics: Mapping[str, Mapping[int, Sequence[int]]], now_hour: int
 ) -> tuple[list[Interest], list[Interest]]:
-    """(tracked names, other names), by descending weight, MOST_SHOWN at most.
-
-    Parameters
-    ----------
-    topics: as in a ProfileState. now_hour: since the epoch; ignores later mentions.
-    """
+    """(tracked names, other names), by descending weight, MOST_SHOWN at most; ignores mentions after `now_hour`."""
     found = [_interest(topic, hours, now_hour) for topic, hours in topics.items()]
     shown = sorted((each for each in found if each.weight >= FADED), key=lambda each: (-each.weight, each.topic))
     tracked = [each for each in shown if not _NAME_TOKEN.fullmatch(each.topic)]

@@ -149,12 +149,7 @@ class _EmotionHour:
 
 
 def journey_of(state: ProfileState, as_of: datetime) -> Journey:
-    """The journey of a state.
-
-    Parameters
-    ----------
-    as_of: an aware time, in the last hour that counts.
-    """
+    """The journey of a state up to the hour of an aware time."""
     until = min(hour_of(as_of), _LATEST_HOUR)
     hours = _hours(state, until)
     emotion_hours = list(_emotion_hours(hours))

@@ -48,12 +48,7 @@ def journey_plot_png(journey: Journey) -> bytes:
 
 
 def segment_journeys_png(counts: pl.DataFrame) -> bytes:
-    """A panel per segment: daily shares of emotions.
-
-    Parameters
-    ----------
-    counts: rows of `segment_journeys.count_segments` without small groups.
-    """
+    """A panel per segment: daily shares of emotions, from `segment_journeys.count_segments` without small groups."""
     shown = counts["segment_id"].unique(maintain_order=True).to_list()[:_MOST_PANELS]
     with DRAWING:
         figure = new_figure(9.0, 0.7 + 1.35 * max(1, len(shown)))

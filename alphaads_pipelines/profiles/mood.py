@@ -25,15 +25,11 @@ DECAYS = tuple(0.5 ** (age / HALF_LIFE_HOURS) for age in range(HORIZON_HOURS))
 
 
 def leading_emotion(hours: Mapping[int, Sequence[int]], now_hour: int) -> str | None:
-    """The emotion with the greatest decayed weight; ties by name.
+    """The emotion with the greatest decayed weight, ties by name; None without any, or if all have faded.
 
     Parameters
     ----------
     hours: hour since the epoch -> counts as in a ProfileState; ignores later hours.
-
-    Returns
-    -------
-    None without an emotion, or if all have faded.
     """
     recent = sorted(hour for hour in hours if now_hour - HORIZON_HOURS < hour <= now_hour)
     decays = [DECAYS[now_hour - hour] for hour in recent]

@@ -41,8 +41,7 @@ def count_segments(
 
     Returns
     -------
-    Columns of SCHEMA, sorted: people who posted then, posts, scored posts, sum of sentiments in thousandths, posts by
-        emotion. Groups may be single people.
+    Columns of SCHEMA, sorted; sentiments are sums in thousandths. Groups may be single people.
     """
     cells: dict[tuple[str, int], list[int]] = {}
     for state in states:

@@ -167,16 +167,11 @@ def traits_of(segment: Segment, segmentation: Segmentation) -> list[tuple[str, f
 
 
 def fit_segments(features: Iterable[Floats], before: Segmentation, seed: int = 0) -> Fit:
-    """Cluster people by k-means over standardised features, keeping the ids of similar old segments.
+    """Cluster people by k-means over standardised features, keeping the ids of similar segments in `before`.
 
     k from 2 to MOST_SEGMENTS maximises the mean simplified silhouette, (b - a) / b for distances a and b to the nearest
     and next centroid (Vendramin et al., Statistical Analysis and Data Mining 3(4), 2010), without groups below
-    LEAST_PEOPLE; else one segment, or none below LEAST_PEOPLE people.
-
-    Parameters
-    ----------
-    features: of all eligible people, as from `features_of`, in any order.
-    before: the previous segmentation.
+    LEAST_PEOPLE; else one segment, or none below LEAST_PEOPLE people. The order of people does not matter.
     """
     people = np.array(list(features)).reshape(-1, len(FEATURES))
     if len(people) < LEAST_PEOPLE:

@@ -44,12 +44,7 @@ _topics_decoder = msgspec.msgpack.Decoder(list[str | int])
 
 
 class Page:
-    """A decoded page.
-
-    Attributes
-    ----------
-    rows: ROW integers per hour, sorted; exposed for bulk reads.
-    """
+    """A decoded page; `rows` has ROW integers per hour, sorted, for bulk reads."""
 
     __slots__ = ("_topics", "rows")
 

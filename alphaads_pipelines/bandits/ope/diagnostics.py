@@ -49,7 +49,7 @@ class Diagnostics(msgspec.Struct, frozen=True):
     Parameters
     ----------
     on_policy: reward per record of the logging policy.
-    direct_method: the reward model's value of the evaluated policy, without an interval; not an estimate by itself.
+    direct_method: the reward model's value of the evaluated policy; not an estimate by itself.
     weight_mean: with the interval of the test that it is 1.
     max_weight_share: of all weight.
     unsupported_share: of the policy's probability, on arms never drawn at that position.

@@ -53,11 +53,11 @@ class WeightedLog:
 def weigh(
     log: Log, policy: EvaluationPolicy, seed: int, advance: Callable[[int], object] = lambda _: None
 ) -> WeightedLog:
-    """Weigh a log under a policy, and fit a reward model to it.
+    """Weigh a log under a policy, and fit a reward model in folds drawn by `seed`.
 
     Parameters
     ----------
-    seed: of the folds. advance: called with the number of further records.
+    advance: called with the number of further records.
 
     Raises
     ------

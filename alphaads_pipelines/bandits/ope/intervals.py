@@ -70,12 +70,7 @@ class _Moments(msgspec.Struct, frozen=True):
 
 
 def mean_interval(values: Floats, unlucky: tuple[float, float], confidence: float = CONFIDENCE) -> Estimate:
-    """The mean of independent values, shape (n,).
-
-    Parameters
-    ----------
-    unlucky: the records added for the lower and the upper bound.
-    """
+    """The mean of independent values, shape (n,); `unlucky` are the records added for the lower and upper bound."""
     seen = _Moments.of(values)
 
     def bound(side: int, more: float) -> float:

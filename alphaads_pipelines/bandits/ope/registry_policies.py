@@ -17,12 +17,7 @@ _BLOCK = 10_000
 
 
 class RegistryPolicy(EvaluationPolicy):
-    """A policy without further learning. It sees contexts behind a constant 1.
-
-    Parameters
-    ----------
-    seed: for policies that estimate their probabilities.
-    """
+    """A policy without further learning. It sees contexts behind a constant 1."""
 
     def __init__(self, policy: Policy, seed: int) -> None:
         self._policy, self._seed = policy, seed

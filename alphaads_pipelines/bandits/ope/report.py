@@ -20,12 +20,7 @@ _MOST_ARMS = 60
 
 
 def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> str:
-    """Render the page.
-
-    Parameters
-    ----------
-    weights: shape (n,). log, policy: names.
-    """
+    """Render the page; weights have the shape (n,)."""
     pictures = {
         "estimates": _estimates_png(evaluation),
         "weights": _weights_png(evaluation, weights),

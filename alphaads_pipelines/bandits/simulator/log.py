@@ -24,12 +24,8 @@ _HOURS = 3
 
 
 def write_log(path: Path, stream: Stream, played: PlayResult) -> int:
-    """Write the log; returns the number of lines.
-
-    Raises
-    ------
-    InvalidRequest: the format cannot express changing creatives.
-    """
+    """Write the log; returns the number of lines. Raises InvalidRequest for changing creatives, which the format cannot
+    express."""
     if len(stream.arms) > 1:
         raise InvalidRequest("--log: creatives come and go in this world, which the Open Bandit format cannot say")
     in_time = stream.reports.clicked_at - stream.at <= ATTRIBUTION_WINDOW.total_seconds()

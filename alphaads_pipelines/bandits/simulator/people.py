@@ -1,7 +1,7 @@
 """Synthetic people: moods follow an hourly Markov chain over EMOTIONS, and posts show them.
 
-A mood lasts 33 hours on average, then the next is drawn from the segment's tastes. Decisions know only posted emotions,
-as in a profile: the leading one at a half-life of 24 hours, shares, mean sentiment and trend. So the known mood lags
+A mood lasts 33 hours on average, then the next is drawn from the segment's tastes. As in a profile, decisions know only
+posted emotions: the leading one at a half-life of 24 hours, shares, mean sentiment and trend. So the known mood lags
 behind.
 """
 

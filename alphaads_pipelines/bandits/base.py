@@ -32,7 +32,6 @@ Context = Mapping[str, Any] | Floats
 
 _TIE = 1e-9
 _TOGETHER = 256
-"""Contexts per block."""
 
 
 class Choice(msgspec.Struct, frozen=True):

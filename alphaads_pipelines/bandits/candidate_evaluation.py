@@ -67,7 +67,7 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
     @property
     def figures(self) -> dict[str, Any]:
-        """Figures recorded with a promotion."""
+        """Figures kept with a promotion."""
         figures: dict[str, Any] = {"version": self.version, "incumbent": self.incumbent, "records": self.records}
         if self.evaluation is None:
             return figures
@@ -169,7 +169,7 @@ def promote(engine: Engine, name: str, by: str, now: datetime, rule: Rule = Rule
 def evaluate_all(
     engine: Engine, names: Sequence[str], now: datetime, rule: Rule = Rule()
 ) -> dict[str, CandidateReport]:
-    """Evaluate each policy not serving. Raises as `evaluate_candidate`."""
+    """Evaluate policies not serving. Raises as `evaluate_candidate`."""
     _, roles = read_roles(engine)
     others = [name for name in dict.fromkeys(names) if name != roles.serving.policy]
     return {name: evaluate_candidate(engine, name, now, rule).report for name in others}

@@ -39,7 +39,7 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 Floats = NDArray[np.float64]
 
 VERSION = 1
-"""Of the layout; models of others are dropped."""
+"""Of the layout; models learned on another are dropped."""
 PLATFORMS = ("x", "facebook", "instagram", "linkedin", "generic")
 
 _BUCKETS = 8
@@ -71,7 +71,7 @@ def facts_of(
     profile: ProfileSummary | None = None,
     segment: str | None = None,
 ) -> dict[str, Any]:
-    """The facts of a decision, JSON-ready; `now` and `profile` are current, in UTC."""
+    """The facts of a decision, JSON-ready; `now` is UTC, `profile` as of then."""
     facts: dict[str, Any] = {"hour": now.hour, "weekday": now.weekday(), "placement": placement}
     if mood is not None:
         facts["mood"] = mood

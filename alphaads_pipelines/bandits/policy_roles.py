@@ -56,7 +56,7 @@ class Roles(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
-    serving: decides. canary: decides in its share instead.
+    canary: decides in its share instead of `serving`.
     shadow: recorded, not shown.
     previous: served before; a rollback's target.
     history: the last KEPT_CHANGES, newest last.
@@ -119,7 +119,7 @@ class Roles(msgspec.Struct, frozen=True):
         return self._with_change(f"shadow {', '.join(shadow) or 'none'}", by, now, {}, shadow=shadow)
 
     def roll_back(self, by: str, now: datetime) -> Roles:
-        """Swap serving and previous, and end a canary. Raises InvalidRequest without either."""
+        """Swap serving and previous, and end a canary. Raises InvalidRequest if there is neither."""
         if self.previous is None and self.canary is None:
             raise InvalidRequest("there is nothing to roll back: no other policy served before, and there is no canary")
         if self.previous is None:

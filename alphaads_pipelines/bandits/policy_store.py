@@ -60,8 +60,8 @@ class Policies:
     Attributes
     ----------
     roles_version: of the roles document, 0 before the first.
-    loaded: policies by pin.
-    unavailable: pins whose due version could not be read; never the serving one.
+    loaded: by pin.
+    unavailable: unreadable due versions by pin; never the serving one.
     """
 
     roles: Roles = field(default_factory=Roles)
@@ -185,7 +185,7 @@ def versions_of(connection: Connection, name: str) -> list[tuple[int, datetime]]
 def prune_versions(
     connection: Connection, names: Iterable[str], now: datetime, *, since: datetime, keep: Collection[int]
 ) -> int:
-    """Delete surplus versions, except in `keep`, and those before `since`, except the newest; returns how many."""
+    """Delete surplus versions and, beyond the newest, those before `since`, but none in `keep`; returns how many."""
     versions = [versions_of(connection, name) for name in names]
     old = [version for each in versions for version in _prunable(each, now, since) if version not in keep]
     for some in chunks(old):

@@ -1,4 +1,4 @@
-"""Uniformly random arms, as a baseline and for first logs."""
+"""Uniformly random arms, a baseline that also makes the first logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alphaads_pipelines.bandits.context import Floats
 
 
 class RandomPolicy(CountingPolicy):
-    """Counts for successors that continue from its state, but decides uniformly."""
+    """Decides uniformly, but counts, so that other policies can continue from its state."""
 
     name: ClassVar[str] = "random"
 

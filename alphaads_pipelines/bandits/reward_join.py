@@ -65,8 +65,8 @@ class RewardJoin:
 
         Parameters
         ----------
-        decisions: with decision_id, arm_id and decided_at (RFC 3339).
-        events: with decision_id, kind and occurred_at; only impressions and clicks count.
+        decisions: decision_id, arm_id, decided_at (RFC 3339).
+        events: decision_id, kind, occurred_at; only impressions and clicks count.
         """
         counts: dict[str, tuple[int, int]] = {}
         for entry, pulls, rewards in self._changes(decisions, events):

@@ -81,7 +81,7 @@ class Ridge:
         return contexts @ theta.T, spreads
 
     def inform(self, weight: float) -> None:
-        """Make the pooled coefficients the prior of each arm."""
+        """Make the pooled coefficients the prior of each arm, with this weight."""
         pooled = np.eye(self.features) + self._grams.sum(axis=0)
         self.prior = np.linalg.solve(pooled, self._moments.sum(axis=0))
         self.ridge = weight

@@ -1,10 +1,9 @@
 """Change points: lasting changes in a person's mix of emotions.
 
-Optimal partitioning (Jackson et al., An algorithm for optimal partitioning of data on an interval, IEEE Signal
-Processing Letters 12(2), 2005) minimises twice the negative multinomial log-likelihood of each segment's pooled counts,
-plus (d + 2) ln n per cut, for n posts with d + 1 emotions: a cut spends d free shares and a place, and a place found by
-search costs more than one parameter (modified criterion of Zhang and Siegmund, Biometrics 63(1), 2007). Deterministic;
-ties go to the later cut.
+Optimal partitioning (Jackson et al., IEEE Signal Processing Letters 12(2), 2005) minimises twice the negative
+multinomial log-likelihood of each segment's pooled counts, plus (d + 2) ln n per cut, for n posts with d + 1 emotions:
+a cut spends d free shares and a place, and a place found by search costs more than one parameter (modified criterion of
+Zhang and Siegmund, Biometrics 63(1), 2007). Deterministic; ties go to the later cut.
 """
 
 from __future__ import annotations

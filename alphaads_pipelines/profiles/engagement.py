@@ -23,7 +23,6 @@ WINDOW = timedelta(days=7)
 """From decision to event; people buy days after a click."""
 
 HALF_LIFE_HOURS = 168.0
-"""A week-old event counts half."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)

@@ -91,7 +91,7 @@ def _people_and_posts(scores: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
 
 
 def _by_hour(posts: pl.DataFrame) -> pl.DataFrame:
-    """person, hour, counts; sorted."""
+    """Counts by person and hour, sorted."""
     emotions = [(pl.col("emotion") == name).sum().cast(pl.Int64).alias(name) for name in EMOTIONS]
     scored = pl.col("sentiment").count().cast(pl.Int64).alias("scored")
     return (
@@ -102,7 +102,6 @@ def _by_hour(posts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _hour_rows(hours: pl.DataFrame) -> list[tuple[Any, ...]]:
-    """(person, hour, counts)."""
     counts = hours.select(_COUNTS).to_numpy().tolist()
     return list(zip(hours["person"].to_list(), hours["hour"].to_list(), counts, strict=True))
 
@@ -168,7 +167,6 @@ class _Recent:
         self._age: list[int] = [0]
 
     def add(self, state: StateWriter) -> None:
-        """Add a person."""
         now_hour = state.span[1] + 1
         for first, rows in state.rows_from(now_hour - HORIZON_HOURS + 1):
             self._parts.append(np.frombuffer(rows, rows.typecode))
@@ -177,7 +175,7 @@ class _Recent:
         self._people += 1
 
     def moods(self) -> list[str | None]:
-        """In the order of addition."""
+        """Moods in the order of addition."""
         rows = np.concatenate(self._parts).reshape(-1, ROW)
         lengths = [len(part) // ROW for part in self._parts]
         ages = np.repeat(self._age, lengths) - rows[:, 0]

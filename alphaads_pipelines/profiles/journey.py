@@ -69,7 +69,7 @@ class Precedent(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    topic: id of a tracked name, or a name's token.
+    topic: as in Interest.
     mentions: posts in the window; expected: usual number for as many posts.
     p_value: one-sided, Fisher's exact test, with Bonferroni's correction for the window's topics.
     """
@@ -101,7 +101,7 @@ class Change(msgspec.Struct, frozen=True):
 class Transitions(msgspec.Struct, frozen=True):
     """Emotions leading the next hour after `emotion`, within `SILENCE_HOURS`.
 
-    Most posts of the hour lead; ties go to the previous leader, then by name.
+    An hour's most frequent emotion leads; ties go to the previous leader, then by name.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ class Journey(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _EmotionHour:
-    """An hour with an emotion; `is_continued`: the previous one is near."""
+    """An hour with an emotion: counts, leading emotion, mood, and whether the previous one is near."""
 
     hour: int
     counts: list[int]
@@ -263,7 +263,7 @@ def _changes(state: ProfileState, emotion_hours: Sequence[_EmotionHour]) -> list
 
 
 def _precedents(state: ProfileState, changed: int) -> list[Precedent]:
-    """Order within an hour is unknown, so the window includes the change's."""
+    """The window ends with the hour of the change, within which the order is unknown."""
     window = range(changed - PRECEDING_HOURS, changed + 1)
     baseline = range(window.start - BASELINE_HOURS, window.start)
     posts = [sum(state.hours[hour][POSTS] for hour in state.hours if hour in part) for part in (window, baseline)]
@@ -296,7 +296,7 @@ def _precedent(topic: str, counts: tuple[int, int, int], posts: Sequence[int], t
 
 
 def _hypergeometric_tail(mentions: int, all_mentions: int, posts: int, all_posts: int) -> float:
-    """P(at least `mentions` fall to these posts), without importing scipy.stats, which takes seconds."""
+    """Exact, without importing scipy.stats, which takes seconds."""
     most = min(all_mentions, posts)
     ways = sum(comb(posts, each) * comb(all_posts - posts, all_mentions - each) for each in range(mentions, most + 1))
     return ways / comb(all_posts, all_mentions)

@@ -1,7 +1,7 @@
 """Summarise a profile for decisions.
 
 The trend compares the mean sentiment of the last day and the time before, which has a half-life of a week; both must
-weigh mood.FADED posts.
+weigh at least mood.FADED posts.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def count_segments(
 
     Returns
     -------
-    Columns of SCHEMA, sorted; sentiments are sums in thousandths. Groups may be single people.
+    Columns of SCHEMA, sorted: people who posted then, sums of sentiment in thousandths. Groups may be single people.
     """
     cells: dict[tuple[str, int], list[int]] = {}
     for state in states:

@@ -37,7 +37,6 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 Floats = npt.NDArray[np.float64]
 
 DOCUMENT = "behavioural_segments"
-"""Name of the published document."""
 FORMAT = 1
 DAYTIMES = ("night", "morning", "afternoon", "evening")
 FEATURES = ("volume", "pace", *DAYTIMES, "weekend", *EMOTIONS, "sentiment", "volatility")

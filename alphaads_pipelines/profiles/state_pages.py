@@ -27,7 +27,6 @@ _NARROW, _WIDE = "h", "i"
 _LEAST, _MOST = -(2**15), 2**15 - 1
 _TOPIC = 3
 _TOPICS_BYTES = ROW - 1
-"""Position in a row."""
 
 
 class StoredPage(msgspec.Struct, array_like=True):

@@ -19,12 +19,12 @@ class ProfileView(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    posts, mood, mood_trend, sentiment_mean, emotions, platforms: as in ProfileSummary.
     language: the most used; languages: posts by each.
     brands: tracked names; interests: tokens of other names; by descending weight.
     active_hours: posts by hour of the day (UTC). active_weekdays: from Monday.
     first_post_at, last_post_at: start of the hour.
     journey: latest hours with posts, oldest first.
+    Others as in ProfileSummary.
     """
 
     posts: int

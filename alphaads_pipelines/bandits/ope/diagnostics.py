@@ -51,7 +51,6 @@ class Diagnostics(msgspec.Struct, frozen=True):
     on_policy: reward per record of the logging policy.
     direct_method: the reward model's value of the evaluated policy; not an estimate by itself.
     weight_mean: with the interval of the test that it is 1.
-    max_weight_share: of all weight.
     unsupported_share: of the policy's probability, on arms never drawn at that position.
     problems: names of failed checks.
     """

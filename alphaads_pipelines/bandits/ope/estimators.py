@@ -89,7 +89,7 @@ def ips(log: WeightedLog) -> Estimate:
 
 
 def clipped_ips(log: WeightedLog) -> Estimate:
-    """Mean of min(w, sqrt(n)) r (Ionides, Truncated importance sampling, JCGS 17, 2008).
+    """Mean of min(w, sqrt(n)) r (Ionides, JCGS 17, 2008).
 
     The interval allows any reward within range for the clipped weight.
     """

@@ -1,10 +1,10 @@
 """Confidence intervals for small logs and skewed weights, without resampling.
 
 The normal interval misses skewness and rare large values. So each bound is the wider of two. One removes the skewness
-from Student's t by Hall's monotone cubic transformation (On the removal of skewness by transformation, JRSS B 54,
-1992). The other is Student's t with one added record, unlucky for that bound, as in Fay & Feuer's interval of weighted
-counts (Statistics in Medicine 16, 1997) and Agresti & Coull's added observations (American Statistician 52, 1998), at
-the mean weight of the policy's own records. Coverage is measured, not proven: `alphaads bench ope`.
+from Student's t by Hall's monotone cubic transformation (JRSS B 54, 1992). The other is Student's t with one added
+record, unlucky for that bound, as in Fay & Feuer's interval of weighted counts (Statistics in Medicine 16, 1997) and
+Agresti & Coull's added observations (American Statistician 52, 1998), at the mean weight of the policy's own records.
+Coverage is measured, not proven: `alphaads bench ope`.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ def mean_interval(values: Floats, unlucky: tuple[float, float], confidence: floa
 def ratio_interval(weights: Floats, rewards: Floats, weight: float, extremes: tuple[float, float]) -> Estimate:
     """sum(weights * rewards) / sum(weights): all v for which weights * (rewards - v) may have mean 0.
 
-    Fieller's method (Some problems in interval estimation, JRSS B 16, 1954), without linearising the ratio.
+    Fieller's method (JRSS B 16, 1954), without linearising the ratio.
 
     Parameters
     ----------
     weights: shape (n,), not all 0. rewards: shape (n,).
     weight: of the added record.
-    extremes: its rewards for the lower and the upper bound.
+    extremes: its rewards for the lower and upper bound.
     """
 
     def bound(side: int, reward: float) -> float:

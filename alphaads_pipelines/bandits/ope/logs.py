@@ -20,18 +20,16 @@ class Log:
 
     Parameters
     ----------
-    arms: k names.
     chosen: index of the drawn arm, shape (n,).
     propensities: its probability, above 0, at most 1.
     rewards: within `reward_range`.
     contexts: shape (n, d), known before the draw.
     positions: slot of the page; 0 if there is one.
     eligible: shape (n, k); None: all arms.
-    reward_range: of one decision.
 
     Raises
     ------
-    InvalidRequest: a column has the wrong shape or invalid values; names record and column.
+    InvalidRequest: a column has the wrong shape or invalid values; the message names record and column.
     """
 
     arms: tuple[str, ...]

@@ -1,8 +1,8 @@
 """Read the Open Bandit format: CSV with a line per shown item (Saito et al., arXiv:2008.07146).
 
 Columns: `item_id`, `position`, `click`, `propensity_score` (or `action_prob`); `user_feature_*`, one-hot encoded;
-`user-item_affinity_*`, one per item. Memory is 32 bytes a record and 4 per context number, three times that while
-blocks are joined.
+`user-item_affinity_*`, one per item, which gives the number of items. Memory is 32 bytes a record and 4 per context
+number, three times that while blocks are joined.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read(path: Path, advance: Callable[[int], object] = lambda _: None) -> Log:
 
     Raises
     ------
-    InvalidRequest: a column is missing or a value is invalid; names file, line and column.
+    InvalidRequest: a column is missing or a value is invalid; the message names file, line and column.
     """
     with _open_lines(path, advance) as lines:
         reader = csv.reader(lines)
@@ -74,7 +74,6 @@ def _lines(text: io.TextIOWrapper, raw: BinaryIO, advance: Callable[[int], objec
 
 
 def _rows(reader: Iterator[list[str]], width: int, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Non-empty lines of a block, numbered."""
     for row in islice(reader, _BLOCK):
         line = reader.line_num  # type: ignore[attr-defined]
         if len(row) not in (0, width):
@@ -159,6 +158,5 @@ def _is_number(text: str) -> bool:
 
 
 def _of_words(codes: NDArray[np.int32]) -> NDArray[np.float32]:
-    """One-hot columns of the frequent words."""
     frequent = np.sort(np.argsort(-np.bincount(codes), kind="stable")[:MOST_WORDS])
     return np.equal(codes[:, None], frequent).astype(np.float32)

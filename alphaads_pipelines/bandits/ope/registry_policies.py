@@ -39,11 +39,8 @@ def fit_policy(name: str, log: Log, seed: int) -> tuple[EvaluationPolicy, Log]:
     """Train a registry policy; returns it and the records to evaluate it on.
 
     `random` is evaluated on all records. Others learn from the first half, in order, and are evaluated on the second,
-    since records learned from would flatter them.
-
-    Raises
-    ------
-    ConfigurationError: unknown policy. InvalidRequest: the log is too short to halve.
+    since records learned from would flatter them. Raises ConfigurationError for an unknown policy, InvalidRequest if
+    the log is too short to halve.
     """
     policy = POLICIES.load(name).from_state({"features": 1 + log.contexts.shape[1]})
     if isinstance(policy, RandomPolicy):

@@ -38,7 +38,6 @@ def page(evaluation: Evaluation, weights: Floats, *, log: str, policy: str) -> s
 
 
 def _estimates_png(evaluation: Evaluation) -> bytes:
-    """Estimates and intervals, over the logging policy's reward."""
     logged = evaluation.diagnostics.on_policy
     rows = [("the log's policy", logged), *evaluation.estimates.items()]
     figure = new_figure(8.0, 2.6)
@@ -60,7 +59,6 @@ def _estimates_png(evaluation: Evaluation) -> bytes:
 
 
 def _weights_png(evaluation: Evaluation, weights: Floats) -> bytes:
-    """Distribution of weights, and share of the heaviest records."""
     figure = new_figure(8.0, 2.6)
     spread, carried = figure.subplots(1, 2)
     positive = weights[weights > 0]
@@ -88,7 +86,7 @@ def _weights_png(evaluation: Evaluation, weights: Floats) -> bytes:
 
 
 def _arms_png(evaluation: Evaluation) -> bytes:
-    """Frequency of arms relative to propensities, most drawn first."""
+    """Frequency of arms relative to their propensities."""
     figure = new_figure(8.0, 2.6)
     axes = figure.add_subplot()
     arms = sorted(evaluation.diagnostics.arms, key=lambda each: -each.drawn)[:_MOST_ARMS]

@@ -2,7 +2,7 @@
 
 The first step fits weights for features and arms, the second each arm's deviation. Both are shrunk, so a rarely drawn
 arm gets the average. A wrong model costs doubly robust estimates only precision if it never saw the record it predicts:
-hence the folds (cross-fitting; Chernozhukov et al., Double/debiased machine learning, Econometrics Journal 21, 2018).
+hence the folds (cross-fitting; Chernozhukov et al., Econometrics Journal 21, 2018).
 """
 
 from __future__ import annotations
@@ -76,7 +76,6 @@ def cross_fitted(log: Log, seed: int) -> Iterator[tuple[Ints, Floats]]:
 
 
 def _features(log: Log, slots: Ints) -> Floats:
-    """The context, and one-hot positions."""
     return np.hstack([log.contexts.astype(float), (log.positions[:, None] == slots[1:]).astype(float)])
 
 

@@ -124,6 +124,5 @@ def sample_decisions(world: World, decisions: int, seed: int) -> tuple[Floats, I
 
 
 def _draw_emotions(cumulated: Floats, rng: np.random.Generator) -> Ints:
-    """An emotion per row of cumulated probabilities."""
     drawn: Ints = np.minimum((rng.random((len(cumulated), 1)) > cumulated).sum(axis=1), len(EMOTIONS) - 1)
     return drawn

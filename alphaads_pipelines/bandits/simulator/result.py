@@ -20,7 +20,6 @@ from alphaads_pipelines.errors import InvalidRequest, MissingArtifact
 
 MOST_DECISIONS, MOST_SEEDS = 1_000_000, 1_000
 POINTS = 56
-"""Per curve."""
 _CONFIDENCE = 0.95
 
 

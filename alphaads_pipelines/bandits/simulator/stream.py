@@ -68,7 +68,7 @@ class Stream:
     Attributes
     ----------
     at: seconds from START, shape (n,). contexts: vectors of the facts, (n, FEATURES).
-    begins: first day of each phase. arms: of each phase. phase: of each decision, (n,).
+    begins, arms: first day and arms by phase. phase: by decision, (n,).
     chances: click probabilities of the phase's arms, (n, creatives). coins: likewise; below the chance is a click.
     steps: a policy decides [steps[i], steps[i + 1]), then learns arrivals before `until[i]`.
     """

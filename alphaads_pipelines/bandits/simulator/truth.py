@@ -82,6 +82,5 @@ class Truth:
 
 
 def _own_spreads(world: World) -> list[float]:
-    """Spreads of own coefficients after the first."""
     moods, segments = [world.own_mood] * len(EMOTIONS), [world.own_segment] * len(SEGMENTS)
     return [*moods, *segments, *([world.own_other] * (_ROW_LENGTH - 1 - len(moods) - len(segments)))]

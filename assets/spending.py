@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetCheckResult,
@@ -13,14 +14,14 @@ from dagster import (
     asset,
 )
 
-from alphaads_pipelines.campaigns.campaign import MICROUSD
-from alphaads_pipelines.decisions.budget.reconciliation import Books, look_over
 from alphaads_pipelines.schema.advertising_tables import CAMPAIGN_SPENDING
-from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.wiring.app import Wiring
 from assets.advertising import GROUP
 from assets.audit import recorder
 from assets.reporting import markdown_table
+
+if TYPE_CHECKING:
+    from alphaads_pipelines.decisions.budget.reconciliation import Books
 
 AD_SPENDING = "ad_spending"
 BOOKS_AGREE, WITHIN_BUDGET = "books_agree", "within_budget"
@@ -44,7 +45,10 @@ def ad_spending(
     context: AssetExecutionContext, wiring: ResourceParam[Wiring]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Bill the impressions that events tell of, give back what none was heard of for, and look the books over."""
+    from alphaads_pipelines.campaigns.campaign import MICROUSD
+    from alphaads_pipelines.decisions.budget.reconciliation import look_over
     from alphaads_pipelines.pipeline.spending import update_spending
+    from alphaads_pipelines.stores.sql.relational import reading
 
     now = datetime.now(UTC)
     note = recorder(context, wiring, action="frequency.count", purpose="operation", resource="ad_frequencies")
@@ -64,7 +68,7 @@ def ad_spending(
     yield from _checked(books)
 
 
-def _checked(books: Books) -> Iterator[AssetCheckResult]:
+def _checked(books: "Books") -> Iterator[AssetCheckResult]:
     for name, campaigns, severity in (
         (BOOKS_AGREE, books.wrong, AssetCheckSeverity.ERROR),
         (WITHIN_BUDGET, books.beyond, AssetCheckSeverity.WARN),

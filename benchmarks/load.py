@@ -12,7 +12,7 @@ from typing import Any
 
 from alphaads_pipelines.settings import Settings
 
-_LIMIT = 1.8
+_LIMIT = 1.5
 _DAGSTER = "import dagster"
 _DEFINITIONS = "from alphaads_pipelines.definitions import defs; defs.get_repository_def()"
 

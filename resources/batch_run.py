@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dagster import DagsterRun, Field, InitResourceContext, Int, Noneable, resource
 
 from alphaads_pipelines.pipeline.batch_run import BatchRun, Requested
-from alphaads_pipelines.telemetry import correlation
 from alphaads_pipelines.wiring.app import Wiring
 from resources.names import ATTEMPT_TAG, CORRELATION_TAG, WIRING
 
@@ -22,6 +21,8 @@ _BATCH_SEQ = Field(
 @resource(config_schema={"batch_seq": _BATCH_SEQ}, required_resource_keys={WIRING})
 def batch_run(context: InitResourceContext) -> Iterator[BatchRun]:
     """One per run: what was claimed and not committed is handed back when the run ends, however it ends."""
+    from alphaads_pipelines.telemetry import correlation
+
     wiring: Wiring = getattr(context.resources, WIRING)
     run = context.run
     assert run is not None, "batch_run is a resource of runs"

@@ -21,7 +21,6 @@ from dagster import (
 
 from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.pipeline.requests import end_attempt, next_requests
-from alphaads_pipelines.telemetry import new_correlation_id
 from alphaads_pipelines.wiring.app import Wiring
 from resources import names
 
@@ -56,6 +55,8 @@ def posts_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]
 
 def request(batch: Batch) -> RunRequest:
     """The run of an attempt: its config is the batch's number, its partition the hour in which it was planned."""
+    from alphaads_pipelines.telemetry import new_correlation_id
+
     tags = {**names.batch_tags(batch, new_correlation_id()), **names.LONGEST_RUN}
     return RunRequest(
         run_key=batch.run_key, run_config=names.batch_config(batch), tags=tags, partition_key=batch.planned_hour

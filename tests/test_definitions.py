@@ -50,6 +50,33 @@ target.target_definition.get_repository_def()
 """
 IMPORT_THE_WORKER = "import alphaads_pipelines.runtime.worker, alphaads_pipelines.definitions"
 TELL = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+ADDED_PACKAGES = {"pydantic_settings", "dotenv"}
+"""Third-party packages that loading the definitions may import beyond those of `import dagster`."""
+OUR_PACKAGES = {"alphaads_pipelines", "assets", "resources", "sensors"}
+LOAD_DEFINITIONS = "from alphaads_pipelines.definitions import defs; defs.get_repository_def()"
+WATCH_IMPORTS = """
+import json, sys
+import dagster
+
+chains = {}
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        chain, frame = [name], sys._getframe(1)
+        while frame:
+            importer = frame.f_globals.get("__name__", "?")
+            if not importer.startswith("importlib.") and importer != chain[-1]:
+                chain.append(importer)
+            frame = frame.f_back
+        chains.setdefault(name.partition(".")[0], chain[::-1])
+
+before = {name.partition(".")[0] for name in sys.modules}
+sys.meta_path.insert(0, Watch())
+"""
+TELL_CHAINS = """
+added = {name.partition(".")[0] for name in sys.modules} - before - sys.stdlib_module_names
+print(json.dumps({name: " -> ".join(chains.get(name, [name])) for name in added}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +222,15 @@ def test_loading_imports_nothing_heavy_and_touches_no_disk(program: str, tmp_pat
     assert "assets.posts" in imported or "alphaads_pipelines.runtime.worker" in imported
     assert imported.isdisjoint(HEAVY), sorted(imported & set(HEAVY))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_loading_adds_no_third_party_package_to_those_of_dagster(tmp_path: Path) -> None:
+    environment = {**os.environ, "ALPHAADS_HOME": str(tmp_path / "home"), "ENVIRONMENT": "test"}
+    command = [sys.executable, "-c", WATCH_IMPORTS + LOAD_DEFINITIONS + TELL_CHAINS]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    added = {name: chain for name, chain in json.loads(done.stdout).items() if name not in OUR_PACKAGES}
+    newcomers = sorted(chain for name, chain in added.items() if name not in ADDED_PACKAGES)
+    assert not newcomers, "import these inside a function or under TYPE_CHECKING:\n" + "\n".join(newcomers)
 
 
 def test_only_a_replay_of_hours_may_take_as_long_as_it_takes(repository: RepositoryDefinition) -> None:

@@ -29,14 +29,11 @@ from alphaads_pipelines.errors import (
 from alphaads_pipelines.pipeline.batch_ports import BatchPorts
 from alphaads_pipelines.pipeline.reports import StepReport, combined
 from alphaads_pipelines.pipeline.stages import STAGES, Stage
-from alphaads_pipelines.ports import Ports
-from alphaads_pipelines.telemetry import get_logger
 
 if TYPE_CHECKING:
     from alphaads_pipelines.ingest.heartbeat import Heartbeat
     from alphaads_pipelines.pipeline.microbatch import MicroBatch
 
-_log = get_logger(__name__)
 _PATIENCE_S = 600.0
 _POLL_S = 0.1
 _ALL = 1_000_000
@@ -104,11 +101,13 @@ class Claim:
         self._report(lambda: self._ports.ledger.fail(self._micro.batch, code, _now()))
 
     def _report(self, tell: Callable[[], object]) -> None:
+        from alphaads_pipelines.telemetry import get_logger
+
         self._end()
         try:
             tell()
         except AlphaAdsError as error:  # the lease will run out by itself
-            _log.warning("could not hand the batch back", batch=self._micro.batch.id, error=error.code)
+            get_logger(__name__).warning("could not hand the batch back", batch=self._micro.batch.id, error=error.code)
 
     def _end(self) -> None:
         self._is_over = True

@@ -22,7 +22,7 @@ def test_it_prints_one_object_with_a_ratio_and_its_limit(command: Command) -> No
     assert done.exit_code == 0, done.output
     [line] = done.stdout.splitlines()
     found = orjson.loads(line)
-    assert (found["bench"], found["times"], found["limit"]) == ("load", 1, 1.8)
+    assert (found["bench"], found["times"], found["limit"]) == ("load", 1, 1.5)
     assert found["ratio_to_import_dagster"] > 0
     assert "running load" in done.stderr
 

@@ -224,7 +224,7 @@ from alphaads_pipelines.decisions.budget import settlement
 from alphaads_pipelines.pipeline import spending
 from alphaads_pipelines.stores.sql.relational import connect
 from alphaads_pipelines.streams.embedded import EmbeddedStream
-from tests.pipeline.test_spending import LATE, TOPICS
+from tests.pipeline.test_spending import EVENTS, LATE
 settlement.AT_ONCE = spending.AT_ONCE = 5
 with EmbeddedStream(Path(sys.argv[3])) as stream:
     print("ready", flush=True)

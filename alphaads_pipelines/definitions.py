@@ -2,84 +2,37 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions, PreviewWarning, in_process_executor, load_definitions_from_package_module
 
+import assets
+import sensors
 from alphaads_pipelines.wiring.app import Wiring
-from assets import (
-    advertising,
-    aggregates,
-    audit,
-    jobs,
-    models,
-    posts,
-    profiles,
-    promotion,
-    publishing,
-    rights,
-    segments,
-    spending,
-    training,
-)
 from resources import names
 from resources.batch_run import batch_run
 from resources.environments import settings_for
-from sensors.ads import ads_sensor
-from sensors.campaigns import campaigns_sensor
-from sensors.posts import failed_batches_sensor, posts_sensor
-from sensors.schedules import schedules
+
+# Pinned version; tests/test_definitions.py names all that must be found.
+warnings.filterwarnings("ignore", category=PreviewWarning, message=".*load_definitions_from_.*")
 
 
 def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
-    """Everything that Dagster runs.
+    """Collect the assets, checks, jobs, sensors and schedules of the packages `assets` and `sensors`.
 
     Parameters
     ----------
-    environment: local, test or production; None: the one that ENVIRONMENT names.
+    environment: local, test or production; None reads ENVIRONMENT.
     overrides: resources by name that replace the usual ones, such as `wiring`.
     """
     resources = {names.BATCH_RUN: batch_run, **overrides}
     if names.WIRING not in resources:
         resources[names.WIRING] = Wiring(settings_for(environment))
-    return Definitions(
-        assets=[
-            posts.accepted_and_rejected_posts,
-            posts.scored_posts,
-            profiles.folded_profiles,
-            segments.behavioural_segments,
-            publishing.published,
-            advertising.ad_creatives,
-            advertising.bandit_policy,
-            advertising.ad_engagement,
-            promotion.policy_evaluation,
-            promotion.served_policy,
-            spending.ad_spending,
-            aggregates.released_groups,
-            rights.rights_requests,
-            training.nlp_model,
-            training.served_nlp_model,
-        ],
-        asset_checks=[publishing.ledger_checks, audit.audit_chain, models.drift, models.calibration],
-        jobs=[
-            jobs.micro_batch,
-            jobs.advertising,
-            jobs.advertising_loop,
-            jobs.promotion,
-            jobs.creatives,
-            jobs.aggregates,
-            jobs.erasures,
-            jobs.integrity,
-            jobs.model_watch,
-            jobs.training,
-            jobs.segments,
-            jobs.maintenance,
-            jobs.prune,
-        ],
-        sensors=[posts_sensor, failed_batches_sensor, campaigns_sensor, ads_sensor],
-        schedules=schedules,
-        resources=resources,
-        executor=in_process_executor,  # a UI backfill ignores the executor of a job
+    return Definitions.merge(
+        load_definitions_from_package_module(assets),
+        load_definitions_from_package_module(sensors),
+        Definitions(resources=resources, executor=in_process_executor),  # a UI backfill ignores the executor of a job
     )
 
 

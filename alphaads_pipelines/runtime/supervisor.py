@@ -10,10 +10,8 @@ import ctypes
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from alphaads_pipelines.errors import TransientError
+from alphaads_pipelines.runtime.services import Process, processes
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import get_logger
 
@@ -38,19 +37,9 @@ Report = Callable[[str, str], None]
 """Told (process, what happened) whenever a process starts, dies, stops."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A process that ought to run."""
-
-    name: str
-    command: tuple[str, ...]
-    port: int | None = None
-    """A loopback port that is open once the service is ready; services after it wait for that."""
-
-
 @dataclass
 class _Child:
-    service: Service
+    plan: Process
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -59,16 +48,16 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps services running. `start` them, `watch` until told to stop, `stop`."""
+    """Keeps processes running: `watch` until a stop is requested, then `stop`."""
 
-    def __init__(self, services: Sequence[Service], environment: dict[str, str], logs: Path, report: Report) -> None:
-        self._children = [_Child(service) for service in services]
+    def __init__(self, processes: Sequence[Process], environment: dict[str, str], logs: Path, report: Report) -> None:
+        self._children = [_Child(plan) for plan in processes]
         self._environment, self._logs, self._report = environment, logs, report
         self._stopping = threading.Event()
 
     def pids(self) -> dict[str, int]:
-        """Process ids of the services that run now."""
-        running = [(child.service.name, child.process) for child in self._children]
+        """Process ids of the processes that run now."""
+        running = [(child.plan.name, child.process) for child in self._children]
         return {name: process.pid for name, process in running if process and process.poll() is None}
 
     def request_stop(self) -> None:
@@ -84,7 +73,7 @@ class Supervisor:
             for child in self._children:
                 self._tend(child)
                 if not _is_ready(child):
-                    break  # the services after it need it
+                    break  # the processes after it need it
             self._stopping.wait(_LOOK_EVERY_S)
 
     def stop(self) -> None:
@@ -99,7 +88,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 _process(child).kill()
                 _process(child).wait()
-            self._report(child.service.name, "stopped")
+            self._report(child.plan.name, "stopped")
 
     def _tend(self, child: _Child) -> None:
         if child.process is not None:
@@ -115,13 +104,13 @@ class Supervisor:
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (child.failures - 1))
         child.process, child.start_at = None, time.monotonic() + pause
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._report(child.service.name, f"died ({how}); starts again in {pause:g} s")
+        self._report(child.plan.name, f"died ({how}); starts again in {pause:g} s")
 
     def _spawn(self, child: _Child) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)
-        with _log_file(self._logs / f"{child.service.name}.log").open("ab") as log:
+        with _log_file(self._logs / f"{child.plan.name}.log").open("ab") as log:
             child.process = subprocess.Popen(  # noqa: S603 - our own commands
-                child.service.command,
+                child.plan.command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -129,31 +118,7 @@ class Supervisor:
                 preexec_fn=_die_with_parent,
             )
         child.started, child.ready = time.monotonic(), False
-        self._report(child.service.name, f"started (pid {child.process.pid})")
-
-
-def services(settings: Settings, workspace: Path, code_server_port: int) -> list[Service]:
-    """Every process of an installation, in the order in which they start."""
-    from resources.instance import LOCATION
-
-    python, module = sys.executable, "alphaads_pipelines.runtime"
-    code = ["--module-name", "alphaads_pipelines.definitions", "--empty-working-directory"]
-    code += ["--host", "127.0.0.1", "--port", str(code_server_port), "--fixed-server-id", uuid.uuid4().hex]
-    code += ["--log-level", "warning", "--location-name", LOCATION]
-    web = ["--host", "127.0.0.1", "--port", str(settings.dagster_port), "--workspace", str(workspace)]
-    api = ["--host", settings.api_host, "--port", str(settings.api_port), "--no-access-log"]
-    workers = [
-        Service(f"worker{number}", (python, "-m", f"{module}.worker", f"worker{number}"))
-        for number in range(1, settings.workers + 1)
-    ]
-    return [
-        *workers,
-        Service("api", (python, "-m", "uvicorn", "--factory", "api.app:create_app", *api)),
-        Service("metrics", (python, "-m", f"{module}.metrics")),
-        Service("code-server", (python, "-m", "dagster", "api", "grpc", *code), port=code_server_port),
-        Service("daemon", (python, "-m", f"{module}.daemon", str(workspace))),
-        Service("dagster-ui", (python, "-m", "dagster_webserver", *web, "--log-level", "warning")),
-    ]
+        self._report(child.plan.name, f"started (pid {child.process.pid})")
 
 
 @contextmanager
@@ -172,7 +137,7 @@ def installation(settings: Settings, report: Report) -> Iterator[Supervisor]:
         **settings.process_environment,
         "PROMETHEUS_MULTIPROC_DIR": str(settings.multiprocess_metrics_path),
     }
-    planned = services(settings, write_workspace(settings, port), port)
+    planned = processes(settings, write_workspace(settings, port), port)
     supervisor = Supervisor(planned, environment, settings.logs_path, report)
     try:
         yield supervisor
@@ -217,11 +182,11 @@ def _process(child: _Child) -> subprocess.Popen[bytes]:
 
 
 def _is_ready(child: _Child) -> bool:
-    if child.service.port is not None and not child.ready:
+    if child.plan.port is not None and not child.ready:
         with socket.socket() as probe:
             probe.settimeout(0.2)
-            child.ready = probe.connect_ex(("127.0.0.1", child.service.port)) == 0
-    return child.service.port is None or child.ready
+            child.ready = probe.connect_ex(("127.0.0.1", child.plan.port)) == 0
+    return child.plan.port is None or child.ready
 
 
 def _free_port() -> int:

@@ -17,7 +17,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_celery.launcher import CeleryRunLauncher
 
-from alphaads_pipelines.runtime.supervisor import services
+from alphaads_pipelines.runtime.services import processes
 from alphaads_pipelines.settings import Settings
 from resources import names
 from resources.instance import dagster_yaml, open_instance, prepare_home, write_workspace
@@ -124,7 +124,7 @@ def test_the_checkouts_workspace_loads_the_definitions_that_up_serves(
         assert {sensor.name for sensor in repository.get_sensors()} >= {"posts_sensor", "failed_batches_sensor"}
     served = yaml.safe_load(write_workspace(settings, 4000).read_text())["load_from"][0]["grpc_server"]
     [module] = [each["python_module"] for each in _checkout("workspace.yaml")["load_from"]]
-    [server] = [each for each in services(settings, tmp_path / "workspace.yaml", 4000) if each.name == "code-server"]
+    [server] = [each for each in processes(settings, tmp_path / "workspace.yaml", 4000) if each.name == "code-server"]
     assert location.name == module["location_name"] == served["location_name"]
     assert server.command[server.command.index("--module-name") + 1] == module["module_name"]
     assert server.command[server.command.index("--location-name") + 1] == location.name

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from alphaads_pipelines.runtime import supervisor as module
-from alphaads_pipelines.runtime.supervisor import Service, Supervisor, services
+from alphaads_pipelines.runtime.services import Process, processes
+from alphaads_pipelines.runtime.supervisor import Supervisor
 from alphaads_pipelines.settings import Settings
 from benchmarks.live import free_port, wait_until
 from tests.conftest import ROOT
@@ -26,12 +27,12 @@ DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time
 LISTEN = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
 
 
-def _service(name: str, program: str, port: int | None = None) -> Service:
-    return Service(name, (sys.executable, "-S", "-c", program), port)
+def _service(name: str, program: str, port: int | None = None) -> Process:
+    return Process(name, (sys.executable, "-S", "-c", program), port)
 
 
 @contextmanager
-def _watched(wanted: Sequence[Service], logs: Path) -> Iterator[tuple[Supervisor, list[tuple[str, str]]]]:
+def _watched(wanted: Sequence[Process], logs: Path) -> Iterator[tuple[Supervisor, list[tuple[str, str]]]]:
     told: list[tuple[str, str]] = []
     supervisor = Supervisor(wanted, dict(os.environ), logs, lambda name, what: told.append((name, what)))
 
@@ -107,8 +108,9 @@ def test_what_a_process_says_lies_in_a_log_that_does_not_grow_for_ever(
 ORPHANS = """
 import os, sys
 from pathlib import Path
-from alphaads_pipelines.runtime.supervisor import Service, Supervisor
-service = Service("child", (sys.executable, "-S", "-c", "import time; time.sleep(60)"))
+from alphaads_pipelines.runtime.services import Process
+from alphaads_pipelines.runtime.supervisor import Supervisor
+service = Process("child", (sys.executable, "-S", "-c", "import time; time.sleep(60)"))
 Supervisor([service], dict(os.environ), Path(sys.argv[1]), lambda name, what: print(what, flush=True)).watch()
 """
 
@@ -124,7 +126,7 @@ def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_an_installation_is_workers_api_metrics_and_dagster(settings: Settings, tmp_path: Path) -> None:
-    named = {each.name: each for each in services(settings, tmp_path / "workspace.yaml", 4000)}
+    named = {each.name: each for each in processes(settings, tmp_path / "workspace.yaml", 4000)}
     assert set(named) == {"worker1", "worker2", "api", "metrics", "code-server", "daemon", "dagster-ui"}
     ui = named["dagster-ui"].command
     assert ui[ui.index("--host") + 1] == "127.0.0.1", "it has no authentication"

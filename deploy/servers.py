@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import hashlib
 import os
 import pwd
 import shutil
@@ -27,8 +28,9 @@ from typing import ClassVar, Self
 
 import psutil
 
+from deploy.cache import cached, locked
+
 ROOT = Path(__file__).resolve().parent.parent
-CACHE = ROOT / ".servers"
 _START_S = 60.0
 _STOP_S = 15.0
 _PR_SET_PDEATHSIG = 1
@@ -53,11 +55,16 @@ def find(binary: str, package: str, folders: Sequence[str] = ()) -> str:
             if matches := sorted(Path("/").glob(f"{pattern.lstrip('/')}/{binary}")):
                 return str(matches[-1])
         if attempt == 0 and os.geteuid() == 0 and shutil.which("apt-get"):
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            subprocess.run(["apt-get", "update"], check=False, **quiet)  # type: ignore[call-overload] # noqa: S607
-            install = ["apt-get", "install", "--yes", "--no-install-recommends", package]
-            subprocess.run(install, check=False, **quiet)  # type: ignore[call-overload] # noqa: S603
+            _install(package)
     raise CannotStart(f"{binary} is not on PATH; install the system's package {package}")
+
+
+def _install(package: str) -> None:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", package]
+    with locked("apt-get"):  # it fails at once where it runs already
+        subprocess.run(["apt-get", "update"], check=False, **quiet)  # type: ignore[call-overload] # noqa: S607
+        subprocess.run(install, check=False, **quiet)  # type: ignore[call-overload] # noqa: S603
 
 
 def _started_by(process: subprocess.Popen[bytes] | None) -> list[psutil.Process]:
@@ -194,7 +201,7 @@ class Kafka(Server):
 
     name = "kafka"
     setting = "KAFKA_BOOTSTRAP_SERVERS"
-    _jars: ClassVar[Path] = CACHE / "kafka"
+    _pom: ClassVar[Path] = ROOT / "deploy/kafka/pom.xml"
 
     def __init__(
         self, folder: Path | None = None, port: int | None = None, secure: Mapping[str, str] | None = None
@@ -211,15 +218,20 @@ class Kafka(Server):
     @classmethod
     def fetch(cls) -> None:
         """Copy the jars into the cache."""
-        if (cls._jars / "done").exists():
-            return
         find("java", "openjdk-17-jre-headless")
-        command = [find("mvn", "maven"), "--quiet", "--batch-mode", "--file", str(ROOT / "deploy/kafka/pom.xml")]
-        command += ["dependency:copy-dependencies", f"-DoutputDirectory={cls._jars}"]
+        cls._jars()
+
+    @classmethod
+    def _jars(cls) -> Path:
+        return cached(cls.name, hashlib.sha256(cls._pom.read_bytes()).hexdigest()[:12], cls._copy_jars)
+
+    @classmethod
+    def _copy_jars(cls, folder: Path) -> None:
+        command = [find("mvn", "maven"), "--quiet", "--batch-mode", "--file", str(cls._pom)]
+        command += ["dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode != 0:
             raise CannotStart(f"Maven could not fetch Kafka's jars:\n{done.stdout[-2000:]}")
-        (cls._jars / "done").touch()
 
     def _prepare(self) -> None:
         controller = _free_port()
@@ -258,7 +270,7 @@ class Kafka(Server):
 
     def _java_command(self, main: str, *arguments: str) -> list[str]:
         log = f"-Dlog4j.configuration=file:{self.folder}/log4j.properties"
-        return ["java", "-Xms256m", "-Xmx512m", log, "-cp", f"{self._jars}/*", main, *arguments]
+        return ["java", "-Xms256m", "-Xmx512m", log, "-cp", f"{self._jars()}/*", main, *arguments]
 
     def _java(self, main: str, *arguments: str) -> None:
         done = subprocess.run(self._java_command(main, *arguments), capture_output=True, text=True, check=False)  # noqa: S603

@@ -21,7 +21,7 @@ from alphaads_pipelines.telemetry import new_correlation_id
 from alphaads_pipelines.wiring.app import Wiring
 from benchmarks.posts import synthetic_posts
 
-_START_S = 120.0
+_START_S = 600.0
 
 
 def free_port() -> int:
@@ -55,7 +55,7 @@ def is_published(wiring: Wiring) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1.0).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=10.0).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
 
@@ -82,8 +82,8 @@ MODEL = "model"
 
 
 def worker_seconds(settings: Settings) -> dict[str, float]:
-    """Read cumulative worker seconds, by stage and in the model, from the metrics server."""
-    text = httpx.get(f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=5.0).text
+    """Seconds that the workers spent so far in each stage and inside the model, from the metrics server."""
+    text = httpx.get(f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=60.0).text
     seconds: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

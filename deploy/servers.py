@@ -31,7 +31,7 @@ import psutil
 from deploy.cache import cached, locked
 
 ROOT = Path(__file__).resolve().parent.parent
-_START_S = 60.0
+_START_S = 300.0
 _STOP_S = 15.0
 _PR_SET_PDEATHSIG = 1
 
@@ -288,7 +288,7 @@ class Kafka(Server):
         try:
             with socket.create_connection(("127.0.0.1", self.port), 0.2):
                 pass
-            return bool(AdminClient({"bootstrap.servers": self.url, "log_level": 0}).list_topics(timeout=2).brokers)
+            return bool(AdminClient({"bootstrap.servers": self.url, "log_level": 0}).list_topics(timeout=10).brokers)
         except (OSError, KafkaException):
             return False
 
@@ -351,7 +351,7 @@ class Postgres(Server):
     def _execute(self, statement: str) -> None:
         import psycopg2
 
-        connection = psycopg2.connect(self.url, connect_timeout=2)
+        connection = psycopg2.connect(self.url, connect_timeout=10)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -404,7 +404,7 @@ class Redis(Server):
         import redis
 
         try:
-            return bool(redis.Redis(port=self.port, socket_timeout=1).ping())
+            return bool(redis.Redis(port=self.port, socket_timeout=10).ping())
         except redis.RedisError:
             return False
 

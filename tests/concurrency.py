@@ -15,8 +15,8 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
     start = Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
-        start.wait(30)
+        start.wait(300)
         return call()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(120) for future in [pool.submit(run, call) for call in calls]]
+        return [future.result(600) for future in [pool.submit(run, call) for call in calls]]

@@ -8,6 +8,18 @@ import pytest
 
 from deploy.servers import Kafka, Postgres, Redis
 
+_FIXTURES = {"kafka_server", "postgres_server", "redis_server"}
+_PARAMETERS = {"kafka", "kafka_python", "postgresql"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start a server: by their fixtures, or by a parameter that names one."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        named = {each for each in parameters if isinstance(each, str)}
+        if not _FIXTURES.isdisjoint(item.fixturenames) or not _PARAMETERS.isdisjoint(named):  # type: ignore[attr-defined]
+            item.add_marker("server")
+
 
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[Kafka]:

@@ -114,7 +114,7 @@ def test_threads_share_a_chain_without_a_gap(log: AuditLog, installation: Instal
 
 def _write_ten(settings: Settings, start: object) -> None:
     wiring = Wiring(settings)
-    start.wait(30)  # type: ignore[attr-defined]
+    start.wait(300)  # type: ignore[attr-defined]
     for each in range(10):
         write(wiring.audit, subject(each))
     wiring.close()
@@ -128,7 +128,7 @@ def test_processes_have_a_chain_each_and_share_the_checkpoints(wiring: Wiring) -
     for each in processes:
         each.start()
     for each in processes:
-        each.join(60)
+        each.join(300)
     assert [each.exitcode for each in processes] == [0, 0, 0]
     verdict = wiring.rights.audit_verifier.verify()
     assert (verdict.chains, verdict.entries, verdict.uncovered, verdict.problems) == (3, 30, 0, [])

@@ -359,7 +359,7 @@ def test_a_database_of_a_newer_version_is_refused(fresh_url: str) -> None:
 
 
 def _migrate_when_told(url: str, start: Any) -> None:
-    start.wait(60)
+    start.wait(300)
     migrate(url)
 
 
@@ -370,7 +370,7 @@ def test_processes_that_create_the_database_at_once_all_succeed(fresh_url: str) 
     for process in processes:
         process.start()
     for process in processes:
-        process.join(90)
+        process.join(300)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     engine = connect(fresh_url)
     assert set(_structure(engine)) == {table.name for table in RELATIONAL_TABLES}

@@ -111,8 +111,8 @@ def test_waiting_ends_with_a_record(stream: Stream, topic: str) -> None:
     later = threading.Timer(0.3, lambda: stream.produce(topic, [Record(2, b"x")]))
     later.start()
     started = time.monotonic()
-    assert stream.wait_beyond(topic, ends, 30.0)[2] == 1
-    assert time.monotonic() - started < 15.0
+    assert stream.wait_beyond(topic, ends, 150.0)[2] == 1
+    assert time.monotonic() - started < 140.0
     later.join()
 
 
@@ -135,7 +135,7 @@ def _trim(stream: Stream, topic: str, request: pytest.FixtureRequest) -> None:
 
     admin = AdminClient({"bootstrap.servers": request.getfixturevalue("kafka_server").url})
     [future] = admin.delete_records([TopicPartition(topic, 0, 10)]).values()
-    future.result(10)
+    future.result(60)
 
 
 def test_threads_may_share_a_stream(stream: Stream, topic: str) -> None:

@@ -67,7 +67,7 @@ def _withdraw_elsewhere(engine: Engine, subject: str) -> None:
     url = engine.url.render_as_string(hide_password=False)
     process = multiprocessing.get_context("spawn").Process(target=_withdraw, args=(url, subject))
     process.start()
-    process.join(60)
+    process.join(300)
     assert process.exitcode == 0
 
 

@@ -26,7 +26,7 @@ def ledger(engine: Engine) -> Ledger:
 
 
 def _wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.01)

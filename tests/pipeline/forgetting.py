@@ -19,7 +19,7 @@ PLACES = ("forget", "_remove_records", "plan_replay", "erase_posts", "refold_peo
 
 def settings_of(folder: Path, **more: Any) -> Settings:
     """Settings of the installation under `folder`; a lease is over soon."""
-    home = {"alphaads_home": folder / "home", "stream_partitions": 2, "shards": 4, "batch_lease_s": 1.0}
+    home = {"alphaads_home": folder / "home", "stream_partitions": 2, "shards": 4, "batch_lease_s": 2.0}
     return Settings(_env_file=None, environment="test", **{**home, **more})
 
 

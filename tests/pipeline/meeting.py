@@ -15,7 +15,7 @@ class MeetingStream(EmbeddedStream):
 
     def __init__(self, path: Path, readers: int) -> None:
         super().__init__(path)
-        self.meeting = threading.Barrier(readers, timeout=20)
+        self.meeting = threading.Barrier(readers, timeout=300)
 
     def read(self, ranges: Sequence[OffsetRange]) -> Iterator[list[StoredRecord]]:
         found = list(super().read(ranges))

@@ -123,7 +123,7 @@ def test_who_was_erased_meanwhile_leaves_no_trace(engine: Engine) -> None:
 
 def test_of_two_that_release_at_once_one_is_refused(engine: Engine) -> None:
     _publish(engine, _crowd(10))
-    meeting, outcomes = threading.Barrier(2, timeout=20), list[str]()
+    meeting, outcomes = threading.Barrier(2, timeout=300), list[str]()
 
     def run() -> None:
         try:

@@ -290,7 +290,7 @@ def test_a_replay_waits_for_the_partitions_of_a_running_batch(wiring: Wiring) ->
     with _run(wiring, again) as run:
         for stage in STAGES:
             run.step(stage, [])
-    waiting.join(20)
+    waiting.join(300)
     assert outcome == [2]
 
 

@@ -95,7 +95,7 @@ def found(wiring: Wiring, post: str) -> list[FoundPost]:
     return find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.topics.posts, keys)
 
 
-def forgotten(wiring: Wiring, post: str = GONE, patience_s: float = 20.0, told: list[str] | None = None) -> Forgotten:
+def forgotten(wiring: Wiring, post: str = GONE, patience_s: float = 120.0, told: list[str] | None = None) -> Forgotten:
     keys = keys_of(wiring.pseudonyms, *parse_post(post))
     note = (lambda who: told.extend(who)) if told is not None else (lambda _: None)
     return forget_post(wiring, keys, note, patience_s)
@@ -272,7 +272,7 @@ def test_killed_anywhere_it_is_finished_by_whoever_comes_next(
 
 def _settle(wiring: Wiring) -> None:
     """What daemon and workers do with what is left, once the lease of who died is over."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while wiring.ledger.batches(state="committed", limit=99) != wiring.ledger.batches(limit=99):
         assert time.monotonic() < deadline, "the ledger does not go on"
         publish_batches(wiring)

@@ -119,7 +119,7 @@ def _deliver(settings: Settings) -> None:
         for _ in range(4):
             queue.put("message")
         for _ in range(2):
-            queue.get(timeout=5).ack()
+            queue.get(timeout=60).ack()
         queue.close()
     table = metadata.tables["kombu_message"]
     with _database(settings.broker_url) as connection:

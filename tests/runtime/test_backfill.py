@@ -142,7 +142,7 @@ def _worker(jobs: InProcess) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)
 
 
 def _launch_in_the_ui(workspace: WorkspaceProcessContext, hours: list[str]) -> str:
@@ -167,7 +167,7 @@ def _daemon_runs(workspace: WorkspaceProcessContext, backfill_id: str) -> None:
         assert held.status in (BulkActionStatus.REQUESTED, BulkActionStatus.COMPLETED_SUCCESS)
         return held.status is BulkActionStatus.COMPLETED_SUCCESS
 
-    wait_until(is_over, "the backfill", 120.0, poll_s=0.3)
+    wait_until(is_over, "the backfill", 600.0, poll_s=0.3)
 
 
 @pytest.mark.slow

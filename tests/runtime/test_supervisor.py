@@ -22,9 +22,21 @@ from alphaads_pipelines.settings import Settings
 from benchmarks.live import free_port, wait_until
 from tests.conftest import ROOT
 
-SLEEP = "import time; time.sleep(60)"
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-LISTEN = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+SLEEP = "import time; time.sleep(600)"
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(600)
+"""
+LISTEN_LATE = """
+import socket, time
+from pathlib import Path
+while not Path({signal!r}).exists():
+    time.sleep(0.02)
+s = socket.create_server(("127.0.0.1", {port}))
+time.sleep(600)
+"""
 
 
 def _service(name: str, program: str, port: int | None = None) -> Process:
@@ -50,7 +62,7 @@ def _watched(wanted: Sequence[Process], logs: Path) -> Iterator[tuple[Supervisor
 
 
 def _wait(condition: Callable[[], bool]) -> None:
-    wait_until(condition, "what the test waits for", 20.0, poll_s=0.02)
+    wait_until(condition, "what the test waits for", 120.0, poll_s=0.02)
 
 
 def test_a_process_that_is_killed_starts_again(tmp_path: Path) -> None:
@@ -73,11 +85,13 @@ def test_one_that_keeps_dying_is_started_less_and_less_often(tmp_path: Path, mon
 
 
 def test_what_needs_a_port_waits_until_it_is_open(tmp_path: Path) -> None:
-    port = free_port()
-    late = "import time; time.sleep(0.7); " + LISTEN.format(port=port)
+    port, signal_file = free_port(), tmp_path / "listen"
+    late = LISTEN_LATE.format(port=port, signal=str(signal_file))
     with _watched([_service("first", late, port), _service("second", SLEEP)], tmp_path) as (supervisor, told):
         _wait(lambda: "first" in supervisor.pids())
+        time.sleep(0.5)
         assert "second" not in supervisor.pids()
+        signal_file.touch()
         _wait(lambda: "second" in supervisor.pids())
         started = [name for name, what in told if what.startswith("started")]
         assert started == ["first", "second"]
@@ -86,9 +100,8 @@ def test_what_needs_a_port_waits_until_it_is_open(tmp_path: Path) -> None:
 def test_stop_asks_first_and_kills_who_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STOP_S", 0.5)
     with _watched([_service("deaf", DEAF), _service("polite", SLEEP)], tmp_path) as (supervisor, told):
-        _wait(lambda: len(supervisor.pids()) == 2)
+        _wait(lambda: len(supervisor.pids()) == 2 and "deaf" in (tmp_path / "deaf.log").read_text())
         pids = list(supervisor.pids().values())
-        time.sleep(0.3)  # until it is deaf
     assert supervisor.pids() == {}
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert {name for name, what in told if what == "stopped"} == {"deaf", "polite"}
@@ -110,7 +123,7 @@ import os, sys
 from pathlib import Path
 from alphaads_pipelines.runtime.services import Process
 from alphaads_pipelines.runtime.supervisor import Supervisor
-service = Process("child", (sys.executable, "-S", "-c", "import time; time.sleep(60)"))
+service = Process("child", (sys.executable, "-S", "-c", "import time; time.sleep(600)"))
 Supervisor([service], dict(os.environ), Path(sys.argv[1]), lambda name, what: print(what, flush=True)).watch()
 """
 

@@ -59,7 +59,7 @@ def test_a_budget_is_of_a_tenant_and_a_month(engine: Engine) -> None:
 
 def test_of_many_that_race_for_the_last_of_a_budget_as_many_win_as_it_is_worth(engine: Engine) -> None:
     _spend(engine, "before", 400)
-    start, outcomes = threading.Barrier(6, timeout=20), list[str]()
+    start, outcomes = threading.Barrier(6, timeout=300), list[str]()
 
     def race(number: int) -> None:
         start.wait()
@@ -75,7 +75,7 @@ def test_of_many_that_race_for_the_last_of_a_budget_as_many_win_as_it_is_worth(e
 
 
 def test_of_many_that_ask_the_same_at_once_all_get_one_answer_for_one_price(engine: Engine) -> None:
-    start, told = threading.Barrier(6, timeout=20), list[str]()
+    start, told = threading.Barrier(6, timeout=300), list[str]()
 
     def ask(number: int) -> None:
         start.wait()

@@ -45,7 +45,7 @@ def test_processes_produce_at_once_without_loss(tmp_path: Path) -> None:
         for process in processes:
             process.start()
         for process in processes:
-            process.join(60)
+            process.join(300)
             assert process.exitcode == 0
         assert stream.end_offsets("t") == {0: 1500}
         offsets = [record.offset for chunk in stream.read([OffsetRange("t", 0, 0, 1500)]) for record in chunk]

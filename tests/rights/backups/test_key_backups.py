@@ -102,18 +102,18 @@ def test_a_backup_that_is_being_made_does_not_keep_what_is_erased_meanwhile(
     def hesitating(engine: Engine) -> Iterator[list[dict[str, object]]]:
         for rows in chunks(engine):
             read.set()
-            assert go_on.wait(30)
+            assert go_on.wait(300)
             yield rows
 
     with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
         patch.setattr(key_backups, "_chunks", hesitating)
         making = pool.submit(backups.create, engine, NOON)
-        assert read.wait(30)
+        assert read.wait(300)
         keys.destroy(made[1].subject_id)
         forgetting = pool.submit(backups.forget, [made[1].subject_id])
         go_on.set()
-        path = making.result(30)
-        assert forgetting.result(30) == 1
+        path = making.result(300)
+        assert forgetting.result(300) == 1
     assert _held(path).keys() == {made[0].key_id, made[2].key_id}
 
 

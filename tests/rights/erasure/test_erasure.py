@@ -254,11 +254,11 @@ def test_a_batch_that_runs_meanwhile_brings_nobody_back(wiring: Wiring, tmp_path
         target=lambda: finished.append(wiring.rights.erasure.carry_on(request.request_id, report))
     )
     thread.start()
-    assert waiting.wait(30)
+    assert waiting.wait(300)
     for stage in STAGES[done + 1 :]:
         micro.run(stage)
     assert not finished, "it waits for the batch"
-    thread.join(30)
+    thread.join(300)
     assert [each.state for each in finished] == ["done"]
     assert found_in(tmp_path, gone) == set()
     assert wiring.ledger.get(micro.batch.seq).state == "committed"

@@ -210,7 +210,11 @@ if child:
 
 def _script(text: str, root: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", text, str(root), str(ROOT)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", text, str(root), str(repository)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=True,
     )
     return done.stdout.strip()
 
@@ -233,7 +237,7 @@ def test_handles_are_not_shared_with_a_forked_child(root: Path, monkeypatch: pyt
 
 def _write_batches(root: str, partition: int, batches: int, tries: Any, start: Barrier) -> None:
     lake = DeltaLake(root, tidy_after_files=8)
-    start.wait(60)
+    start.wait(300)
     for batch in range(batches):
         seq = batch * 2 + partition
         span = range(batch * 5, batch * 5 + 5)
@@ -248,7 +252,7 @@ def _write_batches(root: str, partition: int, batches: int, tries: Any, start: B
 
 def _maintain(root: str, done: Any, start: Barrier) -> None:
     lake = DeltaLake(root)
-    start.wait(60)
+    start.wait(300)
     while not done.value:
         lake.maintain(RAW_POSTS, retention_hours=1)
 
@@ -273,7 +277,7 @@ def test_two_processes_on_their_own_shards_never_conflict(root: Path) -> None:
     barrier = SPAWN.Barrier(2)
     writers = [_start(barrier, _write_batches, str(root), each, batches, tries) for each in (0, 1)]
     for writer in writers:
-        writer.join(120)
+        writer.join(600)
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert places(DeltaLake(root).scan(RAW_POSTS)) == _expected(batches)
     assert tries.value == 2 * batches
@@ -287,10 +291,10 @@ def test_writers_that_race_to_create_the_table_and_maintenance_lose_nothing(root
     writers = [_start(barrier, _write_batches, str(root), each, batches, tries) for each in (0, 1)]
     maintainers = [_start(barrier, _maintain, str(root), done) for _ in range(2)]
     for writer in writers:
-        writer.join(120)
+        writer.join(600)
     done.value = 1
     for maintainer in maintainers:
-        maintainer.join(60)
+        maintainer.join(600)
     assert [each.exitcode for each in (*writers, *maintainers)] == [0, 0, 0, 0]
     assert places(DeltaLake(root).scan(RAW_POSTS)) == _expected(batches)
 

@@ -1,4 +1,4 @@
-"""The Dagster definitions: one `build_defs`, whose arguments are all that production, CLI and tests differ in."""
+"""The Dagster definitions; production, CLI and tests differ only in the arguments of `build_defs`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resources import names
 from resources.batch_run import batch_run
 from resources.environments import settings_for
 
-# Pinned version; tests/test_definitions.py names all that must be found.
+# Dagster's version is pinned; tests/test_definitions.py lists every definition.
 warnings.filterwarnings("ignore", category=PreviewWarning, message=".*load_definitions_from_.*")
 
 
@@ -24,7 +24,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
     Parameters
     ----------
     environment: local, test or production; None reads ENVIRONMENT.
-    overrides: resources by name that replace the usual ones, such as `wiring`.
+    overrides: resources by name, such as `wiring`, that replace the defaults.
     """
     resources = {names.BATCH_RUN: batch_run, **overrides}
     if names.WIRING not in resources:
@@ -32,7 +32,7 @@ def build_defs(environment: str | None = None, **overrides: Any) -> Definitions:
     return Definitions.merge(
         load_definitions_from_package_module(assets),
         load_definitions_from_package_module(sensors),
-        Definitions(resources=resources, executor=in_process_executor),  # a UI backfill ignores the executor of a job
+        Definitions(resources=resources, executor=in_process_executor),  # UI backfills ignore a job's executor
     )
 
 

@@ -1,1 +1,1 @@
-"""Dagster assets and checks, one file per group: thin bodies that call the domain and report metadata."""
+"""Belongs here: Dagster assets, checks and jobs. Does not: logic; bodies call the domain and report metadata."""

@@ -1,4 +1,4 @@
-"""Advertising: the creatives that may be served, and the policy that chooses among them."""
+"""Creatives, the policies that choose among them, and engagement."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ _SHOWN = 10
     check_specs=schema_checks(AD_CREATIVES),
 )
 def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Write creatives for every active campaign and emotion, moderate them, keep them where the API reads them."""
+    """Write, moderate and publish creatives for every active campaign and emotion."""
     from alphaads_pipelines.campaigns.sample_campaigns import seed_samples
     from alphaads_pipelines.pipeline.ad_creatives import refresh_creatives
     from alphaads_pipelines.wiring.creatives import build_classifiers, build_generator
@@ -64,7 +64,7 @@ def ad_creatives(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[No
 def bandit_policy(
     context: AssetExecutionContext, wiring: ResourceParam[Wiring]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Teach the policies what decisions and events say since the last time, exactly once; the API follows."""
+    """Update the policies from new decisions and events, exactly once."""
     from alphaads_pipelines.bandits.policy_store import read_roles
     from alphaads_pipelines.pipeline.learning import learn_policies
     from alphaads_pipelines.pipeline.policy_history import write_history
@@ -73,8 +73,8 @@ def bandit_policy(
     settings, now = wiring.settings, datetime.now(UTC)
     taught = teaching(settings)
     note = recorder(context, wiring, action="decisions.learn", purpose="operation", resource=BANDIT_POLICY.name)
-    # The loop's run and the hourly one may meet.
-    learned = learn_policies(wiring.stream, wiring.engine, taught, topics=wiring.topics, now=now, note=note, attempts=3)
+    # The loop's run and the hourly one may conflict.
+    learned = learn_policies(wiring.stream, wiring.engine, taught, **topics, now=now, note=note, attempts=3)
     _, roles = read_roles(wiring.engine)
     try:
         write_history(wiring.lake, wiring.engine, [*taught.policies, *roles.names], now)
@@ -98,7 +98,7 @@ def bandit_policy(
 
 @asset(name=AD_ENGAGEMENT.name, description=AD_ENGAGEMENT.doc, group_name=GROUP, kinds={"sql"})
 def ad_engagement(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
-    """Count what decisions and events say of the people who saw the ads, exactly once."""
+    """Count each person's engagement from decisions and events, exactly once."""
     from alphaads_pipelines.pipeline.engagement import update_engagement
 
     note = recorder(context, wiring, action="engagement.count", purpose="operation", resource=AD_ENGAGEMENT.name)

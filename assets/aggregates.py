@@ -1,4 +1,4 @@
-"""Aggregates: the groups of people that every exact figure is computed from, released once a day."""
+"""The groups of people behind every exact aggregate, released daily."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ GROUP = "analytics"
     deps=[CUSTOMER_PROFILES.name],
 )
 def released_groups(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
-    """Release what happened up to the last settled day; a second run of a day does nothing."""
+    """Release groups up to the last settled day; idempotent within a day."""
     from alphaads_pipelines.pipeline.aggregates import release_groups
 
     note = recorder(context, wiring, action="profiles.aggregate", purpose="analytics", resource=LIVE_PROFILES.name)

@@ -1,4 +1,4 @@
-"""The audit log: what a run records of whose data it reads, and whether the log is as it was written."""
+"""The audit log: recording the data access of runs, and checking the chains."""
 
 from collections.abc import Callable, Collection
 
@@ -14,7 +14,7 @@ AUDIT_CHAIN = "audit_chain"
 def recorder(
     context: AssetExecutionContext, wiring: Wiring, *, action: str, purpose: str, resource: str
 ) -> Callable[[Collection[str]], None]:
-    """Records that this run does something with the data of some subjects; see `AuditLog.record`."""
+    """A callback that records this run's access to the data of subjects; see `AuditLog.record`."""
 
     def note(subjects: Collection[str]) -> None:
         actor = f"run:{context.run.run_id}"
@@ -30,7 +30,7 @@ def recorder(
     "are all checkpoints; `alphaads audit verify` reads everything.",
 )
 def audit_chain(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
-    """Judge the chains that went on, and the checkpoints; on a schedule, for it is no matter of a single batch."""
+    """Verify chains with new entries, and all checkpoints."""
     verdict = wiring.rights.audit_verifier.verify(only_new=True)
     rows = [(each.kind, each.where, each.place) for each in verdict.problems]
     return AssetCheckResult(

@@ -1,4 +1,4 @@
-"""Jobs: which assets run together, and the upkeep that makes no asset."""
+"""Jobs: groups of assets, and maintenance ops."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -114,7 +114,7 @@ aggregates = define_asset_job(
 
 @op
 def maintain_lake(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
-    """Merge small files, write checkpoints, delete what no kept version needs, table by table."""
+    """Merge small files, write checkpoints and vacuum each table."""
     from alphaads_pipelines.schema.tables import LAKE_TABLES
 
     keep_hours = wiring.settings.lake_retention_hours
@@ -126,7 +126,7 @@ def maintain_lake(context: OpExecutionContext, wiring: ResourceParam[Wiring]) ->
 
 @op
 def trim_streams(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
-    """Remove records that the embedded stream need not keep any longer; Kafka has a retention of its own."""
+    """Remove old records of the embedded stream; Kafka applies its own retention."""
     from alphaads_pipelines.pipeline.retention import trim_streams as trim
 
     settings = wiring.settings
@@ -136,13 +136,13 @@ def trim_streams(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> 
 
 @op
 def destroy_expired_keys(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
-    """Destroy the daily keys whose thirty days are over, and with them what they sealed."""
+    """Destroy daily keys after thirty days, and thereby the data they sealed."""
     context.add_output_metadata({"destroyed_keys": wiring.subject_keys.destroy_expired(datetime.now(UTC))})
 
 
 @op
 def sign_audit_log(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
-    """Sign the heads of the audit log's chains and remove those that are too old; a broken one is not signed."""
+    """Sign the heads of intact audit chains and remove expired chains."""
     done = wiring.rights.audit_upkeep.checkpoint(datetime.now(UTC))
     context.add_output_metadata(
         {"signed_chains": done.signed, "removed_chains": done.expired, "problems": len(done.problems)}
@@ -151,7 +151,7 @@ def sign_audit_log(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -
 
 @op
 def prune_key_backups(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
-    """Delete key backups that are over; keep the erasure journal of this host up with erasures made on others."""
+    """Delete expired key backups; copy erasures from other hosts into this host's journal."""
     now = datetime.now(UTC)
     caught_up = wiring.rights.erasure_journal.catch_up(wiring.engine, now)
     deleted = len(wiring.rights.key_backups.prune(now))
@@ -160,7 +160,7 @@ def prune_key_backups(context: OpExecutionContext, wiring: ResourceParam[Wiring]
 
 @job(name=names.MAINTENANCE, description="Upkeep of lake, stream, keys and audit log.", tags=names.LONGEST_RUN)
 def maintenance() -> None:
-    """Five steps, none of which needs another."""
+    """Five independent steps."""
     maintain_lake()
     trim_streams()
     destroy_expired_keys()
@@ -170,7 +170,7 @@ def maintenance() -> None:
 
 @op
 def prune_history(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
-    """Delete finished runs with their logs, delivered broker rows and old results."""
+    """Delete old runs with their logs, delivered broker rows and results."""
     from resources.pruning import prune_broker, prune_runs
 
     before = datetime.now(UTC) - timedelta(hours=wiring.settings.run_retention_hours)

@@ -1,7 +1,4 @@
-"""Watching the models: do posts say other things than they did, and is the scorer in use as sure as it may be?
-
-Belongs here: two checks of `post_scores`, on a schedule: neither is a matter of a single batch.
-"""
+"""Scheduled checks of `post_scores`: label drift and calibration."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ MODEL_CHECKS = (DRIFT, CALIBRATION)
     "Scores of one model are compared with each other; a change of the model is told apart.",
 )
 def drift(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
-    """Compare the newest day with the days before it; tell the metrics server how far off it is."""
+    """Compare the newest day with the days before; publish the drift for the metrics server."""
     from alphaads_pipelines.nlp.drift import DOCUMENT, find_drift
     from alphaads_pipelines.stores.sql.documents import publish_document
 
@@ -77,7 +74,7 @@ def _judgements(judgements: Sequence[Judgement]) -> MetadataValue[str]:
     "of every task is at most 0.05.",
 )
 def calibration(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
-    """Read the model card of the scorer in use; a tier without figures has nothing to fail by."""
+    """Check the model card of the scorer in use; a tier without figures passes."""
     from alphaads_pipelines.nlp.reliability import HIGHEST_ERROR
 
     tasks, model = wiring.scorer.reliability(), wiring.scorer.model

@@ -1,4 +1,4 @@
-"""The hour in which a batch was planned: the one partitioning that all assets of a micro-batch share."""
+"""Hourly partitions by planning time, shared by all assets of a micro-batch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 from dagster import AssetExecutionContext, BackfillPolicy, BetaWarning, HourlyPartitionsDefinition
 
-# Pinned version; the pipeline's tests launch such backfills.
+# Dagster's version is pinned; the tests launch such backfills.
 warnings.filterwarnings("ignore", category=BetaWarning, message=".*backfill_policy.*")
 
 HOURS = HourlyPartitionsDefinition(start_date="2026-01-01-00:00", end_offset=1)
-"""Keys like 2026-11-24-03:00, UTC; `end_offset` makes the current hour a partition too."""
+"""UTC keys like 2026-11-24-03:00; `end_offset` includes the current hour."""
 
 ONE_RUN = BackfillPolicy.single_run()
-"""A backfill of many hours is one run, which takes one batch after the other."""
+"""A backfill is one run that takes its batches in turn."""
 
 
 def hours_of(context: AssetExecutionContext) -> Sequence[str]:
-    """Keys of the hours that a run was launched for; none for a run without partitions."""
+    """Partition keys of a run; empty without partitions."""
     return context.partition_keys if context.has_partition_key or context.has_partition_key_range else []

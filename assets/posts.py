@@ -1,4 +1,4 @@
-"""Posts: what was accepted and rejected of a batch's records, what the scorer says of it, and what it names."""
+"""Accepted and rejected posts of a batch, their scores and entities."""
 
 from collections.abc import Iterator
 
@@ -24,9 +24,9 @@ _plot = EmotionPlot()
 def accepted_and_rejected_posts(
     context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Read exactly the batch's offsets, unseal, normalise; first write of a post wins; rejects keep their reason."""
+    """Read the batch's offsets, unseal, normalise and deduplicate (first write wins); rejects keep a reason."""
     report = batch_run.step(Stage.ACCEPT, hours_of(context))
-    if len(report.correlation_ids) == 1:  # a run of one intake is found by that intake's id
+    if len(report.correlation_ids) == 1:  # finds the run by its intake
         context.instance.add_run_tags(context.run.run_id, {CORRELATION_TAG: report.correlation_ids[0]})
     yield from materialised(report, [RAW_POSTS, REJECTED_POSTS])
 
@@ -43,7 +43,7 @@ def accepted_and_rejected_posts(
 def scored_posts(
     context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Score each accepted post with the configured scorer, null where it cannot honestly say; link tracked names."""
+    """Score accepted posts, null where the scorer abstains; link tracked names."""
     report = batch_run.step(Stage.SCORE, hours_of(context))
     extra = {POST_SCORES.name: _plot.metadata(report), POST_ENTITIES.name: entity_metadata(report)}
     yield from materialised(report, [POST_SCORES, POST_ENTITIES], extra)

@@ -1,4 +1,4 @@
-"""Profiles: scored posts folded into who feels what, and when."""
+"""Customer profiles and emotional journeys, folded from scored posts."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ GROUP = "profiles"
 
 
 @multi_asset(
-    # The same sources for both: Dagster's UI refuses to backfill assets of one step whose partitions came by two ways.
+    # The same dependencies for both, or Dagster's UI refuses to backfill them together.
     specs=[
         asset_spec(table, GROUP, deps=[POST_SCORES.name, POST_ENTITIES.name])
         for table in (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
@@ -26,6 +26,6 @@ GROUP = "profiles"
 def folded_profiles(
     context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Fold scores and entities into the live profiles; a replay folds everyone it touches again, from nothing."""
+    """Fold scores and entities into live profiles; a replay rebuilds the affected profiles from scratch."""
     report = batch_run.step(Stage.FOLD, hours_of(context))
     yield from materialised(report, [CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS])

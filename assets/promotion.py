@@ -1,4 +1,4 @@
-"""Promotion as assets: the policies that learn are judged against the one that serves, and the best one takes over."""
+"""Off-policy evaluation of learning policies, and promotion of the best."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -32,8 +32,8 @@ _DOC = (
     check_specs=[AssetCheckSpec(A_BETTER_ONE, asset=POLICY_EVALUATION, blocking=True, description=_DOC)],
 )
 def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Judge every candidate on decisions that it did not learn from."""
-    from alphaads_pipelines.bandits.candidate_evaluation import best_candidate
+    """Evaluate every candidate on held-out decisions."""
+    from alphaads_pipelines.bandits.candidate_evaluation import best_of
 
     judged = _judged(wiring)
     rows = [_row(each) for each in judged.values()]
@@ -55,8 +55,8 @@ def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResu
     deps=[POLICY_EVALUATION],
 )
 def served_policy(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
-    """Promote the best candidate; it is judged here too, for this asset can be run alone."""
-    from alphaads_pipelines.bandits.candidate_evaluation import best_candidate, promote
+    """Promote the best candidate, evaluated again because this asset may run alone."""
+    from alphaads_pipelines.bandits.candidate_evaluation import best_of, promote
 
     best = best_candidate(_judged(wiring))
     if best is None:

@@ -1,4 +1,4 @@
-"""Publishing: the pointer that readers follow, and whether what is published is whole and fresh."""
+"""The published pointer, and checks of its completeness and freshness."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ LEDGER_CHECKS = {
     backfill_policy=ONE_RUN,
 )
 def published(context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]) -> MaterializeResult[None]:
-    """Commit the batch, move live profiles and pointer, all in one transaction."""
+    """Commit batch, live profiles and pointer in one transaction."""
     return reporting.published(batch_run.step(Stage.PUBLISH, hours_of(context)))
 
 
@@ -57,7 +57,7 @@ def published(context: AssetExecutionContext, batch_run: ResourceParam[BatchRun]
     specs=[AssetCheckSpec(name, asset=PUBLISHED.name, description=doc) for name, doc in LEDGER_CHECKS.items()]
 )
 def ledger_checks(context: AssetCheckExecutionContext, wiring: ResourceParam[Wiring]) -> Iterator[AssetCheckResult]:
-    """What the ledger says of all batches so far; on a schedule, for it is no matter of a single batch."""
+    """Check the ledger's batches for gaps, overlaps and age, on a schedule."""
     for name, places in (("gaps", wiring.ledger.gaps()), ("duplicates", wiring.ledger.overlaps())):
         rows = [(each.partition, each.start, each.end) for each in places]
         table = reporting.markdown_table(("partition", "from", "to"), rows)

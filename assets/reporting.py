@@ -1,7 +1,4 @@
-"""From a step's report to what Dagster shows: materialisations with metadata, and checks made of the table contracts.
-
-Belongs here: how things look in the UI. Does not: what a step does (pipeline/).
-"""
+"""Turn step reports into Dagster materialisations, metadata and schema checks."""
 
 from __future__ import annotations
 
@@ -28,18 +25,18 @@ _NAMES_SHOWN = 10
 
 
 def asset_spec(table: Table, group: str, deps: Iterable[str] = (), kinds: Iterable[str] = ("deltalake",)) -> AssetSpec:
-    """The asset that a table is: same name, same words."""
+    """The asset of a table, with its name and description."""
     return AssetSpec(table.name, description=table.doc, group_name=group, deps=list(deps), kinds=set(kinds))
 
 
 def schema_checks(*tables: Table) -> list[AssetCheckSpec]:
-    """The blocking check of each table: rows that break its contract in tables.py are never written."""
+    """One blocking schema check per table."""
     doc = "Rows keep the contract of the table in tables.py; else nothing is written and nothing downstream runs."
     return [AssetCheckSpec(SCHEMA_CHECK, asset=table.name, blocking=True, description=doc) for table in tables]
 
 
 def schema_result(table: Table, problems: Sequence[str] = ()) -> AssetCheckResult:
-    """What the blocking check of a table found."""
+    """The result of a table's schema check."""
     shown = {"problems": MetadataValue.md("\n".join(f"- {each}" for each in problems))} if problems else {}
     return AssetCheckResult(
         asset_key=AssetKey(table.name), check_name=SCHEMA_CHECK, passed=not problems, metadata=shown
@@ -49,15 +46,15 @@ def schema_result(table: Table, problems: Sequence[str] = ()) -> AssetCheckResul
 def materialised(
     report: StepReport, tables: Sequence[Table], extra: Mapping[str, Mapping[str, RawMetadataValue]] | None = None
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """A check result for each table, then a materialisation for each.
+    """Yield a check result, then a materialisation for each table.
 
     Parameters
     ----------
-    extra: metadata of one table alone, by its name.
+    extra: further metadata by table name.
 
     Raises
     ------
-    SchemaMismatch: a check failed; nothing was written, and nothing downstream runs.
+    SchemaMismatch: a check failed; nothing was written, nothing downstream runs.
     """
     for table in tables:
         yield schema_result(table, report.tables[table.name].problems)
@@ -69,7 +66,7 @@ def materialised(
 
 
 def published(report: StepReport) -> MaterializeResult[None]:
-    """The materialisation of the published pointer, which is no lake table."""
+    """The materialisation of the published pointer."""
     return MaterializeResult(metadata=_metadata(report))
 
 
@@ -92,19 +89,19 @@ def _table_metadata(report: StepReport, table: Table) -> dict[str, RawMetadataVa
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> MetadataValue[str]:
-    """A table that the Dagster UI renders."""
+    """A Markdown table."""
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     return MetadataValue.md("\n".join(lines))
 
 
 def picture(name: str, png: bytes) -> MetadataValue[str]:
-    """An image that the Dagster UI shows."""
+    """An inline PNG."""
     return MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 def entity_metadata(report: StepReport) -> dict[str, RawMetadataValue]:
-    """How many entities there are of each type, and which tracked names stand in most posts."""
+    """Entities by type, and the most frequent tracked names."""
     from alphaads_pipelines.pipeline.reports import ENTITY_TYPES, TRACKED_NAMES
 
     types, tracked = (report.tallies.get(tally, {}) for tally in (ENTITY_TYPES, TRACKED_NAMES))
@@ -116,13 +113,13 @@ def entity_metadata(report: StepReport) -> dict[str, RawMetadataValue]:
 
 
 class EmotionPlot:
-    """A picture of the emotions of a batch, once a minute and process at most: drawing costs as much as 1,000 posts."""
+    """Plots a batch's emotions at most once a minute per process: a plot costs as much as 1,000 posts."""
 
     def __init__(self) -> None:
         self._drawn_at = -_PLOT_EVERY_S
 
     def metadata(self, report: StepReport) -> dict[str, RawMetadataValue]:
-        """The plot, or nothing if one was drawn just now."""
+        """The plot, or nothing if one is recent."""
         if time.monotonic() - self._drawn_at < _PLOT_EVERY_S:
             return {}
         from alphaads_pipelines.nlp.plots import emotion_plot_png

@@ -1,4 +1,4 @@
-"""Requests of people as an asset: erasures that were begun are finished, and whatever is overdue fails a check."""
+"""Data subjects' requests: continue erasures, check deadlines."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ GROUP = "rights"
 def rights_requests(
     context: AssetExecutionContext, wiring: ResourceParam[Wiring]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Go on with every erasure that is not complete; show what is open, and until when."""
+    """Continue incomplete erasures; list open requests with their deadlines."""
     erased = [_carried_on(context, wiring, request) for request in wiring.rights.erasure.pending()]
     now, waiting = datetime.now(UTC), wiring.rights.rights_requests.list()
     overdue = [each for each in waiting if each.is_overdue(now)]
@@ -63,7 +63,7 @@ def rights_requests(
 
 
 def _carried_on(context: AssetExecutionContext, wiring: Wiring, request: "RightsRequest") -> bool:
-    """Whether the erasure is complete now; one that is held up must not hold up the others."""
+    """Continue an erasure, return whether it is complete; a blocked one must not block the others."""
 
     def report(step: str, number: int, steps: int, where: str) -> None:
         if where == "begun":

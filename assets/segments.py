@@ -1,4 +1,4 @@
-"""Behavioural segments: groups of people who post and feel alike, fitted daily; nothing shown is of one person."""
+"""Behavioural segments, fitted daily; metadata shows groups only."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +27,7 @@ BEHAVIOURAL_SEGMENTS = "behavioural_segments"
     deps=[CUSTOMER_PROFILES.name],
 )
 def behavioural_segments(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
-    """Fit the segments to a sample of the live profiles, publish them, and picture how each of them felt."""
+    """Fit segments to a sample of live profiles, publish them and plot their journeys."""
     from alphaads_pipelines.pipeline.segments import refresh_segments
     from alphaads_pipelines.profiles.journey_plot import segment_journeys_png
     from alphaads_pipelines.stores.subjects.permissions import not_to_be_used_in

@@ -1,4 +1,4 @@
-"""What campaigns spent and what is held for ads that may still be shown; whether the books of it agree."""
+"""Spending and reservations of campaigns, and their reconciliation."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ _CHECKS = [
 def ad_spending(
     context: AssetExecutionContext, wiring: ResourceParam[Wiring]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Bill the impressions that events tell of, give back what none was heard of for, and look the books over."""
+    """Bill confirmed impressions, release expired reservations and reconcile."""
     from alphaads_pipelines.campaigns.campaign import MICROUSD
     from alphaads_pipelines.decisions.budget.reconciliation import look_over
     from alphaads_pipelines.pipeline.spending import update_spending

@@ -1,4 +1,4 @@
-"""The project's own model as assets: trained, judged against the one that serves, and promoted if it is not worse."""
+"""Training, quality check and promotion of our own model."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ NLP_MODEL, SERVED_NLP_MODEL = "nlp_model", "served_nlp_model"
 QUALITY = "quality"
 _VERSION = "version"
 _LOGGED = 20
-"""How often a training logs how far it is."""
+"""Progress logs per training."""
 
 _QUALITY_DOC = (
     "No figure on validation data is more than a point below that of the model which serves, their mean is not lower, "
@@ -49,7 +49,7 @@ _QUALITY_DOC = (
 def nlp_model(
     context: AssetExecutionContext, wiring: ResourceParam[Wiring]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-    """Train, or go on where the same training was stopped; keep what was made, whatever the check says."""
+    """Train, or resume a stopped training; keep the model whatever the check finds."""
     from alphaads_pipelines.nlp.training.run_directory import make
 
     settings = wiring.settings
@@ -70,7 +70,7 @@ def nlp_model(
     deps=[NLP_MODEL],
 )
 def served_nlp_model(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
-    """Promote the model that was trained last; it is judged here too, for this asset can be run alone."""
+    """Promote the newest model, evaluated again because this asset may run alone."""
     artifact = wiring.trained_models.open(_newest_version(context))
     verdict = _judged(artifact, wiring)
     if not verdict.passed:

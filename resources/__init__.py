@@ -1,1 +1,1 @@
-"""Dagster resources: they only build plain domain objects; `environments.py` maps local, test and production."""
+"""Belongs here: Dagster resources, storages and names. Does not: domain logic."""

@@ -1,4 +1,4 @@
-"""The resource that says which batch a run works on; assets use the plain `BatchRun` that it builds."""
+"""The resource that builds a run's `BatchRun`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BATCH_SEQ = Field(
 
 @resource(config_schema={"batch_seq": _BATCH_SEQ}, required_resource_keys={WIRING})
 def batch_run(context: InitResourceContext) -> Iterator[BatchRun]:
-    """One per run: what was claimed and not committed is handed back when the run ends, however it ends."""
+    """One `BatchRun` per run; releases an uncommitted claim when the run ends."""
     from alphaads_pipelines.telemetry import correlation
 
     wiring: Wiring = getattr(context.resources, WIRING)
@@ -33,6 +33,6 @@ def batch_run(context: InitResourceContext) -> Iterator[BatchRun]:
 
 
 def _requested(wiring: Wiring, run: DagsterRun, seq: int) -> Requested:
-    """The attempt that the run was requested for; for a run that a person launched, the one that is due."""
+    """The requested attempt; the current one if the run was launched by hand."""
     tag = run.tags.get(ATTEMPT_TAG)
     return Requested(seq, int(tag) if tag else wiring.ledger.get(seq).attempt)

@@ -1,4 +1,4 @@
-"""Environments: local, test and production, each a way to come by Settings."""
+"""Settings of the environments local, test and production."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SETTINGS: dict[str, Callable[[], Settings]] = {
 
 
 def settings_for(environment: str | None = None) -> Settings:
-    """Settings of an environment; None: the one that ENVIRONMENT names. Raises ConfigurationError."""
+    """Settings of an environment; None reads ENVIRONMENT. Raises ConfigurationError."""
     if environment is None:
         return Settings()
     if environment not in _SETTINGS:

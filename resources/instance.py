@@ -1,7 +1,4 @@
-"""Dagster's own home: the checkout's dagster.yaml filled in from Settings, databases made ready, instance opened.
-
-Belongs here: how Dagster stores, launches and watches runs in both sizes. Does not: what the runs do.
-"""
+"""The Dagster home: fill in dagster.yaml from Settings, prepare databases, open the instance."""
 
 from __future__ import annotations
 
@@ -18,18 +15,18 @@ from alphaads_pipelines.errors import ConfigurationError
 from alphaads_pipelines.settings import Settings
 
 QUEUE = "dagster"
-"""The one Celery queue; dagster-celery's routes know no other."""
+"""The only Celery queue that dagster-celery routes to."""
 
 LOCATION = "alphaads"
-"""Name of the code location, in the checkout's workspace.yaml too; schedules and sensors keep their state under it."""
+"""Name of the code location, as in workspace.yaml; keys the state of schedules and sensors."""
 
 _TEMPLATE = Path(__file__).resolve().parent.parent / "dagster.yaml"
 _STANDS_ALONE = frozenset({"storage", "local_artifact_storage"})
-"""What the template says only for those who use it as it stands."""
+"""Parts of the template that Settings replace."""
 
 
 def dagster_yaml(settings: Settings) -> dict[str, Any]:
-    """What DAGSTER_HOME/dagster.yaml says. Addresses that may hold passwords are named, never written."""
+    """Content of DAGSTER_HOME/dagster.yaml; URLs, which may hold passwords, come from the environment."""
     return {
         **{name: part for name, part in _template().items() if name not in _STANDS_ALONE},
         **_storage(settings),
@@ -70,13 +67,13 @@ def _plugin(module: str, name: str, **config: Any) -> dict[str, Any]:
 
 
 def workspace_yaml(code_server_port: int) -> dict[str, Any]:
-    """One code server that daemon and web server share, on loopback."""
+    """The code server that daemon and web server share, on loopback."""
     server = {"host": "127.0.0.1", "port": code_server_port, "location_name": LOCATION}
     return {"load_from": [{"grpc_server": server}]}
 
 
 def prepare_home(settings: Settings) -> None:
-    """Write dagster.yaml and make the databases that several processes would race to make."""
+    """Write dagster.yaml and create the databases, which processes would race to create."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     _write(settings.dagster_home / "dagster.yaml", dagster_yaml(settings))
     if settings.dagster_database_url:
@@ -88,7 +85,7 @@ def prepare_home(settings: Settings) -> None:
 
 
 def write_workspace(settings: Settings, code_server_port: int) -> Path:
-    """Write DAGSTER_HOME/workspace.yaml; its path."""
+    """Write DAGSTER_HOME/workspace.yaml; return its path."""
     path = settings.dagster_home / "workspace.yaml"
     _write(path, workspace_yaml(code_server_port))
     return path
@@ -96,7 +93,7 @@ def write_workspace(settings: Settings, code_server_port: int) -> Path:
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
-    """The Dagster instance of this installation; `prepare_home` comes first."""
+    """Open the Dagster instance; call `prepare_home` first."""
     settings.export()
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         yield instance
@@ -122,7 +119,7 @@ def _create_schema(settings: Settings) -> None:
 
 
 def declare_broker_tables() -> None:
-    """Make kombu declare its two tables in its metadata, which it otherwise does when a channel opens."""
+    """Declare kombu's two tables without opening a channel."""
     from kombu.transport.sqlalchemy import Channel
 
     class _Names(Channel):
@@ -133,12 +130,12 @@ def declare_broker_tables() -> None:
 
 
 def sqlite_url(celery_url: str) -> str:
-    """The SQLAlchemy URL inside a Celery broker or result URL."""
+    """The SQLAlchemy URL of a Celery URL."""
     return celery_url.removeprefix("sqla+").removeprefix("db+")
 
 
 def _create_broker(settings: Settings) -> None:
-    """The broker's and the results' SQLite files: write-ahead logs, and tables, which kombu makes without a lock."""
+    """Create the SQLite files of broker and results in WAL mode; kombu would create tables without a lock."""
     from celery.backends.database.models import Task
     from kombu.transport.sqlalchemy.models import metadata
     from sqlalchemy import create_engine

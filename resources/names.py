@@ -1,4 +1,4 @@
-"""Names that assets, resources and sensors share: jobs, resources, run tags."""
+"""Names shared by assets, resources and sensors."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ BATCH_RUN = "batch_run"
 """Resources."""
 
 LONGEST_RUN = {"dagster/max_runtime": "3600"}
-"""Tag of every run but a replay of hours: one that takes longer hangs."""
+"""Time limit of every run but replays of hours."""
 
 LONGEST_TRAINING = {"dagster/max_runtime": "86400"}
-"""Tag of the runs that train a model."""
+"""Time limit of trainings."""
 
 BATCH_TAG = "alphaads/batch"
 ATTEMPT_TAG = "alphaads/attempt"
@@ -40,10 +40,10 @@ CORRELATION_TAG = "alphaads/correlation_id"
 
 
 def batch_config(batch: Batch) -> dict[str, Any]:
-    """Run config of the run of a batch: its number, and nothing else."""
+    """Run config of a batch."""
     return {"resources": {BATCH_RUN: {"config": {"batch_seq": batch.seq}}}}
 
 
 def batch_tags(batch: Batch, correlation_id: str) -> Mapping[str, str]:
-    """Tags of the run of an attempt."""
+    """Run tags of an attempt."""
     return {BATCH_TAG: batch.id, ATTEMPT_TAG: str(batch.attempt), CORRELATION_TAG: correlation_id}

@@ -1,4 +1,4 @@
-"""Pruning: Dagster keeps every run, event, delivered message and result for ever unless somebody deletes them."""
+"""Prune runs, events, delivered messages and results, which are otherwise kept for ever."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatu
 
 
 def prune_runs(instance: DagsterInstance, before: datetime) -> int:
-    """Delete finished runs that were created before a time, with their events and checks; how many."""
+    """Delete finished runs created before a time, with events and checks; return how many."""
     old = RunsFilter(statuses=_FINISHED, created_before=before)
     deleted = 0
     while records := instance.get_run_records(old, limit=_CHUNK, ascending=True):
@@ -30,10 +30,7 @@ def prune_runs(instance: DagsterInstance, before: datetime) -> int:
 
 
 def _prune_checks(instance: DagsterInstance, run_ids: Sequence[str]) -> None:
-    """Delete what checks found in these runs; Dagster keeps it for ever.
-
-    The table is private; Dagster's version is pinned and a test holds the name.
-    """
+    """Delete check results of these runs, from a private table that a test asserts."""
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage), "both sizes keep their events in SQL"
     with storage.index_connection() as connection:
@@ -42,7 +39,7 @@ def _prune_checks(instance: DagsterInstance, run_ids: Sequence[str]) -> None:
 
 
 def prune_broker(settings: Settings, before: datetime) -> int:
-    """Delete delivered messages and old results from the SQLite broker; how many. Redis forgets by itself."""
+    """Delete delivered messages and old results from the SQLite broker; return how many. Redis expires its own."""
     if settings.redis_url is not None:
         return 0
     from celery.backends.database.models import Task
@@ -52,7 +49,7 @@ def prune_broker(settings: Settings, before: datetime) -> int:
 
     declare_broker_tables()
     messages, results = metadata.tables["kombu_message"], Task.__table__
-    # Both libraries write local, respectively UTC, time without a zone.
+    # Naive times: local in kombu, UTC in Celery.
     delivered = (messages.c.visible.is_(False)) & (messages.c.timestamp < before.astimezone().replace(tzinfo=None))
     return _delete(sqlite_url(settings.broker_url), messages, delivered) + _delete(
         sqlite_url(settings.result_backend_url), results, results.c.date_done < before.replace(tzinfo=None)

@@ -1,9 +1,8 @@
-"""Dagster's SQLite storage with connections that are kept: half the overhead of a run.
+"""Dagster's SQLite storage with one engine per file and process: half the overhead of a run.
 
-Stock storage makes a new engine for every event (so no statement is ever compiled twice), syncs to disk at each, and
-keeps one database file per run, with a schema to create and two thousand files to prune. These subclasses keep one
-engine per file and process, sync as SQLite advises for WAL, and write all events into one file. They lean on names that
-Dagster does not promise (`_connect`, `connect`, `_conn_string`); its version is pinned and a test holds the names.
+Stock storage makes an engine for every event (so compiles each statement again), syncs to disk each time, and creates a
+file per run. These classes put all events into one file and sync as SQLite advises for WAL. They depend on the private
+names `_connect`, `connect`, `_conn_string`: Dagster's version is pinned and a test asserts the names.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class PooledEventLogStorage(ConsolidatedSqliteEventLogStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """What dagster.yaml builds."""
+        """Build from dagster.yaml."""
         return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
@@ -54,16 +53,16 @@ class PooledEventLogStorage(ConsolidatedSqliteEventLogStorage):
 
 
 class PooledRunStorage(SqliteRunStorage):
-    """Runs, their tags and snapshots."""
+    """Runs, tags and snapshots."""
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """What dagster.yaml builds."""
+        """Build from dagster.yaml."""
         return cls.from_local(inst_data=inst_data, **config_value)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A transaction on a kept connection."""
+        """A transaction on a pooled connection."""
         with _transaction(self._conn_string) as connection:
             yield connection
 
@@ -75,11 +74,11 @@ class PooledScheduleStorage(SqliteScheduleStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> PooledScheduleStorage:
-        """What dagster.yaml builds."""
+        """Build from dagster.yaml."""
         return cls.from_local(inst_data=inst_data, **config_value)  # type: ignore[return-value]
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A transaction on a kept connection."""
+        """A transaction on a pooled connection."""
         with _transaction(self._conn_string) as connection:
             yield connection

@@ -1,1 +1,1 @@
-"""Sensors and schedules: pure planning lives in the domain, these name assets by key."""
+"""Belongs here: sensors and schedules. Does not: planning (pipeline/)."""

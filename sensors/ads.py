@@ -1,4 +1,4 @@
-"""The ads sensor: what was decided and what came of it is learned from within seconds."""
+"""The ads sensor: requests a learning run within seconds of decisions and events."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ from alphaads_pipelines.wiring.app import Wiring
 from resources import names
 
 EVERY_S = 5
-"""Runs are so far apart at least: each takes a warm worker for a second or two."""
+"""Least interval between runs, each of which takes a worker for a second or two."""
 PATIENCE = timedelta(minutes=5)
-"""A run that goes on for longer has lost its worker, or learns from a backlog; another one may begin, and they cannot
-learn anything twice."""
+"""A longer run lost its worker or has a backlog; a second one may start, since learning is exactly once."""
 
 _TRY_AGAIN_S = 60
 _GOES_ON = [
@@ -43,7 +42,7 @@ _GOES_ON = [
     description="Waits inside its tick for decisions and events that nobody learned from; one run at a time.",
 )
 def ads_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
-    """Request a run for what came in. When broker or store do not answer, nothing moves."""
+    """Request a run for new input; skip while broker or store are unavailable."""
     settings = wiring.settings
     if goes_on(context.instance, datetime.now(UTC)):
         return SkipReason("a run goes on")
@@ -58,7 +57,7 @@ def ads_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) 
 
 
 def goes_on(instance: DagsterInstance, now: datetime) -> bool:
-    """Whether a run that learns was requested and is not over."""
+    """Whether a learning run is pending or running."""
     jobs = (names.ADVERTISING_LOOP, names.ADVERTISING)
     filters = [RunsFilter(job_name=job, statuses=_GOES_ON, created_after=now - PATIENCE) for job in jobs]
     return any(instance.get_runs_count(each) for each in filters)

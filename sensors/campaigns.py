@@ -1,4 +1,4 @@
-"""The campaigns sensor: an edited campaign has its texts within seconds, and so has a new installation."""
+"""The campaigns sensor: requests texts within seconds of an edit or a new installation."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _TRY_AGAIN_S = 300
     description="Asks for texts when campaigns were edited, texts wait for moderation, or there are none yet.",
 )
 def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
-    """One run for each edit; a run that failed is made up for by the hourly one, and by another of the first."""
-    from alphaads_pipelines.creatives.pending_work import FIRST, pending_work_token
+    """Request one run per edit; the hourly run makes up for a failed one, and the first run is retried."""
+    from alphaads_pipelines.creatives.pending_work import FIRST, texts_due
 
     try:
         due = pending_work_token(wiring.engine, with_samples=wiring.settings.sample_campaigns)
@@ -36,5 +36,5 @@ def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wir
 
 
 def first_run_key(now: datetime) -> str:
-    """A run key is used once, even if its run fails: five minutes later there is another."""
+    """Run key of the first texts; a new one every five minutes retries a failed run."""
     return f"first-{int(now.timestamp()) // _TRY_AGAIN_S}"

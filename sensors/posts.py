@@ -1,4 +1,4 @@
-"""The posts sensor: waits for posts, plans batches in the ledger, requests a run for each attempt that is due."""
+"""The posts sensor: waits for posts, plans batches, requests a run per due attempt."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PENDING = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED, DagsterRunSta
     description="Waits for posts inside its tick; one run per due attempt of a batch.",
 )
 def posts_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> list[RunRequest] | SkipReason:
-    """Request what the ledger says is due. When broker or store do not answer, nothing moves."""
+    """Request due attempts; skip while broker or store are unavailable."""
     try:
         due = next_requests(
             wiring.stream,
@@ -54,7 +54,7 @@ def posts_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]
 
 
 def request(batch: Batch) -> RunRequest:
-    """The run of an attempt: its config is the batch's number, its partition the hour in which it was planned."""
+    """The run request of an attempt, in the partition of its planned hour."""
     from alphaads_pipelines.telemetry import new_correlation_id
 
     tags = {**names.batch_tags(batch, new_correlation_id()), **names.LONGEST_RUN}
@@ -64,13 +64,13 @@ def request(batch: Batch) -> RunRequest:
 
 
 def is_pending(instance: DagsterInstance, batch: Batch) -> bool:
-    """Whether the run requested for this attempt still waits for a worker."""
+    """Whether this attempt's run still waits for a worker."""
     tags = {names.BATCH_TAG: batch.id, names.ATTEMPT_TAG: str(batch.attempt)}
     return instance.get_runs_count(RunsFilter(tags=tags, statuses=_PENDING)) > 0
 
 
 def bury_overtaken(instance: DagsterInstance, batch: Batch) -> None:
-    """Mark runs of earlier attempts failed that their dead worker left as started; a late one writes nothing anyway."""
+    """Mark started runs of earlier attempts failed: their worker died, and fencing keeps a late one from writing."""
     if batch.attempt == 1:
         return
     started = RunsFilter(tags={names.BATCH_TAG: batch.id}, statuses=[DagsterRunStatus.STARTED])
@@ -85,7 +85,7 @@ def bury_overtaken(instance: DagsterInstance, batch: Batch) -> None:
     description="Tells the ledger at once that an attempt is over whose run failed outside its steps.",
 )
 def failed_batches_sensor(context: RunFailureSensorContext, wiring: ResourceParam[Wiring]) -> SkipReason | None:
-    """End the attempt of the failed run, if it is still the latest."""
+    """End the failed run's attempt if it is still the latest."""
     tags = context.dagster_run.tags
     if names.BATCH_TAG not in tags:
         return SkipReason("not the run of a batch")

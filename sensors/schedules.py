@@ -1,4 +1,4 @@
-"""What runs by the clock."""
+"""The schedules."""
 
 from __future__ import annotations
 

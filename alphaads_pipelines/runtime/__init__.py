@@ -1,4 +1,4 @@
-"""Runtime: the processes of a running installation, and what starts, feeds and stops them.
+"""The processes of a running installation.
 
-Belongs here: supervisor, worker, daemon, metrics server, runs without a server. Does not: what a run does (pipeline/).
+Belongs here: supervisor, worker, daemon, metrics server, in-process runs. Does not: the steps of a run (pipeline/).
 """

@@ -1,7 +1,6 @@
-"""Backfills by event time: through the lake to the hours in which the posts' batches were planned, as one backfill.
+"""Backfills by event time, of the hours in which the posts' batches were planned.
 
-With a daemon alive it is a Dagster backfill like any that is launched in the UI; without one, the same runs happen in
-this process.
+With a live daemon, the backfill is launched as from the Dagster UI; without one, its runs execute in this process.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ class Backfill:
 
     Attributes
     ----------
-    backfill_id: Dagster's name of it; None when there was nothing to do.
-    hours: partitions that it replays.
-    batches: committed batches planned in them.
-    is_done: whether its runs are over already: they happened in this process.
+    backfill_id: Dagster's id; None if there was nothing to replay.
+    hours: replayed partitions.
+    batches: committed batches planned in these hours.
+    is_done: whether the runs are over, because they executed in this process.
     """
 
     backfill_id: str | None
@@ -62,7 +61,7 @@ class Backfill:
 
 
 def hours_of_events(wiring: Wiring, start: datetime, end: datetime) -> list[str]:
-    """Hours in which the batches of all posts created from `start` until before `end` were planned."""
+    """Hours in which the batches of posts created from `start` until before `end` were planned."""
     import polars as pl
 
     posts = wiring.lake.scan(RAW_POSTS).filter(
@@ -80,13 +79,13 @@ def backfill(
 
     Parameters
     ----------
-    first_asset: where to start; `post_scores` scores again what the lake holds.
-    in_this_process: do not leave it to the daemon, even if one is alive.
+    first_asset: where to start; `post_scores` rescores posts from the lake.
+    in_this_process: execute here even if a daemon is alive.
 
     Raises
     ------
-    InvalidRequest: the times are not in order, or not aware; or there is no such asset.
-    StoreUnavailable: a run failed, in this process.
+    InvalidRequest: the times are out of order or naive, or the asset is unknown.
+    StoreUnavailable: a run in this process failed.
     """
     if start.tzinfo is None or end.tzinfo is None or start >= end:
         raise InvalidRequest("from, to: must be times with a zone, from before to")
@@ -104,7 +103,7 @@ def backfill(
 
 
 def daemon_is_alive(instance: DagsterInstance) -> bool:
-    """Whether a daemon that runs backfills has spoken lately."""
+    """Whether a backfill daemon sent a recent heartbeat."""
     from dagster._daemon.controller import get_daemon_statuses
 
     statuses = get_daemon_statuses(instance, ["BACKFILL"], heartbeat_tolerance_seconds=_HEARTBEAT_IS_OLD_S)
@@ -154,7 +153,7 @@ def _execute(jobs: InProcess, hours: Sequence[str], assets: Sequence[str]) -> st
 
 
 def _unbroken(hours: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """First and last hour of each unbroken stretch: a Dagster run takes one range of partitions."""
+    """First and last hour of each run of consecutive hours: a Dagster run takes one partition range."""
     times = [datetime.strptime(hour, HOUR_FORMAT) for hour in hours]
     for _, stretch in groupby(enumerate(times), lambda each: each[1] - each[0] * timedelta(hours=1)):
         members = [moment.strftime(HOUR_FORMAT) for _, moment in stretch]

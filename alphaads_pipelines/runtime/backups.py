@@ -1,4 +1,4 @@
-"""Backups and restores of this installation: which of its parts they are made of, and what may replace what."""
+"""Backups and restores of this installation."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from alphaads_pipelines.settings import Settings
 
 Progress = Callable[[str, int], None]
-"""Told what is done, and how much of it was done since it was last told."""
+"""Called with a step and the amount done since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What whoever restores has decided.
+    """Options of a restore.
 
     Attributes
     ----------
-    keys: the key backup to use; None: the newest that is not over.
-    without_keys: go on though there is none: what was sealed stays sealed.
-    without_journal: go on though the erasure journal is lost: who was erased since the backup may be back.
-    replace: put aside the home that is there, and empty the database.
+    keys: the key backup to use; None: the newest valid one.
+    without_keys: restore without a key backup; sealed data stays sealed.
+    without_journal: restore without the erasure journal; subjects erased since the backup may reappear.
+    replace: move an existing home aside and empty the database.
     """
 
     keys: Path | None = None
@@ -47,7 +47,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished restore; `replaced`: where the home that was there lies now."""
+    """A finished restore; `replaced` is the new place of the previous home."""
 
     backup_id: str
     restored: Restored
@@ -55,14 +55,14 @@ class Done:
 
 
 class RestoringWiring(Wiring):
-    """A wiring that admits a database whose restore is not finished, in order to finish it."""
+    """A wiring that also admits a database whose restore is unfinished."""
 
     def admit(self, engine: Engine) -> None:
-        """Every database."""
+        """Accept any database."""
 
 
 def backed_up(wiring: Wiring) -> BackedUp:
-    """What a backup of this installation is made of."""
+    """The stores and files that a backup holds."""
     settings = wiring.settings
     return BackedUp(
         engine=wiring.engine,
@@ -77,14 +77,14 @@ def backed_up(wiring: Wiring) -> BackedUp:
 
 
 def restore(settings: Settings, folder: Path, wishes: Wishes, progress: Progress) -> Done:
-    """Bring a backup back, whatever was done of it before, and make it fit to be used.
+    """Restore a backup, or finish an interrupted restore, and make it usable.
 
     Raises
     ------
-    InvalidRequest: the backup, the key backup or the journal does not do, or something is there that would be
-        replaced; what is there is as it was, or marked as not to be used.
-    ConfigurationError: there is no key file, or the code is older than the backup.
-    StoreUnavailable, StreamUnavailable, WriteConflict: call it again.
+    InvalidRequest: the backup, key backup or journal is unusable, or data would be replaced; existing data is
+        unchanged, or marked as not to be used.
+    ConfigurationError: the key file is missing, or the code is older than the backup.
+    StoreUnavailable, StreamUnavailable, WriteConflict: a retry may help.
     """
     now = datetime.now(UTC)
     if not settings.key_file.exists():
@@ -146,7 +146,7 @@ def _is_back(settings: Settings, manifest: Manifest) -> bool:
 
 
 def _make_way(wiring: Wiring, wishes: Wishes, now: datetime) -> None:
-    """Refuse to replace anything that is in use; keep what a store that is replaced knows of erasures."""
+    """Refuse to replace data in use; first copy the erasures of a replaced store into the journal."""
     settings = wiring.settings
     engine = _existing_store(settings)
     try:
@@ -164,7 +164,7 @@ def _make_way(wiring: Wiring, wishes: Wishes, now: datetime) -> None:
 
 
 def _existing_store(settings: Settings) -> Engine | None:
-    """The store as it is, in the newest schema; None if there is none yet."""
+    """The existing store, migrated to the newest schema; None if there is none."""
     url = settings.relational_url
     database = make_url(url)
     if database.get_backend_name() == "sqlite" and not Path(str(database.database)).exists():

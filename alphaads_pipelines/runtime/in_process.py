@@ -1,6 +1,6 @@
-"""Runs without a server: the same assets, jobs and Dagster instance, executed in this process.
+"""Run the same jobs on the same Dagster instance in this process, without servers.
 
-`demo`, benchmarks, replays and backfills on an installation that is not up go through here.
+Used by `demo`, benchmarks, replays, and backfills of an installation that is not up.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _POLL_S = 0.05
 
 @dataclass
 class Summary:
-    """What became of everything that was run.
+    """Outcome of the batches that ran.
 
     Attributes
     ----------
     batches: ids of committed batches.
     read, accepted, rejected, duplicates: records; read is the sum of the others.
     seconds: wall time.
-    waiting: ids of batches that wait for a person: failed or lost.
+    waiting: ids of failed or lost batches, which need manual action.
     """
 
     batches: list[str] = field(default_factory=list)
@@ -69,13 +69,13 @@ class InProcess:
 
     @cached_property
     def definitions(self) -> Definitions:
-        """The same definitions that the servers load, with this process's wiring."""
+        """The servers' definitions, with this process's wiring."""
         from alphaads_pipelines.definitions import build_defs
 
         return build_defs(wiring=self.wiring)
 
     def batch(self, batch: Batch) -> Batch:
-        """Run one attempt; the batch as the ledger has it afterwards, committed or not."""
+        """Run one attempt; the batch as the ledger has it afterwards."""
         self._execute(
             names.MICRO_BATCH,
             run_config=names.batch_config(batch),
@@ -85,7 +85,7 @@ class InProcess:
         return self.wiring.ledger.get(batch.seq)
 
     def replay_hours(self, first: str, last: str, assets: Sequence[str] | None, tags: Mapping[str, str]) -> None:
-        """Replay the committed batches of the hours `first` to `last` in one run. Raises StoreUnavailable."""
+        """Replay the committed batches of these hours in one run. Raises StoreUnavailable."""
         hours = {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
         selection = [AssetKey(name) for name in assets] if assets else None
         result = self._execute(names.MICRO_BATCH, tags={**tags, **hours}, asset_selection=selection)
@@ -93,7 +93,7 @@ class InProcess:
             raise StoreUnavailable(f"the replay of {first} to {last} failed; run {result.run_id} says why")
 
     def advertising(self) -> None:
-        """Write creatives and teach the policy now. Raises StoreUnavailable."""
+        """Write creatives and update the policies now. Raises StoreUnavailable."""
         result = self._execute(names.ADVERTISING)
         if not result.success:
             raise StoreUnavailable(f"creatives or policy could not be written; run {result.run_id} says why")
@@ -109,22 +109,17 @@ class InProcess:
 
 @contextmanager
 def in_process(wiring: Wiring) -> Iterator[InProcess]:
-    """The jobs of an installation, its Dagster home made ready."""
+    """The jobs of an installation, with a prepared Dagster home."""
     from resources.instance import open_instance, prepare_home
 
-    _ = wiring.engine  # migrated before anybody asks
+    _ = wiring.engine  # migrates the database first
     prepare_home(wiring.settings)
     with open_instance(wiring.settings) as instance:
         yield InProcess(wiring, instance)
 
 
 def run_until_idle(wiring: Wiring, on_batch: Callable[[Batch], None] | None = None) -> Summary:
-    """Run micro-batches until nothing is left to plan, retry or wait for.
-
-    Parameters
-    ----------
-    on_batch: told of every committed batch, for progress.
-    """
+    """Run micro-batches until none is planned or running; `on_batch` receives each committed one."""
     summary, started = Summary(), time.monotonic()
     with in_process(wiring) as jobs:
         for batch in _due(wiring):
@@ -139,8 +134,8 @@ def run_until_idle(wiring: Wiring, on_batch: Callable[[Batch], None] | None = No
 
 
 def _due(wiring: Wiring) -> Iterator[Batch]:
-    """Attempts that are due, until no batch is planned or running any more."""
-    ledger, topic = wiring.ledger, wiring.topics.posts
+    """Yield due attempts until no batch is planned or running."""
+    ledger, topic = wiring.ledger, wiring.settings.posts_topic
     while True:
         due = next_requests(wiring.stream, ledger, topic, wait_s=0, is_pending=lambda _: False)
         yield from due

@@ -1,7 +1,7 @@
 """The metrics server: `python -m alphaads_pipelines.runtime.metrics` serves Prometheus text on METRICS_PORT.
 
-Counters and histograms come from the files that workers, API and code server leave behind (prometheus_client's
-multiprocess mode, switched on by the supervisor); the gauges are read from the ledger when they are asked for.
+Counters and histograms come from the files of prometheus_client's multiprocess mode, which the supervisor switches on
+for workers, API and code server. Gauges are read from the ledger at each scrape.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ _CHECKED_LATELY = timedelta(hours=3)
 
 
 class ProcessMetrics(Collector):
-    """Counters and histograms of every process; gauges belong to the ledger."""
+    """Counters and histograms of every process; gauges come from the ledger."""
 
     def __init__(self, folder: Path) -> None:
         self._files = MultiProcessCollector(None, path=str(folder))
 
     def collect(self) -> Iterator[Metric]:
-        """What the files say now."""
+        """Read the files."""
         for metric in self._files.collect():
             if metric.type != "gauge":
                 yield metric
 
 
 class LedgerMetrics(Collector):
-    """Backlog, data age and lost offsets. A store or broker that is away leaves its gauges out, never at zero."""
+    """Backlog, data age, lost offsets and drift. Gauges of an unavailable store or broker are left out, never zero."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
 
     def describe(self) -> list[Metric]:
-        """Nothing: registering must not ask the ledger."""
+        """Empty: registering must not query the ledger."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """What the ledger says now."""
+        """Read the ledger."""
         try:
             yield from self._gauges()
         except TransientError as error:
@@ -74,7 +74,7 @@ class LedgerMetrics(Collector):
         yield GaugeMetricFamily("alphaads_backlog_posts", "Records that are not published", value=backlog)
 
     def _drift(self) -> Iterator[Metric]:
-        """What the check of `post_scores` found last; nothing once it is no longer kept up."""
+        """The latest drift check of `post_scores`; nothing if it is stale."""
         _, found = read_document(self._wiring.engine, DOCUMENT)
         if found and datetime.now(UTC) - datetime.fromisoformat(found["judged_at"]) < _CHECKED_LATELY:
             ratio = GaugeMetricFamily(
@@ -86,7 +86,7 @@ class LedgerMetrics(Collector):
 
 
 def registry(wiring: Wiring) -> CollectorRegistry:
-    """Everything that is served."""
+    """A registry of all served metrics."""
     everything = CollectorRegistry()
     everything.register(ProcessMetrics(wiring.settings.multiprocess_metrics_path))
     everything.register(LedgerMetrics(wiring))

@@ -1,4 +1,4 @@
-"""Replays of single batches, by id or because they hold rejects, in this process."""
+"""Replay single batches in this process, by id or all with rejects."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _ALL = 1_000_000
 
 
 def replay_batches(settings: Settings, batches: Iterable[str] | None, display: Progress) -> dict[str, int]:
-    """Run committed batches again, oldest first; None: every batch that has rejected posts.
+    """Replay committed batches, oldest first; None: every batch with rejected posts.
 
     Raises
     ------
-    NotFound, InvalidRequest: a batch is not there, or waits for a person. WriteConflict: it stayed busy.
-    StoreUnavailable: a replay failed; the ledger tries it again, and its run says why.
+    NotFound, InvalidRequest: a batch is unknown, or needs manual action. WriteConflict: it stayed busy.
+    StoreUnavailable: a replay failed; the ledger retries it, and its run shows the cause.
     """
     with wired(settings) as wiring:
         seqs = with_rejects(wiring) if batches is None else sorted(parse_batch_id(each) for each in batches)
         for seq in seqs:
-            wiring.ledger.get(seq)  # before the first one runs
+            wiring.ledger.get(seq)  # refuse an unknown batch before any runs
         summary = _replay(wiring, seqs, display)
     return {
         "batches": len(summary.batches),
@@ -41,7 +41,7 @@ def replay_batches(settings: Settings, batches: Iterable[str] | None, display: P
 
 
 def with_rejects(wiring: Wiring) -> list[int]:
-    """Committed batches that rejected something, oldest first."""
+    """Committed batches with rejects, oldest first."""
     committed = wiring.ledger.batches(state="committed", limit=_ALL)
     return sorted(batch.seq for batch in committed if batch.counts is not None and batch.counts.rejected)
 

@@ -1,4 +1,4 @@
-"""The processes of an installation, as data: the supervisor runs them, deployment files may be derived from them."""
+"""The processes of an installation, as data for the supervisor and for deployment files."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from alphaads_pipelines.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One kind of process. Every process that dies is started again.
+    """One kind of process; dead processes restart.
 
     Attributes
     ----------
-    arguments: of the Python interpreter; `{api_port}` stands for that setting, or for a value that is made at start:
-        `{name}`, `{workspace}`, `{code_server_port}`, `{server_id}`, `{location}`.
-    port: the setting or value that holds the port it listens on.
-    is_awaited: whether services after it start only once that port is open.
-    replicas: the setting that holds the number of processes, named NAME1, NAME2 ...; None: one process.
+    arguments: of the Python interpreter; `{...}` names a setting, or a value made at start: `{name}`, `{workspace}`,
+        `{code_server_port}`, `{server_id}`, `{location}`.
+    port: setting or value with the port it listens on.
+    is_awaited: whether later services wait until the port is open.
+    replicas: setting with the number of processes NAME1, NAME2 ...; None: one.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process to run; once it is ready, its loopback `port` is open, and processes after it wait for that."""
+    """A process to run; later processes wait until its loopback `port` is open."""
 
     name: str
     command: tuple[str, ...]
@@ -60,11 +60,11 @@ SERVICES = (
     Service("daemon", tuple(_DAEMON.split())),
     Service("dagster-ui", tuple(_UI.split()), port="dagster_port"),
 )
-"""In the order in which they start."""
+"""In start order."""
 
 
 def processes(settings: Settings, workspace: Path, code_server_port: int) -> list[Process]:
-    """Every process of an installation, in the order in which they start."""
+    """Every process of an installation, in start order."""
     from resources.instance import LOCATION
 
     made = {"workspace": workspace, "code_server_port": code_server_port, "location": LOCATION}

@@ -1,7 +1,7 @@
-"""The supervisor of `alphaads up`: starts every process of an installation, restarts those that die, stops them all.
+"""The supervisor of `alphaads up`: starts, restarts and stops every process of an installation.
 
-A process that dies is started again after 0.5 s, 1 s, 2 s ... up to half a minute; one that lived for a minute starts
-afresh in that count. The kernel kills the children when the supervisor dies, however it dies.
+A dead process restarts after 0.5 s, 1 s, 2 s ... up to 30 s; living for a minute resets this backoff. The kernel kills
+the children when the supervisor dies.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _ASK_AGAIN_S = 1.0
 _STOP_S = 8.0
 _PR_SET_PDEATHSIG = 1
 _LOG_BYTES = 10_000_000
-_LIBC = ctypes.CDLL(None)  # loaded here: after a fork, only the call itself is safe
+_LIBC = ctypes.CDLL(None)  # loaded before the fork: only the call is safe after it
 
 Report = Callable[[str, str], None]
-"""Told (process, what happened) whenever a process starts, dies, stops."""
+"""Called with a process and an event: it started, died or stopped."""
 
 
 @dataclass
@@ -56,28 +56,25 @@ class Supervisor:
         self._stopping = threading.Event()
 
     def pids(self) -> dict[str, int]:
-        """Process ids of the processes that run now."""
+        """Process ids of the running processes."""
         running = [(child.plan.name, child.process) for child in self._children]
         return {name: process.pid for name, process in running if process and process.poll() is None}
 
     def request_stop(self) -> None:
-        """Make `watch` return; may be called from a signal handler or another thread."""
+        """Make `watch` return; safe in signal handlers and other threads."""
         self._stopping.set()
 
     def watch(self) -> None:
-        """Start what does not run, again and again, until a stop is requested.
-
-        The processes die with the thread that calls this.
-        """
+        """Start missing processes until a stop is requested. The processes die with the calling thread."""
         while not self._stopping.is_set():
             for child in self._children:
                 self._tend(child)
                 if not _is_ready(child):
-                    break  # the processes after it need it
+                    break  # later processes need it
             self._stopping.wait(_LOOK_EVERY_S)
 
     def stop(self) -> None:
-        """Ask every process to stop at once; kill those that take longer than a few seconds."""
+        """Terminate every process; kill the ones still alive after 8 s."""
         alive = [child for child in self._children if child.process and child.process.poll() is None]
         for child in alive:
             _process(child).terminate()
@@ -123,10 +120,7 @@ class Supervisor:
 
 @contextmanager
 def installation(settings: Settings, report: Report) -> Iterator[Supervisor]:
-    """A supervisor over everything, its home made ready; whatever runs at the end of the block is stopped.
-
-    Servers that do not answer yet are waited for.
-    """
+    """A supervisor with a prepared home; stops every process at the end. Waits for servers that do not answer yet."""
     from resources.instance import prepare_home, write_workspace
 
     _await_servers(settings, report)
@@ -146,7 +140,7 @@ def installation(settings: Settings, report: Report) -> Iterator[Supervisor]:
 
 
 def _await_servers(settings: Settings, report: Report) -> None:
-    """One process makes keys, schema and topics, before several would race to."""
+    """Make keys, schema and topics in one process, before several would race."""
     from alphaads_pipelines.wiring.app import wired
 
     while True:

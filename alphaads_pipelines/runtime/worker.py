@@ -1,8 +1,7 @@
 """A warm worker: `python -m alphaads_pipelines.runtime.worker NAME` takes runs from the Celery queue, one at a time.
 
-Solo pool: a run executes in the process that imported everything and scored its first text before it asked for work.
-Prefork would hang for ever at the first polars use in a child, threads deadlock in Dagster's per-run logging. Nothing
-is recovered from the queue: a run that dies with its worker is requested again by the ledger, as the next attempt.
+Solo pool: runs execute in the warmed-up process. Prefork hangs at the first polars call in a child; threads deadlock in
+Dagster's per-run logging. The queue recovers nothing: the ledger requests a dead run again as the next attempt.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ if TYPE_CHECKING:
     from alphaads_pipelines.wiring.app import Wiring
 
 BROKER_POLL_S = 0.1
-"""How often a worker looks into the SQLite broker; kombu's own second would be half of a batch's latency."""
+"""Poll interval of the SQLite broker; kombu's default of 1 s would be half of a batch's latency."""
 
 _RESULTS_KEPT_S = 24 * 3600
 
 
 def celery_app(settings: Settings) -> Celery:
-    """The app that the launcher's tasks run in; its queue and task names are those of `dagster_celery`."""
+    """The Celery app of the launcher's tasks, with the queue and task names of `dagster_celery`."""
     # The documented option (`broker_transport_options.polling_interval`) crashes the worker.
     sqlalchemy_transport.Transport.polling_interval = BROKER_POLL_S
     app = make_app({"broker": settings.broker_url, "backend": settings.result_backend_url})
@@ -50,7 +49,7 @@ def celery_app(settings: Settings) -> Celery:
 
 
 def warm_up(definitions: Definitions) -> None:
-    """Pay for imports, compiled statements and models before the first run has to."""
+    """Load imports, compiled statements and models before the first run."""
     import polars as pl
 
     from alphaads_pipelines.nlp.plots import emotion_plot_png
@@ -68,7 +67,7 @@ def warm_up(definitions: Definitions) -> None:
 
 
 def main(name: str) -> None:
-    """Warm up and work until told to stop (SIGTERM: after the current run)."""
+    """Warm up, then work until SIGTERM, which lets the current run finish."""
     from alphaads_pipelines.definitions import defs
 
     settings = Settings()

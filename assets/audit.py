@@ -26,8 +26,8 @@ def recorder(
 @asset_check(
     name=AUDIT_CHAIN,
     asset=PUBLISHED.name,
-    description="What was recorded of accesses to personal data since the last checkpoint is as it was written, and so "
-    "are all checkpoints; `alphaads audit verify` reads everything.",
+    description="Audit entries since the last checkpoint, and all checkpoints, are unchanged; "
+    "`alphaads audit verify` reads the whole log.",
 )
 def audit_chain(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
     """Verify chains with new entries, and all checkpoints."""

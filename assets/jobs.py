@@ -42,56 +42,56 @@ micro_batch = define_asset_job(
 advertising = define_asset_job(
     names.ADVERTISING,
     selection=AssetSelection.assets(AD_CREATIVES.name, BANDIT_POLICY.name, AD_ENGAGEMENT.name, AD_SPENDING),
-    description="Creatives written and moderated, the policy taught by what happened, engagement counted, ads billed.",
+    description="Writes and moderates creatives, updates the policies, counts engagement, bills ads.",
     tags=names.LONGEST_RUN,
 )
 
 creatives = define_asset_job(
     names.CREATIVES,
     selection=AssetSelection.assets(AD_CREATIVES.name),
-    description="Texts of the campaigns written, moderated and kept.",
+    description="Writes and moderates the texts of the campaigns.",
     tags=names.LONGEST_RUN,
 )
 
 advertising_loop = define_asset_job(
     names.ADVERTISING_LOOP,
     selection=AssetSelection.assets(BANDIT_POLICY.name, AD_ENGAGEMENT.name, AD_SPENDING),
-    description="The policies taught by what happened just now, engagement counted, ads billed; asked for by news.",
+    description="Updates the policies, counts engagement, bills ads; requested by new decisions and events.",
     tags=names.LONGEST_RUN,
 )
 
 promotion = define_asset_job(
     names.PROMOTION,
     selection=AssetSelection.assets(POLICY_EVALUATION, SERVED_POLICY),
-    description="The policies that learn judged against the one that serves; the best one promoted; by hand only.",
+    description="Evaluates the learning policies against the serving one and promotes the best; by hand only.",
     tags=names.LONGEST_RUN,
 )
 
 integrity = define_asset_job(
     names.INTEGRITY,
     selection=_ledger_checks | _audit_checks,
-    description="Gaps, duplicates and freshness of everything published; the audit log of who touched it.",
+    description="Checks published batches for gaps, duplicates and freshness, and verifies the audit log.",
     tags=names.LONGEST_RUN,
 )
 
 model_watch = define_asset_job(
     names.MODEL_WATCH,
     selection=_model_checks,
-    description="Drift of the labels; calibration of the model in use.",
+    description="Checks label drift and the calibration of the model in use.",
     tags=names.LONGEST_RUN,
 )
 
 training = define_asset_job(
     names.TRAINING,
     selection=AssetSelection.assets(NLP_MODEL, SERVED_NLP_MODEL),
-    description="Our own model trained anew, and promoted unless it is worse; by hand only, for it takes hours.",
+    description="Trains our own model and promotes it unless it is worse; by hand only, since it takes hours.",
     tags=names.LONGEST_TRAINING,
 )
 
 segments = define_asset_job(
     names.SEGMENTS,
     selection=AssetSelection.assets(BEHAVIOURAL_SEGMENTS),
-    description="Behavioural segments fitted anew.",
+    description="Refits the behavioural segments.",
     tags=names.LONGEST_RUN,
 )
 
@@ -99,7 +99,7 @@ segments = define_asset_job(
 erasures = define_asset_job(
     names.ERASURES,
     selection=AssetSelection.assets(RIGHTS_REQUESTS.name),
-    description="Erasures that were begun are finished; requests that are open, and their deadlines.",
+    description="Continues erasures; checks the deadlines of open requests.",
     tags=names.LONGEST_RUN,
 )
 
@@ -107,7 +107,7 @@ erasures = define_asset_job(
 aggregates = define_asset_job(
     names.AGGREGATES,
     selection=AssetSelection.assets(RELEASED_GROUPS.name),
-    description="Groups of people released for aggregates, once a day.",
+    description="Releases the groups of people for aggregates, once a day.",
     tags=names.LONGEST_RUN,
 )
 
@@ -158,7 +158,7 @@ def prune_key_backups(context: OpExecutionContext, wiring: ResourceParam[Wiring]
     context.add_output_metadata({"deleted_key_backups": deleted, "journalled_erasures": caught_up})
 
 
-@job(name=names.MAINTENANCE, description="Upkeep of lake, stream, keys and audit log.", tags=names.LONGEST_RUN)
+@job(name=names.MAINTENANCE, description="Maintains lake, stream, keys and audit log.", tags=names.LONGEST_RUN)
 def maintenance() -> None:
     """Five independent steps."""
     maintain_lake()
@@ -178,7 +178,7 @@ def prune_history(context: OpExecutionContext, wiring: ResourceParam[Wiring]) ->
     context.add_output_metadata({"deleted_runs": runs, "deleted_broker_rows": rows})
 
 
-@job(name=names.PRUNE, description="Forget runs older than RUN_RETENTION_HOURS.", tags=names.LONGEST_RUN)
+@job(name=names.PRUNE, description="Deletes runs older than RUN_RETENTION_HOURS.", tags=names.LONGEST_RUN)
 def prune() -> None:
     """One step."""
     prune_history()

@@ -25,8 +25,8 @@ MODEL_CHECKS = (DRIFT, CALIBRATION)
 @asset_check(
     name=DRIFT,
     asset=POST_SCORES.name,
-    description="In each hour of the newest day, labels occur as often as in that hour of the seven days before. "
-    "Scores of one model are compared with each other; a change of the model is told apart.",
+    description="In each hour of the newest day, labels are as frequent as in that hour of the seven days before. "
+    "Only scores of one model are compared; a change of the model is reported apart.",
 )
 def drift(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
     """Compare the newest day with the days before; publish the drift for the metrics server."""
@@ -70,8 +70,7 @@ def _judgements(judgements: Sequence[Judgement]) -> MetadataValue[str]:
 @asset_check(
     name=CALIBRATION,
     asset=POST_SCORES.name,
-    description="The model in use is as often right as it says: on its validation data, the expected calibration error "
-    "of every task is at most 0.05.",
+    description="On its validation data, the model in use has an expected calibration error of at most 0.05 per task.",
 )
 def calibration(wiring: ResourceParam[Wiring]) -> AssetCheckResult:
     """Check the model card of the scorer in use; a tier without figures passes."""

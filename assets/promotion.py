@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 POLICY_EVALUATION, SERVED_POLICY = "policy_evaluation", "served_policy"
 A_BETTER_ONE = "a_better_one"
 _DOC = (
-    "Some policy earns more than the one that serves, by the lower bound of its doubly robust estimate, with enough "
-    "effective samples and sane weights; else nothing is promoted."
+    "A policy earns more than the serving one, by the lower bound of its doubly robust estimate, with enough effective "
+    "samples and bounded weights; else nothing is promoted."
 )
 
 
 @asset(
     name=POLICY_EVALUATION,
-    description="What the policies that learn would earn, told from the decisions of the one that serves.",
+    description="Off-policy estimates of the learning policies, from the decisions of the serving one.",
     group_name=GROUP,
     kinds={"sql", "numpy"},
     deps=[BANDIT_POLICY.name],
@@ -50,7 +50,7 @@ def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResu
 
 @asset(
     name=SERVED_POLICY,
-    description="Which policy decides, from the next answer on.",
+    description="The policy that decides, from the next answer on.",
     group_name=GROUP,
     deps=[POLICY_EVALUATION],
 )

@@ -31,7 +31,7 @@ def asset_spec(table: Table, group: str, deps: Iterable[str] = (), kinds: Iterab
 
 def schema_checks(*tables: Table) -> list[AssetCheckSpec]:
     """One blocking schema check per table."""
-    doc = "Rows keep the contract of the table in tables.py; else nothing is written and nothing downstream runs."
+    doc = "Rows satisfy the contract of the table in tables.py; else nothing is written and nothing downstream runs."
     return [AssetCheckSpec(SCHEMA_CHECK, asset=table.name, blocking=True, description=doc) for table in tables]
 
 

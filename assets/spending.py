@@ -29,13 +29,13 @@ _CHECKS = [
     AssetCheckSpec(
         BOOKS_AGREE,
         asset=AD_SPENDING,
-        description="What is reserved and spent is the same by campaign, by day and by reservation.",
+        description="Reserved and spent amounts agree by campaign, by day and by reservation.",
     ),
     AssetCheckSpec(
         WITHIN_BUDGET,
         asset=AD_SPENDING,
-        description="No campaign used more than its budget, or its day's. One can only where its budget was set below "
-        "what it had used; nothing of it is served then.",
+        description="No campaign exceeds its budget or daily budget. This happens only if a budget was set below the "
+        "amount already used; such a campaign is not served.",
     ),
 ]
 

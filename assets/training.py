@@ -34,14 +34,14 @@ _LOGGED = 20
 """Progress logs per training."""
 
 _QUALITY_DOC = (
-    "No figure on validation data is more than a point below that of the model which serves, their mean is not lower, "
-    "probabilities are calibrated, and the files are small enough; else the old model serves on."
+    "On validation data, no figure is more than a point below the serving model's, their mean is not lower, "
+    "probabilities are calibrated, and the files are small enough; else the old model keeps serving."
 )
 
 
 @asset(
     name=NLP_MODEL,
-    description="Our own model of what posts say, trained on the public data in NLP_DATA; it takes hours.",
+    description="Our own model, trained on the public data in NLP_DATA; it takes hours.",
     group_name=GROUP,
     kinds={"pytorch", "onnx"},
     check_specs=[AssetCheckSpec(QUALITY, asset=NLP_MODEL, blocking=True, description=_QUALITY_DOC)],
@@ -65,7 +65,7 @@ def nlp_model(
 
 @asset(
     name=SERVED_NLP_MODEL,
-    description="Which of our own models scores posts, from the next batch on.",
+    description="The one of our own models that scores posts, from the next batch on.",
     group_name=GROUP,
     deps=[NLP_MODEL],
 )

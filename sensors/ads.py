@@ -39,7 +39,7 @@ _GOES_ON = [
     job_name=names.ADVERTISING_LOOP,
     minimum_interval_seconds=EVERY_S,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Waits inside its tick for decisions and events that nobody learned from; one run at a time.",
+    description="Waits inside its tick for decisions and events that are not learned from; one run at a time.",
 )
 def ads_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
     """Request a run for new input; skip while broker or store are unavailable."""

@@ -17,7 +17,7 @@ _TRY_AGAIN_S = 300
     job_name=names.CREATIVES,
     minimum_interval_seconds=5,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Asks for texts when campaigns were edited, texts wait for moderation, or there are none yet.",
+    description="Requests texts when campaigns were edited, texts await moderation, or there are none yet.",
 )
 def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
     """Request one run per edit; the hourly run makes up for a failed one, and the first run is retried."""

@@ -82,7 +82,7 @@ def bury_overtaken(instance: DagsterInstance, batch: Batch) -> None:
 @run_failure_sensor(
     minimum_interval_seconds=2,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Tells the ledger at once that an attempt is over whose run failed outside its steps.",
+    description="Ends at once the attempt of a run that failed outside its steps.",
 )
 def failed_batches_sensor(context: RunFailureSensorContext, wiring: ResourceParam[Wiring]) -> SkipReason | None:
     """End the failed run's attempt if it is still the latest."""

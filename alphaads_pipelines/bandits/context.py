@@ -10,7 +10,7 @@ sentiment      mean sentiment, -1 to 1; whether it is known
 mood_trend     rising; falling
 hour           of the day (UTC): sine and cosine of once a day, and of twice a day
 weekday        Monday is 0: sine and cosine of once a week; whether it is the weekend
-platform       1 at the network, in the order of PLATFORMS
+platform       1 at the network, in the order of platforms/registry.py (PLATFORMS)
 placement      1 at one of 8 places, by hash
 segment        1 at one of 8 places, by hash
 posts          ln(1 + posts) / 10, at most 1
@@ -32,15 +32,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaads_pipelines.profiles.count_fields import most_common
+from alphaads_pipelines.platforms.registry import CONTEXT_NETWORKS
+from alphaads_pipelines.profiles.count_fields import most
 from alphaads_pipelines.profiles.profile_summary import ProfileSummary
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 Floats = NDArray[np.float64]
 
 VERSION = 1
-"""Of the layout; models learned on another are dropped."""
-PLATFORMS = ("x", "facebook", "instagram", "linkedin", "generic")
+"""Of the layout; what was learned on another one says nothing."""
+PLATFORMS = CONTEXT_NETWORKS
 
 _BUCKETS = 8
 _TRENDS = ("rising", "falling")

@@ -19,7 +19,7 @@ def busiest_subject(wiring: Wiring, now: datetime) -> str | None:
     Who still shows a mood comes before whose mood has faded by `now` (UTC); None where nobody ever showed any.
     """
     from alphaads_pipelines.decisions.permissions import PURPOSE
-    from alphaads_pipelines.privacy.purposes import is_forbidden
+    from alphaads_pipelines.platforms.terms import is_forbidden
     from alphaads_pipelines.profiles.profile_summary import mood_of
     from alphaads_pipelines.profiles.state import decode
     from alphaads_pipelines.profiles.time_buckets import hour_of

@@ -13,7 +13,7 @@ from alphaads_pipelines.analytics.activity import Activity, lay_out
 from alphaads_pipelines.analytics.aggregates import groups_frame
 from alphaads_pipelines.analytics.release import make_release
 from alphaads_pipelines.pipeline.segments import read_segments
-from alphaads_pipelines.privacy.purposes import is_forbidden
+from alphaads_pipelines.platforms.terms import is_forbidden
 from alphaads_pipelines.profiles.time_buckets import day_of
 from alphaads_pipelines.stores.released_groups import (
     add_groups,

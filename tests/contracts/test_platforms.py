@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import dataclasses
 import os
 import subprocess
 import sys
@@ -14,14 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaads_pipelines.errors import RejectedPayload
+from alphaads_pipelines.errors import ConfigurationError, RejectedPayload
 from alphaads_pipelines.ingest.intake import encode_body
 from alphaads_pipelines.platforms.base import Platform, Post
 from alphaads_pipelines.platforms.fields import REASONS
 from alphaads_pipelines.platforms.malformed import malformed_payload
 from alphaads_pipelines.platforms.mentions import mask
-from alphaads_pipelines.platforms.registry import PLATFORMS
-from tests.conftest import ROOT
+from alphaads_pipelines.platforms.network import Network, context_order
+from alphaads_pipelines.platforms.registry import CONTEXT_NETWORKS, NETWORKS, PLATFORMS
+from alphaads_pipelines.schema.tables import PURPOSES
 from tests.platforms.examples import EXAMPLES, Example
 
 NAMES = list(PLATFORMS)
@@ -88,6 +90,35 @@ def platform(request: pytest.FixtureRequest) -> Platform:
 
 def test_every_platform_has_examples() -> None:
     assert set(NAMES) == set(EXAMPLES)
+
+
+def test_the_registry_declares_every_part_of_a_network(platform: Platform) -> None:
+    network = NETWORKS[platform.name]
+    assert network.parser == f"{type(platform).__module__}:{type(platform).__name__}"
+    assert sorted(network.allows + network.forbids) == sorted(PURPOSES)
+    assert network.place is None or CONTEXT_NETWORKS[network.place] == platform.name
+
+
+@pytest.mark.parametrize("part", [each.name for each in dataclasses.fields(Network)])
+def test_a_network_with_an_undeclared_part_is_refused(part: str) -> None:
+    declared = {each.name: getattr(NETWORKS["x"], each.name) for each in dataclasses.fields(Network)}
+    with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{part}'"):
+        Network(**{name: value for name, value in declared.items() if name != part})
+
+
+def test_terms_that_leave_a_purpose_open_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="neither allows nor forbids: linking, analytics"):
+        Network(parser=None, allows=("personalised_ads", "model_training"), forbids=("audience_export",), place=None)
+    for allows, forbids in ((PURPOSES, ("linking",)), ((*PURPOSES, "world_domination"), ())):
+        with pytest.raises(ConfigurationError, match="unknown or declared twice"):
+            Network(parser=None, allows=allows, forbids=forbids, place=None)
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_places_in_a_bandit_context_are_taken_once_and_without_a_gap(place: int) -> None:
+    first, second = (dataclasses.replace(NETWORKS["x"], place=each) for each in (0, place))
+    with pytest.raises(ConfigurationError, match="places in a bandit context"):
+        context_order({"first": first, "second": second})
 
 
 def test_it_bears_its_registered_name(platform: Platform) -> None:
@@ -185,7 +216,9 @@ _PRINT_BODIES = """
 import copy, sys
 from alphaads_pipelines.ingest.intake import encode_body
 from alphaads_pipelines.platforms.mentions import mask
-from alphaads_pipelines.platforms.registry import PLATFORMS
+from alphaads_pipelines.platforms.network import Network, context_order
+from alphaads_pipelines.platforms.registry import CONTEXT_NETWORKS, NETWORKS, PLATFORMS
+from alphaads_pipelines.schema.tables import PURPOSES
 from tests.platforms.examples import EXAMPLES
 for name, examples in EXAMPLES.items():
     for example in examples:

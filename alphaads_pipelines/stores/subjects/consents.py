@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import NotFound, NotPermitted
+from alphaads_pipelines.platforms.terms import is_forbidden
 from alphaads_pipelines.privacy.consent import ConsentEvent, check_evidence, check_purpose, current
-from alphaads_pipelines.privacy.purposes import is_forbidden
 from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_table, transaction
 from alphaads_pipelines.stores.subjects.links import leave_in
 from alphaads_pipelines.stores.subjects.subjects import platforms_of

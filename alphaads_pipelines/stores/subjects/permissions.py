@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import InvalidRequest, NotFound, NotPermitted, Restricted
-from alphaads_pipelines.privacy.purposes import is_forbidden, needs_consent
+from alphaads_pipelines.platforms.terms import is_forbidden
+from alphaads_pipelines.privacy.purposes import needs_consent
 from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.stores.subjects.consents import granted_in, said_in

@@ -74,7 +74,7 @@ def bandit_policy(
     taught = teaching(settings)
     note = recorder(context, wiring, action="decisions.learn", purpose="operation", resource=BANDIT_POLICY.name)
     # The loop's run and the hourly one may conflict.
-    learned = learn_policies(wiring.stream, wiring.engine, taught, **topics, now=now, note=note, attempts=3)
+    learned = learn_policies(wiring.stream, wiring.engine, taught, topics=wiring.topics, now=now, note=note, attempts=3)
     _, roles = read_roles(wiring.engine)
     try:
         write_history(wiring.lake, wiring.engine, [*taught.policies, *roles.names], now)

@@ -33,7 +33,7 @@ _DOC = (
 )
 def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Evaluate every candidate on held-out decisions."""
-    from alphaads_pipelines.bandits.candidate_evaluation import best_of
+    from alphaads_pipelines.bandits.candidate_evaluation import best_candidate
 
     judged = _judged(wiring)
     rows = [_row(each) for each in judged.values()]
@@ -56,7 +56,7 @@ def policy_evaluation(wiring: ResourceParam[Wiring]) -> Iterator[MaterializeResu
 )
 def served_policy(context: AssetExecutionContext, wiring: ResourceParam[Wiring]) -> MaterializeResult[None]:
     """Promote the best candidate, evaluated again because this asset may run alone."""
-    from alphaads_pipelines.bandits.candidate_evaluation import best_of, promote
+    from alphaads_pipelines.bandits.candidate_evaluation import best_candidate, promote
 
     best = best_candidate(_judged(wiring))
     if best is None:

@@ -21,7 +21,7 @@ _TRY_AGAIN_S = 300
 )
 def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
     """Request one run per edit; the hourly run makes up for a failed one, and the first run is retried."""
-    from alphaads_pipelines.creatives.pending_work import FIRST, texts_due
+    from alphaads_pipelines.creatives.pending_work import FIRST, pending_work_token
 
     try:
         due = pending_work_token(wiring.engine, with_samples=wiring.settings.sample_campaigns)

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaads_pipelines.platforms.registry import CONTEXT_NETWORKS
-from alphaads_pipelines.profiles.count_fields import most
+from alphaads_pipelines.profiles.count_fields import most_common
 from alphaads_pipelines.profiles.profile_summary import ProfileSummary
 from alphaads_pipelines.schema.tables import EMOTIONS
 

@@ -33,6 +33,7 @@ from alphaads_pipelines.pipeline.stages import STAGES, Stage
 if TYPE_CHECKING:
     from alphaads_pipelines.ingest.heartbeat import Heartbeat
     from alphaads_pipelines.pipeline.microbatch import MicroBatch
+    from alphaads_pipelines.ports import Ports
 
 _PATIENCE_S = 600.0
 _POLL_S = 0.1

@@ -135,7 +135,7 @@ def run_until_idle(wiring: Wiring, on_batch: Callable[[Batch], None] | None = No
 
 def _due(wiring: Wiring) -> Iterator[Batch]:
     """Yield due attempts until no batch is planned or running."""
-    ledger, topic = wiring.ledger, wiring.settings.posts_topic
+    ledger, topic = wiring.ledger, wiring.topics.posts
     while True:
         due = next_requests(wiring.stream, ledger, topic, wait_s=0, is_pending=lambda _: False)
         yield from due

@@ -101,7 +101,7 @@ def test_a_decision_of_the_service_is_explained_once_the_learner_has_read_it(
     assert client.get(place, headers=given).status_code == 404
     event = {"event_id": "e" * 12, "decision_id": made["decision_id"], "kind": "impression"}
     client.post("/api/v1/events", json={"events": [event]}, headers=headers())
-    topics = {"decisions_topic": "ads.decisions", "events_topic": "ads.events"}
+    topics = {"topics": Topics("posts.raw", "ads.decisions", "ads.events")}
     deadline = time.monotonic() + 120
     while client.get(place, headers=given).status_code == 404 and time.monotonic() < deadline:
         forward(wiring.settings.spool_path, wiring.stream, "ads.decisions")

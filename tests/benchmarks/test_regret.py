@@ -30,7 +30,7 @@ def test_everybody_plays_the_same_stream_and_regret_only_grows(world: str) -> No
 @NEEDS_PEERS
 @pytest.mark.parametrize("peer", ["vowpal_wabbit", "mabwiser"])
 def test_a_peer_learns_and_takes_arms_that_come_and_go(peer: str) -> None:
-    stream = told_at_once(Stream.generate(SMALL, 3_000, 1))
+    stream = with_immediate_clicks(Stream.generate(SMALL, 3_000, 1))
     player = (
         VowpalWabbit("--squarecb --gamma_scale 100") if peer == "vowpal_wabbit" else MABWiser("LinTS", 1, alpha=0.05)
     )
@@ -40,7 +40,7 @@ def test_a_peer_learns_and_takes_arms_that_come_and_go(peer: str) -> None:
 
 
 def test_peers_are_told_of_each_click_with_its_impression() -> None:
-    stream = told_at_once(Stream.generate(SMALL, 800, 1))
+    stream = with_immediate_clicks(Stream.generate(SMALL, 800, 1))
     told: list[tuple[float, float]] = []
 
     class Noting(LinUCBPolicy):

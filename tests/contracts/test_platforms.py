@@ -24,6 +24,7 @@ from alphaads_pipelines.platforms.mentions import mask
 from alphaads_pipelines.platforms.network import Network, context_order
 from alphaads_pipelines.platforms.registry import CONTEXT_NETWORKS, NETWORKS, PLATFORMS
 from alphaads_pipelines.schema.tables import PURPOSES
+from tests.conftest import ROOT
 from tests.platforms.examples import EXAMPLES, Example
 
 NAMES = list(PLATFORMS)

@@ -210,7 +210,7 @@ if child:
 
 def _script(text: str, root: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", text, str(root), str(repository)],
+        [sys.executable, "-c", text, str(root), str(ROOT)],
         capture_output=True,
         text=True,
         timeout=600,

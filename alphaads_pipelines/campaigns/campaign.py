@@ -52,7 +52,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    emotions, segments: of the audience; empty targets all people.
+    emotions, segments: of the audience; empty targets all people, also without a segment.
     unsafe_moods: its ads are not shown in these (brand safety).
     cost_microusd: per impression.
     daily_cap: impressions per person and UTC day.
@@ -93,8 +93,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def audience(self) -> tuple[str, ...]:
         """Emotions its ads may be shown for, in the order of EMOTIONS."""
-        wanted = self.emotions or EMOTIONS
-        return tuple(each for each in EMOTIONS if each in wanted and each not in self.unsafe_moods)
+        targeted = self.emotions or EMOTIONS
+        return tuple(each for each in EMOTIONS if each in targeted and each not in self.unsafe_moods)
 
     def runs_at(self, now: datetime) -> bool:
         """Whether it may be served at `now`."""
@@ -134,9 +134,9 @@ def parse_draft(fields: Mapping[str, Any], *, campaign_id: str, tenant: str) -> 
 
 def parse_changes(campaign: Campaign, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Parse some fields, for `edit_campaign`. Raises InvalidRequest like `parse_draft`."""
-    kept = {name: value for name, value in msgspec.to_builtins(campaign).items() if name in EDITABLE}
-    wanted = parse_draft({**kept, **fields}, campaign_id=campaign.campaign_id, tenant=campaign.tenant)
-    return {name: getattr(wanted, name) for name in fields}
+    current = {name: value for name, value in msgspec.to_builtins(campaign).items() if name in EDITABLE}
+    changed = parse_draft({**current, **fields}, campaign_id=campaign.campaign_id, tenant=campaign.tenant)
+    return {name: getattr(changed, name) for name in fields}
 
 
 def _problems(campaign: Campaign) -> list[str]:

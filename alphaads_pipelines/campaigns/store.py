@@ -65,8 +65,8 @@ def save_organisation(engine: Engine, tenant: str, name: str, now: datetime) -> 
         raise InvalidRequest(f"name must have at most {LONGEST_WORDS} characters, none of them hidden")
     with transaction(engine) as connection:
         insert_ignore(connection, "organisations", [{"tenant": tenant, "name": name, "created_at": now}])
-        named = _ORGANISATIONS.update().where(_ORGANISATIONS.c.tenant == tenant).values(name=name)
-        began = connection.execute(named.returning(_ORGANISATIONS.c.created_at)).scalar_one()
+        renamed = _ORGANISATIONS.update().where(_ORGANISATIONS.c.tenant == tenant).values(name=name)
+        began = connection.execute(renamed.returning(_ORGANISATIONS.c.created_at)).scalar_one()
     return Organisation(tenant, name, began)
 
 
@@ -104,8 +104,8 @@ def read_campaign(engine: Engine, tenant: str, campaign_id: str) -> Campaign:
 
 def campaign_of(connection: Connection, tenant: str, campaign_id: str) -> Campaign:
     """`read_campaign` inside a transaction."""
-    own = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.campaign_id == campaign_id, _CAMPAIGNS.c.tenant == tenant)
-    row = connection.execute(own).one_or_none()
+    query = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.campaign_id == campaign_id, _CAMPAIGNS.c.tenant == tenant)
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such campaign")
     return _from_row(row)
@@ -120,10 +120,10 @@ def list_campaigns(
     ----------
     after: last id of the previous page. limit: at most MOST_LISTED.
     """
-    wanted = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.tenant == tenant, _CAMPAIGNS.c.campaign_id > after)
+    query = sa.select(_CAMPAIGNS).where(_CAMPAIGNS.c.tenant == tenant, _CAMPAIGNS.c.campaign_id > after)
     if state is not None:
-        wanted = wanted.where(_CAMPAIGNS.c.state == state)
-    page = wanted.order_by(_CAMPAIGNS.c.campaign_id).limit(min(limit, MOST_LISTED))
+        query = query.where(_CAMPAIGNS.c.state == state)
+    page = query.order_by(_CAMPAIGNS.c.campaign_id).limit(min(limit, MOST_LISTED))
     with reading(engine) as connection:
         return [_from_row(row) for row in connection.execute(page)]
 
@@ -197,8 +197,8 @@ def _check_version(stored: Campaign, version: int) -> None:
 
 
 def _update(connection: Connection, campaign: Campaign, now: datetime) -> None:
-    own = _CAMPAIGNS.update().where(_CAMPAIGNS.c.campaign_id == campaign.campaign_id)
-    connection.execute(own.values(**_row(campaign), updated_at=now))
+    statement = _CAMPAIGNS.update().where(_CAMPAIGNS.c.campaign_id == campaign.campaign_id)
+    connection.execute(statement.values(**_row(campaign), updated_at=now))
 
 
 def _row(campaign: Campaign) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def read_creative(engine: Engine, tenant: str, creative_id: str) -> tuple[Stored
 
 
 def _creative_of(connection: Connection, tenant: str, creative_id: str) -> StoredCreative:
-    own = sa.select(CREATIVES).where(CREATIVES.c.creative_id == creative_id, CREATIVES.c.tenant == tenant)
-    row = connection.execute(own).one_or_none()
+    query = sa.select(CREATIVES).where(CREATIVES.c.creative_id == creative_id, CREATIVES.c.tenant == tenant)
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such creative")
     return stored_creative(row)
@@ -71,12 +71,12 @@ def list_creatives(
     ------
     StoreUnavailable.
     """
-    wanted = sa.select(CREATIVES).where(CREATIVES.c.tenant == tenant, CREATIVES.c.creative_id > after)
+    query = sa.select(CREATIVES).where(CREATIVES.c.tenant == tenant, CREATIVES.c.creative_id > after)
     for column, value in ((CREATIVES.c.state, state), (CREATIVES.c.campaign_id, campaign_id)):
-        wanted = wanted if value is None else wanted.where(column == value)
+        query = query if value is None else query.where(column == value)
     if is_current is not None:
-        wanted = wanted.where(CREATIVES.c.is_current == is_current)
-    page = wanted.order_by(CREATIVES.c.creative_id).limit(min(limit, MOST_LISTED))
+        query = query.where(CREATIVES.c.is_current == is_current)
+    page = query.order_by(CREATIVES.c.creative_id).limit(min(limit, MOST_LISTED))
     with reading(engine) as connection:
         return [stored_creative(row) for row in connection.execute(page)]
 

@@ -1,7 +1,7 @@
 """The base of language model generators.
 
-A response that moderation refuses is returned to the model with the reasons. If no text passes, or provider or budget
-fail, the template is used. A provider that fails for good is not called again in the same run.
+A response that moderation refuses is returned to the model with the reasons. If no text passes, the provider fails or
+the budget is used up, the template is used. After a final failure the provider is not called again in the same run.
 """
 
 from __future__ import annotations
@@ -152,8 +152,8 @@ class LanguageModelGenerator(Generator):
         limit_s = min(self.options.call_limit_s, self._ends_at - monotonic())
         if limit_s <= 0:
             raise NoAnswer("time")
-        said = self._prompt.text + question + str(SCHEMA) + _HIDDEN_PROMPT
-        max_cost = self.budget.max_cost(said, self.options.output_tokens)
+        sent = self._prompt.text + question + str(SCHEMA) + _HIDDEN_PROMPT
+        max_cost = self.budget.max_cost(sent, self.options.output_tokens)
         if not self.budget.affords(max_cost):
             raise NoAnswer("budget")
         return self._metered(max_cost, lambda: self._send(self._prompt.text, question, limit_s), limit_s)

@@ -46,6 +46,6 @@ class OpenAIModeration:
             return Opinion()
         if result.flagged is not True:
             raise NoAnswer("malformed")
-        named = result.categories.to_dict(use_api_names=True) if result.categories else {}
-        flagged = sorted(name for name, is_flagged in named.items() if is_flagged is True)
+        categories = result.categories.to_dict(use_api_names=True) if result.categories else {}
+        flagged = sorted(name for name, is_flagged in categories.items() if is_flagged is True)
         return Opinion(("provider_flagged", *(f"provider_{name}" for name in flagged)))

@@ -32,7 +32,7 @@ def pending_work_token(engine: Engine, *, with_samples: bool) -> str | None:
     return None if edits == submitted == "0" else f"{edits}.{submitted}"
 
 
-def _newest(connection: Connection, table: sa.Table, at: sa.Column[object], wanted: sa.ColumnElement[bool]) -> str:
+def _newest(connection: Connection, table: sa.Table, at: sa.Column[object], condition: sa.ColumnElement[bool]) -> str:
     """Row count and newest change."""
-    number, newest = connection.execute(sa.select(sa.func.count(), sa.func.max(at)).where(wanted)).one()
+    number, newest = connection.execute(sa.select(sa.func.count(), sa.func.max(at)).where(condition)).one()
     return f"{number}-{int(newest.timestamp() * 1e6)}" if number else "0"

@@ -84,26 +84,26 @@ def _status_error(error: Any) -> NoAnswer | ConfigurationError:
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Parse the delay a provider asks for; None if absent or malformed."""
-    if said := headers.get("retry-after-ms"):
-        return _seconds(said, 1000)
-    said = headers.get("retry-after")
-    if not said:
+    if value := headers.get("retry-after-ms"):
+        return _seconds(value, 1000)
+    value = headers.get("retry-after")
+    if not value:
         return None
-    seconds = _seconds(said, 1)
-    return seconds if seconds is not None else _seconds_until(said, now or datetime.now(UTC))
+    seconds = _seconds(value, 1)
+    return seconds if seconds is not None else _seconds_until(value, now or datetime.now(UTC))
 
 
-def _seconds(said: str, per_second: int) -> float | None:
+def _seconds(value: str, per_second: int) -> float | None:
     try:
-        seconds = float(said) / per_second
+        seconds = float(value) / per_second
     except ValueError:
         return None
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def _seconds_until(said: str, now: datetime) -> float | None:
+def _seconds_until(value: str, now: datetime) -> float | None:
     try:
-        then = parsedate_to_datetime(said)
+        then = parsedate_to_datetime(value)
     except ValueError:
         return None
     return max(0.0, ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds())

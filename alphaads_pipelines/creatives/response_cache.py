@@ -32,9 +32,9 @@ class ResponseCache:
         self._entries: dict[str, CachedResponse] = {}
 
     @staticmethod
-    def key(*asked: str) -> str:
-        """Hash the model's name and its prompt."""
-        return hashlib.sha256("\0".join(asked).encode()).hexdigest()
+    def key(*parts: str) -> str:
+        """Hash a model's name and prompt."""
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def read(self, key: str) -> CachedResponse | None:
         """Look a response up; None on a miss or a damaged file."""
@@ -42,14 +42,14 @@ class ResponseCache:
             self._load(self._folder / f"{key}.json", key)
         return self._entries.get(key)
 
-    def write(self, key: str, kept: CachedResponse) -> None:
+    def write(self, key: str, response: CachedResponse) -> None:
         """Store a response atomically."""
-        self._entries[key] = kept
+        self._entries[key] = response
         if self._folder is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f".{key}.{uuid4().hex}"
-        draft.write_bytes(msgspec.json.encode(kept))
+        draft.write_bytes(msgspec.json.encode(response))
         draft.replace(self._folder / f"{key}.json")
 
     def _load(self, path: Path, key: str) -> None:

@@ -84,10 +84,10 @@ def in_distress(emotion: str, journey: JourneySummary = STEADY) -> bool:
 
 def tone_for(emotion: str, journey: JourneySummary = STEADY) -> str:
     """Choose the tone for a mood."""
-    own = TONES.get(emotion, "calm")
-    if in_distress(emotion, journey) and own not in CALM_TONES:
+    tone = TONES.get(emotion, "calm")
+    if in_distress(emotion, journey) and tone not in CALM_TONES:
         return "gentle" if journey.trend == FALLING else "calm"
-    return own
+    return tone
 
 
 def served_emotion(emotion: str, journey: JourneySummary = STEADY) -> str:

@@ -184,8 +184,8 @@ class Assigner:
         return {experiment_id: arm for experiment_id, arm in found.items() if arm is not None}
 
     def _slot(self, purpose: str, name: str, unit_id: str) -> int:
-        named = name.encode()
+        encoded = name.encode()
         # The length prefix prevents collisions between pairs of name and unit.
-        message = len(named).to_bytes(4, "big") + named + unit_id.encode()
+        message = len(encoded).to_bytes(4, "big") + encoded + unit_id.encode()
         digest = hashlib.blake2b(message, digest_size=8, key=self._salt, person=purpose.encode()).digest()
         return int.from_bytes(digest, "big") % SLOTS

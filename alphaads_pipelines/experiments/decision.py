@@ -42,8 +42,8 @@ def decide_arm(comparisons: Sequence[Comparison], *, is_used_up: bool) -> Decisi
         return Decision(Action.STOP, goal.arm, (f"{_described(goal)}: worse than control",))
     waiting = tuple(_open_reason(each) for each in comparisons if each.verdict in (Verdict.OPEN, Verdict.CHANGING))
     if not waiting:
-        held = tuple(f"{_described(each)}: within its margin" for each in guard_rails)
-        return Decision(Action.SHIP, goal.arm, (f"{_described(goal)}: better than control", *held))
+        passed = tuple(f"{_described(each)}: within its margin" for each in guard_rails)
+        return Decision(Action.SHIP, goal.arm, (f"{_described(goal)}: better than control", *passed))
     if is_used_up:
         return Decision(Action.STOP, goal.arm, ("the planned units are used up", *waiting))
     return Decision(Action.CONTINUE, goal.arm, waiting)

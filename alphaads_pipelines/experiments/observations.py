@@ -221,12 +221,12 @@ def _of_periods(table: _Table, metrics: Sequence[Metric]) -> Observations:
     period = {time: at for at, time in enumerate(names)}
     shape = (len(names), len(table.arms))
     cell = ([period[time] for time in table.times], table.at)
-    kept = look_rows(len(names)) - 1
+    sampled = look_rows(len(names)) - 1
 
     def so_far(values: Sequence[float]) -> Floats:
         counts = np.zeros(shape)
         np.add.at(counts, cell, values)
-        return np.asarray(np.cumsum(counts, axis=0)[kept])
+        return np.asarray(np.cumsum(counts, axis=0)[sampled])
 
     units = so_far(table.units)
     rates = {metric.name: so_far([row[at] for row in table.outcomes]) for at, metric in enumerate(metrics)}
@@ -235,7 +235,7 @@ def _of_periods(table: _Table, metrics: Sequence[Metric]) -> Observations:
             raise InvalidRequest(f"{name}: more units converted than there were; a unit converts once")
     if not units[-1].sum():
         raise InvalidRequest("there are no observations")
-    return Observations(tuple(table.arms), tuple(names[at].isoformat() for at in kept), units, rates, {})
+    return Observations(tuple(table.arms), tuple(names[at].isoformat() for at in sampled), units, rates, {})
 
 
 def look_rows(rows: int) -> NDArray[np.int64]:

@@ -109,7 +109,7 @@ def read_units(engine: Engine, experiment: StoredExperiment, *, now: datetime, k
 def _query(experiment: StoredExperiment, since: datetime) -> sa.Select[Any]:
     table = _DECISIONS.c
     arm = table.experiments[experiment.experiment_id].as_string()
-    chosen = sa.select(
+    query = sa.select(
         table.subject_id, arm.label("arm"), table.decided_at, table.impression_at, table.click_at, table.conversion_at
     ).where(
         table.decided_at >= since,
@@ -119,8 +119,8 @@ def _query(experiment: StoredExperiment, since: datetime) -> sa.Select[Any]:
         table.subject_id.not_in(sa.select(_RESTRICTIONS.c.subject_id)),
     )
     if experiment.stopped_at is not None:
-        chosen = chosen.where(table.decided_at <= experiment.stopped_at + _PROPAGATION)
-    return chosen.order_by(table.decided_at)
+        query = query.where(table.decided_at <= experiment.stopped_at + _PROPAGATION)
+    return query.order_by(table.decided_at)
 
 
 def _count(found: dict[str, _Unit], row: Row[Any], arm: int) -> None:
@@ -168,9 +168,9 @@ def observe(units: Units, metrics: Sequence[Metric]) -> Observations:
         by_arm = [np.sort(at[units.arms == arm]) for arm in range(len(units.names))]
         return np.stack([np.searchsorted(each, looks, side="right") for each in by_arm], axis=1).astype(np.float64)
 
-    named = tuple(datetime.fromtimestamp(look, UTC).isoformat(timespec="seconds") for look in looks)
+    names = tuple(datetime.fromtimestamp(look, UTC).isoformat(timespec="seconds") for look in looks)
     return Observations(
-        units.names, named, so_far(units.first), {name: so_far(at) for name, at in happened.items()}, {}
+        units.names, names, so_far(units.first), {name: so_far(at) for name, at in happened.items()}, {}
     )
 
 

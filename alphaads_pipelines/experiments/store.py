@@ -128,7 +128,7 @@ def create_experiment(
 
 
 def _check(new: NewExperiment, policies: Collection[str]) -> None:
-    named = {*filter(None, new.treatments.values())}
+    treatments = {*filter(None, new.treatments.values())}
     checks = {
         f"name must be 1 to {LONGEST_WORDS} characters, none of them hidden": bool(new.name.strip())
         and len(new.name) <= LONGEST_WORDS
@@ -139,7 +139,7 @@ def _check(new: NewExperiment, policies: Collection[str]) -> None:
         f"an experiment has 2 to {MOST_ARMS} arms": 2 <= len(new.shares) <= MOST_ARMS,
         "shares must be above 0": all(share > 0 for share in new.shares.values()),
         "treatments must name the arms that have shares, and no others": new.treatments.keys() == new.shares.keys(),
-        f"treatments must be null or one of {', '.join(sorted(policies))}": named <= set(policies),
+        f"treatments must be null or one of {', '.join(sorted(policies))}": treatments <= set(policies),
     }
     for problem, is_fine in checks.items():
         if not is_fine:
@@ -164,20 +164,20 @@ def list_experiments(
     engine: Engine, tenant: str, *, state: str | None = None, after: str = "", limit: int = 100
 ) -> list[StoredExperiment]:
     """List a page of the tenant's experiments by id. Raises StoreUnavailable."""
-    wanted = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.tenant == tenant, _EXPERIMENTS.c.experiment_id > after)
+    query = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.tenant == tenant, _EXPERIMENTS.c.experiment_id > after)
     if state is not None:
-        wanted = wanted.where(_EXPERIMENTS.c.state == state)
-    page = wanted.order_by(_EXPERIMENTS.c.experiment_id).limit(min(limit, MOST_LISTED))
+        query = query.where(_EXPERIMENTS.c.state == state)
+    page = query.order_by(_EXPERIMENTS.c.experiment_id).limit(min(limit, MOST_LISTED))
     with reading(engine) as connection:
         return [_from_row(row) for row in connection.execute(page)]
 
 
 def running_experiments(connection: Connection, tenant: str | None = None) -> list[StoredExperiment]:
     """Read running experiments by id, of one tenant or all."""
-    wanted = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.state == RUNNING).order_by(_EXPERIMENTS.c.experiment_id)
+    query = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.state == RUNNING).order_by(_EXPERIMENTS.c.experiment_id)
     if tenant is not None:
-        wanted = wanted.where(_EXPERIMENTS.c.tenant == tenant)
-    return [_from_row(row) for row in connection.execute(wanted)]
+        query = query.where(_EXPERIMENTS.c.tenant == tenant)
+    return [_from_row(row) for row in connection.execute(query)]
 
 
 def start_experiment(engine: Engine, tenant: str, experiment_id: str, now: datetime) -> StoredExperiment:
@@ -243,17 +243,17 @@ def _change(
 ) -> StoredExperiment:
     with editing(engine, now) as connection:
         changed = change(connection, _experiment_of(connection, tenant, experiment_id))
-        own = _EXPERIMENTS.update().where(_EXPERIMENTS.c.experiment_id == experiment_id)
-        connection.execute(own.values(**_row(changed)))
+        statement = _EXPERIMENTS.update().where(_EXPERIMENTS.c.experiment_id == experiment_id)
+        connection.execute(statement.values(**_row(changed)))
     return changed
 
 
 def _row(experiment: StoredExperiment) -> dict[str, Any]:
-    named = {name: getattr(experiment, name) for name in experiment.__struct_fields__}
+    columns = {name: getattr(experiment, name) for name in experiment.__struct_fields__}
     runs = [[run.arm, run.start, run.stop] for run in experiment.allocation.runs]
-    return {**named, "allocation": runs, "treatments": dict(experiment.treatments)}
+    return {**columns, "allocation": runs, "treatments": dict(experiment.treatments)}
 
 
 def _from_row(row: Row[Any]) -> StoredExperiment:
-    named = {name: getattr(row, name) for name in StoredExperiment.__struct_fields__}
-    return StoredExperiment(**{**named, "allocation": Allocation(tuple(Run(*run) for run in row.allocation))})
+    fields = {name: getattr(row, name) for name in StoredExperiment.__struct_fields__}
+    return StoredExperiment(**{**fields, "allocation": Allocation(tuple(Run(*run) for run in row.allocation))})

@@ -43,8 +43,8 @@ def test_a_letter_of_two_bytes_may_be_two_tokens() -> None:
 
 @settings(max_examples=60)
 @given(st.floats(0, 0.01), st.lists(st.tuples(st.text(max_size=40), st.floats(0, 1), st.booleans()), max_size=30))
-def test_whatever_is_asked_the_budget_holds(budget: float, calls: list[tuple[str, float, bool]]) -> None:
-    budget = LLMBudget(Price(3, 15), budget)
+def test_whatever_is_asked_the_budget_holds(limit_usd: float, calls: list[tuple[str, float, bool]]) -> None:
+    budget = LLMBudget(Price(3, 15), limit_usd)
     for prompt, used, is_known in calls:
         max_cost = budget.max_cost(prompt, 100)
         if not budget.affords(max_cost):
@@ -53,4 +53,4 @@ def test_whatever_is_asked_the_budget_holds(budget: float, calls: list[tuple[str
             budget.add(int(len(prompt.encode()) * used), int(100 * used))
         else:
             budget.add_unmetered(max_cost)
-    assert budget.usd <= budget
+    assert budget.usd <= limit_usd

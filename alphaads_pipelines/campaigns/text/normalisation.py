@@ -46,9 +46,9 @@ class _Drawn(dict[int, str]):
 
     def __missing__(self, codepoint: int) -> str:
         each = chr(codepoint)
-        named = None if each.isascii() else _NAMED.match(unicodedata.name(each, ""))
+        match = None if each.isascii() else _NAMED.match(unicodedata.name(each, ""))
         digit = unicodedata.digit(each, None)
-        self[codepoint] = named[1].lower() if named else each if digit is None else str(digit)
+        self[codepoint] = match[1].lower() if match else each if digit is None else str(digit)
         return self[codepoint]
 
 

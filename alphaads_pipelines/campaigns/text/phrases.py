@@ -21,7 +21,7 @@ _SIGNIFICANT = frozenset("%+&$€£#")
 """Signs that must match; others are optional."""
 
 _SIGN = r"(?:[^\w@€!|$+%]|_)"
-"""A separator between letters; excludes leet signs, against catastrophic backtracking."""
+"""A separator between letters, excluding leet signs to prevent catastrophic backtracking."""
 
 _IN_WORD = _SIGN + "*"
 _IN_WHOLE_WORD = rf"(?:(?! ){_SIGN})*"
@@ -86,11 +86,11 @@ def _pattern(phrase: str, name: str, literal: bool) -> str:
         return r"[\s-]*".join(map(_literal_word, words)) + (_ENDS if words and words[-1][-1].isalnum() else "")
     words = [kept for word in words if (kept := "".join(filter(_is_significant, word)))]
     if _letter_count(phrase) <= _SHORT:
-        said = [_same_gaps(word, f"{name}_{at}") for at, word in enumerate(words)]
+        patterns = [_same_gaps(word, f"{name}_{at}") for at, word in enumerate(words)]
     else:
-        said = [_NUMBER if word == "#" and not literal else leet(word, _IN_WORD) for word in words]
+        patterns = [_NUMBER if word == "#" and not literal else leet(word, _IN_WORD) for word in words]
     is_stem = phrase.endswith("*") and not literal
-    return _BETWEEN_WORDS.join(said) + (_ENDS if words[-1][-1].isalnum() and not is_stem else "")
+    return _BETWEEN_WORDS.join(patterns) + (_ENDS if words[-1][-1].isalnum() and not is_stem else "")
 
 
 def _is_significant(each: str) -> bool:

@@ -1,8 +1,8 @@
 """`bench budget`: processes race for one campaign's daily budget; detects overspending and underspending.
 
-Each process decides, confirms most impressions and releases expired reservations. Decisions are spread over a simulated
-day, with clock skew of up to a second; the budget covers half. A fifth of the people are in a segment with a floor, and
-a few reach their cap. A thread reconciles the accounts meanwhile.
+Processes decide, confirm most impressions and release expired reservations, with clock skew of up to a second. The
+budget covers half of the decisions. A fifth of the people are in a segment with a floor, and a few reach their cap. A
+thread reconciles the accounts meanwhile.
 """
 
 from __future__ import annotations

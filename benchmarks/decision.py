@@ -1,8 +1,8 @@
 """`bench decision`: the latency of a decision inside the API process.
 
-Calls the service through ASGI on its event loop, so all but the socket is included: credential, audit entry, consent,
-profile and segment, eligibility, the draw, reservation and spooling. Every person has consent, a mood and a behavioural
-segment. With budget and cap, each decision is a write transaction.
+Calls the service through ASGI on its event loop, so all but the socket is included, from credential and audit entry to
+reservation and spooling. Every person has consent, a mood and a behavioural segment. With budget and cap, each decision
+is a write transaction.
 
 Shared machines vary in speed: compare rows only where `reference_p50` and `reference_p99` agree, the time of a fixed
 piece of Python between decisions.
@@ -71,8 +71,8 @@ def run(people: int = 10_000, decisions: int = 3_000, **servers: str) -> dict[st
 
 
 def _fill(wiring: Wiring, people: int) -> list[str]:
-    """People with a mood of today, their consent, and their segments, published."""
-    _ = wiring.master_keys  # made while there is nothing yet that older ones could open
+    """Publish people with consent, today's mood, and segments."""
+    _ = wiring.master_keys  # must be created before any data
     now, dice = datetime.now(UTC), np.random.default_rng(7)
     subjects = [dice.bytes(16).hex() for _ in range(people)]
     shards = wiring.settings.shards

@@ -1,7 +1,6 @@
 """`bench lake`: the cost of a micro-batch in a small and a big installation.
 
-The same 10,000-post batches run through all stages in both, first within the two event dates of existing posts, then
-over 30.
+The same 10,000-post batches run in both, first within the two event dates of existing posts, then over 30.
 """
 
 from __future__ import annotations

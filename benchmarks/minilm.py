@@ -22,12 +22,7 @@ _BATCH = 32
 
 
 class MiniLm:
-    """A session with default threads and the package's tokenizer.
-
-    Raises
-    ------
-    MissingArtifact: the extra `training` is not installed.
-    """
+    """A session with default threads. Raises MissingArtifact without the extra `training`."""
 
     def __init__(self, folder: Path) -> None:
         demand_packages()

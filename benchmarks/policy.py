@@ -32,12 +32,7 @@ _EXPLORATION = 0.05
 
 
 def run(arms: int = 100, features: int = 50, batch: int = 1_000, rounds: int = 15) -> dict[str, Any]:
-    """Measure decisions and updates in batches of `batch`, and half as many single decisions.
-
-    Raises
-    ------
-    MissingArtifact: the peers are not installed.
-    """
+    """Measure batches of `batch`, and half as many single decisions. Raises MissingArtifact without the peers."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     world = _World.made(arms, features, batch)

@@ -1,8 +1,8 @@
 """`bench profiles`: throughput of folding posts into profiles, and a batch's cost in a small and a big SQLite store.
 
-The fold runs with one polars thread, beside a plain group-by. Then the same batches (read states, fold, publish) run
-alternately through both stores. A thread checkpoints the write-ahead log every few batches; it is awaited before the
-next batch and timed separately: `ratio` excludes checkpoints, `ratio_with_copies` includes them.
+The fold runs with one polars thread, beside a plain group-by; then batches (read states, fold, publish) alternate
+between both stores. Checkpoints of the write-ahead log, every few batches, finish before the next batch and are timed
+separately: `ratio` excludes them, `ratio_with_copies` includes them.
 """
 
 from __future__ import annotations

@@ -42,12 +42,7 @@ _RESAMPLED = 10_000
 
 
 def run(seeds: int = 2, decisions: int = 6_000, workers: int = 2) -> dict[str, Any]:
-    """Play each world with `seeds` seeds from FIRST_SEED on, in `workers` processes.
-
-    Raises
-    ------
-    MissingArtifact: the peers are not installed.
-    """
+    """Play each world with `seeds` seeds from FIRST_SEED on. Raises MissingArtifact without the peers."""
     jobs = [(world, decisions, seed) for world in WORLDS for seed in range(FIRST_SEED, FIRST_SEED + seeds)]
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawned) as pool:

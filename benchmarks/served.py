@@ -1,8 +1,8 @@
 """`bench served`: seconds from a person's posts and a new campaign to its first ad personalised by them.
 
-In a whole installation, each round takes in posts of a consenting person and starts a campaign of a new tenant, both
-over HTTP. The clock stops when a decision returns an approved text of that campaign, chosen by the mood of these posts.
-With `--generator openai` or `anthropic`, the official client calls a local server that takes `answer_s` per answer.
+Each round takes in posts of a consenting person and starts a new tenant's campaign, both over HTTP. The clock stops
+when a decision returns an approved text of that campaign, chosen by the mood of these posts. With `--generator openai`
+or `anthropic`, the official client calls a local server that takes `answer_s` per answer.
 
 `learned` is the time from the ad's click until a policy that learned from it decides.
 """

@@ -28,7 +28,7 @@ class Limit:
     counts_double: bool
 
     def length(self, text: str) -> int:
-        """Length of a text as the platform counts it."""
+        """Length as the platform counts it."""
         return width(text) if self.counts_double else len(text)
 
     def exceeded(self, headline: str, body: str) -> bool:

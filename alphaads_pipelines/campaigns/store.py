@@ -143,11 +143,7 @@ def active_campaigns(connection: Connection) -> dict[str, Campaign]:
 def edit_campaign(
     engine: Engine, tenant: str, campaign_id: str, changes: Mapping[str, Any], *, version: int, now: datetime
 ) -> Campaign:
-    """Change EDITABLE fields.
-
-    Parameters
-    ----------
-    version: the version the edit is based on.
+    """Change EDITABLE fields; `version` is the one the edit is based on.
 
     Raises
     ------
@@ -168,11 +164,7 @@ def edit_campaign(
 def set_campaign_state(
     engine: Engine, tenant: str, campaign_id: str, state: str, *, now: datetime, version: int | None = None
 ) -> Campaign:
-    """Change a campaign's state, idempotently.
-
-    Parameters
-    ----------
-    version: the version this is based on; None skips the check.
+    """Change a campaign's state, idempotently; `version` as in `edit_campaign`, None skips the check.
 
     Raises
     ------

@@ -20,7 +20,7 @@ class AnthropicGenerator(LanguageModelGenerator):
 
     def _connect(self, package: ModuleType, api_key: str) -> Any:
         client = package.Anthropic(api_key=api_key, base_url=self.options.base_url or PUBLIC_URL, max_retries=0)
-        self._messages = client.messages  # imports lazily: not within a call's time limit
+        self._messages = client.messages  # a lazy import, not timed
         return client
 
     def _send(self, instructions: str, question: str, limit_s: float) -> ModelResponse:

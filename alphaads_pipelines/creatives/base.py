@@ -17,13 +17,12 @@ from alphaads_pipelines.schema.tables import EMOTIONS
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """An ad's brief: a campaign's facts, and its audience's emotion as an enum and two scores.
+    """An ad's brief: a campaign's facts, and its audience's emotion.
 
-    No field holds a person's text and the enums are validated, so no post can reach a language model.
+    The emotion is a validated enum with two scores, so no post can reach a language model.
 
     Parameters
     ----------
-    product, benefit, call_to_action: the advertiser's words.
     emotion: one of EMOTIONS. placement: one of LIMITS.
 
     Raises
@@ -81,7 +80,6 @@ class Options:
     Parameters
     ----------
     base_url: None is the provider's public address.
-    price: needed to enforce the budget.
     budget_usd: limit per generator, which lives for one run.
     calls_per_creative: paid responses before falling back to the template.
     attempts: per call, while the provider is busy or unreachable.

@@ -1,4 +1,4 @@
-"""Our offensive model as a classifier of ad texts."""
+"""Classifies ad texts with our offensive model."""
 
 from __future__ import annotations
 

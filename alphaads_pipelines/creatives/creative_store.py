@@ -84,7 +84,7 @@ def list_creatives(
 def approve_creative(
     engine: Engine, tenant: str, creative_id: str, *, reviewer: str, note: str, now: datetime
 ) -> StoredCreative:
-    """Approve a creative in the review queue, after applying the rules once more.
+    """Approve a creative in the review queue, if it still passes the rules.
 
     Raises
     ------

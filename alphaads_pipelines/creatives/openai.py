@@ -20,7 +20,7 @@ class OpenAIGenerator(LanguageModelGenerator):
 
     def _connect(self, package: ModuleType, api_key: str) -> Any:
         client = package.OpenAI(api_key=api_key, base_url=self.options.base_url or PUBLIC_URL, max_retries=0)
-        self._responses = client.responses  # imports lazily: not within a call's time limit
+        self._responses = client.responses  # a lazy import, not timed
         return client
 
     def _send(self, instructions: str, question: str, limit_s: float) -> ModelResponse:

@@ -12,7 +12,7 @@ from alphaads_pipelines.errors import ConfigurationError
 
 
 class OpenAIModeration:
-    """Refuses flagged texts; any response but a clear "not flagged" is an error, and so a refusal.
+    """Refuses flagged texts; any other response than "not flagged" is an error, and so a refusal.
 
     Raises
     ------
@@ -32,7 +32,7 @@ class OpenAIModeration:
         self._model, self._limit_s = model, limit_s
         self._package = load_client("openai")
         client = self._package.OpenAI(api_key=api_key, base_url=base_url or PUBLIC_URL, max_retries=1)
-        self._moderations: Any = client.moderations  # imports lazily: not within a call's time limit
+        self._moderations: Any = client.moderations  # a lazy import, not timed
         finalize(self, client.close)
 
     def __call__(self, text: str) -> Opinion:

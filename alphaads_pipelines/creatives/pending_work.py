@@ -13,7 +13,7 @@ from alphaads_pipelines.stores.sql.relational import reading, sql_table
 
 _CAMPAIGNS = sql_table("campaigns")
 FIRST = "first"
-"""The token of an installation without campaigns, where samples may be seeded."""
+"""The token before any campaign, when samples may be seeded."""
 
 
 def pending_work_token(engine: Engine, *, with_samples: bool) -> str | None:

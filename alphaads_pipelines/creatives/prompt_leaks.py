@@ -1,6 +1,6 @@
 """Detects responses that quote the prompt, in any spelling, forwards or backwards.
 
-Long quotations are found by shared letter n-grams, codes and field names as phrases.
+Finds long quotations by shared letter n-grams, codes and field names as phrases.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def call_provider(client: ModuleType, action: Callable[[], T], limit_s: float) -
 
     Parameters
     ----------
-    client: the official client's module; both providers' raise the same exceptions.
+    client: the official module; both providers' raise the same exceptions.
     limit_s: for the whole response; the client's timeout applies between bytes only.
 
     Raises

@@ -45,7 +45,7 @@ class Review:
 
     @property
     def is_servable(self) -> bool:
-        """Whether the creative may be served."""
+        """Whether it may be served."""
         return self.state == APPROVED
 
 

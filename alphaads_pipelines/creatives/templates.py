@@ -10,7 +10,7 @@ from alphaads_pipelines.campaigns.placements import LIMITS
 from alphaads_pipelines.creatives.base import Brief, Creative, Generator, render
 from alphaads_pipelines.creatives.tone import CALM_TONES, tone_for
 
-# tone -> (headline, body), best first.
+# tone -> (headline, body), best first
 _TEXTS: dict[str, tuple[tuple[str, str], ...]] = {
     "calm": (
         ("{{ product }}, made simple", "The {{ product }}: {{ benefit }}. Take your time and see if it suits you."),

@@ -1,8 +1,7 @@
 """Chooses an ad's tone by emotion and emotional journey, and never exploits distress.
 
 Distress (anger, disgust, fear, sadness, a falling or volatile mood) allows calm tones only, without urgency, scarcity
-or exclamation. No ad names its reader's feelings. Phrases are English; other languages are left to classifiers and
-reviewers.
+or exclamation. No ad names its reader's feelings. Phrases are English; classifiers and reviewers cover other languages.
 """
 
 from __future__ import annotations

@@ -147,12 +147,12 @@ class Assigner:
 
     Parameters
     ----------
-    salt: 16 to 64 secret bytes; they reveal a unit's variant from its id.
+    salt: 16 to 64 secret bytes, which reveal variants from ids.
     holdout: in ten-thousandths; raising it only adds units.
 
     Raises
     ------
-    InvalidRequest: overlapping slots, duplicate ids, or an invalid salt or holdout.
+    InvalidRequest: invalid salt or holdout, or as in `check_apart`.
     """
 
     def __init__(self, salt: bytes, experiments: Iterable[Experiment] = (), *, holdout: int = 0) -> None:

@@ -1,9 +1,9 @@
 """The rule that ships, stops or continues.
 
 A variant ships when its goal is better and all guard-rails hold. It stops when its goal is worse, a guard-rail is
-breached or the planned units are used up. Intervals hold at every look, so the rule may run after every unit. The
-probability of shipping a variant that is no better is at most alpha for any number of guard-rails, as all must hold;
-that of a false breach is at most alpha per guard-rail.
+breached or the planned units are used up. Intervals hold at every look, so the rule may run after every unit. A variant
+that is no better ships with probability at most alpha for any number of guard-rails, as all must hold; a false breach
+has probability at most alpha per guard-rail.
 """
 
 from __future__ import annotations

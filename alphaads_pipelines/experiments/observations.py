@@ -101,7 +101,7 @@ def read_observations(text: str, metrics: Sequence[Metric], arms: Iterable[str] 
 
 
 def _rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Rows with their line numbers, from 1."""
+    """Rows with line numbers from 1."""
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
         for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
             if line.strip():

@@ -1,8 +1,8 @@
 """Evaluates an experiment on decisions.
 
-A unit is a person. Each counts once, in the variant of the first decision, whatever was shown or seen (intention to
-treat); an outcome counts if it ever happened on any decision in the experiment. Looks go by the time of decisions and
-events, so only late arrivals change an earlier look.
+A person counts once, in the variant of the first decision, whatever was shown or seen (intention to treat); an outcome
+counts if it ever happened on any decision in the experiment. Looks go by the time of decisions and events, so only late
+arrivals change an earlier look.
 
 Changed shares split people differently, so counts start at the last change and exclude all before it, as well as
 restricted subjects. Memory holds units, never decisions.
@@ -35,7 +35,7 @@ NOT_STARTED: Final = "it was not started yet"
 NOBODY_YET: Final = "nobody has taken part yet, or no decision of it is in; that takes some seconds"
 
 _PROPAGATION = timedelta(seconds=5)
-"""Margin for servers to notice changed shares or the end; they poll several times a second."""
+"""Margin for servers to notice changes, for which they poll several times a second."""
 _CHUNK_ROWS = 2_000
 _NEVER = float("inf")
 _CONTROL = "control"

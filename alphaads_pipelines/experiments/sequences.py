@@ -2,8 +2,8 @@
 
 Rates: Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022). The treatment's share of
 converted units is o(1 + lift) / (1 + o(1 + lift)), where o is the assignment odds; a test of that share, mixed over a
-beta distribution, tests the lift. It is exact for any number of conversions, whose rate may vary over time, but
-needs random assignment in the stated shares: check `sample_ratio` first.
+beta distribution, tests the lift. It is exact for any number of conversions, whose rate may vary over time, given
+random assignment in the stated shares: check `sample_ratio` first.
 
 Means: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence
 sequences" (Annals of Statistics 52, 2024), theorem 2.2, for a difference of means. Asymptotic, so without bounds until

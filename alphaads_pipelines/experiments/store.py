@@ -173,7 +173,7 @@ def list_experiments(
 
 
 def running_experiments(connection: Connection, tenant: str | None = None) -> list[StoredExperiment]:
-    """Read running experiments by id, of one tenant or all."""
+    """Read running experiments of one tenant or all."""
     query = sa.select(_EXPERIMENTS).where(_EXPERIMENTS.c.state == RUNNING).order_by(_EXPERIMENTS.c.experiment_id)
     if tenant is not None:
         query = query.where(_EXPERIMENTS.c.tenant == tenant)

@@ -38,7 +38,7 @@ _DRAWN_AS = {
 """Latin letter -> look-alikes of other scripts, from Unicode's confusables."""
 
 _NAMED = re.compile(r".*\b(?:LATIN|REGIONAL INDICATOR) .*\bLETTER (?:[A-Z-]{2,} )*([A-Z])(?: WITH .*)?$")
-"""Latin letters that Unicode does not decompose: small capitals, turned, with a stroke, boxed."""
+"""Names of Latin letters that Unicode does not decompose: small capitals, turned, stroked, boxed."""
 
 
 class _Drawn(dict[int, str]):
@@ -57,7 +57,7 @@ _DRAWN = _Drawn({ord(each): plain for plain, alike in _DRAWN_AS.items() for each
 
 @lru_cache(maxsize=256)
 def skeleton(text: str) -> str:
-    """Reduce a text to its visual skeleton: fold compatibility forms, accents, case, look-alikes and spaces."""
+    """Fold compatibility forms, accents, case, look-alikes and spaces."""
     bare = "".join(
         each for each in unicodedata.normalize("NFKD", text) if not unicodedata.category(each).startswith("M")
     )

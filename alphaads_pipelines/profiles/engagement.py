@@ -39,19 +39,19 @@ class OpenAd:
     Attributes
     ----------
     subject_id, decided_s: None until the decision arrives, possibly after events.
-    first_events: by kind.
+    heard: the first event of each kind; named as its column.
     """
 
     subject_id: str | None = None
     decided_s: int | None = None
-    first_events: Mapping[str, int] = field(default_factory=dict)
+    heard: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> Hours:
         """Its subject's hours; empty before the decision is known."""
         if self.subject_id is None or self.decided_s is None:
             return {}
         latest = self.decided_s + WINDOW // _SECOND
-        times = {kind: at for kind, at in self.first_events.items() if at <= latest}
+        times = {kind: at for kind, at in self.heard.items() if at <= latest}
         if times:
             times[IMPRESSION] = min(times.values())
         hours: Hours = {}
@@ -110,11 +110,11 @@ def _add_decision(ad: OpenAd, subject_id: str, at: int) -> OpenAd:
     """The earlier decision of an id wins, in any order of arrival."""
     known = [] if ad.subject_id is None or ad.decided_s is None else [(ad.decided_s, ad.subject_id)]
     decided_s, whose = min([*known, (at, subject_id)])
-    return OpenAd(whose, decided_s, ad.first_events)
+    return OpenAd(whose, decided_s, ad.heard)
 
 
 def _add_event(ad: OpenAd, kind: str, at: int) -> OpenAd:
-    return OpenAd(ad.subject_id, ad.decided_s, {**ad.first_events, kind: min(at, ad.first_events.get(kind, at))})
+    return OpenAd(ad.subject_id, ad.decided_s, {**ad.heard, kind: min(at, ad.heard.get(kind, at))})
 
 
 def _difference(before: Mapping[str, OpenAd], after: Mapping[str, OpenAd]) -> Hours:

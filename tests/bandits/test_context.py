@@ -27,7 +27,7 @@ ANYTHING = st.recursive(
 
 
 def test_the_layout_is_the_one_that_its_version_names() -> None:
-    """A change here needs a new VERSION: policies on the old layout start anew then."""
+    """A change here needs a new VERSION, which resets policies of the old layout."""
     assert (VERSION, FEATURES) == (1, 48)
     facts = {
         "mood": "disgust",

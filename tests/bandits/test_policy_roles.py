@@ -1,4 +1,4 @@
-"""Who decides, who is tried, who watches: every change is recorded, and there is a way back."""
+"""Serving, canary and shadow policies: every change is recorded, and can be rolled back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of policies and who decides: read anew only where something moved, kept for as long as they are needed."""
+"""Versions and roles of policies: reloaded only where something changed, kept as long as needed."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def _event(key: str, kind: str = "impression", at: datetime = NOON + MINUTE) -> 
 
 
 def _joined(*steps: tuple[Sequence[Record], Sequence[Record]]) -> dict[str, tuple[int, int]]:
-    """Sum of what a learner says over the steps, its state going through JSON in between."""
+    """Sum of the join's increments over the steps, its state going through JSON in between."""
     learner, total = RewardJoin(), {}
     for decisions, events in steps:
         learner = RewardJoin.from_state(json.loads(json.dumps(learner.state())))

@@ -17,7 +17,7 @@ FEATURES = 7
 
 
 class Seen(NamedTuple):
-    """What was learned, one place each."""
+    """Learned outcomes."""
 
     arms: list[str]
     contexts: Floats

@@ -68,11 +68,11 @@ def decide(
     end: datetime = NOW - timedelta(days=2),
     seed: int = 3,
 ) -> float:
-    """Store decisions of a policy, evenly from BEGIN to `end`, all shown; what they earned per decision.
+    """Store decisions of a policy, evenly from BEGIN to `end`, all shown; returns the reward per decision.
 
     Parameters
     ----------
-    told: by what the logged propensities are multiplied: 1 is honest.
+    told: factor of the logged propensities; 1 is honest.
     """
     rng, decider = np.random.default_rng(seed), policy or ThompsonPolicy()
     moods = rng.integers(0, 2, n)

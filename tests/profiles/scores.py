@@ -1,4 +1,4 @@
-"""Scored posts for tests of profiles: what a fold reads of them, made by hand or by hypothesis."""
+"""Scored posts for tests of profiles, made by hand or by hypothesis."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from alphaads_pipelines.schema.tables import EMOTIONS, POST_ENTITIES, POST_SCORE
 from alphaads_pipelines.stores.lake.base import polars_schema
 
 TOKEN = "n_4q7xk2m5r6t3v2za"
-"""Of a name that nobody tracks; other topics in these tests are ids of tracked names."""
+"""Of an untracked name; other topics in these tests are ids of tracked names."""
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One scored post; `sentiment` None stands for a text that no sentiment could be told of; `topics` it names."""
+    """One scored post; `sentiment` None: the text could not be scored."""
 
     subject_id: str = "ada"
     created_at: datetime = NOON
@@ -44,7 +44,7 @@ def frame(posts: Iterable[Scored]) -> pl.DataFrame:
 
 
 def entities(posts: Iterable[Scored]) -> pl.DataFrame:
-    """What the posts name as rows of `post_entities`, with the columns that a fold reads; fits `frame(posts)`."""
+    """Entities of the posts as rows of `post_entities`, with the columns that a fold reads; matches `frame(posts)`."""
     declared = polars_schema(POST_ENTITIES)
     schema = {name: declared[name] for name in ("post_key", "tracked_id", "name_token")}
     rows = [

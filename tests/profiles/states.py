@@ -1,4 +1,4 @@
-"""States of people for tests of what is derived from them: by hand, by hypothesis, and whole groups by seed."""
+"""States of people for tests of derived views: by hand, by hypothesis, and whole groups by seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOON_HOUR = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) // 3600
 
 
 def counts(milli: int | None = 0, posts: int | None = None, **emotions: int) -> list[int]:
-    """An hour's counts; `milli` is each post's sentiment in thousandths, None where none could be told."""
+    """An hour's counts; `milli` is each post's sentiment in thousandths, None for unscored posts."""
     emotional = [emotions.get(name, 0) for name in EMOTIONS]
     number = sum(emotional) if posts is None else posts
     return [number, 0 if milli is None else number, 0 if milli is None else milli * number, *emotional]
@@ -34,7 +34,7 @@ def state_of(hours: Mapping[int, list[int]], topics: Mapping[str, Mapping[int, i
 
 @st.composite
 def lived_states(draw: st.DrawFn) -> ProfileState:
-    """Somebody's hours over some weeks; topics in no more posts than there are."""
+    """Hours over some weeks; topics in no more posts than there are."""
     moments = draw(st.dictionaries(st.integers(-400, 400), st.integers(0, 2**31), max_size=25))
     state = empty()
     for hour, seed in moments.items():
@@ -50,7 +50,7 @@ def lived_states(draw: st.DrawFn) -> ProfileState:
 
 
 def person(dice: np.random.Generator, hours_of_day: range, emotion: str, posts: int = 40) -> ProfileState:
-    """Somebody who posts at these hours of the day, four of five times with this emotion."""
+    """A person who posts at these hours of the day, four of five times with this emotion."""
     state = empty()
     midnight = NOON_HOUR - NOON_HOUR % 24
     for _ in range(posts):

@@ -21,7 +21,7 @@ def _draw(dice: np.random.Generator, shares: list[float], moments: int) -> np.nd
 
 
 def _cost(counts: np.ndarray, cuts: tuple[int, ...]) -> float:
-    """The stated cost of cutting there, written down anew."""
+    """The stated cost of these cuts, computed independently."""
     posts = counts.sum()
     penalty = (np.count_nonzero(counts.sum(axis=0)) + 1) * np.log(posts)
     total = penalty * len(cuts)

@@ -48,7 +48,7 @@ def _states(posts: Sequence[Scored]) -> dict[str, bytes]:
 
 
 def _changed(states: dict[str, bytes], posts: Sequence[Scored], sign: int) -> dict[str, bytes]:
-    """The states with posts added or taken out; whoever has none left is left out."""
+    """The states with posts added or removed; empty states are left out."""
     nobody = encode(ProfileState(FORMAT, {}, {}, {}))
     changed = dict(states)
     for subject, state in _states(posts).items():

@@ -1,4 +1,4 @@
-"""The journey says what the hours say, in their order, and nothing of what came later."""
+"""The journey follows its hours in order, and ignores later ones."""
 
 from __future__ import annotations
 

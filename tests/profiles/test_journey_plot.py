@@ -1,4 +1,4 @@
-"""Pictures of journeys: PNGs of a readable size that show what they are given."""
+"""Plots of journeys: PNGs of a readable size with the given content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments' journeys count each person once, and what they posted where it belongs."""
+"""Segments' journeys count each person once, and each post in its bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments hold people who behave alike, keep their ids, and tell nothing of anybody."""
+"""Segments hold people who behave alike, keep their ids, and identify no person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be said of a person as of a time."""
+"""The view of a person as of a time."""
 
 from __future__ import annotations
 

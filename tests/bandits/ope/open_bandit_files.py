@@ -15,7 +15,7 @@ HEADER = (
 def line(
     item: object, position: object, click: object, propensity: str, word: str = "red", affinity: str = "0,0,0"
 ) -> str:
-    """One record; the first column counts, and nobody reads it."""
+    """One record; the first column counts, and is not read."""
     return f"0,{item},{position},{click},{propensity},{word},{affinity}"
 
 

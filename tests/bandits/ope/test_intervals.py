@@ -1,4 +1,4 @@
-"""Intervals of means and ratios: by hand, in their limits, and what no data may break."""
+"""Intervals of means and ratios: by hand, in their limits, and properties that hold for any data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader of the Open Bandit format: what it keeps, and what it refuses with the line."""
+"""The reader of the Open Bandit format: records kept, and lines refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies of the registry as what is evaluated: learnt from the first half, frozen on the second."""
+"""Evaluated policies of the registry: trained on the first half of a log, frozen on the second."""
 
 from __future__ import annotations
 

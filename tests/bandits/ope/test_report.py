@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing beside itself, and says what is wrong."""
+"""The report: one self-contained page that names every problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reward model: what it finds, how it shrinks, and that it never saw what it judges."""
+"""The reward model: its fit, its shrinkage, and that it never saw the records it predicts."""
 
 from __future__ import annotations
 

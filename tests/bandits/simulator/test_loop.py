@@ -24,7 +24,7 @@ DRIFTING = msgspec.structs.replace(SMALL, drift_days=3, swapped=2, replaced=1)
 
 
 class Oracle:
-    """It knows the truth, and notes what it is told."""
+    """It knows the truth, and records its calls."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream, self._at = stream, 0
@@ -109,7 +109,7 @@ def test_creatives_that_are_gone_are_retired_once_nothing_of_them_can_come() -> 
 
 
 def _taught(policy: Policy, stream: Stream, dice: random.Random | None = None) -> Policy:
-    """A policy that saw the same draws, and learned what was reported of them; `dice` upsets the order further."""
+    """A policy that met the same draws, and learned their reports; `dice` shuffles their order further."""
     queue, learner = DeliveryQueue(stream), RewardJoin()
     for first, last in zip(stream.steps, stream.steps[1:], strict=False):
         drawn = np.random.default_rng(int(first)).integers(stream.world.creatives, size=last - first)

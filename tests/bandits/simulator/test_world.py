@@ -1,4 +1,4 @@
-"""The simulated world: its truth is a function of the facts, it changes when it is told to, and a seed fixes it."""
+"""The simulated world: its truth is a function of the facts, changes on the given days, and is fixed by a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# The commands of the house. `make demo` and `make test` each do all set-up on a fresh machine.
+# `make demo`, `make check` and `make test` each do all set-up on a fresh machine.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -8,10 +8,16 @@ MODELS := $(VENV)/.installed-models
 SERVERS ?= kafka postgres redis
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url --no-strip-extras \
 	--python-version 3.11 --custom-compile-command "make lock"
+# Tests of whole installations.
 WHOLE := $(addprefix tests/,load integration runtime assets rights cli)
+PARTS := $(addprefix --ignore=,$(WHOLE))
+# Unit tests: parts that start no server and are not slow; in two halves, one a core.
+UNIT := -m "not server and not slow and not sweep"
+HALF := $(addprefix tests/,nlp creatives contracts architecture api)
 BENCH ?= latency ingest lake load nlp
 
-.PHONY: help install install-models demo test tests-of-parts tests-of-the-whole servers coverage check up lint format services bench canary sweep lock clean
+.PHONY: help install install-models demo check unit-tests-1 unit-tests-2 test tests-of-parts tests-of-the-whole servers coverage up lint format \
+	services bench canary sweep lock clean clean-cache
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,26 +35,35 @@ $(MODELS): requirements-models.lock $(INSTALLED)
 
 install: $(INSTALLED) ## Make .venv with the locked dependencies.
 
-install-models: $(MODELS) ## Add torch, transformers and spaCy: other people's models, and training (6 GB).
+install-models: $(MODELS) ## Add torch, transformers and spaCy, for third-party models and training (6 GB).
 
 demo: install ## Run the main job on synthetic posts, with no server.
 	$(BIN)/alphaads demo
 
+check: install ## Lint, types, import rules and unit tests, in minutes and without a server.
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit-tests-1 unit-tests-2 lint
+
+unit-tests-1: install
+	$(BIN)/python -m pytest $(UNIT) $(HALF)
+
+unit-tests-2: install
+	$(BIN)/python -m pytest $(UNIT) $(PARTS) $(addprefix --ignore=,$(HALF))
+
 test: install-models ## Lint, type-check and run every test, real servers included.
-	@# Side by side: tests of whole installations wait a lot, and the types take minutes on a fresh machine.
+	@# In parallel: tests of whole installations mostly wait, and mypy takes minutes on a fresh machine.
 	$(MAKE) --no-print-directory --jobs=3 lint tests-of-parts tests-of-the-whole
 
 tests-of-parts: servers
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(WHOLE))
+	$(BIN)/python -m pytest $(PARTS)
 
 tests-of-the-whole: servers
-	@# What it says comes when it is over, so that it does not stand between the dots of the other tests.
+	@# Its output comes at the end, not between the dots of the other tests.
 	@said=$$(mktemp); $(BIN)/python -m pytest $(WHOLE) > $$said 2>&1; status=$$?; cat $$said; rm -f $$said; exit $$status
 
 servers: install-models
 	$(BIN)/python -m deploy.servers fetch kafka postgres redis
 
-coverage: servers ## What the tests reach; a third slower than the tests alone.
+coverage: servers ## Measure the coverage of all tests; a third slower than the tests alone.
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: install ## Check style, types and the import rules.
@@ -70,17 +85,20 @@ services: install ## Start Kafka, PostgreSQL and Redis on loopback until Ctrl-C.
 bench: install-models ## Run the benchmarks; each prints one JSON object.
 	@for name in $(BENCH); do $(BIN)/alphaads bench $$name || exit 1; done
 
-canary: install ## Fifty invented people go through every store and half are erased; prints what is found where.
+canary: install ## Send fifty invented people through every store, erase half, print where traces remain.
 	$(BIN)/python -m pytest tests/rights/test_canary.py -s
 
-sweep: install ## The long sweeps: 25 seeded kills under load, the full-size benchmarks.
+sweep: install ## Run the long sweeps: 25 seeded kills under load, the full-size benchmarks.
 	$(BIN)/python -m pytest tests/load -m sweep --timeout 3600
 	$(BIN)/alphaads bench lake --full
 
-lock: install ## Pin the dependencies again.
+lock: install ## Pin the dependencies.
 	$(COMPILE) --extra dev --extra kafka-python --output-file requirements.lock
 	$(COMPILE) --extra transformers --extra spacy --extra training --extra language-models --extra peers --constraint requirements.lock \
 		--output-file requirements-models.lock
 
 clean: ## Remove the environment and all local state.
-	rm -rf $(VENV) .alphaads .alphaads.key .alphaads.checkpoints .servers
+	rm -rf $(VENV) .alphaads .alphaads.key .alphaads.checkpoints
+
+clean-cache: ## Remove the servers that every checkout on this machine shares.
+	rm -rf $${XDG_CACHE_HOME:-$$HOME/.cache}/alphaads

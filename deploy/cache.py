@@ -47,8 +47,3 @@ def cached(name: str, version: str, build: Callable[[Path], None]) -> Path:
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     return folder
-
-
-def remove() -> None:
-    """Remove the whole cache."""
-    shutil.rmtree(cache_folder(), ignore_errors=True)

@@ -49,6 +49,7 @@ def _replay(wiring: Wiring, seq: int, stages: Sequence[Stage]) -> None:
             run.step(stage, [])
 
 
+@pytest.mark.slow
 @given(
     order=st.permutations(range(1, BATCHES + 1)),
     again=st.lists(st.integers(1, BATCHES), max_size=2),

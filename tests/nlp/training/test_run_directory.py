@@ -103,6 +103,7 @@ def test_its_card_holds_data_licences_seed_figures_and_limits(undisturbed: tuple
         assert f"| {task} | {reliability.ece:.3f} |" in card
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_model(
     data: Path, tmp_path: Path, undisturbed: tuple[Made, Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:

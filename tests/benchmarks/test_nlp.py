@@ -60,6 +60,7 @@ def test_without_the_training_packages_it_names_what_installs_them(
         MiniLm(tmp_path)
 
 
+@pytest.mark.slow
 @NEEDS_TRAINING
 @NEEDS_TRANSFORMERS
 def test_the_peer_computes_what_the_published_encoder_does(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_rescoring_hours_in_one_run_equals_a_fresh_installation(by_the_new_score
         assert fingerprint(wiring) == by_the_new_scorer
 
 
+@pytest.mark.slow
 def test_a_replay_that_changes_nothing_gives_every_version_as_it_was(by_the_new_scorer: dict[str, str]) -> None:
     with _installation("2") as wiring:
         tables = (POST_SCORES, CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)

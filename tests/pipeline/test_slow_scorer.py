@@ -65,6 +65,7 @@ def _run(wiring: Wiring, batch: Batch, before_part: Callable[[int], None], score
             run.step(stage, [])
 
 
+@pytest.mark.slow
 def test_a_call_longer_than_two_leases_keeps_the_batch(wiring: Wiring, scorer: CountingScorer) -> None:
     batch = _planned(wiring)
     leases: set[datetime | None] = set()
@@ -121,6 +122,7 @@ def test_a_batch_without_a_post_is_scored_too(wiring: Wiring, scorer: CountingSc
     assert wiring.lake.version(POST_SCORES) is not None
 
 
+@pytest.mark.slow
 def test_after_a_slow_batch_the_backlog_is_taken_in_small_ones(jobs: InProcess, scorer: CountingScorer) -> None:
     wiring = jobs.wiring
     hardly_any_time = replace(wiring.ledger.limits, max_posts=350, target_s=0.001)

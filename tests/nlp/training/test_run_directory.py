@@ -21,7 +21,7 @@ from tests.nlp.packages import NEEDS_TRAINING
 from tests.nlp.training.excerpt import TINY, save_excerpt
 from tests.nlp.training.stated import FIGURES
 
-pytestmark = NEEDS_TRAINING
+pytestmark = [NEEDS_TRAINING, pytest.mark.slow]
 KILLED_AT = 3
 
 
@@ -103,7 +103,6 @@ def test_its_card_holds_data_licences_seed_figures_and_limits(undisturbed: tuple
         assert f"| {task} | {reliability.ece:.3f} |" in card
 
 
-@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_model(
     data: Path, tmp_path: Path, undisturbed: tuple[Made, Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -299,6 +299,7 @@ def test_writers_that_race_to_create_the_table_and_maintenance_lose_nothing(root
     assert places(DeltaLake(root).scan(RAW_POSTS)) == _expected(batches)
 
 
+@pytest.mark.slow
 def test_writers_merge_their_small_files_as_they_go(root: Path) -> None:
     lake = DeltaLake(root, tidy_after_files=8)
     counts = []

@@ -221,6 +221,7 @@ def test_what_is_merged_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     assert max(int(group["size_bytes"].sum()) for group in groups) <= 1300
 
 
+@pytest.mark.slow
 def test_rows_are_rewritten_a_few_times_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The point of levels: the bytes rewritten per row do not grow with the number of rows."""
     lake = DeltaLake(tmp_path / "lake", tidy_after_files=FANOUT)

@@ -32,9 +32,11 @@ class Network:
     def __post_init__(self) -> None:
         declared = [*self.allows, *self.forbids]
         if missing := [each for each in PURPOSES if each not in declared]:
-            raise ConfigurationError(f"the network neither allows nor forbids: {', '.join(missing)}")
+            raise ConfigurationError(f"network {self.parser} neither allows nor forbids: {', '.join(missing)}")
         if sorted(declared) != sorted(PURPOSES):
-            raise ConfigurationError(f"a purpose is unknown or declared twice: {', '.join(sorted(declared))}")
+            raise ConfigurationError(
+                f"network {self.parser}: a purpose is unknown or declared twice: {', '.join(sorted(declared))}"
+            )
 
 
 def context_order(networks: Mapping[str, Network]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The project's own model as files: what lies in the folder, and that it is what was trained."""
+"""The files of the project's own model, verified against their manifest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alphaads_pipelines.errors import MissingArtifact
 from alphaads_pipelines.nlp.reliability import Reliability
 
 SHIPPED = Path(__file__).parent / "artifacts" / "posts"
-"""The model that comes with the package."""
+"""The model shipped with the package."""
 
 MODEL, TOKENIZER, MANIFEST, CARD = "model.onnx", "tokenizer.json", "model.json", "MODEL_CARD.md"
 _MEND = (
@@ -21,14 +21,14 @@ _MEND = (
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """From a head's logits to probabilities: softmax(logits / temperature + bias), both chosen on validation data."""
+    """Maps a head's logits to softmax(logits / temperature + bias), fitted on validation data."""
 
     temperature: float
     bias: tuple[float, ...]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What `model.json` says of the model: how to read its outputs, and how it came to be."""
+    """The contents of `model.json`: how to read the model's outputs, and its provenance."""
 
     name: str
     version: str
@@ -47,7 +47,7 @@ _decoder = msgspec.json.Decoder(Manifest)
 
 
 class Artifact(msgspec.Struct, frozen=True):
-    """A model's folder, checked."""
+    """A verified model folder."""
 
     path: Path
     manifest: Manifest
@@ -64,11 +64,11 @@ class Artifact(msgspec.Struct, frozen=True):
 
 
 def open_artifact(path: Path | None = None) -> Artifact:
-    """The model in a folder (default: the shipped one), after its files were compared with the manifest.
+    """Open a model folder (default: the shipped one) after checking its files against the manifest.
 
     Raises
     ------
-    MissingArtifact: a file is missing or not what the manifest says; the message names the command that mends it.
+    MissingArtifact: a file is missing or differs from the manifest; the message names the repair command.
     """
     path = path or SHIPPED
     manifest = _manifest(path)
@@ -90,7 +90,7 @@ def _manifest(path: Path) -> Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write `model.json`, a line a value."""
+    """Write `model.json`, one value per line."""
     (path / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
 
 

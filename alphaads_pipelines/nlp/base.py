@@ -1,6 +1,6 @@
-"""What every scorer offers: posts' texts in, one `Score` each out.
+"""The scorer interface: texts in, one `Score` each out.
 
-A scorer says null, with a reason, where it cannot honestly say; it never makes up a neutral.
+A scorer returns null with a reason when it has no answer; it never invents a neutral.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Label(msgspec.Struct, frozen=True, gc=False):
 
 
 class Entity(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A named thing in the text; `start` and `end` are character offsets into the text as given."""
+    """A named entity; `start` and `end` are character offsets into the text as given."""
 
     text: str
     type: str
@@ -41,7 +41,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class Score(msgspec.Struct, frozen=True, gc=False):
-    """What a scorer says of one text. A null field has its reason in `null_reasons` under the field's name."""
+    """The score of one text. `null_reasons` gives the reason for each null field, under the field's name."""
 
     language: str | None
     language_confidence: float | None
@@ -55,16 +55,16 @@ class Score(msgspec.Struct, frozen=True, gc=False):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What a scorer may be told when it is built; a tier reads what concerns it.
+    """Options of a scorer; each tier reads those it needs.
 
     Parameters
     ----------
     sentiment_model, emotion_model: Hugging Face names or local folders, for the transformers tier.
     device: auto, cpu, cuda, cuda:1, mps.
     token: Hugging Face access token; never shown.
-    entity_model: name or folder of a spaCy pipeline that finds the entities instead of the tier.
+    entity_model: name or folder of a spaCy pipeline that replaces the tier's entities.
     artifact: folder of the project's own model; None is the shipped one.
-    threads: processor threads of a model; 0 is all cores that this process may use.
+    threads: CPU threads of a model; 0 is all cores available to this process.
     """
 
     sentiment_model: str = "cardiffnlp/twitter-roberta-base-sentiment-latest"
@@ -81,33 +81,33 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Scorer(ABC):
-    """Scores texts. Building one loads its model; `score` is pure and may be called from one thread at a time."""
+    """Scores texts. Construction loads the model; `score` is pure but not thread-safe."""
 
     tier: ClassVar[str]
 
     @abstractmethod
     def __init__(self, options: Options = Options()) -> None:
-        """Load what the tier needs.
+        """Load the tier's models.
 
         Raises
         ------
-        ConfigurationError: an option names something that the tier cannot use.
-        MissingArtifact: a model or a package is absent or damaged; the message says what mends it.
+        ConfigurationError: the tier cannot use an option's value.
+        MissingArtifact: a model or package is absent or damaged; the message says how to repair it.
         """
 
     @property
     @abstractmethod
     def model(self) -> Model:
-        """Name and version of the model; a change of either is a change of answers."""
+        """Name and version of the model; scores change only if one of them does."""
 
     @abstractmethod
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """One score per text, in order. Any string is accepted: empty, huge, emoji, control characters."""
+        """Return one score per text, in order. Accepts any string: empty, huge, emoji, control characters."""
 
     def current(self) -> Scorer:
-        """The scorer for one batch, whose model stays the same; a scorer whose model may be replaced overrides it."""
+        """The scorer to use for one batch. Override it where the model can be replaced at run time."""
         return self
 
     def reliability(self) -> Mapping[str, Reliability]:
-        """Task -> how well the model's confidence fits its accuracy on validation data; empty where nobody says."""
+        """Task -> calibration on validation data; empty if unknown."""
         return {}

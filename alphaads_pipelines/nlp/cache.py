@@ -1,4 +1,4 @@
-"""Scores of texts that come again: reposts are scored once."""
+"""Score cache for repeated texts, such as reposts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _TEXTS, _LENGTH = 20_000, 400
 
 
 class ScoreCache:
-    """Remembers short texts' scores; emptied when it is full."""
+    """Caches scores of short texts; cleared when full."""
 
     def __init__(self) -> None:
         self._scores: dict[str, Score] = {}
 
     def score(self, texts: Sequence[str], score_all: Callable[[list[str]], list[Score]]) -> list[Score]:
-        """One score per text; `score_all` is asked once for each text that is new."""
+        """Return one score per text; `score_all` gets each uncached text once."""
         new = [text for text in dict.fromkeys(texts) if text not in self._scores]
         fresh = dict(zip(new, score_all(new), strict=True)) if new else {}
         scores = [fresh.get(text) or self._scores[text] for text in texts]

@@ -1,7 +1,7 @@
-"""The cascade tier: the lexicon where it is sure of the sentiment, the neural tier for the rest.
+"""The cascade tier: the lexicon where it is confident of the sentiment, the neural tier for the rest.
 
-For those who need sentiment of very many posts at little cost: a post that the lexicon settles has no intent,
-offensiveness or entities (null, not_in_tier), and an emotion only where a cue word says so.
+Cheap sentiment for very many posts. A post settled by the lexicon has no intent, offensiveness or entities (null,
+not_in_tier), and an emotion only if it has a cue word.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from alphaads_pipelines.nlp.lexicon import LexiconScorer
 from alphaads_pipelines.nlp.neural import NeuralScorer
 
 SURE = 0.75
-"""Probability of its label from which the lexicon's word counts; chosen on TweetEval's validation set as the lowest, in
-steps of 0.05, whose macro recall is within 0.3 points of the neural tier's (training/thresholds.py gives the curve)."""
+"""Least probability of its label at which the lexicon decides: on TweetEval's validation set the lowest, in steps of
+0.05, whose macro recall is within 0.3 points of the neural tier's (curve: training/thresholds.py)."""
 
 
 class CascadeScorer(Scorer):
-    """Two tiers, the cheap one first."""
+    """Two tiers, the cheaper one first."""
 
     tier: ClassVar[str] = "cascade"
 
@@ -28,12 +28,12 @@ class CascadeScorer(Scorer):
 
     @property
     def model(self) -> Model:
-        """Both models' versions, and the threshold between them."""
+        """Both models' names and versions, with the threshold."""
         cheap, neural = self._cheap.model, self._neural.model
         return Model(f"{cheap.name}+{neural.name}", f"{cheap.version}+{neural.version}@{SURE}")
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """One score per text, in order; the neural tier sees only what the lexicon left open."""
+        """Return one score per text, in order; only texts the lexicon left open reach the neural tier."""
         scores = self._cheap.score(texts)
         left = [number for number, score in enumerate(scores) if not _sure(score)]
         for number, score in zip(left, self._neural.score([texts[each] for each in left]), strict=True):

@@ -1,8 +1,7 @@
-"""A Hugging Face sequence classifier: texts in, probabilities of its labels out.
+"""A Hugging Face sequence classifier: texts in, label probabilities out.
 
-Batches hold texts of about the same length and as many as fit a number of tokens; a text is cut at the model's own
-maximum. On a GPU the weights are 16-bit floats, so that a text's probabilities differ there by up to about 0.01 between
-batches; on a processor the difference is below 1e-5.
+Batches hold texts of similar length within a token budget; a text is truncated at the model's own maximum. GPU weights
+are 16-bit floats, so a text's probabilities differ by up to about 0.01 between batches; on a CPU by less than 1e-5.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ Probabilities = npt.NDArray[np.float64]
 
 _TOKENS_AT_ONCE = {"cpu": 4_096, "cuda": 65_536, "mps": 16_384}
 _LONGEST = 512
-"""Tokens, where neither the tokenizer nor the model states a limit."""
+"""Token limit when neither the tokenizer nor the model states one."""
 
 _NO_LIMIT = 1_000_000
 _SURROGATES = re.compile("[\ud800-\udfff]")  # tokenizers take UTF-8, which has none
@@ -32,7 +31,7 @@ MULTILINGUAL = "multilingual"
 
 
 def pick_device(wanted: str) -> Any:
-    """The torch device of a name; auto is the first there is of cuda, mps and cpu."""
+    """Return the torch device of a name; auto is the first available of cuda, mps and cpu."""
     import torch
 
     if wanted == "auto":
@@ -44,23 +43,23 @@ def pick_device(wanted: str) -> Any:
             torch.empty(0, device=device)
             return device
     except (RuntimeError, AssertionError, ValueError):
-        pass  # not the name of a device, or of one that is not here
+        pass  # no such device name, or not available here
     raise ConfigurationError(f"SCORER_DEVICE: there is no {wanted!r} here; known: auto, cpu, cuda, cuda:1 ..., mps")
 
 
 def use_threads(threads: int) -> None:
-    """How many processor threads torch takes in this process; 0 is all that it may use."""
+    """Set torch's CPU threads in this process; 0 is all available cores."""
     import torch
 
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
 
 
 class Classifier:
-    """A model and its tokenizer, loaded.
+    """A loaded model with its tokenizer.
 
     Raises
     ------
-    ConfigurationError: the model is none that classifies texts.
+    ConfigurationError: the model is not a text classifier.
     MissingArtifact: its files are incomplete or damaged.
     """
 
@@ -71,13 +70,13 @@ class Classifier:
 
     @property
     def labels(self) -> list[str]:
-        """The names that the model gives to its labels."""
+        """The model's own label names."""
         config = self._model.config
         return [str(config.id2label[number]) for number in range(config.num_labels)]
 
     @cached_property
     def languages(self) -> frozenset[str]:
-        """The languages on the model's card (MULTILINGUAL among them for any); English if it names none."""
+        """Languages on the model card (MULTILINGUAL for any); English if it names none."""
         from huggingface_hub.repocard import metadata_load
 
         try:
@@ -88,7 +87,7 @@ class Classifier:
         return frozenset(str(each).lower() for each in ([named] if isinstance(named, str) else named))
 
     def probabilities(self, texts: Sequence[str]) -> Probabilities:
-        """One row per text; NaN where the model's arithmetic failed."""
+        """Return one row per text; NaN where the model's arithmetic failed."""
         found = np.zeros((len(texts), len(self.labels)))
         if not texts:
             return found
@@ -152,7 +151,7 @@ def _load(files: Files, device: Any) -> tuple[Any, Any]:
 
 
 def _limit(model: Any, tokenizer: Any) -> int:
-    """Tokens of a text at most; RoBERTa's kin lose those positions that come before the first token's."""
+    """Maximum tokens of a text; RoBERTa models lose the positions before the first token's."""
     limits = [tokenizer.model_max_length]
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and hasattr(module, "num_embeddings"):

@@ -1,17 +1,16 @@
-"""Drift: whether posts say other things than they did, by the population stability index of their labels.
+"""Drift of the posts' labels, measured by the population stability index (PSI).
 
-Each hour of the newest day is compared with the same hour of the days before it, and the day as a whole with them. It
-is the hour in which people posted: that is what `alphaads backfill` takes, an archive that comes in late does not count
-as news, and a pipeline that catches up does not mix night with day. Only scores of one model are compared: a new
-model's labels differ without any change in the stream.
+Each hour of the newest day is compared with the same hour of the days before, and the whole day with all of them. The
+hour is the time of posting, as in `alphaads backfill`, so late archives and catch-up runs do not look like drift. Only
+scores of one model are compared: a new model changes labels without any change in the stream.
 
-PSI = sum of (p - q) ln(p / q). Without any change it is about (1/n + 1/m) times a chi-square variable with k - 1
-degrees of freedom, for k labels in samples of n and m posts (Yurdakul and Naranjo, Statistical properties of the
-population stability index, Journal of Risk Model Validation 14(4), 2020). The threshold is what chance exceeds in one
-comparison of a million, and no less than `MATERIAL`, for among 50,000 posts no difference is chance. The usual reading
-of 0.1 and 0.25 knows no counts: it warns of nothing but chance at 50 posts, and overlooks 10 points that move between
-two common labels, whose index is 0.04 or more. Such a move trips every hour of 5,000 posts; a quiet hour shows only a
-greater one, its day all the same.
+PSI = sum of (p - q) ln(p / q). Without change it is about (1/n + 1/m) times a chi-square variable with k - 1 degrees of
+freedom, for k labels in samples of n and m posts (Yurdakul and Naranjo, Statistical properties of the population
+stability index, Journal of Risk Model Validation 14(4), 2020). The threshold is the one-in-a-million quantile of
+chance, and at least `MATERIAL`, since among 50,000 posts every difference is significant. The customary 0.1 and 0.25
+ignore sample size: at 50 posts they flag only noise, and they miss a shift of 10 points between two common labels,
+whose index is 0.04 or more. Such a shift trips every hour of 5,000 posts; a quiet hour shows only a larger one, though
+its day trips too.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ TASKS = tuple(
     if task in POST_SCORES.column_names
 )
 DOCUMENT = "drift"
-"""Name of the published document that holds what was found last."""
+"""Name of the published document with the latest result."""
 
 REFERENCE_DAYS = 7
 LEAST_POSTS = 50
-"""An hour with fewer is not judged, nor one with fewer posts to compare it with."""
+"""Least posts of an hour, and of its reference, for a comparison."""
 LEAST_EXPECTED = 20
-"""Labels of which fewer posts are expected are counted together: the index of few posts has a long tail."""
+"""Labels with fewer expected posts are pooled: the index of few posts has a long tail."""
 MATERIAL = 0.02
 CHANCE = 1e-6
 
@@ -61,9 +60,9 @@ class Judgement:
     Parameters
     ----------
     hour: its start; None for the whole day.
-    model: name and version of the model that scored the posts on both sides.
-    posts, reference: how many there are on either side.
-    moved: the label that moved most, and from where to where.
+    model: name and version of the model that scored both sides.
+    posts, reference: number of posts on each side.
+    moved: the label that shifted most, with its old and new share.
     """
 
     task: str
@@ -77,13 +76,13 @@ class Judgement:
 
     @property
     def drifted(self) -> bool:
-        """Whether there is more between the two than chance, and enough to matter."""
+        """Whether the index exceeds its threshold: more than chance, and enough to matter."""
         return self.psi > self.threshold
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """From `hour` on most posts are scored by another model."""
+    """From `hour` on another model scores most posts."""
 
     hour: datetime
     before: str
@@ -92,13 +91,13 @@ class ModelChange:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What was found.
+    """Result of a drift check.
 
     Parameters
     ----------
     judged: by task and hour, the whole day last.
-    not_judged: hours with too few posts of a model, or too few to compare them with; over all tasks.
-    changes: of the model, in the whole window; no drift of the stream.
+    not_judged: hours with too few posts of a model or too small a reference, over all tasks.
+    changes: of the model within the window; not drift of the stream.
     """
 
     judged: tuple[Judgement, ...]
@@ -107,7 +106,7 @@ class Drift:
 
     @property
     def drifted(self) -> tuple[Judgement, ...]:
-        """The comparisons that found drift, the strongest first."""
+        """Comparisons that found drift, strongest first."""
         found = (each for each in self.judged if each.drifted)
         return tuple(sorted(found, key=lambda each: each.threshold / each.psi))
 
@@ -128,9 +127,9 @@ def find_drift(lake: Lake, ledger: Ledger, now: datetime) -> Drift:
 
 
 def newest_hour(lake: Lake, newest_batch: int, now: datetime) -> datetime | None:
-    """The end of the hour of the newest post in the last few batches; None if they hold none.
+    """End of the hour of the newest post in the last few batches; None if they are empty.
 
-    Not simply now: the posts of a demo, or an archive taken in alone, have a newest day, too.
+    The current time would not do: a demo or a single imported archive has a newest day, too.
     """
     recent = lake.scan(POST_SCORES).filter(pl.col("batch_seq") > newest_batch - _RECENT_BATCHES)
     created = recent.filter(pl.col("created_at") <= now).select(pl.col("created_at").max()).collect().item()
@@ -138,7 +137,9 @@ def newest_hour(lake: Lake, newest_batch: int, now: datetime) -> datetime | None
 
 
 def read_counts(lake: Lake, until: datetime) -> pl.DataFrame:
-    """Posts by hour, model, task and label in the window that ends at `until`: of its dates alone, of no other columns.
+    """Count posts by hour, model, task and label in the window ending at `until`.
+
+    Reads only the window's date partitions and these columns.
 
     Returns
     -------
@@ -166,7 +167,7 @@ def judge(counts: pl.DataFrame, until: datetime) -> Drift:
 
     Parameters
     ----------
-    counts: as `read_counts` gives them.
+    counts: as returned by `read_counts`.
     """
     judged: list[Judgement] = []
     not_judged = 0
@@ -185,7 +186,7 @@ def judge(counts: pl.DataFrame, until: datetime) -> Drift:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """Counts of one task and model: the newest day and the days before it, both by hour of the day and label."""
+    """Counts of one task and model by hour of day and label, for the newest day and its reference."""
 
     labels: Sequence[str]
     starts: Mapping[int, datetime]
@@ -206,14 +207,14 @@ class _Sides:
         return cls(labels, starts, recent, reference)
 
     def comparisons(self) -> Iterator[tuple[datetime | None, list[int]]]:
-        """Each hour of the newest day, and the day: those of its hours that can be compared."""
+        """Compare each hour of the newest day, then the day over its comparable hours."""
         for place, start in sorted(self.starts.items(), key=lambda each: each[1]):
             yield start, [place]
         both = (self.recent.sum(1) > 0) & (self.reference.sum(1) > 0)
         yield None, [int(place) for place in np.flatnonzero(both)]
 
     def sums(self, places: list[int]) -> tuple[Floats, Floats]:
-        """Counts of either side over these hours; the reference as if it had as many posts in each hour as the day."""
+        """Sum both sides over these hours, weighting the reference to the day's posts per hour."""
         recent, reference = self.recent[places], self.reference[places]
         posts, held = recent.sum(1), reference.sum(1)
         if not places or not held.all():
@@ -238,12 +239,12 @@ def _compare(sides: _Sides, places: list[int], *, task: str, hour: datetime | No
 
 
 def population_stability_index(one: Floats, other: Floats) -> float:
-    """The index of two samples' counts of the same labels: 0 for equal shares, the same in either direction."""
+    """PSI of two samples' counts of the same labels: symmetric, 0 for equal shares."""
     return float(_terms(one, other).sum())
 
 
 def _terms(one: Floats, other: Floats) -> Floats:
-    """What each label adds. Either sample gets one more post for each label, dealt as both together are."""
+    """Each label's contribution. One pseudo-post per label is added to both samples, spread by their pooled shares."""
     both = one + other
     shares = both / both.sum()
     p, q = ((each + len(both) * shares) / (each.sum() + len(both)) for each in (one, other))
@@ -254,7 +255,7 @@ def _terms(one: Floats, other: Floats) -> Floats:
 
 
 def threshold(posts: float, reference: float, labels: int) -> float:
-    """What the index of so many posts and labels must exceed to be drift."""
+    """Least index that counts as drift for these sample sizes and labels."""
     degrees = labels - 1
     # Wilson and Hilferty's chi-square quantile; in this tail it errs upwards, by 15 % at one degree, 4 % at six.
     quantile = degrees * (1 - 2 / (9 * degrees) + _Z * (2 / (9 * degrees)) ** 0.5) ** 3
@@ -262,7 +263,7 @@ def threshold(posts: float, reference: float, labels: int) -> float:
 
 
 def together(labels: Sequence[str], one: Floats, other: Floats) -> tuple[list[str], Floats, Floats]:
-    """The same counts with the rarest labels counted as one, as many of them as it takes to expect enough posts."""
+    """Pool the rarest labels of both samples until each has enough expected posts."""
     both = one + other
     expected = both * (min(one.sum(), other.sum()) / both.sum())
     order = sorted(np.flatnonzero(both).tolist(), key=lambda each: (expected[each], labels[each]))
@@ -279,7 +280,7 @@ def _summed(counts: Floats, groups: Sequence[list[int]]) -> Floats:
 
 
 def _changes(counts: pl.DataFrame) -> Iterator[ModelChange]:
-    """Where the model that scored most posts of an hour is not the one of the hour before."""
+    """Yield hours whose leading model differs from the hour before."""
     scored: dict[datetime, dict[str, int]] = defaultdict(dict)
     posts = counts.filter(pl.col("task") == TASKS[0]).group_by("hour", "model").agg(pl.col("posts").sum())
     for hour, model, number in posts.sort("hour", "model").iter_rows():

@@ -1,15 +1,15 @@
-"""What an emoji says: our own valence, on VADER's scale (-4 to 4), and an emotion where it has one.
+"""Valence of emoji on VADER's scale (-4 to 4), and their emotion if they have one.
 
-VADER reads emoji by the words of their Unicode names. That leaves the angry face and the red heart at 0, lets a pouting
-face pass for neutral, and makes the flag of the United States good news, a game die bad news. So only this table
-counts: faces, hearts and gestures that people use to say how they feel. Any other emoji says nothing.
+VADER reads emoji by their Unicode names: the angry face and the red heart score 0, a pouting face is neutral, the flag
+of the United States good news and a game die bad news. So only this table counts: faces, hearts and gestures that
+express feeling. All other emoji are ignored.
 """
 
 from __future__ import annotations
 
 import re
 
-# emotion ("" for none in particular) -> valence -> emoji; variation selectors and skin tones are not looked at.
+# emotion ("" for none) -> valence -> emoji; variation selectors and skin tones are ignored.
 _TABLE: dict[str, dict[float, str]] = {
     "joy": {
         3.0: "😍🥰😘❤♥💕💖💗💓💞💘💝🤩🥳😻",
@@ -44,14 +44,14 @@ PICTURES = re.compile(
     "[\u203c\u2049\u20e3\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
     "\u3297\u3299\U0001f000-\U0001faff]+"
 )
-"""Runs of emoji; what joins or varies them is invisible, and gone before (`text.readable`)."""
+"""Runs of emoji; joiners and variation selectors are already removed (`text.readable`)."""
 
 _MOST = 3
-"""A row of the same emoji says little more than three of it."""
+"""Repetitions of an emoji beyond three add little."""
 
 
 def emoji_in(pictures: str) -> list[str]:
-    """The emoji with a valence, in order, each at most three times."""
+    """List the emoji with a valence, in order, each at most three times."""
     counts: dict[str, int] = {}
     found = []
     for character in pictures:

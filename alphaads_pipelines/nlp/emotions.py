@@ -1,6 +1,6 @@
-"""Emotion from cue words: our own short lists for Ekman's six emotions (Ekman 1992), with negation.
+"""Emotion from cue words: hand-made lists for Ekman's six emotions (Ekman 1992), with negation.
 
-Honest and small: where no cue stands there is no answer. Neutral is an answer only to words that say indifference.
+Without a cue there is no answer; neutral needs a word of indifference.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _WORDS: dict[str, str] = {
 }
 _WORD_CUES = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}
 CUES: dict[str, str] = {**_WORD_CUES, **idioms.EMOTION}
-"""Word, or idiom that was made one word -> emotion."""
+"""Word, or idiom joined into one word -> emotion."""
 
 _CUE_WORDS = frozenset(CUES)
 _NEGATIONS = frozenset(
@@ -54,13 +54,13 @@ _NEGATIONS = frozenset(
     ain't isnt wasnt arent dont doesnt didnt cant wont nothing neither nor""".split()
 )
 _REACH = 3
-"""A negation turns cues up to so many words after it off."""
+"""A negation cancels cues up to this many words after it."""
 _EMOJI_WEIGHT = 1.5
 _SMOOTHING = 0.15
 
 
 def emotion_probabilities(lower: Sequence[str], emoji: Sequence[str]) -> dict[str, float] | None:
-    """Probability of each emotion: its share of the cues, smoothed; None if there is no cue.
+    """Return each emotion's smoothed share of the cues; None without a cue.
 
     `lower` are English words in lower case with idioms joined; `emoji` those with a valence.
     """

@@ -1,7 +1,7 @@
-"""The shared encoder at work: windows of pieces in, logits out, on as many threads as there are cores.
+"""Runs the shared encoder: windows of word pieces in, logits out, one thread per core.
 
-Each thread runs small batches of windows of about the same length through the one session: two matrices that fit into
-a core's cache beat one that is shared between cores.
+Threads run small batches of similar length through one session: a small matrix per core's cache is faster than one
+shared by all cores.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _PIECES_IN_BATCH, _MOST_WINDOWS = 512, 32
 
 
 class Answers(msgspec.Struct, frozen=True):
-    """Logits of each window: `labels` (heads, windows, most labels of a head); `tags` per window (pieces, tags)."""
+    """Logits: `labels` (heads, windows, most labels of a head); `tags` per window (pieces, tags)."""
 
     labels: Floats
     tags: list[Floats]
 
 
 class Encoder:
-    """One ONNX Runtime session.
+    """An ONNX Runtime session.
 
     Parameters
     ----------
-    model: the graph, as training/graph.py writes it.
-    threads: batches at work at once; 0: as many as this process may use cores.
+    model: the graph written by training/graph.py.
+    threads: concurrent batches; 0 is one per available core.
     """
 
     def __init__(self, model: Path, threads: int = 0) -> None:
@@ -52,7 +52,7 @@ class Encoder:
 
     @MODEL_SECONDS.time()
     def run(self, windows: Sequence[HasPieces]) -> Answers:
-        """Logits of the windows, in order; at least one window."""
+        """Return the logits of one or more windows, in order."""
         groups = list(_groups(windows))
         tags: list[Floats] = [np.empty((0, 0), np.float32)] * len(windows)
         labels = None
@@ -74,7 +74,7 @@ class Encoder:
 
 
 def _groups(windows: Sequence[HasPieces]) -> Iterator[list[int]]:
-    """Numbers of windows of similar length; the longest groups first, so that no thread ends late."""
+    """Group window numbers by similar length, longest first so that no thread finishes late."""
     group: list[int] = []
     for number in sorted(range(len(windows)), key=lambda each: -len(windows[each].ids)):
         longest = len(windows[group[0]].ids) if group else 0

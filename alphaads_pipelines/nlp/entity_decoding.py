@@ -1,4 +1,4 @@
-"""From the tags of a post's pieces to the entities in its text."""
+"""Decodes tags of word pieces into entities of the text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from alphaads_pipelines.nlp.tokenisation import Window
 
 
 def entities_of(text: str, normal: Normal, window: Window, tags: Sequence[str]) -> list[Entity]:
-    """Entities that the tags of a window's pieces say.
+    """Decode the tags of one window.
 
     Parameters
     ----------
-    text: the post as it was given; offsets are into it.
-    tags: BIO tag of each piece; that of a word's first piece counts for the word. An I- that continues nothing begins.
+    text: the post as given; offsets refer to it.
+    tags: BIO tag of each piece; a word takes its first piece's tag. An I- without a predecessor starts an entity.
     """
     found = []
     for kind, start, end in _spans(window, tags):

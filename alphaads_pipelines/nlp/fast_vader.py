@@ -1,7 +1,7 @@
-"""VADER (Hutto & Gilbert 2014, ICWSM) over a list of words: the lexicon and constants of its package, rules of our own.
+"""VADER (Hutto & Gilbert 2014, ICWSM) over a list of words: its package's lexicon and constants, our own rules.
 
-They give the package's answers, its oddities included (tests compare the two), in a third of the time: the package
-prepares the whole text again for each word of its lexicon, and asks after neighbours that cannot matter.
+Same results as the package, quirks included (tests compare them), in a third of the time: the package preprocesses the
+whole text again for each lexicon word and checks irrelevant neighbours.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from importlib import import_module
 from typing import Any
 
 _BEFORE, _AFTER = 3, 2
-"""How many words around a word may change its valence."""
+"""Words before and after a word that can change its valence."""
 _FADING = (1.0, 0.95, 0.9)
-"""How much of a booster is left at a distance of one, two and three words."""
+"""Share of a booster at a distance of one, two and three words."""
 _EMOTICON = 2
-"""No more letters than that, and punctuation around them is taken for the face of an emoticon."""
+"""Up to this many letters, surrounding punctuation counts as an emoticon."""
 _NEVER_SO = 1.25
 _BEFORE_BUT, _AFTER_BUT = 0.5, 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Polarity:
-    """VADER's answer: compound -1 to 1, and how many words' worth of the text are negative and positive."""
+    """VADER's result: compound -1 to 1, and the weight in words of negative and positive parts."""
 
     compound: float
     negative: float
@@ -35,11 +35,11 @@ NO_POLARITY = Polarity(0.0, 0.0, 0.0)
 
 
 class Vader:
-    """VADER's lexicon and rules. Building it reads the lexicon (7,500 words).
+    """VADER's lexicon and rules. Construction reads the lexicon (7,500 words).
 
     Parameters
     ----------
-    more: valences of words that the lexicon lacks or has wrong.
+    more: valences that extend or override the lexicon.
     """
 
     def __init__(self, more: Mapping[str, float] | None = None) -> None:
@@ -52,12 +52,12 @@ class Vader:
         self._turned: float = self._package.N_SCALAR
         self._loud: float = self._package.C_INCR
         self._shifting = self._negations.union(self._boosters, ("no", "least", "this"))
-        # One word of each phrase tells that the phrase may be there.
+        # One word of each phrase signals that the phrase may occur.
         phrases = [*self._phrases, *(phrase for phrase in self._boosters if " " in phrase)]
         self._telling = frozenset(["no", *(max(phrase.split(), key=len) for phrase in phrases)])
 
     def split(self, text: str) -> tuple[list[str], bool]:
-        """The words and emoticons of a text, as VADER takes them apart; whether some, not all, are in capitals."""
+        """Split a text into VADER's words and emoticons; also whether some, but not all, are in capitals."""
         words = [word if word.isalnum() else _stripped(word) for word in text.split()]
         return words, 0 < sum(map(str.isupper, words)) < len(words)
 
@@ -68,9 +68,9 @@ class Vader:
 
         Parameters
         ----------
-        words, shouting: as `split` gave them; lower: the words in lower case.
-        text: whose exclamation and question marks count.
-        more: valences that stand beside the words, such as of emoji.
+        words, shouting: as returned by `split`; lower: the words in lower case.
+        text: source of the exclamation and question marks.
+        more: additional valences, such as those of emoji.
         """
         lexicon, silent = self.lexicon, self._boosters
         places = [place for place, word in enumerate(lower) if word in lexicon and word not in silent]
@@ -94,7 +94,7 @@ class Vader:
         return self.lexicon[lower[place]]
 
     def _shifted(self, words: list[str], lower: list[str], place: int, shouting: bool) -> float:
-        """The valence of a word after what its neighbours do to it, nearest first."""
+        """Valence of a word after its neighbours' effects, nearest first."""
         word, after = lower[place], lower[place + 1 : place + 1 + _AFTER]
         if word == "kind" and after[:1] == ["of"]:
             return 0.0
@@ -129,7 +129,7 @@ class Vader:
 
     def _turn(self, before: list[str], distance: int) -> float:
         far, nearer = before[distance - 1], before[: distance - 1]
-        # At three words VADER takes "so" and "this" beside the word for "never so", with or without a "never".
+        # At three words VADER takes an adjacent "so" or "this" for "never so", with or without a "never".
         stressed = before[0] in ("so", "this") if distance == _BEFORE else False
         if stressed or (far == "never" and nearer and nearer[-1] in ("so", "this")):
             return _NEVER_SO
@@ -147,7 +147,7 @@ class Vader:
         return valence + sum(self._boosters.get(phrase, 0.0) for phrase in (triple, farther, pair))
 
     def _summed(self, valences: list[float], words: int, emphasis: float) -> Polarity:
-        """VADER's sum: a word that says something weighs one plus its valence, one that says nothing weighs one."""
+        """Sum as VADER does: a word with valence weighs one plus it, any other weighs one."""
         total = sum(valences)
         negative = sum([1.0 - valence for valence in valences if valence < 0])
         positive = sum([1.0 + valence for valence in valences if valence > 0])
@@ -168,7 +168,7 @@ def _stripped(word: str) -> str:
 
 
 def _contrast(valences: list[float], places: list[int], but: int) -> None:
-    """Halve what comes before "but", and more than that after it; of equal valences VADER changes the first again."""
+    """Halve valences before "but", raise those after it; like VADER, of equal valences only the first changes."""
     for each in range(len(valences)):
         first = valences.index(valences[each])
         if places[first] != but:
@@ -176,7 +176,7 @@ def _contrast(valences: list[float], places: list[int], but: int) -> None:
 
 
 def _emphasis(text: str) -> float:
-    """What exclamation marks (up to four) and question marks (two and more) add."""
+    """Emphasis of exclamation marks (up to four) and question marks (two or more)."""
     questions = text.count("?")
     asked = 0.0 if questions < 2 else 0.18 * questions if questions <= 3 else 0.96
     return 0.292 * min(text.count("!"), 4) + asked

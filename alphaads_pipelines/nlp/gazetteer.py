@@ -1,12 +1,12 @@
-"""The gazetteer: finds the names that users track in posts, and links what a model found to them.
+"""The gazetteer: finds tracked names in posts and links a model's entities to them.
 
-Spelling counts as in names.py. A name is found on word boundaries, also with a possessive or plural ending, and in a
-hashtag: whole (#NikeAir, #nikeair for `Nike Air`) or where its spelling changes (#NikeAir for `Nike`). Case counts only
-for a name that is marked so, such as Apple: then it has to be spelled exactly, and takes no plural, for Apples are
-fruit. Of overlapping names the longest is taken; of two names with the same alias the one with the smaller id.
+Spelling is compared as in names.py. A name matches on word boundaries, also with a possessive or plural ending, and in
+a hashtag: whole (#NikeAir, #nikeair for `Nike Air`) or at a change of case (#NikeAir for `Nike`). Names marked case-
+sensitive, such as Apple, must be spelled exactly and take no plural. Of overlapping names the longest wins; of names
+sharing an alias the one with the smaller id.
 
-Aliases are looked up by a hash of their words, from each word of a text that begins one, so that the cost of a post
-does not depend on how many there are.
+Aliases are hashed by their words and looked up only at words that start one, so the cost per post does not grow with
+their number.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class TrackedName(
     forbid_unknown_fields=True,
     rename={"tracked_id": "id", "entity_type": "type", "is_exact_case": "exact_case"},
 ):
-    """A name that is looked for, as users write it down (in JSON: id, type and exact_case).
+    """A tracked name as users define it (in JSON: id, type and exact_case).
 
     Attributes
     ----------
     kind: one of KINDS. entity_type: one of ENTITY_TYPES.
-    aliases: other ways to write the name. campaign_ids: campaigns that care.
-    is_exact_case: found only as it is spelled.
+    aliases: alternative spellings. campaign_ids: interested campaigns.
+    is_exact_case: match only this exact case.
     """
 
     tracked_id: str
@@ -50,9 +50,9 @@ class TrackedName(
 
 
 class LinkedEntity(msgspec.Struct, frozen=True, gc=False):
-    """An entity of a post. `name` is how it is compared; `source` is one of ENTITY_SOURCES.
+    """An entity of a post. `name` is its compared form; `source` is one of ENTITY_SOURCES.
 
-    `person` is the compared name of a tracked person; None for all else. It stands for their id, which may be a name.
+    `person` is a tracked person's compared name, else None. It replaces their id, which may be a name.
     """
 
     type: str
@@ -73,7 +73,7 @@ class _Alias(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Index:
-    """Aliases by how they read: those whose case counts apart from the others."""
+    """Aliases by spelling, with case-sensitive ones kept apart."""
 
     def __init__(self, joint: str) -> None:
         self.joint = joint
@@ -81,14 +81,14 @@ class _Index:
         self._cased: dict[str, _Alias] = {}
 
     def add(self, words: Sequence[Word], alias: _Alias) -> None:
-        """Remember an alias; the first of the same reading stays."""
+        """Add an alias; the first of equal spellings is kept."""
         if alias.tracked.is_exact_case:
             self._cased.setdefault(self.joint.join(word.cased for word in words), alias)
         else:
             self._folded.setdefault(self.joint.join(word.folded for word in words), alias)
 
     def find(self, words: Sequence[Word]) -> tuple[_Alias, int] | None:
-        """The alias that these words are, and where in the text it ends."""
+        """Return the alias spelled by these words and its end in the text."""
         last = words[-1]
         if alias := self._get(words, last.cased, last.folded):
             return alias, last.end
@@ -106,12 +106,12 @@ class _Index:
 
 
 class Gazetteer:
-    """The tracked names of one version. Linking is pure, and never raises.
+    """The tracked names of one version. Linking is pure and never raises.
 
     Parameters
     ----------
-    names: what to look for; each has passed `check`.
-    version: which edit of the gazetteer this is.
+    names: tracked names, each validated by `check`.
+    version: of the gazetteer.
     """
 
     def __init__(self, names: Iterable[TrackedName] = (), version: int = 0) -> None:
@@ -132,17 +132,17 @@ class Gazetteer:
         self._tags.add(run.words, alias)
 
     def link(self, text: str, entities: Iterable[Entity] | None) -> list[LinkedEntity]:
-        """The entities of a post, in the order of its text; none overlaps another.
+        """Return a post's entities in text order, without overlaps.
 
         Parameters
         ----------
         text: the post's own text.
-        entities: what the model found; None if it looks for none.
+        entities: found by the model; None if its tier finds none.
 
         Returns
         -------
-        Tracked names, whoever found them, and what else the model found. A tracked name takes the place of an entity
-        that it overlaps, unless that is a person: Tim Apple is not Apple.
+        Tracked names from either source, and the model's other entities. A tracked name replaces an overlapping entity,
+        except a person: Tim Apple is not Apple.
         """
         named = [self._named(text, each) for each in entities or ()]
         people = [each for each in named if each.type == "PER" and each.tracked_id is None]
@@ -158,7 +158,7 @@ class Gazetteer:
         return _linked(alias, entity.start, entity.end, "model", entity.confidence)
 
     def _alias_of(self, written: str) -> _Alias | None:
-        """The alias that an entity is; the model saw the whole of it, so it may be written in one word, too."""
+        """The alias equal to an entity; as the model saw its whole extent, it may also be written as one word."""
         run = only_run(_without_hash(written))
         if run is None:
             return None
@@ -177,7 +177,7 @@ class Gazetteer:
                     yield _linked(match[0], words[0].start, match[1], "gazetteer")
 
     def _places(self, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
-        """Where an alias may stand: words that begin as one, as many as it has."""
+        """Yield word ranges that may be an alias, by first word and length."""
         for start, word in enumerate(words):
             lengths = self._lengths.get(word.folded, ())
             if word.stem in self._lengths:
@@ -204,7 +204,7 @@ def _is_within(entity: LinkedEntity, others: Sequence[LinkedEntity]) -> bool:
 
 
 def _without_overlaps(entities: list[LinkedEntity], length: int) -> list[LinkedEntity]:
-    """Tracked names first, long ones before short ones, the model's before the gazetteer's."""
+    """Prefer tracked names, then longer ones, then the model's to the gazetteer's."""
     entities.sort(key=lambda each: (each.tracked_id is None, each.start - each.end, each.source != "model", each.start))
     taken, kept = bytearray(length), []
     for each in entities:
@@ -224,7 +224,7 @@ def _alias_run(written: str) -> Run | None:
 
 
 def check(tracked: TrackedName) -> None:
-    """Raise InvalidRequest, naming the field, if this name cannot be looked for."""
+    """Raise InvalidRequest, naming the field, if the name cannot be searched for."""
     if not _ID.fullmatch(tracked.tracked_id):
         raise InvalidRequest("id: must be letters, digits and . _ : - (at most 64)")
     if tracked.kind not in KINDS:

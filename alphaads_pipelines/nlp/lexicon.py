@@ -1,7 +1,7 @@
-"""The lexicon tier: VADER (Hutto & Gilbert 2014, ICWSM) with its blind spots mended, and cue words for emotion.
+"""The lexicon tier: VADER (Hutto & Gilbert 2014, ICWSM) with repairs, and cue words for emotion.
 
-English only: another language gives null, not neutral. What is mended: emoji have valences of their own and a hostile
-one outweighs praise beside it, idioms count as a whole, links, mentions and invisible characters do not count.
+English only: other languages score null, not neutral. Repairs: emoji have their own valences, and a hostile one
+outweighs adjacent praise; idioms count as a whole; links, mentions and invisible characters are ignored.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector
 from alphaads_pipelines.nlp.text import readable
 from alphaads_pipelines.schema.tables import SENTIMENTS
 
-# Multinomial logistic regression over VADER's answer, mended: one row for each of SENTIMENTS; columns: 1, compound,
-# compound squared, negative and positive words in tens (at most one ten). Fitted by Newton's method, L2 0.001, on the
-# 47,398 SemEval-2017 task 4A training tweets that are in neither TweetEval's validation nor its test set, every class
-# weighing the same. The columns were chosen on TweetEval's validation set: macro recall 61.6 there, plain VADER 59.8.
+# Multinomial logistic regression over the repaired VADER: a row per label of SENTIMENTS; columns 1, compound, compound
+# squared, negative and positive words in tens (at most one ten). Fitted by Newton's method, L2 0.001, classes weighted
+# equally, on the 47,398 SemEval-2017 task 4A training tweets outside TweetEval's validation and test sets. Columns were
+# chosen on TweetEval's validation set: macro recall 61.6 there, plain VADER 59.8.
 _WEIGHTS = (
     (-0.283, -1.131, -0.369, 2.015, 0.836),
     (0.555, -0.009, -0.521, -1.233, -0.845),
@@ -32,13 +32,13 @@ _WEIGHTS = (
 _MOST_WORDS = 10.0
 
 _HOSTILE = -2.0
-"""Emoji that add up to no more than this turn praise beside them around."""
+"""Emoji valences summing to this or less override adjacent praise."""
 
 _NOT_IN_TIER = dict.fromkeys(("tweet_emotion", "intent", "offensive", "entities"), "not_in_tier")
 
 
 class LexiconScorer(Scorer):
-    """VADER, mended. Deterministic; a text scores the same alone and in any batch."""
+    """Repaired VADER. Deterministic; a text scores the same alone and in any batch."""
 
     tier: ClassVar[str] = "lexicon"
 
@@ -50,15 +50,15 @@ class LexiconScorer(Scorer):
 
     @property
     def model(self) -> Model:
-        """VADER's name and the version of our repairs."""
+        """VADER and the version of our repairs."""
         return Model("vader-mended", "2")
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """One score per text; texts that come again (reposts) are scored once."""
+        """Return one score per text; repeated texts (reposts) are scored once."""
         return self._cache.score(texts, self._score_all)
 
     def _score_all(self, texts: list[str]) -> list[Score]:
-        # The detector's model and the lexicon push each other out of the processor's caches: one after the other.
+        # One after the other: the detector's model and the lexicon evict each other from the CPU caches.
         read = [readable(text) for text in texts]
         languages = [self._languages.detect(plain) for plain, _ in read]
         return [self._score(*each, language) for each, language in zip(read, languages, strict=True)]
@@ -79,7 +79,7 @@ class LexiconScorer(Scorer):
         valences = [emojis.VALENCE[each] for each in emoji]
         polarity = self._vader.polarity(words, lower, shouting, plain, valences)
         if emoji and min(valences) <= _HOSTILE and sum(valences) <= _HOSTILE and polarity.positive > 0:
-            # "great" and a pouting face: the face says what the word meant.
+            # "great" with a pouting face: the face decides.
             return self._vader.polarity([], [], False, plain, valences)
         return polarity
 
@@ -104,7 +104,7 @@ def _unsaid(language: Language, reason: str) -> Score:
 
 
 def sentiment_probabilities(polarity: Polarity) -> dict[str, float]:
-    """Probability of each sentiment, as if each were as frequent as the others."""
+    """Probability of each sentiment under equal priors."""
     compound, square = polarity.compound, polarity.compound**2
     negative, positive = min(polarity.negative / _MOST_WORDS, 1.0), min(polarity.positive / _MOST_WORDS, 1.0)
     odds = [exp(a + b * compound + c * square + d * negative + e * positive) for a, b, c, d, e in _WEIGHTS]

@@ -1,8 +1,8 @@
-"""From the labels of other people's classifiers to ours, by name.
+"""Maps the labels of third-party classifiers to ours, by name.
 
-A label that we know under another name counts as ours (GoEmotions' 28 by the paper's own table to Ekman's). A label of
-ours that the model lacks has probability 0. A label that we lack is left out and the others share its probability;
-where it is the most probable, the model says something that we cannot repeat, and the answer is none.
+Known synonyms count as ours (GoEmotions' 28 by the paper's own mapping to Ekman). A label of ours that the model lacks
+has probability 0. An unknown label is dropped and its probability redistributed; if it is the most probable, there is
+no answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SENTIMENT_NAMES = {
     "neutral": "neutral neu 3_stars",
     "positive": "positive pos very_positive 4_stars 5_stars",
 }
-# Demszky et al. 2020 (arXiv:2005.00547), appendix; then other models' words for the same.
+# Demszky et al. 2020 (arXiv:2005.00547), appendix; then synonyms of other models.
 _EMOTION_NAMES = {
     "anger": "anger annoyance disapproval angry",
     "disgust": "disgust disgusted",
@@ -36,23 +36,23 @@ _EMOTION_NAMES = {
     "surprise": "surprise realization confusion curiosity surprised",
 }
 _CARDIFF_ORDER = {"label_0": "negative", "label_1": "neutral", "label_2": "positive"}
-"""Cardiff's older models name no labels; their cards give this order."""
+"""Order of Cardiff's older models, whose labels are unnamed, from their cards."""
 
 
 class LabelMap(msgspec.Struct, frozen=True):
-    """`places` has for each label of the model the place of ours that it means, or None."""
+    """`places` holds the index of our label for each of the model's labels, or None."""
 
     names: tuple[str, ...]
     places: tuple[int | None, ...]
 
     @classmethod
     def of(cls, names: Sequence[str], theirs: Sequence[str], meanings: Mapping[str, str]) -> Self:
-        """Built from what each of `theirs` means, where it means one of `names`."""
+        """Map `theirs` to `names` through `meanings`."""
         found = (meanings.get(_plain(label)) for label in theirs)
         return cls(tuple(names), tuple(None if name is None else names.index(name) for name in found))
 
     def label(self, row: Sequence[float]) -> Label | None:
-        """Our label of the probabilities of the model's labels; None where a label that we lack is above all."""
+        """Our label for one row of the model's probabilities; None if an unknown label leads."""
         shares, foreign = [0.0] * len(self.names), [0.0]
         for place, probability in zip(self.places, row, strict=True):
             if place is None:
@@ -66,12 +66,12 @@ class LabelMap(msgspec.Struct, frozen=True):
         return Label(max(probabilities, key=probabilities.__getitem__), probabilities)
 
     def means(self, *names: str) -> bool:
-        """Whether the model has a label for each of `names`."""
+        """Whether the model has all of `names`."""
         return {self.names.index(name) for name in names} <= set(self.places)
 
 
 def sentiment_map(model: str, theirs: Sequence[str]) -> LabelMap:
-    """Of a model with two, three or five degrees of sentiment."""
+    """Map a model with two, three or five degrees of sentiment."""
     meanings = _meanings(_SENTIMENT_NAMES)
     if "cardiff" in model.lower() and {_plain(label) for label in theirs} == set(_CARDIFF_ORDER):
         meanings = _CARDIFF_ORDER
@@ -82,7 +82,7 @@ def sentiment_map(model: str, theirs: Sequence[str]) -> LabelMap:
 
 
 def emotion_map(model: str, theirs: Sequence[str]) -> LabelMap:
-    """Of a model with at least two of our emotions."""
+    """Map a model with at least two of our emotions."""
     found = LabelMap.of(EMOTIONS, theirs, _meanings(_EMOTION_NAMES))
     if len(set(found.places) - {None, EMOTIONS.index("neutral")}) < 2:
         raise _no_use(model, theirs, "EMOTION_MODEL", ", ".join(EMOTIONS))
@@ -90,7 +90,7 @@ def emotion_map(model: str, theirs: Sequence[str]) -> LabelMap:
 
 
 def tweet_emotion_map(theirs: Sequence[str]) -> LabelMap | None:
-    """Of a model whose labels are TweetEval's four emotions, and no others."""
+    """Map a model whose labels are exactly TweetEval's four emotions."""
     found = LabelMap.of(TWEET_EMOTIONS, theirs, {name: name for name in TWEET_EMOTIONS})
     return found if sorted(str(place) for place in found.places) == ["0", "1", "2", "3"] else None
 

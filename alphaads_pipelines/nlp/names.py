@@ -1,7 +1,7 @@
-"""The words of a text as names are compared: where each stands, and how it reads once spelling does not count.
+"""Words of a text in the form in which names are compared, with their positions.
 
-What does not count: compatibility forms (full width, styled letters), accents, invisible characters; and case, which
-`Word` keeps apart. Any string is accepted; the cost grows with its length and with nothing else.
+Ignored: compatibility forms (full width, styled letters), accents, invisible characters; `Word` keeps case apart.
+Accepts any string, in linear time.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _LEAST_PLURAL = 4
 
 
 class Word(msgspec.Struct, frozen=True, gc=False):
-    """A word, or a sign that counts as one.
+    """A word, or a sign treated as one.
 
     Attributes
     ----------
-    start, end: its characters in the text, with a possessive ending.
-    cased, folded: how it reads, with and without regard to case.
-    stem, cased_stem: the same without a possessive ending; without a plural ending there is no `cased_stem`.
-    stem_end: where the name ends if the possessive ending is none of it.
+    start, end: character range, including a possessive ending.
+    cased, folded: compared form, case-sensitive and not.
+    stem, cased_stem: without a possessive or plural ending; a plural has no `cased_stem`.
+    stem_end: end of the name without its possessive ending.
     """
 
     start: int
@@ -63,12 +63,12 @@ class Word(msgspec.Struct, frozen=True, gc=False):
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
-    """Words that may make up a name together: nothing parts them but spaces, hyphens and the like.
+    """Words that may form one name: separated only by spaces, hyphens and the like.
 
     Attributes
     ----------
-    is_tag: whether it is a hashtag, cut where its spelling changes.
-    stops: places in `words` before which a sentence may begin, as in `Dr. No`.
+    is_tag: a hashtag, split at changes of case.
+    stops: indices in `words` where a sentence may begin, as in `Dr. No`.
     """
 
     words: Sequence[Word]
@@ -77,7 +77,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 
 
 def runs(text: str) -> Iterator[Run]:
-    """The words of a text, in order. Links and mentions are passed over; they part what stands around them."""
+    """Yield the words of a text in order. Links and mentions are skipped and end a run."""
     words: list[Word] = []
     stops: list[int] = []
     end = 0
@@ -122,14 +122,14 @@ def _tag_words(tag: str, start: int) -> list[Word]:
 
 
 def plain_spelling(written: str) -> str:
-    """Without compatibility forms, accents and invisible characters; in its own case."""
+    """Remove compatibility forms, accents and invisible characters; keep case."""
     if written.isascii():
         return written
     return unicodedata.normalize("NFKC", _UNCOUNTED.sub("", unicodedata.normalize("NFKD", written)))
 
 
 def normal_name(written: str) -> str:
-    """A name as it is compared: its words in lower case with spaces between, without a possessive ending."""
+    """Compared form of a name: lower-case words joined by spaces, without a possessive ending."""
     names = [("" if run.is_tag else " ").join(_last_without_possessive(run.words)) for run in runs(written)]
     return " ".join(name for name in names if name) or plain_spelling(written).casefold().strip()
 
@@ -143,7 +143,7 @@ def _owner(word: Word) -> str:
 
 
 def only_run(written: str) -> Run | None:
-    """The words of a name that can be looked for in texts; None if something in it parts them, or it has none."""
+    """The words of a searchable name; None if it is empty or its words are separated."""
     found = list(runs(written))
     parted = any(token.lastgroup in _PARTS for token in _TOKEN.finditer(written))
     return found[0] if len(found) == 1 and not parted else None

@@ -1,6 +1,6 @@
-"""The neural tier, the default: the project's own encoder with its heads (docs/models.md, artifacts/posts).
+"""The neural tier, the default: the project's own encoder and heads (docs/models.md, artifacts/posts).
 
-English only: another language gives null, not a guess. A text scores the same alone and in any batch (`TOLERANCE`).
+English only: other languages score null. A text scores the same alone and in any batch (`TOLERANCE`).
 """
 
 from __future__ import annotations
@@ -26,36 +26,35 @@ from alphaads_pipelines.nlp.text import LONGEST, readable
 from alphaads_pipelines.nlp.tokenisation import Window, WordPieces
 
 TOLERANCE = 1e-6
-"""A probability of a text differs by no more between two batches.
+"""Largest difference of a text's probability between two batches.
 
-Nothing before the heads depends on the neighbours: the ranges of the 8-bit activations are fixed, and the sums of
-floats have one order whatever a batch is filled up to. In 4,600 public texts, each alone and in random batches, no
-probability differed in any bit (AVX-512), nor in 60 tweets with AVX2. It must be so: a sum that differs in its last bit
-may round to another step of 8 bits, and that was seen to move a probability by up to 0.1. Between processors of
-different kinds it does happen: by up to 1e-4 in those 60 tweets, and none changed its label.
+Nothing before the heads depends on neighbours: 8-bit activation ranges are fixed, and float sums keep one order under
+any padding. In 4,600 public texts, alone and in random batches, no probability differed in any bit (AVX-512), nor in 60
+tweets with AVX2. This matters: a sum differing in its last bit may round to another 8-bit step, which moved a
+probability by up to 0.1. Between kinds of CPU that happens: by up to 1e-4 in those 60 tweets, without changing a label.
 """
 
 _AT_ONCE, _CHARACTERS_AT_ONCE = 2_048, 400_000
-"""Texts, and characters of them, whose pieces and logits are held at once."""
+"""Texts, and their characters, processed at once; bounds memory."""
 
 _EMOJI_WEIGHT = 1 / 22
-"""Of the cube of an emoji's valence, in logits. Tweets annotated for sentiment that we train on have no emoji, so what
-strong faces say is added. Chosen where it makes the sentiment of TweetEval's emotion tweets with emoji most probable
-(96 of validation; log loss 0.32 without, 0.27 with; anger and sadness are negative there, joy and optimism positive).
+"""Factor of the cubed emoji valence, in logits, since the sentiment training tweets have no emoji. Maximises the
+likelihood of the sentiment of TweetEval's emotion tweets with emoji (96 of validation; log loss 0.32 without, 0.27
+with; anger and sadness count as negative, joy and optimism as positive).
 """
 
 Floats = npt.NDArray[np.float64]
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """Probabilities of (texts, labels) by task, and the entities of each text."""
+    """Probabilities (texts, labels) by task, and each text's entities."""
 
     probabilities: dict[str, Floats]
     entities: list[list[Entity]]
 
 
 class NeuralScorer(Scorer):
-    """Sentiment, emotion, intent, offensiveness and entities from one pass of the shared encoder.
+    """Sentiment, emotion, intent, offensiveness and entities from one encoder pass.
 
     Raises
     ------
@@ -78,15 +77,15 @@ class NeuralScorer(Scorer):
         return Model(self._manifest.name, self._manifest.version)
 
     def reliability(self) -> Mapping[str, Reliability]:
-        """How far the probabilities could be trusted on the validation data, by task."""
+        """Calibration on the validation data, by task."""
         return self._manifest.reliability
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """One score per text; texts that come again (reposts) are scored once."""
+        """Return one score per text; repeated texts (reposts) are scored once."""
         return [score for some in _parts(texts) for score in self._cache.score(some, self._score_all)]
 
     def judge(self, texts: Sequence[str]) -> Judged:
-        """What the model says of texts that are known to be English; at least one text."""
+        """Classify one or more texts known to be English."""
         normal, windows = self._pieces.windows(texts)
         answers = self._encoder.run(windows)
         entities: list[list[Entity]] = [[] for _ in texts]
@@ -101,7 +100,7 @@ class NeuralScorer(Scorer):
         return Judged(probabilities, entities)
 
     def _probabilities(self, posts: int, windows: Sequence[Window], answers: Answers) -> dict[str, Floats]:
-        """A post in several windows is judged by the mean of their logits, weighted by length."""
+        """Average the logits of a post's windows, weighted by length."""
         owner = np.array([window.post for window in windows])
         weight = np.array([len(window.ids) for window in windows], np.float64)
         total = np.bincount(owner, weight, posts)
@@ -136,7 +135,7 @@ class NeuralScorer(Scorer):
         return scores
 
     def _read(self, text: str) -> tuple[Language, str | None]:
-        """The language of a text, and why it cannot be judged, if so."""
+        """Return a text's language, and the reason if it cannot be scored."""
         plain, pictures = readable(text)
         detected = self._languages.detect(plain)
         if detected is NO_WORDS and not emoji_in(pictures):
@@ -147,7 +146,7 @@ class NeuralScorer(Scorer):
 
 
 def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
-    """The texts in order, in parts that bound what is held at once."""
+    """Split texts into parts that bound memory."""
     part: list[str] = []
     characters = 0
     for text in texts:
@@ -162,7 +161,7 @@ def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _said_by_emoji(text: str) -> float:
-    """For the positive and against the negative, in logits: a strong face says more than many weak ones."""
+    """Logit shift towards positive; one strong emoji outweighs many weak ones."""
     found = [VALENCE[emoji] ** 3 for emoji in emoji_in(text)]
     return _EMOJI_WEIGHT * sum(found) / len(found) if found else 0.0
 
@@ -171,7 +170,7 @@ _FIELDS = ("sentiment", "emotion", "tweet_emotion", "intent", "offensive")
 
 
 def calibrated(logits: Floats, calibration: Calibration) -> Floats:
-    """Probabilities of (cases, labels) logits."""
+    """Turn logits (cases, labels) into probabilities."""
     scaled = logits / calibration.temperature + np.asarray(calibration.bias)
     powers = np.exp(scaled - scaled.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True))

@@ -1,7 +1,7 @@
-"""A post's text as the neural models read it, and the way back from there to the characters of the post.
+"""Normalises a post's text for the neural models, keeping character offsets into the post.
 
-A mention becomes one sign, links go, emoji and the words of a hashtag stand apart, HTML entities are decoded, what is
-invisible is gone, and a letter stands at most twice in a row. Any string is accepted.
+Mentions become one sign; links and invisible characters are removed; emoji and a hashtag's words are separated; HTML
+entities are decoded; letters repeat at most twice. Accepts any string.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alphaads_pipelines.nlp.emoji import PICTURES
 from alphaads_pipelines.nlp.text import CONTROL, INVISIBLE, LONGEST
 
 MENTION = "👤"
-"""What stands for any mention: an emoji that hardly anybody writes."""
+"""Placeholder for mentions: an emoji that is hardly ever used."""
 
 _SURROGATE = "\ud800-\udfff"
 _EDIT = re.compile(
@@ -36,17 +36,17 @@ _SURROGATES = re.compile(f"[{_SURROGATE}]")
 
 
 class Normal(msgspec.Struct, frozen=True):
-    """A normalised text; `edits` are (start here, end here, start there, end there) of what was replaced."""
+    """A normalised text; `edits` are replaced ranges (start and end here, start and end in the post)."""
 
     text: str
     edits: list[tuple[int, int, int, int]]
 
     def span_in_post(self, start: int, end: int) -> tuple[int, int]:
-        """Where the characters `start` to `end` of the normalised text stand in the post's own text."""
+        """Map a range of the normalised text to the post's text."""
         return self._place(start, False), self._place(end, True)
 
     def _place(self, at: int, is_end: bool) -> int:
-        """An end belongs to the character before it; what lies inside a replacement is all of it."""
+        """An end maps with the character before it; a position inside a replacement maps to all of it."""
         looked_at = at - 1 if is_end else at
         number = bisect_right(self.edits, looked_at, key=lambda edit: edit[0]) - 1
         if number < 0:
@@ -58,7 +58,7 @@ class Normal(msgspec.Struct, frozen=True):
 
 
 def normalise(text: str) -> Normal:
-    """The text as the models read it; at most the first `LONGEST` characters of it."""
+    """Normalise the first `LONGEST` characters of a text."""
     text = text[:LONGEST]
     pieces: list[str] = []
     edits: list[tuple[int, int, int, int]] = []
@@ -77,7 +77,7 @@ def normalise(text: str) -> Normal:
 
 
 def _replacements(match: re.Match[str]) -> list[tuple[str, int, int]]:
-    """(new text, start in the post, end in the post) of the parts that a match becomes."""
+    """Yield (new text, start in the post, end in the post) for the parts of a match."""
     start, end = match.span()
     kind, old = match.lastgroup, match.group()
     if kind == "hashtag":
@@ -107,8 +107,8 @@ _REPLACED = {
 
 
 def _hashtag(old: str, start: int) -> list[tuple[str, int, int]]:
-    """`#GoodMorning` becomes `# Good Morning`; each word keeps its own place."""
+    """Turn `#GoodMorning` into `# Good Morning`; each word keeps its own position."""
     parts = [(0, 1), *(part.span() for part in _HASHTAG_PARTS.finditer(old, 1))]
     words = [(f" {old[at:until]} ", start + at, start + until) for at, until in parts]
-    # Nothing, at the end: underscores there are of no part, and what follows must still find its place.
+    # An empty final part: trailing underscores belong to no word, but later offsets must still align.
     return [*words, ("", start + len(old), start + len(old))]

@@ -1,4 +1,4 @@
-"""Pictures of scores and of those who give them, for people who look at a run; PNG bytes."""
+"""PNG plots of scores and of scorers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.reliability import Reliability
 
 DRAWING = Lock()
-"""Held by whoever draws beside other threads: matplotlib's caches and settings are not made for them."""
+"""Serialises drawing: matplotlib's caches and settings are not thread-safe."""
 EMOTION_COLOURS = {
     "anger": "#c0392b",
     "disgust": "#7d8b3a",
@@ -31,16 +31,16 @@ EMOTION_COLOURS = {
 _PALE, _QUIET, _LINE, _ALARM = "#e3e6e8", "#7a838b", "#3b6ea5", "#c0392b"
 _DPI = 110
 _LEAST_INDEX = 5e-4
-"""Where the axis of stability indices begins."""
+"""Lower end of the axis of stability indices."""
 
 
 def emotion_plot_png(counts: Mapping[str, int], without: int) -> bytes:
-    """A bar for each emotion, most frequent first, and one for the posts without an emotion cue.
+    """Bar chart of emotions by frequency, with posts lacking an emotion cue last.
 
     Parameters
     ----------
     counts: emotion -> posts.
-    without: posts for which the scorer gave no emotion.
+    without: posts without an emotion.
     """
     shown = sorted(((name, counts.get(name, 0)) for name in EMOTIONS), key=lambda each: each[1])
     names = ["no cue", *(name for name, _ in shown)]
@@ -60,7 +60,7 @@ def emotion_plot_png(counts: Mapping[str, int], without: int) -> bytes:
 
 
 def drift_plot_png(drift: Drift) -> bytes:
-    """Each task's stability index by the hour below its threshold, drift in red, changes of model dotted."""
+    """Plot each task's stability index by hour against its threshold: drift in red, model changes dotted."""
     hourly = [each for each in drift.judged if each.hour is not None]
     tasks = list(dict.fromkeys(each.task for each in hourly)) or ["no hour could be judged"]
     figure = new_figure(7.6, 0.5 + 1.5 * len(tasks))
@@ -83,7 +83,7 @@ def drift_plot_png(drift: Drift) -> bytes:
 
 
 def reliability_plot_png(tasks: Mapping[str, Reliability]) -> bytes:
-    """A small picture for each task: accuracy by confidence, the diagonal where they agree, cases as bars below."""
+    """Plot accuracy by confidence for each task, with the diagonal and bars of cases below."""
     columns = min(3, max(1, len(tasks)))
     rows = -(-max(1, len(tasks)) // columns)
     figure = new_figure(0.4 + 2.6 * columns, 0.3 + 3.1 * rows)
@@ -96,11 +96,11 @@ def reliability_plot_png(tasks: Mapping[str, Reliability]) -> bytes:
 
 
 def loss_plot_png(losses: Sequence[tuple[int, float]]) -> bytes:
-    """The loss of a training by its step.
+    """Plot training loss by step.
 
     Parameters
     ----------
-    losses: (step, mean loss of late), in order.
+    losses: (step, moving mean loss), in order.
     """
     figure = new_figure(6.0, 2.8)
     axes = figure.add_subplot()
@@ -166,7 +166,7 @@ def _hours_after(first: datetime, at: datetime) -> float:
 
 
 def without_box(axes: Axes) -> None:
-    """No box around it, small quiet labels."""
+    """Remove the box and shrink the labels."""
     for name in ("top", "right"):
         axes.spines[name].set_visible(False)
     axes.tick_params(length=2, labelsize=7.5, colors="#444")
@@ -175,7 +175,7 @@ def without_box(axes: Axes) -> None:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches; drawn without a display and without matplotlib's global state."""
+    """Create an empty figure, sized in inches, without a display or matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

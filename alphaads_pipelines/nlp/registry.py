@@ -1,4 +1,4 @@
-"""Scorers by tier; a new model is a file in this room and a line here."""
+"""Scorers by tier. A new model is one file in this room and one line here."""
 
 from alphaads_pipelines.nlp.base import Options, Scorer
 from alphaads_pipelines.registry import Registry
@@ -15,7 +15,7 @@ SCORERS: Registry[Scorer] = Registry(
 
 
 def build_scorer(tier: str, options: Options = Options()) -> Scorer:
-    """The scorer of a tier, loaded and ready; a spaCy pipeline finds its entities if the options name one."""
+    """Load the scorer of a tier; with `entity_model`, a spaCy pipeline finds its entities."""
     scorer = SCORERS.load(tier)(options)
     if options.entity_model is None:
         return scorer

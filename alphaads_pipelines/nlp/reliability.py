@@ -1,7 +1,6 @@
-"""Calibration: of the cases a model gives 80 %, are 80 % right?
+"""Calibration: are 80 % of the cases given 80 % correct?
 
-A `Reliability` is what a model card says of one task, figured once on validation data; `artifacts/model.json` holds it
-in exactly this shape.
+A `Reliability` is computed once per task on validation data; `artifacts/model.json` stores this exact shape.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ import numpy.typing as npt
 
 BINS = 15
 HIGHEST_ERROR = 0.05
-"""Expected calibration error that a shipped model may have."""
+"""Largest expected calibration error of a shipped model."""
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """The cases of one range of confidence: how many, their mean confidence, and the share that was right."""
+    """The cases in one range of confidence: count, mean confidence, and accuracy."""
 
     count: int
     confidence: float
@@ -24,13 +23,13 @@ class Bin(msgspec.Struct, frozen=True):
 
 
 class Reliability(msgspec.Struct, frozen=True):
-    """How a model's confidence compares with its accuracy.
+    """A model's confidence against its accuracy.
 
     Parameters
     ----------
-    reliability: the bins that hold cases, of `BINS` equal ranges of confidence, in order.
+    reliability: the non-empty ones of `BINS` equal confidence ranges, in order.
     ece: expected calibration error, 0 to 1.
-    cases: how many there were.
+    cases: number of cases.
     """
 
     reliability: tuple[Bin, ...]
@@ -39,12 +38,12 @@ class Reliability(msgspec.Struct, frozen=True):
 
     @property
     def highest_error(self) -> float:
-        """Maximum calibration error: of the bin whose confidence and accuracy lie furthest apart."""
+        """Maximum calibration error over the bins."""
         return max((abs(each.confidence - each.accuracy) for each in self.reliability), default=0.0)
 
 
 def reliability_of(probabilities: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) -> Reliability:
-    """The reliability of predictions (Guo et al. 2017, arXiv:1706.04599).
+    """Compute reliability (Guo et al. 2017, arXiv:1706.04599).
 
     Parameters
     ----------

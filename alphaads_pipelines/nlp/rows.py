@@ -1,4 +1,4 @@
-"""Rows of `post_scores` and `post_entities`: what the scorer and the gazetteer say of a batch's accepted posts."""
+"""Rows of `post_scores` and `post_entities` for a batch's accepted posts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NULLABLE_FIELDS = ("language", *_LABELS, "offensive", "entities")
 
 
 def readable_posts(raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.DataFrame, list[str]]:
-    """The posts that can be scored: where they lie, and their texts, in the same order.
+    """Return the indices and texts of the posts that can be scored.
 
     Parameters
     ----------
     raw: rows of `raw_posts`.
-    posts: their posts, in the same order; None where the key is destroyed: such a post is left out.
+    posts: their posts, in order; None, skipped, if the key is destroyed.
     """
     kept = [post is not None for post in posts]
     places = raw.select(_CARRIED)
@@ -39,7 +39,7 @@ def readable_posts(raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.
 
 
 def score_rows(places: pl.DataFrame, scores: Sequence[Score], scorer: Scorer) -> pl.DataFrame:
-    """Rows of `post_scores`: what `scorer` said of each readable post."""
+    """Score the readable posts into rows of `post_scores`."""
     return _rows(POST_SCORES, places, _columns(scores), scorer)
 
 
@@ -51,11 +51,12 @@ def entity_rows(
     gazetteer: Gazetteer,
     name_token: Callable[[str], str],
 ) -> pl.DataFrame:
-    """Rows of `post_entities`: what each readable post names. A tier that looks for no entities leaves the gazetteer's.
+    """Link the readable posts' entities into rows of `post_entities`. Without a model's entities, the gazetteer's
+    remain.
 
     Parameters
     ----------
-    name_token: the pseudonym of a normalised name; no name is kept.
+    name_token: the pseudonym of a normalised name; no name is stored.
     """
     linked = [gazetteer.link(text, score.entities) for text, score in zip(texts, scores, strict=True)]
     entities = [each for found in linked for each in found]

@@ -1,4 +1,4 @@
-"""The scorer of whichever of our models serves: a process that runs for weeks takes up what was promoted meanwhile."""
+"""A scorer that follows promotions, for processes that run for weeks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _log = get_logger(__name__)
 
 
 class ServingScorer(Scorer):
-    """Looks which model serves whenever it is asked for the current scorer.
+    """Checks the serving model whenever the current scorer is requested.
 
     Parameters
     ----------
-    build: from the folder of a model to its scorer.
-    serving: the folder of the model that serves now; asked often.
+    build: builds the scorer of a model folder.
+    serving: returns the serving model's folder; called often.
 
     Raises
     ------
-    MissingArtifact: the model that serves is missing or damaged.
+    MissingArtifact: the serving model is missing or damaged.
     """
 
     def __init__(self, build: Callable[[Path], Scorer], serving: Callable[[], Path]) -> None:
@@ -33,7 +33,7 @@ class ServingScorer(Scorer):
         self.tier = self._scorer.tier  # type: ignore[misc]  # it is of that tier
 
     def current(self) -> Scorer:
-        """The scorer of the model that serves; the one before while the new one cannot be loaded."""
+        """The serving model's scorer; the previous one while the new one cannot be loaded."""
         path = self._serving()
         if path != self._path:
             try:

@@ -1,7 +1,7 @@
-"""Entities by any installed spaCy pipeline, in place of a tier's own.
+"""Entities from any installed spaCy pipeline, replacing a tier's own.
 
-The pipeline's labels become our types by name (OntoNotes, WikiNER, WNUT17 and the names of spaCy's own pipelines);
-what we have no type for, dates, amounts, events, MISC and so on, is dropped. Offsets are into the post's own text.
+The pipeline's labels map to our types by name (OntoNotes, WikiNER, WNUT17 and spaCy's own pipelines); others (dates,
+amounts, events, MISC) are dropped. Offsets refer to the post's own text.
 """
 
 from __future__ import annotations
@@ -37,18 +37,19 @@ _NEVER_NEEDED = frozenset(
 )
 _EMBEDDINGS = frozenset({"tok2vec", "transformer", "curated_transformer"})
 _RULERS = frozenset({"entity_ruler", "future_entity_ruler", "span_ruler"})
-"""Their patterns may read what any other pipe has written."""
+"""Pipes whose patterns may read any other pipe's output."""
 
 _TEXTS_AT_ONCE = 256
 _ANY_LANGUAGE = "xx"
 _SURROGATES = re.compile("[\ud800-\udfff]")  # spaCy keeps strings as UTF-8, which has none
 _INVISIBLE = re.compile("[\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")  # they would stick to words
 _UNBROKEN = re.compile(r"(\S{100})\S")
-"""The time of spaCy's tokenizer grows with the square of what has no space: ten seconds for ten thousand emoji."""
+"""Spaces are inserted after this many characters: spaCy's tokenizer is quadratic in unspaced text (ten seconds for ten
+thousand emoji)."""
 
 
 class SpacyEntities:
-    """A spaCy pipeline, loaded by its name or folder.
+    """A spaCy pipeline, loaded by name or folder.
 
     Raises
     ------
@@ -72,19 +73,19 @@ class SpacyEntities:
 
     @property
     def language(self) -> str | None:
-        """The language that the pipeline reads; None is any."""
+        """The pipeline's language; None for any."""
         return None if self._nlp.lang == _ANY_LANGUAGE else str(self._nlp.lang)
 
     @property
     def model(self) -> Model:
-        """The pipeline's name and version; of a folder, which anybody may train again, a digest too."""
+        """The pipeline's name and version; for a folder, which may be retrained, also a digest."""
         meta, path = self._nlp.meta, self._nlp.path
         is_package = path is None or any(part == "site-packages" for part in Path(path).parts)
         digest = "" if is_package else f"-{digest_of(file for file in Path(path).rglob('*') if file.is_file())}"
         return Model(f"{meta['lang']}_{meta['name']}", f"{meta['version']}{digest}")
 
     def find(self, texts: Sequence[str]) -> list[list[Entity]]:
-        """The entities of each text, in order. Any string is accepted; its first `LONGEST` characters are read."""
+        """Find each text's entities, in order. Accepts any string; reads its first `LONGEST` characters."""
         readable = [_readable(text) for text in texts]
         if self._splits_at_spaces:
             readable = [_UNBROKEN.sub(r"\1 ", text) for text in readable]
@@ -93,7 +94,7 @@ class SpacyEntities:
 
 
 class WithEntities(Scorer):
-    """A scorer whose entities a spaCy pipeline finds; everything else is as the scorer says."""
+    """A scorer whose entities come from a spaCy pipeline."""
 
     def __init__(self, scorer: Scorer, entities: SpacyEntities) -> None:
         self.scorer, self._entities = scorer, entities
@@ -110,7 +111,7 @@ class WithEntities(Scorer):
         return self.scorer.reliability()
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """As the scorer, with the pipeline's entities; null where the text is not in the pipeline's language."""
+        """Score with the pipeline's entities; null for texts in another language than its own."""
         scores = self.scorer.score(texts)
         reasons = [self._refuses(score) for score in scores]
         found = iter(self._entities.find([text for text, reason in zip(texts, reasons, strict=True) if not reason]))

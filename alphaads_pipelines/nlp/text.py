@@ -1,4 +1,4 @@
-"""A post's text made ready to be read: entities decoded, links, mentions and invisible characters out, emoji apart."""
+"""Cleans a post's text: decodes entities, removes links, mentions and invisible characters, separates emoji."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ INVISIBLE = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 )
-"""Unicode's Default_Ignorable_Code_Point; joiners and variation selectors of emoji are among them. Like `CONTROL`, to
-stand in a class of a regular expression."""
+"""Unicode's Default_Ignorable_Code_Point, including emoji joiners and variation selectors. Like `CONTROL`, the inside
+of a regular expression class."""
 
 _CONTROL, _INVISIBLE = re.compile(f"[{CONTROL}]"), re.compile(f"[{INVISIBLE}]")
 
 
 def readable(text: str) -> tuple[str, str]:
-    """The words of a text, with their punctuation, and its emoji.
+    """Split a text into its words, with punctuation, and its emoji.
 
-    Links and mentions are gone from both, invisible characters too (so that they cannot split a word), and control
-    characters are spaces. Any string is accepted, lone surrogates included; they stay where they are.
+    Links, mentions and invisible characters are removed (they could split a word); control characters become spaces.
+    Accepts any string; lone surrogates are kept.
     """
     text = text[:LONGEST]
     if "&" in text:

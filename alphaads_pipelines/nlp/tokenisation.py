@@ -1,4 +1,4 @@
-"""Word pieces of normalised posts: what the shared encoder takes in, with the way back to the characters."""
+"""Word pieces of normalised posts, the shared encoder's input, with character offsets."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 
 WINDOW = 128
-"""Pieces that the encoder sees at once, both end marks included; a longer post is read in several windows."""
+"""Pieces per encoder pass, both end marks included; longer posts take several windows."""
 
 SHAPES = 8
-"""How a piece is written (the vocabulary is in lower case): number of values of `Window.shapes`."""
+"""Number of shapes (`Window.shapes`): how a piece is written, since the vocabulary is in lower case."""
 _OTHER, _LOWER, _TITLE, _CAPITALS, _CAPITAL, _MIXED, _DIGITS, _MARK = range(SHAPES)
 
 
 class Window(msgspec.Struct, frozen=True, gc=False):
-    """Part of a post: piece ids, their shapes, and their (start, end) in the normalised text; (0, 0) for end marks."""
+    """Part of a post: piece ids, shapes, and (start, end) in the normalised text; (0, 0) for end marks."""
 
     post: int
     ids: list[int]
@@ -36,19 +36,19 @@ class Window(msgspec.Struct, frozen=True, gc=False):
 
 
 class HasPieces(Protocol):
-    """Anything with piece ids and as many shapes."""
+    """Anything with piece ids and shapes."""
 
     @property
     def ids(self) -> list[int]:
-        """Of the pieces, in order."""
+        """Piece ids in order."""
 
     @property
     def shapes(self) -> list[int]:
-        """How each piece is written."""
+        """Shape of each piece."""
 
 
 def filled_up(group: Sequence[HasPieces]) -> tuple[Ints, Ints, Ints]:
-    """Ids, shapes and mask (1 on pieces) of a group, (group, pieces) each, filled up with 0 to the longest."""
+    """Pad a group to (group, pieces) arrays of ids, shapes and mask (1 on pieces)."""
     size = len(group), max(len(each.ids) for each in group)
     ids, shapes, mask = (np.zeros(size, np.int64) for _ in range(3))
     for row, each in enumerate(group):
@@ -58,7 +58,7 @@ def filled_up(group: Sequence[HasPieces]) -> tuple[Ints, Ints, Ints]:
 
 
 class WordPieces:
-    """Turns posts into windows of word pieces.
+    """Splits posts into windows of word pieces.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class WordPieces:
         self._shapes: dict[str, int] = {}
 
     def windows(self, texts: Sequence[str]) -> tuple[list[Normal], list[Window]]:
-        """The normalised texts, and their windows in order: one or more of each text."""
+        """Return the normalised texts and, in order, one or more windows of each."""
         normal = [normalise(text) for text in texts]
         windows = []
         for post, encoding in enumerate(self.tokenizer.encode_batch([each.text for each in normal])):
@@ -103,7 +103,7 @@ class WordPieces:
 
 
 def shape_of(piece: str) -> int:
-    """How a piece is written, 0 to `SHAPES` - 1."""
+    """Classify the spelling of a piece, 0 to `SHAPES` - 1."""
     if not piece:
         return _OTHER
     if piece.islower():

@@ -1,7 +1,6 @@
-"""Where the gazetteer is kept: reading, saving and removing tracked names, and the lines of its import and export.
+"""Stores the gazetteer: reads, saves and removes tracked names, and its JSON-lines format.
 
-Every edit moves the gazetteer's version in the same transaction, so that a worker knows by one small query whether
-what it holds is still what users want.
+Each edit raises the gazetteer's version in the same transaction, so a worker detects a stale copy by one small query.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ _decoder = msgspec.json.Decoder(TrackedName)
 
 
 class CurrentGazetteer:
-    """The gazetteer as it is now, for one process: read anew when its version moved."""
+    """A process's cached gazetteer, reloaded when its version changes."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._held = Gazetteer()
 
     def read(self) -> Gazetteer:
-        """The tracked names of all tenants. Raises StoreUnavailable."""
+        """Return all tenants' tracked names. Raises StoreUnavailable."""
         with reading(self._engine) as connection:
             version = _version(connection)
             if version != self._held.version:
@@ -57,7 +56,7 @@ def _tracked(row: Row[Any]) -> TrackedName:
 
 
 def read_names(engine: Engine, tenant: str = DEFAULT_TENANT) -> tuple[int, list[TrackedName]]:
-    """The gazetteer's version, and a tenant's names by id. Raises StoreUnavailable."""
+    """Return the gazetteer's version, and a tenant's names by id. Raises StoreUnavailable."""
     with reading(engine) as connection:
         return _version(connection), _names(connection, tenant)
 
@@ -65,15 +64,15 @@ def read_names(engine: Engine, tenant: str = DEFAULT_TENANT) -> tuple[int, list[
 def save_names(
     engine: Engine, names: Sequence[TrackedName], now: datetime, *, tenant: str = DEFAULT_TENANT, replace: bool = False
 ) -> int:
-    """Add names, or put them in the place of those with the same id; the gazetteer's version afterwards.
+    """Upsert names by id and return the gazetteer's new version.
 
     Parameters
     ----------
-    replace: forget all other names of the tenant.
+    replace: delete the tenant's other names.
 
     Raises
     ------
-    InvalidRequest: a name cannot be looked for, or its id is another tenant's; nothing was changed.
+    InvalidRequest: a name is not searchable, or another tenant has its id; nothing was changed.
     StoreUnavailable.
     """
     for each in names:
@@ -107,7 +106,7 @@ def _row(tracked: TrackedName, tenant: str, now: datetime) -> dict[str, Any]:
 
 
 def remove_names(engine: Engine, ids: Iterable[str], *, tenant: str = DEFAULT_TENANT) -> int:
-    """Forget names; the gazetteer's version afterwards. What was linked stays linked until it is scored again.
+    """Delete names and return the gazetteer's new version. Existing links last until posts are scored again.
 
     Raises
     ------
@@ -131,11 +130,11 @@ def _move_version(connection: Connection) -> int:
 
 
 def names_from_lines(lines: Iterable[bytes]) -> list[TrackedName]:
-    """Tracked names from JSON lines, as `lines_of` gives them; blank lines are skipped.
+    """Parse tracked names from JSON lines (see `lines_of`); blank lines are skipped.
 
     Raises
     ------
-    InvalidRequest: a line is no tracked name; the message tells the first such lines.
+    InvalidRequest: invalid lines; the message lists the first few.
     """
     names: dict[str, TrackedName] = {}
     problems: list[str] = []
@@ -164,5 +163,5 @@ def _what_is_wrong(error: Exception) -> str:
 
 
 def lines_of(names: Iterable[TrackedName]) -> Iterator[bytes]:
-    """One JSON object for each name, without a newline."""
+    """Encode each name as one JSON object, without a newline."""
     return map(msgspec.json.encode, names)

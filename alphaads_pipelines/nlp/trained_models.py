@@ -1,7 +1,7 @@
-"""The models that an installation trained, and which of its models serves.
+"""An installation's trained models and the serving one.
 
-`FOLDER/VERSION/` holds an artifact each. `FOLDER/current` names the one that serves and, on further lines, those that
-served before it; without that file, or with an empty one, the shipped model serves.
+`FOLDER/VERSION/` holds an artifact. `FOLDER/current` lists the serving version, then its predecessors; if absent or
+empty, the shipped model serves.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from alphaads_pipelines.nlp.artifact import MANIFEST, SHIPPED, Artifact, open_ar
 
 _CURRENT = "current"
 _REMEMBERED = 20
-"""Versions in the file `current`."""
+"""Versions kept in the file `current`."""
 
 
 class TrainedModels:
-    """The models under a folder, which need not exist yet."""
+    """The models in a folder, which may not exist yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, version: str) -> Path:
-        """Where the artifact of a version lies, or would."""
+        """Artifact folder of a version, existing or not."""
         return self.folder / version
 
     def open(self, version: str) -> Artifact:
-        """The model of a version, whether it ever served or not.
+        """Open the model of a version.
 
         Raises
         ------
@@ -39,19 +39,19 @@ class TrainedModels:
         return open_artifact(self.path(version))
 
     def serving(self) -> Path:
-        """Folder of the model that serves; cheap enough to be asked at every batch."""
+        """Folder of the serving model; cheap enough to read for every batch."""
         served = self._served()
         return self.path(served[0]) if served else SHIPPED
 
     def promote(self, version: str) -> None:
-        """Let a trained model serve, from the next batch on. Raises what `open` does."""
+        """Make a trained model serve from the next batch on. Raises as `open` does."""
         self.open(version)
         served = self._served()
         if served[:1] != [version]:
             self._write([version, *served])
 
     def roll_back(self) -> Path:
-        """Let the model serve that served before, at last the shipped one; its folder."""
+        """Make the previous model serve, at last the shipped one; return its folder."""
         self._write(self._served()[1:])
         return self.serving()
 

@@ -44,7 +44,7 @@ _ANY_LANGUAGE = "xx"
 _SURROGATES = re.compile("[\ud800-\udfff]")  # spaCy keeps strings as UTF-8, which has none
 _INVISIBLE = re.compile("[\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")  # they would stick to words
 _UNBROKEN = re.compile(r"(\S{100})\S")
-"""Spaces are inserted after this many characters: spaCy's tokenizer is quadratic in unspaced text (ten seconds for ten
+"""A space replaces every 101st unspaced character: spaCy's tokenizer is quadratic in unspaced text (ten seconds for ten
 thousand emoji)."""
 
 

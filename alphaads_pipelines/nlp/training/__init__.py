@@ -1,5 +1,5 @@
-"""How the project's own models are made and measured: public data in, an artifact that `NeuralScorer` loads out.
+"""Training and evaluation of the project's models: public data in, an artifact for `NeuralScorer` out.
 
-Belongs here: datasets, the network, fitting, export, evaluation, the model card. Does not: anything that a serving
-process imports; torch, onnx and the starting weights are the extra `training`, imported inside functions only.
+Belongs here: datasets, network, fitting, export, evaluation, model card. Does not: anything imported by a serving
+process; torch, onnx and the starting weights (extra `training`) are imported inside functions only.
 """

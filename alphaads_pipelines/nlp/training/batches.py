@@ -1,4 +1,4 @@
-"""Batches of windows of about the same length, in an order that a seed fixes."""
+"""Batches of windows of similar length, in a seeded order."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _OFFSETS = dict(zip(HEADS, np.cumsum([0, *map(len, HEADS.values())]).tolist(), s
 
 
 def columns_of(task: str) -> slice:
-    """Where a task's labels stand in the logits of all heads."""
+    """A task's columns in the logits of all heads."""
     return slice(_OFFSETS[task], _OFFSETS[task] + len(HEADS[task]))
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """What a teacher says of a window: probabilities of (labels) and (pieces, tags); zeros where it is not asked."""
+    """A teacher's probabilities (labels) and (pieces, tags) for a window; zeros are excluded from the loss."""
 
     labels: npt.NDArray[np.float32]
     tags: npt.NDArray[np.float16]
 
 
 class Sample(msgspec.Struct, gc=False):
-    """A window ready to be learned: `targets` (labels) hold a distribution for each known head, else zeros; `tags`
-    (pieces, tags) are 1 where a tag is right, zeros where a piece is not judged; `row` is the example's number."""
+    """A training window: `targets` (labels) hold a distribution per known head, else zeros; `tags` (pieces, tags) are 1
+    for correct tags, all zeros for unlabelled pieces; `row` is the example's number."""
 
     row: int
     ids: list[int]
@@ -44,8 +44,7 @@ class Sample(msgspec.Struct, gc=False):
 
 
 class Batch(msgspec.Struct):
-    """Arrays of (samples, pieces), (samples, labels) and (samples, pieces, tags); told ones are all zeros without a
-    teacher."""
+    """Arrays (samples, pieces), (samples, labels) and (samples, pieces, tags); teacher arrays are zeros without one."""
 
     rows: npt.NDArray[np.int64]
     ids: npt.NDArray[np.int64]
@@ -58,7 +57,7 @@ class Batch(msgspec.Struct):
 
 
 def samples_of(examples: Sequence[Example], pieces: WordPieces) -> list[Sample]:
-    """The first window of each example; what lies beyond it is not trained on."""
+    """Make a sample of each example's first window; the rest is not trained on."""
     normal, windows = pieces.windows([each.text for each in examples])
     first: dict[int, Window] = {}
     for window in windows:
@@ -75,7 +74,7 @@ def _sample(row: int, example: Example, normal: Normal, window: Window) -> Sampl
 
 
 def _tags(words: Sequence[tuple[int, int, frozenset[str]]], normal: Normal, window: Window) -> npt.NDArray[np.bool_]:
-    """Which tags are right for each piece: its word's, but I- for all pieces of a word after the first."""
+    """Correct tags per piece: its word's, with I- instead of B- after the word's first piece."""
     tags = np.zeros((len(window.ids), len(TAGS)), bool)
     at, before = 0, -1
     for number, (start, end) in enumerate(window.offsets):
@@ -93,17 +92,17 @@ def _tags(words: Sequence[tuple[int, int, frozenset[str]]], normal: Normal, wind
 
 
 def batches_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> list[Batch]:
-    """All samples once, as `groups_of` groups them."""
+    """Collate all samples once, grouped by `groups_of`."""
     return [collate(group) for group in groups_of(samples, pieces_in_batch, seed)]
 
 
 def groups_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> list[list[Sample]]:
-    """All samples once: groups of similar length in random order.
+    """Group all samples by similar length, in random order.
 
     Parameters
     ----------
-    pieces_in_batch: at most so many pieces, filling included, are in a batch (one long sample may be more).
-    seed: fixes who is with whom, and the order.
+    pieces_in_batch: limit per batch, padding included (one long sample may exceed it).
+    seed: fixes grouping and order.
     """
     chance = random.Random(seed)  # noqa: S311
     order = sorted(samples, key=lambda each: (len(each.ids), chance.random()))
@@ -117,7 +116,7 @@ def groups_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> lis
 
 
 def collate(group: Sequence[Sample]) -> Batch:
-    """Samples as arrays, filled up to the longest."""
+    """Pad samples into arrays."""
     ids, shapes, mask = filled_up(group)
     tags, told_tags = np.zeros((*ids.shape, len(TAGS)), bool), np.zeros((*ids.shape, len(TAGS)), np.float32)
     told_labels = np.zeros((len(group), LABELS), np.float32)
@@ -132,7 +131,7 @@ def collate(group: Sequence[Sample]) -> Batch:
 
 
 def as_tensors(batch: Batch) -> dict[str, Any]:
-    """The batch's arrays as torch tensors, by name."""
+    """Convert the batch's arrays to torch tensors, by name."""
     import torch
 
     return {name: torch.from_numpy(getattr(batch, name)) for name in batch.__struct_fields__}

@@ -1,8 +1,8 @@
-"""From logits to probabilities: a temperature and a shift for each head, both chosen on validation data.
+"""Calibrates each head by a temperature and a bias chosen on validation data.
 
-The temperature (Guo et al. 2017, arXiv:1706.04599) makes confidence and accuracy agree; the shift lifts rare labels
-by a share of their training prior (Menon et al. 2021, arXiv:2007.07314), where the task's measure counts all labels
-alike, or the one label that the measure is of. One number each: there is little to overfit.
+The temperature (Guo et al. 2017, arXiv:1706.04599) aligns confidence with accuracy. The bias raises rare labels by a
+share of their log prior (Menon et al. 2021, arXiv:2007.07314) if the measure weighs labels equally, or the one label it
+measures. With one number each, there is little to overfit.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ _AS_LIKELY = 1.01
 def choose(
     logits: Floats, truth: Ints, priors: Floats, measure: Measure | None, label: int | None = None
 ) -> Calibration:
-    """The calibration of one head.
+    """Choose the calibration of one head.
 
     Parameters
     ----------
     logits: (cases, labels) on the validation data.
     truth: (cases,) index of the right label.
     priors: share of each label in the training data.
-    measure: (truth, said) -> figure to be as high as it can; None leaves the labels as the network has them.
-    label: the one whose F1 the measure is, which is then lifted or lowered; None: it counts all labels alike.
+    measure: (truth, prediction) -> figure to maximise; None for no bias.
+    label: the label whose F1 is measured and whose logit is shifted; None if all labels count alike.
     """
     bias = np.zeros(logits.shape[1])
     if measure is not None:
         bias = _best_bias(logits, truth, _candidates(priors, label), measure)
-    # The bias is of logits, so that no temperature changes who is most probable.
+    # The bias is added before scaling, so no temperature changes the most probable label.
     temperature = _best_temperature(logits + bias, truth)
     return Calibration(temperature, tuple(round(float(each) / temperature, 6) for each in bias))
 
 
 def _best_temperature(logits: Floats, truth: Ints) -> float:
-    """Of those that are as likely as the best, but for `_AS_LIKELY`, the one with the least calibration error."""
+    """Among temperatures within `_AS_LIKELY` of the best likelihood, minimise the calibration error."""
     losses = np.array([_loss(logits / temperature, truth) for temperature in _TEMPERATURES])
     likely = _TEMPERATURES[losses <= losses.min() * _AS_LIKELY]
     zeros = (0.0,) * logits.shape[1]
@@ -63,7 +63,7 @@ def _candidates(priors: Floats, label: int | None) -> list[Floats]:
 
 
 def _best_bias(logits: Floats, truth: Ints, candidates: Sequence[Floats], measure: Measure) -> Floats:
-    """The first whose figure, averaged with its neighbours', is best: a peak may be chance."""
+    """Maximise the figure averaged over neighbours: a single peak may be chance."""
     figures = np.array([measure(truth, (logits + bias).argmax(1)) for bias in candidates])
     padded = np.pad(figures, 1, mode="edge")
     return candidates[int(np.argmax(padded[:-2] + padded[1:-1] + padded[2:]))]

@@ -1,4 +1,4 @@
-"""The model card (Mitchell et al. 2019): what a model is for, what it was made of, what it reaches, where it fails."""
+"""Model cards (Mitchell et al. 2019): purpose, data, figures and limits of a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATA = (
     ("WNUT17", "entities", "train", "CC BY 4.0"),
     ("Broad Twitter Corpus", "entities", "train", "CC BY 4.0"),
 )
-"""(dataset, for which task, what of it, licence)."""
+"""(dataset, task, part used, licence)."""
 
 _TEXT = """# Model card: {name} {version}
 
@@ -63,7 +63,7 @@ the probabilities of the tags that may be right). Intent has no annotated data: 
 
 
 def model_card(manifest: Manifest, figures: Sequence[Figure]) -> str:
-    """The card as Markdown."""
+    """Render the card as Markdown."""
     from alphaads_pipelines.nlp.tokenisation import WINDOW
 
     layers = int(manifest.recipe["shipped_layers"])

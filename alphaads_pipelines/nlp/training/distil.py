@@ -1,7 +1,7 @@
-"""A smaller network learns from a larger one (Hinton et al. 2015, arXiv:1503.02531).
+"""Knowledge distillation (Hinton et al. 2015, arXiv:1503.02531).
 
-The teacher's answers, under every head and for every piece, stand beside what is known of a text: most texts have one
-known label, so that the others are learned from the teacher alone.
+The teacher labels every head and piece in addition to the known labels: most texts have one, so the teacher supplies
+the others.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Floats = npt.NDArray[np.float32]
 
 
 def taught(samples: Sequence[Sample], teacher: Path, threads: int = 0) -> list[Sample]:
-    """The samples, each with what a written network says of it.
+    """Add a teacher's probabilities to samples.
 
     Parameters
     ----------
-    teacher: the graph, as graph.py writes it. threads: as `Encoder` takes them.
+    teacher: the graph written by graph.py. threads: as for `Encoder`.
     """
     encoder = Encoder(teacher, threads)
     found: list[Sample] = []
@@ -45,7 +45,7 @@ def _with_answers(samples: Sequence[Sample], answers: Answers) -> list[Sample]:
     for number, (task, labels) in enumerate(HEADS.items()):
         told[:, columns_of(task)] = _probabilities(answers.labels[number, :, : len(labels)])
     for row, sample in enumerate(samples):
-        for task in FEW_EXAMPLES:  # the teacher knows these few by heart: it only says again what is known
+        for task in FEW_EXAMPLES:  # memorised by the teacher: it would only repeat the known label
             if sample.targets[columns_of(task)].any():
                 told[row, columns_of(task)] = 0.0
     return [
@@ -61,7 +61,7 @@ def _probabilities(logits: Floats) -> Floats:
 
 
 def lower_part(whole: Any, layers: int) -> Any:
-    """A network that begins as the lowest layers of a larger one, with its embeddings and its heads."""
+    """Initialise a smaller network from the lowest layers, embeddings and heads of a larger one."""
     smaller = network.build(replace(whole.shape, layers=min(layers, whole.shape.layers)))
     held = whole.state_dict()
     smaller.load_state_dict({name: held[name] for name in smaller.state_dict()})

@@ -1,7 +1,7 @@
-"""How good a scorer is on public data: the figures that the datasets' authors report, beside published ones.
+"""Evaluates scorers on public datasets by their authors' measures, beside published results.
 
-Every text of these datasets is English, so a scorer is judged both as it serves (a null counts as a miss) and, where
-it can be told the language, as told.
+All texts are English, so a scorer is evaluated as it serves (a null is a miss) and, if it supports that, with the
+language given.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _NOTHING = -1
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A figure of one task on one split; values are shares of 1.
+    """One task's figure on one split; values are shares of 1.
 
-    `served` is of the answers as `score` gives them, None where `score` has no such field; `told` where the language
-    is known; `published` maps a system to its figure.
+    `served` uses `score`, None if it has no such field; `told` is with the language given; `published` maps systems to
+    their figures.
     """
 
     task: str
@@ -47,7 +47,7 @@ class _Task(msgspec.Struct, frozen=True):
     splits: dict[str, str]
     published: dict[str, float]
     label: int | None = None
-    """The label whose F1 the measure is; None: it counts all labels alike."""
+    """The label whose F1 is measured; None if all labels count alike."""
 
 
 def _single(examples: list[Example], task: str) -> list[Example]:
@@ -124,12 +124,12 @@ TASKS: tuple[_Task, ...] = (
 
 
 def validated() -> list[_Task]:
-    """Those that have a validation set: one for each head."""
+    """Tasks with a validation set, one per head."""
     return [task for task in TASKS if "validation" in task.splits]
 
 
 def intent_validation(sources: Sources) -> list[Example]:
-    """The validation set of intent: nobody annotated it, its labels come from other labels (docs/models.md)."""
+    """Validation set of intent, with weak labels derived from other labels (docs/models.md)."""
     examples = [*sources.goemotions("dev"), *sources.clinc("val"), *sources.purchase("val")]
     return [each for each in examples if "intent" in each.labels]
 
@@ -137,12 +137,12 @@ def intent_validation(sources: Sources) -> list[Example]:
 def evaluate(
     scorer: Scorer, sources: Sources, split: str, done: Callable[[str], None] = lambda _: None
 ) -> list[Figure]:
-    """The figures of a scorer.
+    """Evaluate a scorer.
 
     Parameters
     ----------
-    split: "validation" or "test"; test figures are for a model that is chosen, once.
-    done: told each task when its figure is there.
+    split: "validation" or "test"; use test once, for the chosen model.
+    done: called with each finished task.
     """
     figures = []
     for figure in _figures(scorer, sources, split):
@@ -175,7 +175,7 @@ def _figure(scorer: Scorer, task: _Task, examples: list[Example], split: str) ->
 
 
 _BROAD = {"PER": "PER", "LOC": "LOC", "ORG": "ORG", "GROUP": "ORG"}
-"""The Broad Twitter Corpus annotates these, and groups as organisations."""
+"""Types annotated by the Broad Twitter Corpus, groups as organisations."""
 
 
 def _entity_figure(
@@ -196,10 +196,10 @@ def _entity_figure(
 
 
 def _gold(example: Example) -> list[metrics.Span]:
-    """The annotated entities of a sentence, by word."""
+    """A sentence's annotated entities as word spans."""
     spans: list[metrics.Span] = []
     for number, (_, _, allowed) in enumerate(example.words or []):
-        # A group is allowed where the corpus says organisation; the corpus' own word for it counts.
+        # A group is allowed where the corpus says organisation; the corpus's own type counts.
         tag = next((each for each in sorted(allowed) if each == "O" or not each.endswith("GROUP")), min(allowed))
         mark, _, kind = tag.partition("-") if "O" not in allowed else ("O", "", "")
         if mark == "I" and spans and spans[-1][1] == number and spans[-1][2] == kind:
@@ -210,7 +210,7 @@ def _gold(example: Example) -> list[metrics.Span]:
 
 
 def _words(example: Example, entities: Sequence[Entity], types: dict[str, str] | None) -> list[metrics.Span]:
-    """Entities by the words they touch, in the corpus' own types; others are left out."""
+    """Spans of the words that entities touch, in the corpus's types; others are dropped."""
     words = example.words or []
     spans = []
     for entity in entities:
@@ -222,7 +222,7 @@ def _words(example: Example, entities: Sequence[Entity], types: dict[str, str] |
 
 
 def _signs(example: Example, spans: Sequence[metrics.Span]) -> list[metrics.Span]:
-    """The Broad Twitter Corpus splits a mention in two and annotates its sign as an entity of the name's type."""
+    """Spans of @ signs: the Broad Twitter Corpus splits mentions and tags the sign like the name."""
     words = example.words or []
     signs = {number for number, (start, end, _) in enumerate(words) if example.text[start:end] == "@"}
     return [(first - 1, first, kind) for first, _, kind in spans if first - 1 in signs]

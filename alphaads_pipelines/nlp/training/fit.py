@@ -1,7 +1,7 @@
-"""Fitting a network: AdamW (Loshchilov & Hutter 2019), warm-up and linear decay, checkpoints that a kill survives.
+"""Fits a network: AdamW (Loshchilov & Hutter 2019), warm-up, linear decay, and resumable checkpoints.
 
-A checkpoint holds weights, optimisers, step and the state of chance; batches are a function of seed and epoch. So a
-fit that was killed and goes on gives, on the same machine and number of threads, what an undisturbed one gives.
+A checkpoint holds weights, optimisers, step and random state; batches depend only on seed and epoch. So on the same
+machine and number of threads, a resumed fit equals an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 _CHECKPOINT_EVERY_S = 180.0
 _MASK = 103
-"""Id of [MASK] in BERT's vocabulary; special pieces have lower ones, words higher ones."""
+"""Id of [MASK] in BERT's vocabulary; special pieces have lower ids, words higher ones."""
 _TAG_WEIGHT = 0.3
-"""Of a piece's loss beside a post's: about 20 pieces of a sentence are judged."""
+"""Weight of a piece's loss against a post's: a sentence has about 20 tagged pieces."""
 _TOLD_WEIGHT = 0.5
-"""Of what a teacher says beside what is known."""
+"""Weight of the teacher's labels against the known ones."""
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """How a network is fitted. `pieces_in_batch` counts filling; rates are those of AdamW at their highest."""
+    """Schedule of a fit. `pieces_in_batch` includes padding; rates are AdamW's peak rates."""
 
     epochs: float = 2.0
     rate: float = 1e-4
@@ -41,13 +41,13 @@ class Schedule(msgspec.Struct, frozen=True):
     pieces_in_batch: int = 1024
     seed: int = 20261124
     hide_pieces: float = 0.0
-    """Share of the pieces that the network is not shown, so that it does not learn posts by heart."""
+    """Share of pieces masked, against memorising posts."""
     hide_names: float = 0.0
-    """The same of the pieces of annotated entities: new names are told by what is around them."""
+    """Share of entity pieces masked, so that new names are recognised by context."""
 
 
 Report = Callable[[int, int, float], None]
-"""Told (steps done, steps in all, mean loss of late)."""
+"""Called with (steps done, total steps, moving mean loss)."""
 
 
 def fit(
@@ -57,7 +57,7 @@ def fit(
     checkpoint: Path,
     report: Report,
 ) -> None:
-    """Fit a network in place; goes on from `checkpoint` if that file is there.
+    """Fit a network in place, resuming from `checkpoint` if it exists.
 
     Raises
     ------
@@ -90,13 +90,13 @@ def fit(
 
 
 def steps_of(samples: Sequence[Sample], schedule: Schedule) -> int:
-    """How many steps a fit takes; one at least."""
+    """Number of steps of a fit, at least one."""
     steps_an_epoch = len(groups_of(samples, schedule.pieces_in_batch, schedule.seed))
     return max(1, round(steps_an_epoch * schedule.epochs))
 
 
 def _from(samples: Sequence[Sample], schedule: Schedule, done: int, total: int) -> Iterator[tuple[int, Batch]]:
-    """(step, batch) from step `done` on; each epoch's batches come from its own seed."""
+    """Yield (step, batch) from step `done` on; each epoch has its own seed."""
     epoch = first = 0
     while first < total:
         groups = groups_of(samples, schedule.pieces_in_batch, schedule.seed + epoch)
@@ -111,7 +111,7 @@ def _is_sparse(parameter: Any) -> bool:
 
 
 def _optimisers(network: Any, schedule: Schedule) -> list[Any]:
-    """The word embeddings' gradient is sparse, and a dense step over them would cost a tenth of the time."""
+    """Use SparseAdam for the word embeddings: a dense step would take a tenth of the time."""
     import torch
 
     new = ("queries", "heads", "tagger", "shapes")
@@ -146,7 +146,7 @@ def _loss(network: Any, batch: Batch, schedule: Schedule) -> torch.Tensor:
 
 
 def _partly_hidden(tensors: dict[str, torch.Tensor], schedule: Schedule) -> torch.Tensor:
-    """The piece ids, some replaced by the vocabulary's [MASK]."""
+    """Mask a share of the piece ids."""
     import torch
 
     ids = tensors["ids"]
@@ -159,7 +159,7 @@ def _partly_hidden(tensors: dict[str, torch.Tensor], schedule: Schedule) -> torc
 
 
 def _label_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross entropy over the heads whose label is known, per sample."""
+    """Cross entropy over the heads with a known label, per sample."""
     import torch
 
     total = torch.zeros(())
@@ -170,12 +170,12 @@ def _label_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Summed; where the targets are zeros, nothing is asked."""
+    """Summed cross entropy; zero targets contribute nothing."""
     return -(targets * logits.log_softmax(-1)).sum()
 
 
 def _tag_loss(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Minus the log of the probability of any of the right tags, over the judged pieces."""
+    """Negative log probability of any correct tag, over the labelled pieces."""
     import torch
 
     judged = right.any(-1)
@@ -203,7 +203,7 @@ def _save(network: Any, optimisers: Sequence[Any], step: int, mean_loss: float, 
 
 
 def _resume(network: Any, optimisers: Sequence[Any], path: Path) -> tuple[int, float]:
-    """Steps done, and their mean loss of late."""
+    """Return the steps done and their moving mean loss."""
     import torch
 
     if not path.is_file():

@@ -1,9 +1,9 @@
-"""A fitted network as an ONNX graph in 8-bit integers.
+"""Exports a fitted network as an 8-bit ONNX graph.
 
-Weights: 8 bits per output channel, symmetric. Activations: 8 bits with ranges observed once on training texts, not
-measured anew in each batch, so that a text scores the same alone and in any batch. Embeddings: 8 bits per row.
-The graph is written node by node: an exporter's graph carries shape arithmetic, and ONNX Runtime's fusions of it
-choose kernels that are slower on a CPU (its SkipLayerNormalization took a seventh of the time).
+Weights: 8 bits per output channel, symmetric. Activations: 8 bits with ranges fixed from training texts rather than per
+batch, so a text scores the same alone and in any batch. Embeddings: 8 bits per row. Nodes are written directly:
+exporters add shape arithmetic, and ONNX Runtime's fusions of it are slower on a CPU (SkipLayerNormalization took a
+seventh of the time).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Range = tuple[float, float]
 _OPSET, _IR = 20, 10
 _EPSILON = 1e-12
 _WEIGHT_STEPS = 63
-"""Seven bits: with eight, processors without VNNI saturate their 16-bit sums, and would score differently."""
+"""Seven bits: with eight, CPUs without VNNI saturate their 16-bit sums and score differently."""
 
 
 class GraphWriter:
@@ -32,8 +32,8 @@ class GraphWriter:
     Parameters
     ----------
     weights: the network's parameters by name (training/network.py).
-    ranges: input of each layer's four multiplications ("layers.0.qkv", ...) -> lowest and highest value.
-    attention_heads: in each layer.
+    ranges: lowest and highest input of each layer's four multiplications ("layers.0.qkv", ...).
+    attention_heads: per layer.
     """
 
     def __init__(self, weights: Mapping[str, Floats], ranges: Mapping[str, Range], attention_heads: int) -> None:
@@ -102,7 +102,7 @@ class GraphWriter:
         return self._linear(source, name, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
 
     def _linear(self, source: str, name: str, weight: Floats, bias: Floats, part: str = "") -> str:
-        """An 8-bit multiplication; weight is (out, in)."""
+        """Add an 8-bit multiplication; weight is (out, in)."""
         small, scale = _small(weight.T)
         activation, step, zero = self._activation(source, name)
         inputs = [
@@ -117,7 +117,7 @@ class GraphWriter:
         return self._node("MatMulIntegerToFloat", inputs, domain="com.microsoft")
 
     def _activation(self, source: str, name: str) -> tuple[str, str, str]:
-        """The 8-bit form of a value (written once), its step and its zero point."""
+        """Return a value's 8-bit form (written once), step and zero point."""
         step, zero = f"{name}.step", f"{name}.zero_point"
         if source not in self._quantized:
             low, high = (min(0.0, self._ranges[name][0]), max(0.0, self._ranges[name][1]))
@@ -142,7 +142,7 @@ class GraphWriter:
         weights = self._node("Softmax", [self._node("Add", [asked, wide])], axis=1)
         pooled = self._node("MatMul", [self._node("Transpose", [weights], perm=[0, 2, 1]), self._hidden])
         matrix, bias = self._stacked()
-        # Not a MatMul: its order of sums depends on how many posts there are, and so would a post's score.
+        # Not MatMul: its summation order depends on the number of posts, and so would a post's score.
         standing = self._node("Unsqueeze", [pooled, self._constant("end", np.array([-1]))])
         each = self._node("Mul", [standing, self._constant("heads", matrix)])
         judged = self._node("ReduceSum", [each, self._constant("inputs", np.array([2]))], keepdims=0)
@@ -153,7 +153,7 @@ class GraphWriter:
         self._node("Add", [tagged, self._weight("tagger.bias")], output="tags")
 
     def _stacked(self) -> tuple[Floats, Floats]:
-        """Weights (heads, in, most labels) and biases of all heads; what a head lacks is 0."""
+        """Stack weights (heads, in, most labels) and biases of all heads, padded with 0."""
         most, size = max(map(len, HEADS.values())), self._weights["tagger.weight"].shape[1]
         matrix, bias = np.zeros((len(HEADS), size, most), np.float32), np.zeros((len(HEADS), 1, most), np.float32)
         for number, labels in enumerate(HEADS.values()):
@@ -179,13 +179,13 @@ class GraphWriter:
 
 
 def _small(matrix: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
-    """(in, out) in 8-bit integers, and the scale of each column."""
+    """Quantise (in, out) to 8 bits with a scale per column."""
     scale = np.maximum(np.abs(matrix).max(0), 1e-8) / _WEIGHT_STEPS
     return np.round(matrix / scale).astype(np.int8), scale.astype(np.float32)
 
 
 def observed_ranges(network: Any, batches: Any, tail: float = 1e-5) -> dict[str, Range]:
-    """The range of the input of each of the layers' multiplications, without the most extreme `tail` at either end.
+    """Observe the input range of each multiplication in the layers, without the `tail` share at either end.
 
     Parameters
     ----------

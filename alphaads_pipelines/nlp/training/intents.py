@@ -1,6 +1,6 @@
-"""What a post is written for: weak labels, derived from what other datasets say (defined in docs/models.md).
+"""Weak intent labels derived from other datasets' labels (defined in docs/models.md).
 
-Only ever used for training, and for a validation set that is described as such; nobody annotated intent of posts.
+For training and a validation set described as weak: no dataset annotates intent of posts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ASKS = re.compile(
 
 
 def of_emotions(text: str, emotions: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Intent of a comment by its GoEmotions labels and its question mark; nothing where they leave it open."""
+    """Intent of a comment from its GoEmotions labels and question mark; empty if ambiguous."""
     felt = set(emotions)
     if "?" in text and (felt & _QUESTION or felt == {"neutral"}):
         return _intent("question")
@@ -40,14 +40,14 @@ def of_emotions(text: str, emotions: Sequence[str]) -> dict[str, tuple[int, ...]
 
 
 def of_request(text: str, name: str) -> dict[str, tuple[int, ...]]:
-    """Intent of a request to an assistant by its CLINC150 class."""
+    """Intent of an assistant request from its CLINC150 class."""
     if name in _BUYING_REQUESTS:
         return _intent("purchase")
     return _intent("question" if _ASKS.match(text) else "other")
 
 
 def of_purchase_label(text: str, label: str) -> dict[str, tuple[int, ...]]:
-    """Intent of a tweet that was labelled for the intention to buy; only a yes says which one it is."""
+    """Intent of a tweet annotated for purchase intent; only "yes" determines one."""
     return _intent("purchase") if label == "yes" else {}
 
 

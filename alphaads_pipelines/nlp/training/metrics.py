@@ -1,4 +1,4 @@
-"""Figures of merit of predictions, as the datasets' authors compute them; all are shares of 1."""
+"""Evaluation metrics as the datasets' authors define them; all are shares of 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def recalls(truth: Ints, said: Ints, labels: int) -> npt.NDArray[np.float64]:
-    """Share of each label's cases that were found; 0 for a label without cases."""
+    """Recall of each label; 0 for a label without cases."""
     return np.array([np.mean(said[truth == each] == each) if np.any(truth == each) else 0.0 for each in range(labels)])
 
 
@@ -21,7 +21,7 @@ def macro_recall(truth: Ints, said: Ints, labels: int) -> float:
 
 
 def f1(truth: Ints, said: Ints, label: int) -> float:
-    """F1 of one label; 0 where it neither occurs nor was said."""
+    """F1 of one label; 0 if it neither occurs nor is predicted."""
     right = int(np.sum((truth == label) & (said == label)))
     all_of_them = int(np.sum(truth == label) + np.sum(said == label))
     return 2 * right / all_of_them if all_of_them else 0.0
@@ -33,11 +33,11 @@ def macro_f1(truth: Ints, said: Ints, labels: int) -> float:
 
 
 Span = tuple[int, int, str]
-"""(first, behind the last, type) of an entity."""
+"""(first, one past the last, type) of an entity."""
 
 
 def span_f1(truth: Iterable[Sequence[Span]], said: Iterable[Sequence[Span]]) -> float:
-    """F1 of entities, right only with their exact extent and type (CoNLL's measure), over all sentences."""
+    """F1 of entities matching exactly in extent and type (CoNLL's measure), over all sentences."""
     right = expected = found = 0
     for gold, predicted in zip(truth, said, strict=True):
         right += len(set(gold) & set(predicted))

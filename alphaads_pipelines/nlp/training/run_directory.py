@@ -1,7 +1,7 @@
-"""Where trainings are at work: a folder for each recipe and its data, which a killed training goes on from.
+"""Working folders of training runs, one per recipe and data, from which an interrupted run resumes.
 
-What the same recipe makes of other examples, or another recipe of the same ones, lies in another folder, so that no
-training takes over a checkpoint that is not its own. A folder is gone once its model was handed over.
+A different recipe or different examples use another folder, so no run loads a foreign checkpoint. A folder is deleted
+once its model is handed over.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _ARTIFACT, _LOSSES, _LOCK = "artifact", "losses.txt", "lock"
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A model that was trained just now and still lies in the workshop.
+    """A newly trained model, still in the working folder.
 
-    `losses` are (step, mean loss of late), from the first step on, whoever made it.
+    `losses` are (step, moving mean loss) from the first step, across restarts.
     """
 
     artifact: Artifact
@@ -36,7 +36,7 @@ class Made(msgspec.Struct, frozen=True):
     losses: list[tuple[int, float]]
 
     def hand_over(self, folder: Path) -> Artifact:
-        """Move the model to its folder and clear the workshop; what lies there is replaced file by file."""
+        """Move the model to its folder, file by file, and delete the working folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in (MODEL, TOKENIZER, CARD, MANIFEST):
             shutil.move(self.artifact.path / name, folder / name)
@@ -45,17 +45,17 @@ class Made(msgspec.Struct, frozen=True):
 
 
 def make(data: Path, workshop: Path, recipe: recipes.Recipe, report: Report, say: Callable[[str], None]) -> Made:
-    """Train a model, or go on where the same training was stopped.
+    """Train a model, resuming an interrupted run of the same training.
 
     Parameters
     ----------
-    report: told of each step of the fit. say: told of each stage of the work.
+    report: called at each step of the fit. say: called at each stage.
 
     Raises
     ------
     InvalidRequest: a dataset is missing.
-    MissingArtifact: a package that training needs is not installed, or the checkpoint is damaged.
-    WriteConflict: the same training is at work in another process.
+    MissingArtifact: a package needed for training is not installed, or the checkpoint is damaged.
+    WriteConflict: another process runs the same training.
     """
     recipes.demand_packages()
     work = workshop / _name(recipe, data)
@@ -78,7 +78,7 @@ def _name(recipe: recipes.Recipe, data: Path) -> str:
 
 
 def _losses(path: Path) -> list[tuple[int, float]]:
-    """Steps after the checkpoint that a training went on from were told twice; the later telling counts."""
+    """Read losses by step; steps repeated after a restart keep the later value."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     told = {int(step): float(loss) for step, loss in (line.split() for line in lines)}
     return sorted(told.items())

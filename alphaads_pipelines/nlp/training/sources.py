@@ -1,6 +1,6 @@
-"""The public datasets, read into examples; which splits train, which choose and which only report is fixed here.
+"""Reads the public datasets into examples and fixes their splits for training, validation and test.
 
-Sources and licences are in the model card. Test splits are read by `evaluate nlp` alone.
+Sources and licences are in the model card. Only `evaluate nlp` reads test splits.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ FEW_EXAMPLES = frozenset({"irony", "tweet_emotion"})
 
 
 class Example(msgspec.Struct, gc=False):
-    """A text and what is known of it.
+    """A text with its labels.
 
-    `labels` maps a task to the indices of its labels (several: equally likely). `words` are the (start, end, tags that
-    are right) of an annotated sentence's words, None where nobody annotated entities.
+    `labels` maps a task to label indices (several: equally likely). `words` are (start, end, correct tags) of an
+    annotated sentence's words, else None.
     """
 
     text: str
@@ -53,7 +53,7 @@ _WNUT_TYPES = {
 
 
 class Sources:
-    """The datasets under a directory laid out as docs/models.md says.
+    """The datasets under a directory laid out as in docs/models.md.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class Sources:
         self.directory = directory
 
     def train(self) -> list[Example]:
-        """Everything that training may see."""
+        """All training examples."""
         examples = list(self._semeval())
         for folder in _TWEETEVAL:
             some = self.tweeteval(folder, "train")
@@ -84,7 +84,7 @@ class Sources:
         return [Example(text, {task: (int(label),)}) for text, label in zip(texts, labels, strict=True)]
 
     def goemotions(self, split: str) -> list[Example]:
-        """A split of GoEmotions (Demszky et al. 2020, arXiv:2005.00547): Ekman's emotions and, mapped, intent."""
+        """A split of GoEmotions (Demszky et al. 2020, arXiv:2005.00547): Ekman's emotions, and mapped intent."""
         order = [HEADS["emotion"].index(name) for name in self._lines("goemotions/ekman/labels.txt")]
         names = self._lines("goemotions/original/labels.txt")
         ekman = self._rows(f"goemotions/ekman/{split}.tsv")
@@ -101,12 +101,12 @@ class Sources:
         ]
 
     def clinc(self, split: str) -> list[Example]:
-        """A split of CLINC150 (Larson et al. 2019): requests, mapped to intent."""
+        """A split of CLINC150 (Larson et al. 2019): requests mapped to intent."""
         rows = json.loads(self._text("clinc150/data_full.json"))[split]
         return [Example(text, intents.of_request(text, name)) for text, name in rows]
 
     def purchase(self, split: str) -> list[Example]:
-        """Tweets labelled for the intention to buy; every fifth is for validation."""
+        """Tweets annotated for purchase intent; every fifth is for validation."""
         with self._path("purchase_intent_tweets/train.csv").open(encoding="utf-8", newline="") as file:
             rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
         chosen = [row for number, row in enumerate(rows) if (number % 5 == 0) == (split == "val")]
@@ -119,8 +119,8 @@ class Sources:
         return [_tagged(words, _exactly) for words in self._sentences(f"wnut17/{name}")]
 
     def broad_twitter(self, split: str) -> list[Example]:
-        """A split of the Broad Twitter Corpus (Derczynski et al. 2016); its labels do not tell groups from companies,
-        nor products and works from no entity."""
+        """A split of the Broad Twitter Corpus (Derczynski et al. 2016), which does not separate groups from companies,
+        nor products and works from non-entities."""
         return [_tagged(words, _broadly) for words in self._sentences(f"broad_twitter_corpus/btc.{split}")]
 
     def _semeval(self) -> Iterator[Example]:
@@ -144,7 +144,7 @@ class Sources:
         return [line.split("\t") for line in self._lines(name)]
 
     def _sentences(self, name: str) -> Iterator[list[tuple[str, str]]]:
-        """(word, tag) of each sentence that has a word."""
+        """Yield (word, tag) of each non-empty sentence."""
         sentence: list[tuple[str, str]] = []
         for line in [*self._lines(name), ""]:
             word, _, tag = line.strip("\r").partition("\t")
@@ -156,8 +156,8 @@ class Sources:
 
 
 def _with_authors_tags(examples: list[Example]) -> list[Example]:
-    """Half of them with a hashtag by which people say that they are ironic: as often as the corpus had them before
-    its makers took them out, which is with every ironic tweet and a quarter of the others (Van Hee et al. 2018)."""
+    """Add an irony hashtag to half of them, as often as before the corpus's makers removed them: every ironic tweet and
+    a quarter of the others (Van Hee et al. 2018)."""
     counts = dict.fromkeys((0, 1), 0)
     found = []
     for example in examples:
@@ -171,12 +171,12 @@ def _with_authors_tags(examples: list[Example]) -> list[Example]:
 
 
 def without_authors_tags(examples: list[Example]) -> list[Example]:
-    """The test tweets still have the hashtags that were taken out of the training ones; here they have none, too."""
+    """Remove from test tweets the hashtags already removed from training tweets."""
     return [Example(_IRONIC_TAG.sub("", each.text), each.labels) for each in examples]
 
 
 def _tagged(words: list[tuple[str, str]], allowed: Callable[[str], frozenset[str]]) -> Example:
-    """The words with spaces between them, and where each stands."""
+    """Join words by spaces and record their positions."""
     places, at = [], 0
     for word, tag in words:
         places.append((at, at + len(word), allowed(tag)))

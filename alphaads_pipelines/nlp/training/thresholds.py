@@ -1,4 +1,4 @@
-"""How sure the lexicon has to be before its word counts in the cascade: what each threshold costs and saves."""
+"""Cost and savings of the cascade by the lexicon's confidence threshold."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from alphaads_pipelines.nlp.training.metrics import Ints, macro_recall
 from alphaads_pipelines.nlp.training.sources import Example
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 1.01)
-"""Nothing reaches the last one: it is the second scorer alone."""
+"""The last one is unreachable: the second scorer alone."""
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A cascade that believes the first scorer from `threshold` on; values are shares of 1.
+    """A cascade that accepts the first scorer from `threshold` on; values are shares of 1.
 
-    `settled` is the share of the posts whose sentiment the first scorer settles.
+    `settled` is the share of posts settled by the first scorer.
     """
 
     threshold: float
@@ -30,7 +30,7 @@ class Point(msgspec.Struct, frozen=True):
 def curve(
     first: Scorer, second: Scorer, examples: Sequence[Example], thresholds: Sequence[float] = THRESHOLDS
 ) -> list[Point]:
-    """The sentiment of annotated posts by a cascade of two scorers, for each threshold."""
+    """Evaluate a two-scorer cascade on annotated sentiment at each threshold."""
     texts = [each.text for each in examples]
     truth = np.array([each.labels["sentiment"][0] for each in examples])
     sure, early = _said(first.score(texts))
@@ -44,7 +44,7 @@ def curve(
 
 
 def _said(scores: Sequence[Score]) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Ints]:
-    """How probable the label of each post is, and its number; 0 and -1 for null."""
+    """Probability and index of each post's label; 0 and -1 for null."""
     labels = [score.sentiment for score in scores]
     sure = [0.0 if label is None else label.probs[label.label] for label in labels]
     numbers = [-1 if label is None else HEADS["sentiment"].index(label.label) for label in labels]

@@ -1,4 +1,4 @@
-"""The starting encoder's WordPiece vocabulary, its unused places given to emoji."""
+"""The starting encoder's WordPiece vocabulary with emoji in its unused slots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNUSED = re.compile(r"\[unused\d+\]")
 
 
 def emoji_by_use(texts: Iterable[str]) -> list[str]:
-    """Emoji: the sign for mentions, those that have a valence, those in the texts, most frequent first."""
+    """Emoji to add: the mention sign, those with a valence, those in the texts, most frequent first."""
     used = Counter(
         char for text in texts if not text.isascii() for char in normalise(text).text if PICTURES.match(char)
     )
@@ -28,11 +28,11 @@ def emoji_by_use(texts: Iterable[str]) -> list[str]:
 
 
 def build_tokenizer(original: Path, emoji: Iterable[str]) -> tuple[Tokenizer, dict[int, list[int]]]:
-    """A tokenizer with as many of the emoji as there is room for.
+    """Build a tokenizer with as many of the emoji as fit.
 
     Returns
     -------
-    The tokenizer, and id of each emoji -> ids of the pieces of its Unicode name.
+    The tokenizer, and emoji id -> piece ids of its Unicode name.
     """
     from tokenizers import Tokenizer
 

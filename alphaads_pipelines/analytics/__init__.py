@@ -1,4 +1,4 @@
-"""Analytics: what many people together did and felt. No figure here is about fewer than a least number of people.
+"""Analytics: statistics over groups of at least a minimum number of people.
 
-Belongs here: sums over groups of people, the rule by which they leave (release.py), noise. Does not: any one person.
+Belongs here: sums over groups, their release rule (release.py), noise. Does not: figures of individuals.
 """

@@ -1,6 +1,6 @@
-"""Activity: profile states laid out as columns, one row per subject and hour, for sums over many people.
+"""Profile states as columns, one row per subject and hour, for sums over many people.
 
-Linked subjects are one person. What somebody is grouped by is told from the subject of theirs that posted most.
+Linked subjects count as one person, with the attributes of the subject that posted most.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from alphaads_pipelines.profiles.state import FIRST_EMOTION, POSTS, ProfileState
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 DIMENSIONS = ("platform", "language", "emotion", "segment")
-"""What people are grouped by: most used network and language, most frequent emotion, behavioural segment."""
+"""Grouping attributes: most used network and language, most frequent emotion, behavioural segment."""
 
 _COUNTS = ("posts", "scored", "sentiment_milli", *EMOTIONS)
 _DAY_HOURS = 24
@@ -27,13 +27,13 @@ _DAY_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What people did.
+    """Activity of people.
 
     Parameters
     ----------
-    people: person (int), then DIMENSIONS; null where it cannot be told.
+    people: person (int), then DIMENSIONS; null if unknown.
     hours: person, subject (int), day (days since the epoch, UTC), hour (of the day), posts, scored, sentiment_milli
-        (sum of positive - negative, in thousandths), then posts of each of EMOTIONS; only hours with posts.
+    (sum of positive - negative, in thousandths), then posts of each of EMOTIONS; only hours with posts.
     subjects: subject ids, by their number.
     """
 
@@ -50,17 +50,17 @@ def lay_out(
     since_days: Mapping[str, int],
     until_day: int,
 ) -> Activity:
-    """Lay states out as columns.
+    """Convert states to columns.
 
-    Costs a few dozen microseconds and about 100 bytes per hour with posts for each state; nothing of those who posted
-    nothing in their span is kept.
+    Takes a few dozen microseconds per state, and about 100 bytes per hour with posts. Subjects without posts in their
+    span are dropped.
 
     Parameters
     ----------
     states: subject id and state, each subject once.
     persons: subject id -> person id, of linked subjects.
-    since_days: subject id -> first day that is looked at; absent: all from the first.
-    until_day: one past the last day that is looked at. Days count from the epoch, UTC.
+    since_days: subject id -> first day included; absent: from the beginning.
+    until_day: one past the last day included. Days count from the epoch, UTC.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def _span(state: ProfileState, first: int | None, end: int) -> dict[int, list[in
 
 
 def _attributes(state: ProfileState, segmentation: Segmentation) -> tuple[str | None, ...]:
-    """In the order of DIMENSIONS; ties go to the alphabet."""
+    """Attributes in the order of DIMENSIONS; ties are broken alphabetically."""
     totals = [sum(column) for column in zip(*state.hours.values(), strict=True)]
     emotions = {name: count for name, count in zip(EMOTIONS, totals[FIRST_EMOTION:], strict=True) if count > 0}
     return (

@@ -1,6 +1,6 @@
-"""Aggregates: questions about many people, answered from released groups (release.py) and from nothing else.
+"""Aggregate queries, answered from released groups (release.py) alone.
 
-An answer takes whole groups, so it can be no finer than they are. What it leaves out it names, without a number.
+Answers use whole groups and are no finer than these. Withheld rows are named without a number.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _SCHEMA: dict[str, Any] = {
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked.
+    """A query.
 
     Attributes
     ----------
-    platforms, languages, emotions, segments: people who are one of these; empty: whoever they are.
-    from_day, until_day: activity from this day on, and before that day (UTC); None: without an end.
-    by: rows for each value of these, of GROUPINGS, two at most; empty: the total alone.
+    platforms, languages, emotions, segments: allowed values; empty: all.
+    from_day, until_day: first day, and one past the last (UTC); None: unbounded.
+    by: up to two of GROUPINGS; empty: the total alone.
     """
 
     platforms: tuple[str, ...] = ()
@@ -59,12 +59,12 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def filters(self) -> dict[str, tuple[str, ...]]:
-        """Dimension -> allowed values, of those that are filtered."""
+        """Dimension -> allowed values, of the filtered ones."""
         given = zip(DIMENSIONS, (self.platforms, self.languages, self.emotions, self.segments), strict=True)
         return {name: tuple(sorted(set(values))) for name, values in given if values}
 
     def check(self) -> None:
-        """Raises InvalidRequest; the message names the field."""
+        """Raise InvalidRequest, naming the field, if invalid."""
         if len(self.by) > MOST_GROUPINGS or len(set(self.by)) < len(self.by) or not set(self.by) <= set(GROUPINGS):
             raise InvalidRequest(f"by: at most {MOST_GROUPINGS} different ones of {', '.join(GROUPINGS)}")
         if any(len(values) > MOST_VALUES for values in self.filters.values()):
@@ -74,16 +74,16 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Figures of the people who are the same in what was grouped by.
+    """Figures of the people with one grouping key.
 
     Attributes
     ----------
-    key: grouping -> value; None: not told apart, or none. A period is named by its days, `FROM/UNTIL`.
-    people_at_least: a multiple of the least group: the greatest number within any one period.
-    sentiment_mean: -1 to 1, over groups by their posts; None where it may not be told.
-    emotion_shares: of all posts; those of no or of an untold emotion make up the rest to 1.
-    hours, weekdays: posts by hour of the day (UTC) and by day of the week (from Monday); hours_untold,
-        weekdays_untold: posts whose hour or weekday may not be told.
+    key: grouping -> value; None: unknown or none. A period is named by its days, `FROM/UNTIL`.
+    people_at_least: the largest number in any one period, as a multiple of the minimum group size.
+    sentiment_mean: -1 to 1, over groups weighted by posts; None if withheld.
+    emotion_shares: of all posts; posts without an emotion or with a withheld one complete them to 1.
+    hours, weekdays: posts by hour of the day (UTC) and by day of the week (from Monday); hours_untold, weekdays_untold:
+    posts whose hour or weekday is withheld.
     """
 
     key: dict[str, str | None]
@@ -98,14 +98,14 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What may be said.
+    """An answer.
 
     Attributes
     ----------
-    total: of all whole groups that the question takes in. rows: by what was asked for, in order.
-    withheld: keys that were asked for by name and of which nothing may be said: too few people, or none.
-    from_day, until_day: what the groups cover; periods that lie partly outside the asked days are left out.
-    version: counts releases; the same question to the same version has the same answer.
+    total: over all whole groups in the query. rows: in query order.
+    withheld: requested keys without an answer: too few people, or none.
+    from_day, until_day: days covered; periods partly outside the query are left out.
+    version: number of releases; a query has one answer per version.
     """
 
     total: Row
@@ -117,7 +117,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def groups_frame(groups: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """Rows of `released_groups` as columns; what may not be told counts as 0 there and as untold in answers."""
+    """Rows of `released_groups` as columns; withheld values count as 0 here and as untold in answers."""
     rows = [
         {
             **{name: group[name] for name in _SCHEMA if name in group},
@@ -130,7 +130,7 @@ def groups_frame(groups: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def matching(groups: pl.DataFrame, question: Question, least: int) -> pl.DataFrame:
-    """The groups that lie wholly within the question; one of fewer than `least` people is as if it were not there."""
+    """Groups wholly within the query and of at least `least` people."""
     wanted = pl.col("people") >= least
     for name, values in question.filters.items():
         wanted &= pl.col(name).is_in(values).fill_null(value=False)
@@ -146,12 +146,12 @@ def answer(groups: pl.DataFrame, question: Question, *, least: int, version: int
 
     Parameters
     ----------
-    groups: as `groups_frame` gives them. least: the least number of people of a group.
+    groups: as returned by `groups_frame`. least: minimum people per group.
 
     Raises
     ------
-    InvalidRequest: no such grouping, too many values, days in the wrong order.
-    GroupTooSmall: no group lies within the question: nothing may be said, not even how many people it is about.
+    InvalidRequest: unknown grouping, too many values, days out of order.
+    GroupTooSmall: no group lies within the query; the number of people is not disclosed either.
     """
     question.check()
     found = matching(groups, question, least)
@@ -185,7 +185,7 @@ def _rows(groups: pl.DataFrame, by: Sequence[str], least: int) -> list[Row]:
         (pl.col("sentiment_mean") * pl.col("posts")).sum().alias("sentiment"),
         pl.col("posts").filter(told).sum().alias("sentiment_posts"),
     )
-    # Only within a period of one release are the groups disjoint in people.
+    # Groups are disjoint in people only within one release's period.
     people = groups.group_by([*key, "release_seq", *_PERIOD_DAYS]).agg(pl.col("people").sum())
     most = people.group_by("all", *by).agg(pl.col("people").max())
     joined = sums.join(most, on=["all", *by], nulls_equal=True).sort(*by, "all", nulls_last=True)
@@ -210,7 +210,7 @@ def _row(each: Mapping[str, Any], by: Sequence[str], least: int) -> Row:
 
 
 def keys_of(by: Sequence[str], named: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Every combination of the named values, where each of `by` has some; else none."""
+    """Every combination of the named values if each of `by` has some, else none."""
     if not by or not all(name in named for name in by):
         return []
     return [dict(zip(by, values, strict=True)) for values in product(*(named[name] for name in by))]

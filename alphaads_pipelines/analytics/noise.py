@@ -1,20 +1,20 @@
-"""Differentially private answers: sums over people with so much noise that one person more or less hardly shows.
+"""Differentially private answers: sums over people with calibrated noise.
 
 The noise is OpenDP's discrete Laplace (the two-sided geometric mechanism: Ghosh, Roughgarden and Sundararajan,
 Universally utility-maximizing privacy mechanisms, SIAM Journal on Computing 41(6), 2012; sampled as Canonne, Kamath and
-Steinke, The discrete Gaussian for differential privacy, NeurIPS 2020). Neighbours differ by one person with all they
-did. One person changes
+Steinke, The discrete Gaussian for differential privacy, NeurIPS 2020). Neighbouring data sets differ by one person's
+whole activity. One person changes
 
 - people by 1,
-- the posts by emotion by MOST_POSTS in sum: who has more is scaled down to so many,
+- the posts by emotion by MOST_POSTS in total: larger counts are scaled down,
 - the sum of people's mean sentiments by 1 (in thousandths: 1,000),
 
-and is in one row at most, so the rows of one answer cost no more than one row (parallel composition: McSherry, Privacy
-integrated queries, SIGMOD 2009). The three together cost epsilon (sequential composition), a quarter, a half and a
-quarter. Keys of rows are known beforehand and do not come from the data.
+and is in at most one row, so all rows cost no more than one (parallel composition: McSherry, Privacy integrated
+queries, SIGMOD 2009). The three together cost epsilon (sequential composition): a quarter, a half and a quarter. Row
+keys are known beforehand and do not come from the data.
 
-A row leaves only if its noisy number of people is so far above the least group that a smaller one gets there once in
-1,000,000,000 times; that is decided by the noisy number alone, so it costs nothing.
+A row is released only if its noisy number of people is so high that a group below the minimum gets there once in
+1,000,000,000 times; this uses the noisy number alone, at no further cost.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from alphaads_pipelines.profiles.time_buckets import day_of
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 MOST_POSTS = 20
-"""What one person adds to a row's posts at most."""
+"""Largest contribution of one person to a row's posts."""
 
 _NONE = "none"
 _FELT = (*EMOTIONS, _NONE)
@@ -44,11 +44,11 @@ _ONCE_IN = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """True sums of one row, each with its bound per person; they never leave.
+    """True sums of one row, bounded per person; never released.
 
     Parameters
     ----------
-    emotion_posts: posts of each of EMOTIONS, then those without one, MOST_POSTS per person at most.
+    emotion_posts: posts of each of EMOTIONS, then those without one, at most MOST_POSTS per person.
     sentiment_milli: sum over people of their mean sentiment, -1,000 to 1,000 each.
     """
 
@@ -59,7 +59,7 @@ class Sums:
 
 
 class NoisyRow(msgspec.Struct, frozen=True):
-    """One row as it leaves. sentiment_mean: over people, of their own means; who has no scored post counts as 0."""
+    """A released row. sentiment_mean: over people's means; a person without scored posts counts as 0."""
 
     key: dict[str, str]
     people: int
@@ -69,13 +69,13 @@ class NoisyRow(msgspec.Struct, frozen=True):
 
 
 class NoisyAnswer(msgspec.Struct, frozen=True):
-    """What is released.
+    """A released answer.
 
     Attributes
     ----------
-    withheld: keys of which nothing is said, for their noisy number of people is too small.
-    most_posts: what one person adds to posts at most.
-    accuracy: figure -> how far off it is at most, in 19 of 20 cases.
+    withheld: keys whose noisy number of people is too small.
+    most_posts: largest contribution of one person to posts.
+    accuracy: figure -> largest error in 19 of 20 cases.
     """
 
     rows: list[NoisyRow]
@@ -86,15 +86,15 @@ class NoisyAnswer(msgspec.Struct, frozen=True):
 
 
 def keys_of_rows(question: Question, known: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Keys of the rows, told without a look at the data.
+    """Row keys, derived without the data.
 
     Parameters
     ----------
-    known: dimension -> all its values, where these are known beforehand.
+    known: dimension -> all its values, if known beforehand.
 
     Raises
     ------
-    InvalidRequest: rows by something whose values are neither known nor named in a filter.
+    InvalidRequest: a grouping's values are neither known nor named in a filter.
     """
     question.check()
     if not question.by:
@@ -106,7 +106,7 @@ def keys_of_rows(question: Question, known: Mapping[str, Sequence[str]]) -> list
 
 
 def bounded_sums(activity: Activity, question: Question, keys: Sequence[Mapping[str, str]]) -> list[Sums]:
-    """The sums of each key, over those whom the question is about."""
+    """Bounded sums of each key over the people in the query."""
     asked = _each_person(activity, question)
     names = list(keys[0])
     sums = pl.col("people", *_FELT, "sentiment_milli").sum()
@@ -118,7 +118,7 @@ def bounded_sums(activity: Activity, question: Question, keys: Sequence[Mapping[
 
 
 def _each_person(activity: Activity, question: Question) -> pl.DataFrame:
-    """One row per person: their dimensions and what they add, within its bound."""
+    """One row per person: dimensions and bounded contributions."""
     days, people = pl.lit(value=True), pl.lit(value=True)
     if question.from_day is not None:
         days &= pl.col("day") >= day_of(question.from_day)
@@ -140,13 +140,13 @@ def _each_person(activity: Activity, question: Question) -> pl.DataFrame:
 
 
 def least_noisy_people(epsilon: float, least: int) -> float:
-    """A row with a smaller noisy number of people does not leave."""
+    """Least noisy number of people of a released row."""
     return least + log(_ONCE_IN) / (epsilon * _PEOPLE_SHARE)
 
 
 def add_noise(sums: Sequence[Sums], epsilon: float, least: int) -> NoisyAnswer:
-    """Release the sums with noise, at the cost of `epsilon` in all."""
-    # A person is in one row at most, so all rows together change by no more than one of them.
+    """Add noise to the sums, at a total cost of `epsilon`."""
+    # A person is in at most one row, so all rows together change by at most one person.
     people = _noisy([each.people for each in sums], 1, epsilon * _PEOPLE_SHARE)
     posts = _noisy([count for each in sums for count in each.emotion_posts], MOST_POSTS, epsilon * _POSTS_SHARE)
     sentiments = _noisy([each.sentiment_milli for each in sums], _MILLI, epsilon * _SENTIMENT_SHARE)
@@ -173,7 +173,7 @@ def _row(key: dict[str, str], people: int, felt: Sequence[int], sentiment_milli:
 
 
 def _noisy(values: Sequence[int], sensitivity: int, epsilon: float) -> list[int]:
-    """The values, of which one person changes `sensitivity` in sum, with noise that costs `epsilon`."""
+    """Add noise of cost `epsilon`, where one person changes the values by `sensitivity` in total."""
     import opendp.prelude as dp
 
     dp.enable_features("contrib")

@@ -1,29 +1,29 @@
-"""The rule by which aggregates leave: as sums over released groups, each of a least number of people, made once.
+"""The release rule of aggregates: sums over immutable groups of a minimum number of people.
 
 **Method: partitioning into atomic populations** (Chin and Ozsoyoglu, Statistical database design, ACM TODS 6(1), 1981;
 Security in partitioned dynamic statistical databases, IEEE COMPSAC 1979; in the survey of Adam and Wortmann, ACM
-Computing Surveys 21(4), 1989, section 3.4). A least size of each answer alone protects nobody: two answers that differ
-by one person tell of that person (Denning, Denning and Schwartz, The tracker, ACM TODS 4(1), 1979). So answers are not
-judged one by one. People and days are cut into groups of `least` people or more, as finely as that allows, and
-everything that ever leaves is a function of the groups' sums.
+Computing Surveys 21(4), 1989, section 3.4). A minimum size per answer does not suffice: two answers that differ by one
+person disclose that person (Denning, Denning and Schwartz, The tracker, ACM TODS 4(1), 1979). So people and days are
+partitioned into groups of `least` people or more, as finely as possible, and every answer is a function of the groups'
+sums.
 
-Why that holds, for any number of answers, to any number of callers who put them together, over any time:
+This holds for any number of answers, to any number of colluding callers, at any time:
 
-1. What a person did in an hour goes into the sums of one group at most. Within a release groups are disjoint in people
-   or in days; over releases, each subject is remembered with the day up to which they were counted.
-2. Each sum of a group is over `least` people or more who have a part in it. A bin (an emotion, an hour, a weekday)
-   with fewer is not told but pooled with the other small ones; if the pool itself would be small, the smallest told
-   bin joins it (complementary suppression), so that subtracting what is told from the total gives such a sum, too.
-3. A group is never changed and never made again. Late posts, edits, new consent, erasure, a newer model: none changes
-   a group, so an answer before and one after do not differ by them. They differ by whole groups that are new.
-4. An answer takes whole groups or leaves them, and adds. So what any two answers, or any linear combination of them,
-   differ by is a sum over whole groups: over `least` people or more, or over nobody.
-5. People are not summed over days (somebody who posted on two days is one), so their number over several periods is
-   told as the greatest of any one period, rounded down to a multiple of `least`: it is a function of the groups, too.
+1. A person's activity in an hour enters the sums of one group at most. Within a release, groups are disjoint in people
+   or in days; across releases, the day up to which each subject was counted is stored.
+2. Each sum of a group covers `least` contributing people or more. Smaller bins (of emotion, hour or weekday) are
+   pooled; if the pool is small, the smallest released bin joins it (complementary suppression), so the total minus
+   the released bins is such a sum, too.
+3. A group is immutable. Late posts, edits, new consent, erasure or a newer model change no group, so answers before
+   and after differ only by whole new groups.
+4. Answers add up whole groups. So any linear combination of answers is over whole groups: `least` people or more, or
+   none.
+5. People are not summed over days, as one may post on several. Over several periods their number is the largest of
+   any one, rounded down to a multiple of `least`: also a function of the groups.
 
-What it costs: who is too unlike the others is grouped more coarsely (dimensions are given up from the right of
-DIMENSIONS), fewer than `least` at the end of a period are left out, and what comes later than its day's release is not
-counted. It does not hide what a group does together, nor that one person wrote most of a group's posts; noise does.
+Costs: unusual people are grouped more coarsely (dimensions are dropped from the right of DIMENSIONS), fewer than
+`least` left over in a period are excluded, and data later than its day's release is not counted. The rule does not hide
+what a whole group does, nor that one person wrote most of its posts; noise does.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, day_at
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 ROOMY = 10
-"""A period holds so many times the least number of people, if it can: else it could hardly be cut by anything else."""
+"""Minimum groups per period, if possible, so that other dimensions can split it further."""
 LONGEST_DAYS = 7
-"""A period with enough people gets no longer than this."""
+"""A period with enough people is not extended beyond this."""
 
 _PLACES = 3
 _NONE = "none"
@@ -49,13 +49,13 @@ _NONE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """New groups, and whose activity is in them.
+    """New groups and the people counted in them.
 
     Parameters
     ----------
     groups: rows of `released_groups`, without release_seq, group_id and released_at.
-    subjects: ids of those who were counted; nothing they did before the release's day is counted again.
-    members: of each group (its place in `groups`), who is in it: group, person, day. For proof; it does not leave.
+    subjects: ids counted; their activity before the release's day is not counted again.
+    members: group (index in `groups`), person, day; for verification, never released.
     """
 
     groups: list[dict[str, Any]]
@@ -64,7 +64,7 @@ class Release:
 
 
 def make_release(activity: Activity, least: int) -> Release:
-    """Cut activity into groups of `least` people or more (2 or more); what fits into none is left out."""
+    """Partition activity into groups of `least` people or more (2 or more); the remainder is dropped."""
     days = _periods(activity.hours.select("day", "person").unique(), least)
     rows = activity.hours.join(days, on="day")
     active = rows.select("period", "person").unique().join(activity.people, on="person")
@@ -83,9 +83,9 @@ def make_release(activity: Activity, least: int) -> Release:
 
 
 def _periods(active: pl.DataFrame, least: int) -> pl.DataFrame:
-    """day -> period: runs of days from the newest back, so that a few late posts do not stretch the newest period.
+    """Map day -> period: runs of days from the newest back, so that a few late posts do not extend the newest period.
 
-    Each has `least` people or more; days at the far end that do not come to so many have no period.
+    Each has `least` people or more; remaining oldest days have no period.
     """
     by_day = active.sort("day", descending=True).group_by("day", maintain_order=True).agg("person")
     found: list[tuple[int, int]] = []
@@ -110,7 +110,7 @@ def _periods(active: pl.DataFrame, least: int) -> pl.DataFrame:
 
 
 def _classes(active: pl.DataFrame, least: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Cut each period's people by all dimensions; who is among too few is cut by one dimension less, and so on.
+    """Partition each period's people by all dimensions; those in too small groups by one fewer, and so on.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def _sums(counted: pl.DataFrame, least: int) -> pl.DataFrame:
 
 
 def _bins(counted: pl.DataFrame, name: str, least: int) -> Mapping[int, dict[str, int]]:
-    """group -> bin -> posts, of the bins that may be told (point 2 of the rule)."""
+    """Map group -> bin -> posts, for the bins that may be released (point 2 of the rule)."""
     parts = _parts(counted, name).filter(pl.col("posts") > 0)
     bins = parts.group_by("group", "bin").agg(pl.col("posts").sum(), pl.col("person").n_unique().alias("people"))
     small = bins.filter(pl.col("people") < least)
@@ -155,7 +155,7 @@ def _bins(counted: pl.DataFrame, name: str, least: int) -> Mapping[int, dict[str
 
 
 def _parts(counted: pl.DataFrame, name: str) -> pl.DataFrame:
-    """group, person, bin (text), posts: the same posts, parted by emotion, hour or weekday."""
+    """Posts by group, person and bin (text) of emotion, hour or weekday."""
     if name == "emotions":
         rest = (pl.col("posts") - pl.sum_horizontal(EMOTIONS)).alias(_NONE)
         wide = counted.select("group", "person", *EMOTIONS, rest)

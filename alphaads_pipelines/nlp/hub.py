@@ -1,7 +1,7 @@
 """Locates the files of a Hugging Face model: a local folder, or the hub through its cache.
 
 The hub is queried with the user's token, if any. If it refuses or is unreachable, the cached copy is used; without one
-the error says what was tried and how to fix it. The token appears in no message and no traceback.
+the error names the attempt and a remedy. The token appears in no message or traceback.
 """
 
 from __future__ import annotations

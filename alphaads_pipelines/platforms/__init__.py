@@ -1,4 +1,4 @@
 """Platforms: one file per social network: payload -> authored payloads -> Post.
 
-Belongs here: what is peculiar to one network. Does not: sealing, streams, tables.
+Belongs here: the peculiarities of one network. Does not: sealing, streams, tables.
 """

@@ -1,8 +1,7 @@
-"""What a social network's parser must offer, and the one `Post` that all of them give.
+"""The parser interface of a social network, and the common `Post`.
 
-A platform splits what arrives into payloads that each belong to one author (`split`), at intake, where identities are
-in the clear; and turns an unsealed payload into a `Post` (`parse`), later, in the asset. The two are apart so that a
-mended parser can be run again over everything that was rejected.
+`split` cuts a payload into parts of one author each, at intake, where identities are in the clear. `parse` turns an
+unsealed part into a `Post` later, in the asset, so that a fixed parser can rerun over everything rejected.
 """
 
 from __future__ import annotations
@@ -17,23 +16,23 @@ import msgspec
 
 Payload = dict[str, Any]
 Tokenise = Callable[[str], str]
-"""Handle (without @) -> token that stands for it in texts; the same handle gives the same token on a platform."""
+"""Handle (without @) -> its token in texts; stable within a platform."""
 
 PostKind = Literal["original", "reply", "repost", "quote"]
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):
-    """A normalised post. `text` has its @mentions tokenised already.
+    """A normalised post. @mentions in `text` are already tokenised.
 
     Attributes
     ----------
-    platform, post_id, author_id: as the network has them.
-    text: what the person wrote; never empty of meaning by our doing, may be empty.
+    platform, post_id, author_id: as given by the network.
+    text: as written; may be empty.
     created_at: UTC.
     version: 0 for the post, 1.. for its edits.
     kind: original, reply, repost or quote.
     author_name, author_handle: in the clear only inside sealed bodies and memory.
-    language: as the network declares it, ISO 639-1, or None.
+    language: declared by the network, ISO 639-1, or None.
     hashtags: without #, lower case.
     likes, shares, replies: counts at observation, or None where hidden.
     """
@@ -56,10 +55,10 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class AuthoredPayload:
-    """A payload that belongs to one author (or to nobody: `author_id` None) and names no other person.
+    """A payload of one author (`author_id` None: unattributed) that names nobody else.
 
-    `network` says whose author id it is when that is not the platform that split it: the generic format carries
-    posts of any network, and the same number on two networks is two people.
+    `network` is the author id's network if it differs from the splitting platform: the generic format carries posts of
+    any network, and the same id on two networks is two people.
     """
 
     author_id: str | None
@@ -69,29 +68,29 @@ class AuthoredPayload:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Bytes that are no JSON object; kept sealed, rejected later with the reason."""
+    """Bytes that are not a JSON object; stored sealed, later rejected with the reason."""
 
     raw: bytes
 
 
 class Platform(ABC):
-    """One social network: how its payloads are split, cleaned of other people, and read."""
+    """One social network: splits payloads, removes other people from them, and parses them."""
 
     name: ClassVar[str]
 
     @abstractmethod
     def split(self, payload: Payload, tokenise: Tokenise) -> list[AuthoredPayload]:
-        """The payload's own post first, then the nested and quoted ones, each with its author.
+        """Split into the payload's own post first, then nested and quoted ones, each with its author.
 
-        Other people's handles, names and ids are tokenised or dropped in each. Never raises on odd payloads: what
-        cannot be attributed comes back with `author_id` None, to be sealed with the daily key and rejected later.
+        Other people's handles, names and ids are tokenised or dropped in each. Never raises: an unattributable part has
+        `author_id` None, to be sealed with the daily key and rejected later.
         """
 
     @abstractmethod
     def parse(self, payload: Payload) -> Post:
-        """Normalise one payload that `split` gave.
+        """Normalise one payload from `split`.
 
         Raises
         ------
-        RejectedPayload: with a stable reason code, and a detail that holds no value of the payload.
+        RejectedPayload: with a stable reason code, and a detail without values of the payload.
         """

@@ -1,4 +1,4 @@
-"""Values that every network has in some form: ids, times, texts, languages, counts, and why they are refused."""
+"""Parsers for fields common to all networks (ids, times, texts, languages, counts) and their rejection reasons."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ REASONS: dict[str, str] = {
     "bad_timestamp": "created_at is absent or no time that this format allows",
     "bad_type": "a field has a value of the wrong type",
 }
-"""Every reason code that a platform gives, with what it means."""
+"""Reason codes and their meanings."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
+_MILLISECONDS_FROM = 100_000_000_000  # year 5138 in seconds, 1973 in milliseconds
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _RENAMED_LANGUAGES = {"in": "id", "iw": "he", "ji": "yi"}
 _EXACT_FLOAT = 2**53
@@ -35,12 +35,12 @@ _MAX_COUNT = 2**63
 
 
 def rejected(reason: str, detail: str = "") -> RejectedPayload:
-    """The error of a known reason; `detail` defaults to what the reason means."""
+    """Return the error for a known reason; `detail` defaults to its meaning."""
     return RejectedPayload(reason, detail or REASONS[reason])
 
 
 def identifier(value: Any) -> str | None:
-    """An id as text, or None where there is none. A float too large to be exact is none."""
+    """Return an id as text, or None. A float too large to be exact is None."""
     if isinstance(value, str):
         return clean(value).strip() or None
     if isinstance(value, bool):
@@ -53,7 +53,7 @@ def identifier(value: Any) -> str | None:
 
 
 def clean(text: str) -> str:
-    """`text` as valid Unicode without NUL: split surrogates are joined, lone ones and NUL become U+FFFD."""
+    """Return valid Unicode without NUL: split surrogates are joined, lone ones and NUL become U+FFFD."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     if text.isascii():
@@ -66,7 +66,7 @@ def clean(text: str) -> str:
 
 
 def post_text(value: Any) -> str:
-    """The text of a post.
+    """Return the text of a post.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def post_text(value: Any) -> str:
 
 
 def rfc3339(value: str) -> datetime:
-    """A time with its offset, as UTC.
+    """Parse a time with offset into UTC.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def rfc3339(value: str) -> datetime:
 
 
 def epoch(value: float) -> datetime:
-    """Seconds or milliseconds since 1970, told apart by size, as UTC.
+    """Parse seconds or milliseconds since 1970, distinguished by size, into UTC.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def epoch(value: float) -> datetime:
 
 
 def in_range(moment: datetime) -> datetime:
-    """`moment` in UTC, if it lies in the years 2000 to 2100.
+    """Return `moment` in UTC if within the years 2000 to 2100.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def in_range(moment: datetime) -> datetime:
 
 
 def language(value: Any) -> str | None:
-    """ISO 639-1 code of a BCP 47 tag; None for undetermined, and for languages that have no two-letter code."""
+    """ISO 639-1 code of a BCP 47 tag; None if undetermined or without a two-letter code."""
     if not isinstance(value, str):
         return None
     primary = value[:3].partition("-")[0].partition("_")[0].lower()
@@ -137,7 +137,7 @@ def language(value: Any) -> str | None:
 
 
 def count(value: Any) -> int | None:
-    """A count, or None where it is hidden or makes no sense."""
+    """A count, or None if hidden or invalid."""
     return value if type(value) is int and 0 <= value < _MAX_COUNT else None
 
 

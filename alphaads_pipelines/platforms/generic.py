@@ -1,7 +1,6 @@
-"""The project's own JSON post format (docs/generic-format.md): posts of any network, written by anybody.
+"""The project's own JSON post format (docs/generic-format.md) for posts of any network.
 
-Three versions of the format are read. `split` brings each to the flat names of version 1, so that the same post is the
-same body in whichever version it came.
+`split` converts all three versions to the flat names of version 1, so a post has the same body in every version.
 """
 
 from __future__ import annotations
@@ -77,11 +76,11 @@ class GenericPlatform(Platform):
     name: ClassVar[str] = "generic"
 
     def split(self, payload: Payload, tokenise: Tokenise) -> list[AuthoredPayload]:
-        """The post, then the one it quotes, and so on inwards."""
+        """Split into the post, the post it quotes, and so on inwards."""
         parts = [_one(payload, tokenise)]
         outer, quoted = payload, payload.get("quoted")
         while isinstance(quoted, dict) and quoted.keys() - {"id"}:
-            # A quoted post is of its outer post's network and version unless it says otherwise.
+            # A quoted post inherits its outer post's network and version.
             outer = {**{key: outer[key] for key in ("platform", "format_version") if key in outer}, **quoted}
             parts.append(_one(outer, tokenise))
             quoted = quoted.get("quoted")
@@ -113,7 +112,7 @@ class GenericPlatform(Platform):
 
 
 def _one(payload: Payload, tokenise: Tokenise) -> AuthoredPayload:
-    """One post without the one it quotes; only documented fields if it reads well, all that may be kept if not."""
+    """Reduce a readable post to its documented fields; keep everything permitted of an unreadable one."""
     try:
         body = _read(payload)
         post = _typed(body)
@@ -136,12 +135,12 @@ def _hide_in(body: Payload, tokenise: Tokenise) -> None:
 
 
 def _reference(quoted: Any) -> Payload:
-    """What stays of a quoted post inside the one that quotes it."""
+    """Reduce a quoted post to its id."""
     return {"quoted": {"id": identifier(quoted.get("id"))}} if isinstance(quoted, dict) else {}
 
 
 def _unreadable(payload: Payload, tokenise: Tokenise) -> AuthoredPayload:
-    """A payload to be rejected, kept whole but for other people, under its author if it names one."""
+    """Keep a payload to be rejected whole, minus other people, under its author if it names one."""
     own = {key: payload[key] for key in _OWN if key in payload}
     for name in own.keys() - set(_IDS):
         own[name] = hide_people_within(own[name], tokenise, DOTTED_HANDLE)
@@ -156,7 +155,7 @@ def _unreadable(payload: Payload, tokenise: Tokenise) -> AuthoredPayload:
 
 
 def _read(payload: Payload) -> Payload:
-    """The payload's fields under the names of version 1; null means absent."""
+    """Fields under the names of version 1; null means absent."""
     version = payload.get("format_version")
     if version is None or version == 1:
         source: Mapping[str, Any] = payload
@@ -197,7 +196,7 @@ def _typed(flat: Payload) -> _Flat:
     try:
         return _to_flat(flat)
     except msgspec.ValidationError as error:
-        # The library's message may quote the value; only the field's name is taken from it.
+        # Only the field name is taken from the library's message, which may quote the value.
         field = _FIELD_IN_ERROR.search(str(error).rpartition(" - at ")[2])
         name = field[1] if field else ""
         _refuse(name, flat.get(name))

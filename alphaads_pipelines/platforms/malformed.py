@@ -1,4 +1,4 @@
-"""Bodies of what was no JSON object, or too large: kept as bytes inside a payload, and read again by `parse`."""
+"""Payloads for oversized bodies and bodies that are not JSON objects: their bytes, which `parse` rereads."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from alphaads_pipelines.platforms.fields import rejected
 from alphaads_pipelines.platforms.mentions import mask
 
 MAX_BODY_BYTES = 700_000
-"""Largest body of an envelope: with its header it fits Kafka's default limit of 1 MiB per record."""
+"""Largest body of an envelope: with its header within Kafka's default limit of 1 MiB per record."""
 KEPT_BYTES = 65_536
-"""How much is kept of what is larger than that."""
+"""Bytes kept of a larger body."""
 
 
 def malformed_payload(raw: bytes) -> Payload:
-    """The payload that carries malformed bytes; of too many, the first ones and how many they were."""
+    """Wrap malformed bytes; oversized ones as their first bytes and total length."""
     if len(raw) * 4 // 3 < MAX_BODY_BYTES - 1_000:
         return {"malformed": base64.b64encode(raw).decode()}
     return {"malformed": base64.b64encode(raw[:KEPT_BYTES]).decode(), "of_bytes": len(raw)}
 
 
 def parse_malformed(payload: Payload, platform: Platform) -> Post:
-    """Read the carried bytes again, which may succeed once whatever read them first was mended.
+    """Parse the carried bytes again, in case the reader has been fixed since.
 
-    They never went through `split`, so it runs here; without a key at hand every mention reads `@user`.
+    They were never split, so `split` runs here; without a key, every mention becomes `@user`.
 
     Raises
     ------
-    RejectedPayload: too_large, malformed_json, not_an_object, or as `platform.parse` has it.
+    RejectedPayload: too_large, malformed_json, not_an_object, or as raised by `platform.parse`.
     """
     return platform.parse(platform.split(_reread(payload), mask)[0].payload)
 

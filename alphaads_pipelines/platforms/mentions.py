@@ -1,7 +1,7 @@
-"""Other people in a text: @mentions and profile links give way to tokens.
+"""Replaces other people in a text: @mentions and profile links become tokens.
 
-A token stands for one handle on one network, so who talks to whom survives and who they are does not. An e-mail
-address is left as it is: it is part of what its author wrote, and lies under its author's key.
+A token stands for one handle on one network, which preserves who talks to whom but not their identities. E-mail
+addresses stay: they are part of the author's text, sealed with the author's key.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any
 
 from alphaads_pipelines.platforms.base import Payload, Tokenise
 
-# Letters with the marks that belong to them, in scripts that write vowels as marks.
+# Letters with their combining marks, in scripts that write vowels as marks.
 _LETTER = r"[\w\u0300-\u036f\u0900-\u0e7f]"
-# An ASCII handle may touch a following script without a space (Japanese), but not be cut out of a European word.
+# An ASCII handle may touch a following script without a space (Japanese), but must not split a European word.
 _NOT_IN_WORD = r"(?![\u00c0-\u05ff])"
 
 PLAIN_HANDLE = re.compile(rf"[@＠﹫]([A-Za-z0-9_]++{_NOT_IN_WORD}|{_LETTER}++)")
-"""Handles as X has them: letters, digits, underscore."""
+"""X handles: letters, digits, underscore."""
 
 DOTTED_HANDLE = re.compile(
     rf"[@＠﹫](\[[^\[\]]{{1,200}}\](?:\([^()]{{1,200}}\))?"
     rf"|[A-Za-z0-9_]++(?:[.-][A-Za-z0-9_]++)*+{_NOT_IN_WORD}|{_LETTER}++(?:[.-]{_LETTER}++)*+)"
 )
-"""Handles as Instagram, Facebook and LinkedIn have them: also dots, hyphens, and @[Name](urn) markup."""
+"""Instagram, Facebook and LinkedIn handles: also dots, hyphens, and @[Name](urn) markup."""
 
 _MAIL_DOMAIN = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
 _PROFILE_LINK = re.compile(
@@ -33,7 +33,7 @@ _PROFILE_LINK = re.compile(
     r"|(?:t|fb|m|wa)\.me)/)([^\s\"'<>()\[\]]*[\w/])",
     re.IGNORECASE,
 )
-# First parts of a link's path that are not a handle; the person, if any, is named further on.
+# First path segments that are not handles; the person, if any, comes later in the path.
 _NOT_HANDLES = frozenset(
     {"in", "company", "pub", "i", "stories", "people", "groups", "user", "c", "channel", "profile.php", "p", "#!"}
 )
@@ -64,18 +64,18 @@ PERSON_KEYS = frozenset(
         "users",
     }
 )
-"""Keys under which payloads name people; dropped wherever a payload is kept that nobody could read."""
+"""Keys that name people; dropped from unreadable payloads."""
 
 _DEEPEST = 64
 
 
 def mask(handle: str) -> str:
-    """A `Tokenise` that tells nobody apart, for where no key is at hand: every mention reads `@user`."""
+    """A `Tokenise` for use without a key: every mention becomes `@user`."""
     return "user"
 
 
 def hide_people(text: str, tokenise: Tokenise, handles: Pattern[str]) -> str:
-    """`text` with the handle in each mention and profile link replaced by its token.
+    """Replace the handle in each mention and profile link by its token.
 
     Parameters
     ----------
@@ -91,10 +91,9 @@ def hide_people(text: str, tokenise: Tokenise, handles: Pattern[str]) -> str:
 
 
 def hide_people_within(value: Any, tokenise: Tokenise, handles: Pattern[str], depth: int = 0) -> Any:
-    """A JSON value with people hidden in every string, and without what lies under a key that names people.
+    """Hide people in every string of a JSON value, and drop the values of keys that name people.
 
-    For payloads that could not be read: what is not understood is kept, so that a mended parser can read it.
-    Nesting beyond 64 levels is dropped.
+    For unreadable payloads: unknown fields are kept for a fixed parser. Nesting beyond 64 levels is dropped.
     """
     if isinstance(value, str):
         return hide_people(value, tokenise, handles)
@@ -112,7 +111,7 @@ def hide_people_within(value: Any, tokenise: Tokenise, handles: Pattern[str], de
 
 
 def hide_people_beside(own: Payload, rest: Payload, tokenise: Tokenise, handles: Pattern[str]) -> Payload:
-    """`own`, what is known to be the author's, with all else of `rest` as `hide_people_within` leaves it."""
+    """Merge `own`, known to be the author's, with the rest after `hide_people_within`."""
     others = {key: value for key, value in rest.items() if key not in own}
     return {**hide_people_within(others, tokenise, handles), **own}
 

@@ -1,4 +1,4 @@
-"""The required declaration of a network: its parser, what its terms of use allow, its place in a bandit context."""
+"""The required declaration of a network: parser, terms of use, place in a bandit context."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from alphaads_pipelines.schema.tables import PURPOSES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A network as the registry declares it. No field has a default, so none can be forgotten.
+    """A network's registry entry. Without defaults, so that no part can be forgotten.
 
     Attributes
     ----------
     parser: "module:Class" of its `Platform`, or None if its posts arrive in the generic format only.
-    allows, forbids: the purposes its terms of use allow and forbid; together every one of PURPOSES, each once.
-    place: its index in the one-hot `platform` of a bandit context, or None to give policies no platform fact.
+    allows, forbids: purposes that its terms of use allow and forbid; together all of PURPOSES, each once.
+    place: index in the one-hot `platform` of a bandit context, or None for no platform fact.
 
     Raises
     ------
@@ -40,11 +40,11 @@ class Network:
 
 
 def context_order(networks: Mapping[str, Network]) -> tuple[str, ...]:
-    """Names of the networks that have a place in a bandit context, in the order of their places.
+    """Names of the networks with a place in a bandit context, in order.
 
     Raises
     ------
-    ConfigurationError: the places are not 0, 1, 2, ... each taken once.
+    ConfigurationError: the places are not 0, 1, 2, ... each once.
     """
     placed = sorted((network.place, name) for name, network in networks.items() if network.place is not None)
     if [place for place, _ in placed] != list(range(len(placed))):

@@ -1,4 +1,4 @@
-"""Networks and their parsers by name. A new network is a file in this room and an entry here."""
+"""Networks and their parsers by name. A new network is one file in this room and one entry here."""
 
 from alphaads_pipelines.platforms.base import Platform
 from alphaads_pipelines.platforms.network import Network, context_order
@@ -6,8 +6,8 @@ from alphaads_pipelines.registry import Registry
 
 _EVERY_PURPOSE = ("personalised_ads", "linking", "audience_export", "model_training", "analytics")
 # LinkedIn's terms forbid advertising, audiences and export with member data (Marketing API, restricted use cases).
-# Linking is forbidden too: a linked profile would carry data derived from members into ads. X requires an opt-in
-# before an X identity is linked to another (developer agreement, off-X matching), which consent to linking gives.
+# Linking is forbidden too: a linked profile would carry member-derived data into ads. X requires an opt-in before
+# linking an X identity (developer agreement, off-X matching), which consent to linking gives.
 _LINKEDIN_FORBIDS = ("personalised_ads", "linking", "audience_export", "model_training")
 
 _HERE = "alphaads_pipelines.platforms"

@@ -1,4 +1,4 @@
-"""Terms of use: the purposes for which a network's data may be used, and on which legal ground."""
+"""Terms of use: the legal ground for using a network's data for a purpose, if its terms allow it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from alphaads_pipelines.privacy.purposes import GROUNDS, Ground
 
 
 def ground(platform: str, purpose: str) -> Ground:
-    """Legal ground for using a network's data for a purpose.
+    """Return the legal ground for using a network's data for a purpose.
 
-    A network without a declaration (the generic format may name any) has the legal ground alone.
+    Undeclared networks, which the generic format may carry, are restricted by law alone.
 
     Raises
     ------
@@ -22,5 +22,5 @@ def ground(platform: str, purpose: str) -> Ground:
 
 
 def is_forbidden(platforms: Iterable[str], purpose: str) -> bool:
-    """Whether the terms of any of these networks forbid the purpose; combined data follows the strictest terms."""
+    """Whether any network's terms forbid the purpose; combined data follows the strictest terms."""
     return any(ground(each, purpose) is Ground.NEVER for each in platforms)

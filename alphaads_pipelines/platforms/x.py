@@ -1,8 +1,7 @@
-"""X (Twitter): objects of API v1.1 and of API v2, alone or in the responses that wrap them.
+"""X (Twitter): objects of API v1.1 and v2, alone or wrapped in responses.
 
-What `split` keeps of a post that reads well is what `parse` reads and nothing else: id, author, text, time, language,
-hashtags, counts, and which posts it answers, repeats or quotes. Profile texts, links, media, places and everything that
-points at another account stay outside.
+Of a readable post `split` keeps only the fields read by `parse`: id, author, text, time, language, hashtags, counts,
+and references to other posts. Profile texts, links, media, places and other accounts are dropped.
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ Users = dict[str, Payload]
 
 
 class XPlatform(Platform):
-    """Reads v1.1 and v2 objects; a v2 response gives one payload per post in it."""
+    """Reads v1.1 and v2 objects; a v2 response yields one payload per post."""
 
     name: ClassVar[str] = "x"
 
     def split(self, payload: Payload, tokenise: Tokenise) -> list[AuthoredPayload]:
-        """The posts of the payload with those nested in them, each without the others."""
+        """Split into the payload's posts and those nested in them."""
         posts, users = _unwrap(payload)
         parts = [_one(post, users, tokenise) for outer in posts for post in _with_nested(outer)]
         return parts or [AuthoredPayload(None, hide_people_within(payload, tokenise, PLAIN_HANDLE))]
@@ -78,7 +77,7 @@ class XPlatform(Platform):
 
 
 def _unwrap(payload: Payload) -> tuple[list[Any], Users]:
-    """The posts that a response wraps, or the payload itself."""
+    """Return the posts and users of a response, or the payload itself."""
     data, statuses = payload.get("data"), payload.get("statuses")
     if isinstance(data, dict | list):
         includes = payload.get("includes")
@@ -100,7 +99,7 @@ def _own_id(user: Any) -> str | None:
 
 
 def _with_nested(post: Any) -> Iterator[Any]:
-    """The post, then those nested in it, breadth first."""
+    """Yield a post and its nested posts, breadth first."""
     waiting = [post]
     for each in waiting:
         yield each
@@ -109,7 +108,7 @@ def _with_nested(post: Any) -> Iterator[Any]:
 
 
 def _is_post(value: Any) -> bool:
-    """Whether a nested value is a post rather than a mere reference to one."""
+    """Whether a nested value is a post, not just a reference."""
     return isinstance(value, dict) and bool(value.keys() - {"id", "id_str"})
 
 
@@ -149,7 +148,7 @@ def _basics(post: Payload, tokenise: Tokenise) -> Payload:
 
 
 def _relations(post: Payload, tokenise: Tokenise) -> Payload:
-    """Which posts this one answers, repeats and quotes, by id; the person it answers as a token."""
+    """Ids of the posts replied to, repeated and quoted, with the addressee as a token."""
     own: Payload = {}
     for name in _NESTED:
         if isinstance(nested := post.get(name), dict):
@@ -197,7 +196,7 @@ def _string(holder: Payload, name: str) -> str | None:
 
 
 def _text(post: Payload) -> Any:
-    """The longest form in which the object carries its text."""
+    """The longest text in the object."""
     for name, inner in (("extended_tweet", "full_text"), *((note, "text") for note in _NOTES)):
         if isinstance(long := post.get(name), dict) and isinstance(long.get(inner), str):
             return long[inner]
@@ -205,14 +204,14 @@ def _text(post: Payload) -> Any:
 
 
 def _unescape(text: str) -> str:
-    """X escapes these three characters and no others; & last, or &amp;lt; would become <."""
+    """X escapes only these three characters; & last, or &amp;lt; would become <."""
     if "&" not in text:
         return text
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _edits(post: Payload) -> list[str]:
-    """Ids of all versions of the post, oldest first; empty where the object does not say."""
+    """Ids of all versions, oldest first; empty if not given."""
     for name in _EDITS:
         if isinstance(history := post.get(name), list):
             ids = [identifier(each) for each in history]
@@ -240,7 +239,7 @@ def _kind(post: Payload) -> PostKind:
 
 
 def _hashtags(post: Payload) -> tuple[str, ...]:
-    """v1.1 calls a hashtag's text `text`, v2 `tag`; long texts have entities of their own."""
+    """A hashtag is `text` in v1.1 and `tag` in v2; long texts have their own entities."""
     holders = [post, *(post.get(name) for name in ("extended_tweet", *_NOTES))]
     found = []
     for holder in holders:
@@ -265,7 +264,7 @@ def _post_counts(post: Payload) -> dict[str, int | None]:
 
 
 def _created_at(value: Any) -> datetime:
-    """`Wed Aug 27 13:08:45 +0000 2008` of v1.1, or RFC 3339 of v2."""
+    """`Wed Aug 27 13:08:45 +0000 2008` (v1.1) or RFC 3339 (v2)."""
     if not isinstance(value, str):
         raise rejected("bad_timestamp")
     if len(value) != 30 or value[3] != " ":

@@ -156,8 +156,8 @@ class Sources:
 
 
 def _with_authors_tags(examples: list[Example]) -> list[Example]:
-    """Add an irony hashtag to half of them, as often as before the corpus's makers removed them: every ironic tweet and
-    a quarter of the others (Van Hee et al. 2018)."""
+    """Restore an irony hashtag to half as many tweets as had one before the corpus's makers removed them: all ironic
+    ones and a quarter of the others (Van Hee et al. 2018)."""
     counts = dict.fromkeys((0, 1), 0)
     found = []
     for example in examples:

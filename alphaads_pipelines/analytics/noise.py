@@ -9,12 +9,12 @@ whole activity. One person changes
 - the posts by emotion by MOST_POSTS in total: larger counts are scaled down,
 - the sum of people's mean sentiments by 1 (in thousandths: 1,000),
 
-and is in at most one row, so all rows cost no more than one (parallel composition: McSherry, Privacy integrated
+and is in at most one row, so all rows together cost as much as one (parallel composition: McSherry, Privacy integrated
 queries, SIGMOD 2009). The three together cost epsilon (sequential composition): a quarter, a half and a quarter. Row
-keys are known beforehand and do not come from the data.
+keys do not come from the data.
 
-A row is released only if its noisy number of people is so high that a group below the minimum gets there once in
-1,000,000,000 times; this uses the noisy number alone, at no further cost.
+A row is released only if a group below the minimum reaches its noisy number of people once in 1,000,000,000 times; this
+uses the noisy number alone, at no further cost.
 """
 
 from __future__ import annotations

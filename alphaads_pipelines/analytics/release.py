@@ -39,7 +39,7 @@ from alphaads_pipelines.profiles.time_buckets import EPOCH_WEEKDAY, day_at
 from alphaads_pipelines.schema.tables import EMOTIONS
 
 ROOMY = 10
-"""Minimum groups per period, if possible, so that other dimensions can split it further."""
+"""Target size of a period in multiples of `least`, so that other dimensions can split it."""
 LONGEST_DAYS = 7
 """A period with enough people is not extended beyond this."""
 

@@ -55,7 +55,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class AuthoredPayload:
-    """A payload of one author (`author_id` None: unattributed) that names nobody else.
+    """A payload of one author (`author_id` None: unattributed) that names no other person.
 
     `network` is the author id's network if it differs from the splitting platform: the generic format carries posts of
     any network, and the same id on two networks is two people.

@@ -1,7 +1,7 @@
 """Replaces other people in a text: @mentions and profile links become tokens.
 
-A token stands for one handle on one network, which preserves who talks to whom but not their identities. E-mail
-addresses stay: they are part of the author's text, sealed with the author's key.
+A token stands for one handle on one network: conversations stay traceable, identities do not. E-mail addresses stay:
+they are part of the author's text, sealed with the author's key.
 """
 
 from __future__ import annotations

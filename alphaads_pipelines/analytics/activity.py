@@ -1,4 +1,4 @@
-"""Profile states as columns, one row per subject and hour, for sums over many people.
+"""Profile states as columns, one row per subject and hour.
 
 Linked subjects count as one person, with the attributes of the subject that posted most.
 """
@@ -50,16 +50,15 @@ def lay_out(
     since_days: Mapping[str, int],
     until_day: int,
 ) -> Activity:
-    """Convert states to columns.
+    """Convert states to columns: a few dozen microseconds per state, about 100 bytes per hour with posts.
 
-    Takes a few dozen microseconds per state, and about 100 bytes per hour with posts. Subjects without posts in their
-    span are dropped.
+    Subjects without posts in their span are dropped.
 
     Parameters
     ----------
     states: subject id and state, each subject once.
-    persons: subject id -> person id, of linked subjects.
-    since_days: subject id -> first day included; absent: from the beginning.
+    persons: linked subject id -> person id.
+    since_days: subject id -> first day included; absent: all.
     until_day: one past the last day included. Days count from the epoch, UTC.
 
     Raises
@@ -96,7 +95,7 @@ def _span(state: ProfileState, first: int | None, end: int) -> dict[int, list[in
 
 
 def _attributes(state: ProfileState, segmentation: Segmentation) -> tuple[str | None, ...]:
-    """Attributes in the order of DIMENSIONS; ties are broken alphabetically."""
+    """Ties are broken alphabetically."""
     totals = [sum(column) for column in zip(*state.hours.values(), strict=True)]
     emotions = {name: count for name, count in zip(EMOTIONS, totals[FIRST_EMOTION:], strict=True) if count > 0}
     return (

@@ -1,6 +1,6 @@
-"""Aggregate queries, answered from released groups (release.py) alone.
+"""Aggregate queries, answered from whole released groups (release.py) alone.
 
-Answers use whole groups and are no finer than these. Withheld rows are named without a number.
+Withheld rows are named without a number.
 """
 
 from __future__ import annotations
@@ -74,15 +74,15 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Figures of the people with one grouping key.
+    """Figures of one grouping key.
 
     Attributes
     ----------
-    key: grouping -> value; None: unknown or none. A period is named by its days, `FROM/UNTIL`.
+    key: grouping -> value; None: unknown or none. A period is `FROM/UNTIL`.
     people_at_least: the largest number in any one period, as a multiple of the minimum group size.
     sentiment_mean: -1 to 1, over groups weighted by posts; None if withheld.
-    emotion_shares: of all posts; posts without an emotion or with a withheld one complete them to 1.
-    hours, weekdays: posts by hour of the day (UTC) and by day of the week (from Monday); hours_untold, weekdays_untold:
+    emotion_shares: of all posts; no or a withheld emotion completes them to 1.
+    hours, weekdays: posts by hour of the day (UTC) and day of the week (from Monday); hours_untold, weekdays_untold:
     posts whose hour or weekday is withheld.
     """
 
@@ -102,8 +102,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    total: over all whole groups in the query. rows: in query order.
-    withheld: requested keys without an answer: too few people, or none.
+    total: over all groups in the query. rows: in query order.
+    withheld: requested keys with too few people, or none.
     from_day, until_day: days covered; periods partly outside the query are left out.
     version: number of releases; a query has one answer per version.
     """

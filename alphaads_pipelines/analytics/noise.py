@@ -118,7 +118,6 @@ def bounded_sums(activity: Activity, question: Question, keys: Sequence[Mapping[
 
 
 def _each_person(activity: Activity, question: Question) -> pl.DataFrame:
-    """One row per person: dimensions and bounded contributions."""
     days, people = pl.lit(value=True), pl.lit(value=True)
     if question.from_day is not None:
         days &= pl.col("day") >= day_of(question.from_day)
@@ -146,7 +145,6 @@ def least_noisy_people(epsilon: float, least: int) -> float:
 
 def add_noise(sums: Sequence[Sums], epsilon: float, least: int) -> NoisyAnswer:
     """Add noise to the sums, at a total cost of `epsilon`."""
-    # A person is in at most one row, so all rows together change by at most one person.
     people = _noisy([each.people for each in sums], 1, epsilon * _PEOPLE_SHARE)
     posts = _noisy([count for each in sums for count in each.emotion_posts], MOST_POSTS, epsilon * _POSTS_SHARE)
     sentiments = _noisy([each.sentiment_milli for each in sums], _MILLI, epsilon * _SENTIMENT_SHARE)

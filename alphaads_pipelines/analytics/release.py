@@ -4,26 +4,23 @@
 Security in partitioned dynamic statistical databases, IEEE COMPSAC 1979; in the survey of Adam and Wortmann, ACM
 Computing Surveys 21(4), 1989, section 3.4). A minimum size per answer does not suffice: two answers that differ by one
 person disclose that person (Denning, Denning and Schwartz, The tracker, ACM TODS 4(1), 1979). So people and days are
-partitioned into groups of `least` people or more, as finely as possible, and every answer is a function of the groups'
-sums.
+partitioned as finely as possible into groups of `least` people or more, and answers use only the groups' sums. For any
+number of answers and colluding callers, at any time:
 
-This holds for any number of answers, to any number of colluding callers, at any time:
-
-1. A person's activity in an hour enters the sums of one group at most. Within a release, groups are disjoint in people
-   or in days; across releases, the day up to which each subject was counted is stored.
-2. Each sum of a group covers `least` contributing people or more. Smaller bins (of emotion, hour or weekday) are
-   pooled; if the pool is small, the smallest released bin joins it (complementary suppression), so the total minus
-   the released bins is such a sum, too.
-3. A group is immutable. Late posts, edits, new consent, erasure or a newer model change no group, so answers before
-   and after differ only by whole new groups.
-4. Answers add up whole groups. So any linear combination of answers is over whole groups: `least` people or more, or
-   none.
+1. A person's activity in an hour enters one group at most. Within a release, groups are disjoint in people or in days;
+   across releases, the last day counted is stored per subject.
+2. Each sum covers `least` contributing people or more. Smaller bins (of emotion, hour or weekday) are pooled; if the
+   pool is small, the smallest released bin joins it (complementary suppression), so the total minus the released bins
+   is such a sum, too.
+3. Groups are immutable. Late posts, edits, consent, erasure or a newer model change none, so answers before and after
+   differ only by whole new groups.
+4. Answers add up whole groups, so any linear combination of answers covers `least` people or more, or none.
 5. People are not summed over days, as one may post on several. Over several periods their number is the largest of
    any one, rounded down to a multiple of `least`: also a function of the groups.
 
 Costs: unusual people are grouped more coarsely (dimensions are dropped from the right of DIMENSIONS), fewer than
-`least` left over in a period are excluded, and data later than its day's release is not counted. The rule does not hide
-what a whole group does, nor that one person wrote most of its posts; noise does.
+`least` left over in a period are excluded, and data later than its day's release is not counted. Neither a whole
+group's behaviour is hidden, nor that one person wrote most of its posts; noise does that.
 """
 
 from __future__ import annotations
@@ -138,7 +135,7 @@ def _sums(counted: pl.DataFrame, least: int) -> pl.DataFrame:
 
 
 def _bins(counted: pl.DataFrame, name: str, least: int) -> Mapping[int, dict[str, int]]:
-    """Map group -> bin -> posts, for the bins that may be released (point 2 of the rule)."""
+    """Map group -> bin -> posts, for releasable bins (point 2 of the rule)."""
     parts = _parts(counted, name).filter(pl.col("posts") > 0)
     bins = parts.group_by("group", "bin").agg(pl.col("posts").sum(), pl.col("person").n_unique().alias("people"))
     small = bins.filter(pl.col("people") < least)
@@ -155,7 +152,6 @@ def _bins(counted: pl.DataFrame, name: str, least: int) -> Mapping[int, dict[str
 
 
 def _parts(counted: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Posts by group, person and bin (text) of emotion, hour or weekday."""
     if name == "emotions":
         rest = (pl.col("posts") - pl.sum_horizontal(EMOTIONS)).alias(_NONE)
         wide = counted.select("group", "person", *EMOTIONS, rest)

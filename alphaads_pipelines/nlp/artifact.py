@@ -11,7 +11,6 @@ from alphaads_pipelines.errors import MissingArtifact
 from alphaads_pipelines.nlp.reliability import Reliability
 
 SHIPPED = Path(__file__).parent / "artifacts" / "posts"
-"""The model shipped with the package."""
 
 MODEL, TOKENIZER, MANIFEST, CARD = "model.onnx", "tokenizer.json", "model.json", "MODEL_CARD.md"
 _MEND = (
@@ -64,7 +63,7 @@ class Artifact(msgspec.Struct, frozen=True):
 
 
 def open_artifact(path: Path | None = None) -> Artifact:
-    """Open a model folder (default: the shipped one) after checking its files against the manifest.
+    """Open a model folder (default: the shipped one), verifying its files.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class Score(msgspec.Struct, frozen=True, gc=False):
-    """The score of one text. `null_reasons` gives the reason for each null field, under the field's name."""
+    """The score of one text; `null_reasons` explains each null field."""
 
     language: str | None
     language_confidence: float | None
@@ -62,9 +62,9 @@ class Options(msgspec.Struct, frozen=True):
     sentiment_model, emotion_model: Hugging Face names or local folders, for the transformers tier.
     device: auto, cpu, cuda, cuda:1, mps.
     token: Hugging Face access token; never shown.
-    entity_model: name or folder of a spaCy pipeline that replaces the tier's entities.
+    entity_model: spaCy pipeline (name or folder) replacing the tier's entities.
     artifact: folder of the project's own model; None is the shipped one.
-    threads: CPU threads of a model; 0 is all cores available to this process.
+    threads: CPU threads of a model; 0 is all available.
     """
 
     sentiment_model: str = "cardiffnlp/twitter-roberta-base-sentiment-latest"
@@ -91,7 +91,7 @@ class Scorer(ABC):
 
         Raises
         ------
-        ConfigurationError: the tier cannot use an option's value.
+        ConfigurationError: an unusable option.
         MissingArtifact: a model or package is absent or damaged; the message says how to repair it.
         """
 
@@ -102,10 +102,10 @@ class Scorer(ABC):
 
     @abstractmethod
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Return one score per text, in order. Accepts any string: empty, huge, emoji, control characters."""
+        """Return one score per text, in order. Accepts any string."""
 
     def current(self) -> Scorer:
-        """The scorer to use for one batch. Override it where the model can be replaced at run time."""
+        """The scorer to use for one batch; overridden if the model can change at run time."""
         return self
 
     def reliability(self) -> Mapping[str, Reliability]:

@@ -1,7 +1,7 @@
 """The cascade tier: the lexicon where it is confident of the sentiment, the neural tier for the rest.
 
-Cheap sentiment for very many posts. A post settled by the lexicon has no intent, offensiveness or entities (null,
-not_in_tier), and an emotion only if it has a cue word.
+A post settled by the lexicon has no intent, offensiveness or entities (null, not_in_tier), and an emotion only with a
+cue word.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SURE = 0.75
 
 
 class CascadeScorer(Scorer):
-    """Two tiers, the cheaper one first."""
+    """The lexicon first, then the neural tier."""
 
     tier: ClassVar[str] = "cascade"
 
@@ -33,7 +33,7 @@ class CascadeScorer(Scorer):
         return Model(f"{cheap.name}+{neural.name}", f"{cheap.version}+{neural.version}@{SURE}")
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Return one score per text, in order; only texts the lexicon left open reach the neural tier."""
+        """Return one score per text, in order."""
         scores = self._cheap.score(texts)
         left = [number for number, score in enumerate(scores) if not _sure(score)]
         for number, score in zip(left, self._neural.score([texts[each] for each in left]), strict=True):

@@ -1,7 +1,7 @@
 """A Hugging Face sequence classifier: texts in, label probabilities out.
 
-Batches hold texts of similar length within a token budget; a text is truncated at the model's own maximum. GPU weights
-are 16-bit floats, so a text's probabilities differ by up to about 0.01 between batches; on a CPU by less than 1e-5.
+Batches hold texts of similar length within a token budget. GPU weights are 16-bit floats, so a text's probabilities
+differ by up to about 0.01 between batches; on a CPU by less than 1e-5.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ Probabilities = npt.NDArray[np.float64]
 
 _TOKENS_AT_ONCE = {"cpu": 4_096, "cuda": 65_536, "mps": 16_384}
 _LONGEST = 512
-"""Token limit when neither the tokenizer nor the model states one."""
 
 _NO_LIMIT = 1_000_000
 _SURROGATES = re.compile("[\ud800-\udfff]")  # tokenizers take UTF-8, which has none
@@ -151,7 +150,7 @@ def _load(files: Files, device: Any) -> tuple[Any, Any]:
 
 
 def _limit(model: Any, tokenizer: Any) -> int:
-    """Maximum tokens of a text; RoBERTa models lose the positions before the first token's."""
+    """RoBERTa models lose the positions before the first token's."""
     limits = [tokenizer.model_max_length]
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and hasattr(module, "num_embeddings"):

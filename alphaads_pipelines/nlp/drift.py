@@ -1,16 +1,16 @@
-"""Drift of the posts' labels, measured by the population stability index (PSI).
+"""Drift of the posts' labels, by the population stability index (PSI).
 
-Each hour of the newest day is compared with the same hour of the days before, and the whole day with all of them. The
-hour is the time of posting, as in `alphaads backfill`, so late archives and catch-up runs do not look like drift. Only
-scores of one model are compared: a new model changes labels without any change in the stream.
+Each hour of the newest day is compared with the same hour of the days before, and the whole day with all of them. Hours
+are those of posting, as in `alphaads backfill`, so late archives and catch-up runs do not look like drift. Only scores
+of one model are compared, since a new model changes labels by itself.
 
 PSI = sum of (p - q) ln(p / q). Without change it is about (1/n + 1/m) times a chi-square variable with k - 1 degrees of
 freedom, for k labels in samples of n and m posts (Yurdakul and Naranjo, Statistical properties of the population
 stability index, Journal of Risk Model Validation 14(4), 2020). The threshold is the one-in-a-million quantile of
-chance, and at least `MATERIAL`, since among 50,000 posts every difference is significant. The customary 0.1 and 0.25
-ignore sample size: at 50 posts they flag only noise, and they miss a shift of 10 points between two common labels,
-whose index is 0.04 or more. Such a shift trips every hour of 5,000 posts; a quiet hour shows only a larger one, though
-its day trips too.
+chance, but at least `MATERIAL`, since among 50,000 posts every difference is significant. The customary 0.1 and 0.25
+ignore sample size: at 50 posts they flag only noise, and they miss a shift of 10 points between two common labels
+(index 0.04 or more). Such a shift trips every hour of 5,000 posts; a quiet hour shows only a larger one, though its day
+trips too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ TASKS = tuple(
     if task in POST_SCORES.column_names
 )
 DOCUMENT = "drift"
-"""Name of the published document with the latest result."""
 
 REFERENCE_DAYS = 7
 LEAST_POSTS = 50
@@ -96,7 +95,7 @@ class Drift:
     Parameters
     ----------
     judged: by task and hour, the whole day last.
-    not_judged: hours with too few posts of a model or too small a reference, over all tasks.
+    not_judged: hours with too few posts or too small a reference, over all tasks.
     changes: of the model within the window; not drift of the stream.
     """
 
@@ -127,9 +126,9 @@ def find_drift(lake: Lake, ledger: Ledger, now: datetime) -> Drift:
 
 
 def newest_hour(lake: Lake, newest_batch: int, now: datetime) -> datetime | None:
-    """End of the hour of the newest post in the last few batches; None if they are empty.
+    """End of the hour of the newest post in the last few batches; None without posts.
 
-    The current time would not do: a demo or a single imported archive has a newest day, too.
+    Not the current time: a demo or an imported archive has a newest day, too.
     """
     recent = lake.scan(POST_SCORES).filter(pl.col("batch_seq") > newest_batch - _RECENT_BATCHES)
     created = recent.filter(pl.col("created_at") <= now).select(pl.col("created_at").max()).collect().item()
@@ -186,8 +185,6 @@ def judge(counts: pl.DataFrame, until: datetime) -> Drift:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """Counts of one task and model by hour of day and label, for the newest day and its reference."""
-
     labels: Sequence[str]
     starts: Mapping[int, datetime]
     recent: Floats
@@ -244,7 +241,7 @@ def population_stability_index(one: Floats, other: Floats) -> float:
 
 
 def _terms(one: Floats, other: Floats) -> Floats:
-    """Each label's contribution. One pseudo-post per label is added to both samples, spread by their pooled shares."""
+    """One pseudo-post per label is added to both samples, spread by their pooled shares."""
     both = one + other
     shares = both / both.sum()
     p, q = ((each + len(both) * shares) / (each.sum() + len(both)) for each in (one, other))

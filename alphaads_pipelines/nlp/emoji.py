@@ -1,8 +1,7 @@
 """Valence of emoji on VADER's scale (-4 to 4), and their emotion if they have one.
 
-VADER reads emoji by their Unicode names: the angry face and the red heart score 0, a pouting face is neutral, the flag
-of the United States good news and a game die bad news. So only this table counts: faces, hearts and gestures that
-express feeling. All other emoji are ignored.
+VADER reads emoji by their Unicode names: the angry face and red heart score 0, a pouting face is neutral, the flag of
+the United States positive, a game die negative. So only this table of faces, hearts and gestures counts.
 """
 
 from __future__ import annotations
@@ -47,7 +46,6 @@ PICTURES = re.compile(
 """Runs of emoji; joiners and variation selectors are already removed (`text.readable`)."""
 
 _MOST = 3
-"""Repetitions of an emoji beyond three add little."""
 
 
 def emoji_in(pictures: str) -> list[str]:

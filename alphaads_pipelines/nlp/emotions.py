@@ -1,7 +1,4 @@
-"""Emotion from cue words: hand-made lists for Ekman's six emotions (Ekman 1992), with negation.
-
-Without a cue there is no answer; neutral needs a word of indifference.
-"""
+"""Emotion from cue words: hand-made lists for Ekman's six emotions (Ekman 1992), with negation."""
 
 from __future__ import annotations
 
@@ -46,7 +43,6 @@ _WORDS: dict[str, str] = {
 }
 _WORD_CUES = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}
 CUES: dict[str, str] = {**_WORD_CUES, **idioms.EMOTION}
-"""Word, or idiom joined into one word -> emotion."""
 
 _CUE_WORDS = frozenset(CUES)
 _NEGATIONS = frozenset(

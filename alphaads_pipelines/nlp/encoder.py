@@ -1,7 +1,6 @@
 """Runs the shared encoder: windows of word pieces in, logits out, one thread per core.
 
-Threads run small batches of similar length through one session: a small matrix per core's cache is faster than one
-shared by all cores.
+Threads run small batches through one session: a matrix within each core's cache is faster than one shared by all cores.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Encoder:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        # The extended fusions choose kernels that are slower here (training/graph.py).
+        # Extended fusions choose slower kernels here (training/graph.py).
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._threads = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), "encoder")
@@ -74,7 +73,7 @@ class Encoder:
 
 
 def _groups(windows: Sequence[HasPieces]) -> Iterator[list[int]]:
-    """Group window numbers by similar length, longest first so that no thread finishes late."""
+    """Group windows by similar length, longest first so that no thread finishes late."""
     group: list[int] = []
     for number in sorted(range(len(windows)), key=lambda each: -len(windows[each].ids)):
         longest = len(windows[group[0]].ids) if group else 0

@@ -15,7 +15,7 @@ def entities_of(text: str, normal: Normal, window: Window, tags: Sequence[str]) 
     Parameters
     ----------
     text: the post as given; offsets refer to it.
-    tags: BIO tag of each piece; a word takes its first piece's tag. An I- without a predecessor starts an entity.
+    tags: BIO tag per piece; a word takes its first piece's tag, and a stray I- starts an entity.
     """
     found = []
     for kind, start, end in _spans(window, tags):

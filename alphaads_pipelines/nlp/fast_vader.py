@@ -1,7 +1,7 @@
 """VADER (Hutto & Gilbert 2014, ICWSM) over a list of words: its package's lexicon and constants, our own rules.
 
 Same results as the package, quirks included (tests compare them), in a third of the time: the package preprocesses the
-whole text again for each lexicon word and checks irrelevant neighbours.
+whole text again for each lexicon word.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from importlib import import_module
 from typing import Any
 
 _BEFORE, _AFTER = 3, 2
-"""Words before and after a word that can change its valence."""
 _FADING = (1.0, 0.95, 0.9)
-"""Share of a booster at a distance of one, two and three words."""
 _EMOTICON = 2
-"""Up to this many letters, surrounding punctuation counts as an emoticon."""
+"""Words of at most this many letters keep their punctuation, as emoticons."""
 _NEVER_SO = 1.25
 _BEFORE_BUT, _AFTER_BUT = 0.5, 1.5
 
@@ -52,7 +50,6 @@ class Vader:
         self._turned: float = self._package.N_SCALAR
         self._loud: float = self._package.C_INCR
         self._shifting = self._negations.union(self._boosters, ("no", "least", "this"))
-        # One word of each phrase signals that the phrase may occur.
         phrases = [*self._phrases, *(phrase for phrase in self._boosters if " " in phrase)]
         self._telling = frozenset(["no", *(max(phrase.split(), key=len) for phrase in phrases)])
 
@@ -94,7 +91,6 @@ class Vader:
         return self.lexicon[lower[place]]
 
     def _shifted(self, words: list[str], lower: list[str], place: int, shouting: bool) -> float:
-        """Valence of a word after its neighbours' effects, nearest first."""
         word, after = lower[place], lower[place + 1 : place + 1 + _AFTER]
         if word == "kind" and after[:1] == ["of"]:
             return 0.0
@@ -176,7 +172,6 @@ def _contrast(valences: list[float], places: list[int], but: int) -> None:
 
 
 def _emphasis(text: str) -> float:
-    """Emphasis of exclamation marks (up to four) and question marks (two or more)."""
     questions = text.count("?")
     asked = 0.0 if questions < 2 else 0.18 * questions if questions <= 3 else 0.96
     return 0.292 * min(text.count("!"), 4) + asked

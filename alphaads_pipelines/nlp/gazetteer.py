@@ -1,12 +1,11 @@
 """The gazetteer: finds tracked names in posts and links a model's entities to them.
 
 Spelling is compared as in names.py. A name matches on word boundaries, also with a possessive or plural ending, and in
-a hashtag: whole (#NikeAir, #nikeair for `Nike Air`) or at a change of case (#NikeAir for `Nike`). Names marked case-
-sensitive, such as Apple, must be spelled exactly and take no plural. Of overlapping names the longest wins; of names
-sharing an alias the one with the smaller id.
+a hashtag: whole (#NikeAir, #nikeair for `Nike Air`) or at a change of case (#NikeAir for `Nike`). Case-sensitive names,
+such as Apple, must match exactly and take no plural. The longest of overlapping names wins, the smaller id of names
+sharing an alias.
 
-Aliases are hashed by their words and looked up only at words that start one, so the cost per post does not grow with
-their number.
+Aliases are hashed and looked up only at words that start one, so the cost per post does not grow with their number.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class TrackedName(
     Attributes
     ----------
     kind: one of KINDS. entity_type: one of ENTITY_TYPES.
-    aliases: alternative spellings. campaign_ids: interested campaigns.
+    campaign_ids: interested campaigns.
     is_exact_case: match only this exact case.
     """
 
@@ -73,8 +72,6 @@ class _Alias(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Index:
-    """Aliases by spelling, with case-sensitive ones kept apart."""
-
     def __init__(self, joint: str) -> None:
         self.joint = joint
         self._folded: dict[str, _Alias] = {}
@@ -110,8 +107,7 @@ class Gazetteer:
 
     Parameters
     ----------
-    names: tracked names, each validated by `check`.
-    version: of the gazetteer.
+    names: validated by `check`.
     """
 
     def __init__(self, names: Iterable[TrackedName] = (), version: int = 0) -> None:
@@ -136,7 +132,6 @@ class Gazetteer:
 
         Parameters
         ----------
-        text: the post's own text.
         entities: found by the model; None if its tier finds none.
 
         Returns
@@ -158,7 +153,7 @@ class Gazetteer:
         return _linked(alias, entity.start, entity.end, "model", entity.confidence)
 
     def _alias_of(self, written: str) -> _Alias | None:
-        """The alias equal to an entity; as the model saw its whole extent, it may also be written as one word."""
+        """The alias equal to an entity, which may also be written as one word."""
         run = only_run(_without_hash(written))
         if run is None:
             return None
@@ -177,7 +172,6 @@ class Gazetteer:
                     yield _linked(match[0], words[0].start, match[1], "gazetteer")
 
     def _places(self, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
-        """Yield word ranges that may be an alias, by first word and length."""
         for start, word in enumerate(words):
             lengths = self._lengths.get(word.folded, ())
             if word.stem in self._lengths:

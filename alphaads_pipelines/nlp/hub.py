@@ -1,7 +1,7 @@
 """Locates the files of a Hugging Face model: a local folder, or the hub through its cache.
 
-The hub is queried with the user's token, if any. If it refuses or is unreachable, the cached copy is used; without one
-the error names the attempt and a remedy. The token appears in no message or traceback.
+The hub is queried with the user's token, if any; if it refuses or is unreachable, the cached copy is used. The token
+appears in no message or traceback.
 """
 
 from __future__ import annotations
@@ -67,7 +67,6 @@ def digest_of(files: Iterable[Path]) -> str:
 
 
 def _deciding(folder: Path) -> Iterable[Path]:
-    """The files that determine the answers: settings, vocabulary and weights."""
     patterns = (*_SETTINGS, *_WEIGHTS)
     return (file for pattern in patterns for file in folder.glob(pattern) if file.is_file())
 
@@ -97,7 +96,6 @@ def _fetch(name: str, token: str | None) -> Path:
 
 
 def _wanted(files: Iterable[str]) -> list[str]:
-    """Pick one framework's copy of the weights."""
     for pattern in _WEIGHTS:
         if any(Path(file).match(pattern) for file in files if "/" not in file):
             return [*_SETTINGS, _CARD, pattern]

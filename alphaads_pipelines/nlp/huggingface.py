@@ -1,7 +1,7 @@
-"""The transformers tier: any Hugging Face classifiers of sentiment and of emotion, by name or folder.
+"""The transformers tier: any Hugging Face classifiers of sentiment and of emotion.
 
-Intent, offensiveness and entities are null, and so are languages missing from a model's card; a card without languages
-means English. Texts are preprocessed as the model's family saw them in training.
+Intent, offensiveness and entities are null, and so are languages missing from a model's card (none listed: English).
+Texts are preprocessed as the model's family saw them in training.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ _Answers = dict[str, Label | str]
 
 
 class _Judge:
-    """One classifier and its answers for a field: a label, or the reason for null."""
-
     def __init__(self, name: str, classifier: Classifier, fields: dict[str, LabelMap]) -> None:
         self.classifier, self._fields = classifier, fields
         self._write = writer_for(name)

@@ -1,4 +1,4 @@
-"""JSON lines of `alphaads score`: `id` and `text` in, a score out; bad lines are reported and skipped."""
+"""JSON lines of `alphaads score`: `id` and `text` in, a score out."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def score_lines(
 
     Parameters
     ----------
-    lines: JSON objects, one per line; blank lines are skipped.
-    refuse: called with the number of a line that is not an object with `id` and `text`, and the reason.
+    lines: JSON objects; blank lines are skipped.
+    refuse: called with the number of a line without `id` and `text`, and the reason; the line is skipped.
     batch: texts scored at once.
 
     Yields

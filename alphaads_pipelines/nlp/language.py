@@ -1,7 +1,4 @@
-"""Language detection by fastText's lid.176 (Joulin et al. 2016, arXiv:1607.01759), from an installed wheel.
-
-Nothing is downloaded. A text without words, or too uncertain, has no language but a reason.
-"""
+"""Language detection by fastText's lid.176 (Joulin et al. 2016, arXiv:1607.01759), without downloads."""
 
 from __future__ import annotations
 
@@ -17,7 +14,6 @@ from alphaads_pipelines.errors import MissingArtifact
 from alphaads_pipelines.nlp.base import Score
 
 MIN_CONFIDENCE = 0.5
-"""Least probability of a stated language."""
 
 _SURE = 0.8
 _FIRST_LOOK, _MOST_CHARACTERS = 60, 240
@@ -71,7 +67,7 @@ class LanguageDetector:
         self._model: Any = import_module("fasttext").load_model(str(path)).f
 
     def detect(self, text: str) -> Language:
-        """Detect the language of a text without links, mentions and emoji (`text.readable`)."""
+        """Detect the language of a text from `text.readable`."""
         words = _words_of(text[:_MOST_CHARACTERS])
         if not words or words.isspace():
             return NO_WORDS
@@ -83,7 +79,6 @@ class LanguageDetector:
         return Language(label[_LABEL_PREFIX:], probability, None)
 
     def _most_probable(self, words: str) -> tuple[float, str]:
-        """The best of 176 languages; time grows with the number of letters."""
         found: list[tuple[float, str]] = self._model.predict(words + "\n", 1, 0.0, "strict")
         probability, label = found[0] if found else (0.0, "")
         return min(1.0, probability), label

@@ -1,8 +1,7 @@
 """Maps the labels of third-party classifiers to ours, by name.
 
-Known synonyms count as ours (GoEmotions' 28 by the paper's own mapping to Ekman). A label of ours that the model lacks
-has probability 0. An unknown label is dropped and its probability redistributed; if it is the most probable, there is
-no answer.
+Known synonyms count as ours (GoEmotions' 28 by the paper's own mapping to Ekman); missing labels have probability 0. An
+unknown label's probability is redistributed; if it is the most probable, there is no answer.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _EMOTION_NAMES = {
     "surprise": "surprise realization confusion curiosity surprised",
 }
 _CARDIFF_ORDER = {"label_0": "negative", "label_1": "neutral", "label_2": "positive"}
-"""Order of Cardiff's older models, whose labels are unnamed, from their cards."""
+"""Order of Cardiff's older models with unnamed labels."""
 
 
 class LabelMap(msgspec.Struct, frozen=True):

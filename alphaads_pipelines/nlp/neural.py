@@ -1,6 +1,6 @@
 """The neural tier, the default: the project's own encoder and heads (docs/models.md, artifacts/posts).
 
-English only: other languages score null. A text scores the same alone and in any batch (`TOLERANCE`).
+English only: other languages score null.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from alphaads_pipelines.nlp.tokenisation import Window, WordPieces
 TOLERANCE = 1e-6
 """Largest difference of a text's probability between two batches.
 
-Nothing before the heads depends on neighbours: 8-bit activation ranges are fixed, and float sums keep one order under
-any padding. In 4,600 public texts, alone and in random batches, no probability differed in any bit (AVX-512), nor in 60
-tweets with AVX2. This matters: a sum differing in its last bit may round to another 8-bit step, which moved a
-probability by up to 0.1. Between kinds of CPU that happens: by up to 1e-4 in those 60 tweets, without changing a label.
+8-bit activation ranges are fixed, and float sums keep one order under any padding. In 4,600 public texts, alone and in
+random batches, no probability differed in any bit (AVX-512), nor in 60 tweets with AVX2. A sum differing in its last
+bit may round to another 8-bit step, which moved a probability by up to 0.1. Between kinds of CPU this happens: by up to
+1e-4 in those 60 tweets, without changing a label.
 """
 
 _AT_ONCE, _CHARACTERS_AT_ONCE = 2_048, 400_000
@@ -146,7 +146,6 @@ class NeuralScorer(Scorer):
 
 
 def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Split texts into parts that bound memory."""
     part: list[str] = []
     characters = 0
     for text in texts:

@@ -1,7 +1,7 @@
 """Normalises a post's text for the neural models, keeping character offsets into the post.
 
-Mentions become one sign; links and invisible characters are removed; emoji and a hashtag's words are separated; HTML
-entities are decoded; letters repeat at most twice. Accepts any string.
+Mentions become one sign; links and invisible characters go; emoji and a hashtag's words are separated; HTML entities
+are decoded; letters repeat at most twice. Accepts any string.
 """
 
 from __future__ import annotations

@@ -31,17 +31,10 @@ EMOTION_COLOURS = {
 _PALE, _QUIET, _LINE, _ALARM = "#e3e6e8", "#7a838b", "#3b6ea5", "#c0392b"
 _DPI = 110
 _LEAST_INDEX = 5e-4
-"""Lower end of the axis of stability indices."""
 
 
 def emotion_plot_png(counts: Mapping[str, int], without: int) -> bytes:
-    """Bar chart of emotions by frequency, with posts lacking an emotion cue last.
-
-    Parameters
-    ----------
-    counts: emotion -> posts.
-    without: posts without an emotion.
-    """
+    """Bar chart of emotions by frequency, with the posts `without` an emotion cue last."""
     shown = sorted(((name, counts.get(name, 0)) for name in EMOTIONS), key=lambda each: each[1])
     names = ["no cue", *(name for name, _ in shown)]
     values = [without, *(value for _, value in shown)]
@@ -96,12 +89,7 @@ def reliability_plot_png(tasks: Mapping[str, Reliability]) -> bytes:
 
 
 def loss_plot_png(losses: Sequence[tuple[int, float]]) -> bytes:
-    """Plot training loss by step.
-
-    Parameters
-    ----------
-    losses: (step, moving mean loss), in order.
-    """
+    """Plot training loss, (step, moving mean loss) in order."""
     figure = new_figure(6.0, 2.8)
     axes = figure.add_subplot()
     axes.plot([step for step, _ in losses], [loss for _, loss in losses], color=_LINE, linewidth=1.3)

@@ -1,7 +1,7 @@
 """Entities from any installed spaCy pipeline, replacing a tier's own.
 
-The pipeline's labels map to our types by name (OntoNotes, WikiNER, WNUT17 and spaCy's own pipelines); others (dates,
-amounts, events, MISC) are dropped. Offsets refer to the post's own text.
+Its labels map to our types by name (OntoNotes, WikiNER, WNUT17, spaCy's own); others (dates, amounts, events, MISC) are
+dropped. Offsets refer to the post's own text.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ _NEVER_NEEDED = frozenset(
 )
 _EMBEDDINGS = frozenset({"tok2vec", "transformer", "curated_transformer"})
 _RULERS = frozenset({"entity_ruler", "future_entity_ruler", "span_ruler"})
-"""Pipes whose patterns may read any other pipe's output."""
 
 _TEXTS_AT_ONCE = 256
 _ANY_LANGUAGE = "xx"

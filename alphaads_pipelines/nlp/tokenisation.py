@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 
 WINDOW = 128
-"""Pieces per encoder pass, both end marks included; longer posts take several windows."""
+"""Pieces per encoder pass, both end marks included."""
 
 SHAPES = 8
 """Number of shapes (`Window.shapes`): how a piece is written, since the vocabulary is in lower case."""

@@ -13,7 +13,6 @@ from alphaads_pipelines.nlp.artifact import MANIFEST, SHIPPED, Artifact, open_ar
 
 _CURRENT = "current"
 _REMEMBERED = 20
-"""Versions kept in the file `current`."""
 
 
 class TrainedModels:

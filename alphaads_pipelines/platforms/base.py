@@ -1,7 +1,6 @@
 """The parser interface of a social network, and the common `Post`.
 
-`split` cuts a payload into parts of one author each, at intake, where identities are in the clear. `parse` turns an
-unsealed part into a `Post` later, in the asset, so that a fixed parser can rerun over everything rejected.
+`parse` is separate from `split` so that a fixed parser can rerun over everything rejected.
 """
 
 from __future__ import annotations
@@ -26,15 +25,12 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 
     Attributes
     ----------
-    platform, post_id, author_id: as given by the network.
-    text: as written; may be empty.
     created_at: UTC.
     version: 0 for the post, 1.. for its edits.
-    kind: original, reply, repost or quote.
     author_name, author_handle: in the clear only inside sealed bodies and memory.
     language: declared by the network, ISO 639-1, or None.
     hashtags: without #, lower case.
-    likes, shares, replies: counts at observation, or None where hidden.
+    likes, shares, replies: at observation, or None where hidden.
     """
 
     platform: str
@@ -57,8 +53,8 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 class AuthoredPayload:
     """A payload of one author (`author_id` None: unattributed) that names no other person.
 
-    `network` is the author id's network if it differs from the splitting platform: the generic format carries posts of
-    any network, and the same id on two networks is two people.
+    `network` is the author's network if not the splitting platform: the generic format carries posts of any network,
+    and the same id on two networks is two people.
     """
 
     author_id: str | None
@@ -80,7 +76,8 @@ class Platform(ABC):
 
     @abstractmethod
     def split(self, payload: Payload, tokenise: Tokenise) -> list[AuthoredPayload]:
-        """Split into the payload's own post first, then nested and quoted ones, each with its author.
+        """Split a payload at intake, where identities are in the clear: its own post first, then nested and quoted
+        ones.
 
         Other people's handles, names and ids are tokenised or dropped in each. Never raises: an unattributable part has
         `author_id` None, to be sealed with the daily key and rejected later.

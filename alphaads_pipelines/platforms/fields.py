@@ -1,4 +1,4 @@
-"""Parsers for fields common to all networks (ids, times, texts, languages, counts) and their rejection reasons."""
+"""Parsers for fields common to all networks, and their rejection reasons."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ REASONS: dict[str, str] = {
     "bad_timestamp": "created_at is absent or no time that this format allows",
     "bad_type": "a field has a value of the wrong type",
 }
-"""Reason codes and their meanings."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 100_000_000_000  # year 5138 in seconds, 1973 in milliseconds

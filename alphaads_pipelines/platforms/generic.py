@@ -135,7 +135,6 @@ def _hide_in(body: Payload, tokenise: Tokenise) -> None:
 
 
 def _reference(quoted: Any) -> Payload:
-    """Reduce a quoted post to its id."""
     return {"quoted": {"id": identifier(quoted.get("id"))}} if isinstance(quoted, dict) else {}
 
 

@@ -15,7 +15,6 @@ from alphaads_pipelines.platforms.mentions import mask
 MAX_BODY_BYTES = 700_000
 """Largest body of an envelope: with its header within Kafka's default limit of 1 MiB per record."""
 KEPT_BYTES = 65_536
-"""Bytes kept of a larger body."""
 
 
 def malformed_payload(raw: bytes) -> Payload:

@@ -1,7 +1,7 @@
 """Replaces other people in a text: @mentions and profile links become tokens.
 
-A token stands for one handle on one network: conversations stay traceable, identities do not. E-mail addresses stay:
-they are part of the author's text, sealed with the author's key.
+A token stands for one handle on one network: conversations stay traceable, identities do not. E-mail addresses stay, as
+part of the author's text under the author's key.
 """
 
 from __future__ import annotations
@@ -79,7 +79,6 @@ def hide_people(text: str, tokenise: Tokenise, handles: Pattern[str]) -> str:
 
     Parameters
     ----------
-    text: as written.
     tokenise: handle, lower case and without @ -> token.
     handles: PLAIN_HANDLE or DOTTED_HANDLE.
     """

@@ -1,7 +1,7 @@
 """X (Twitter): objects of API v1.1 and v2, alone or wrapped in responses.
 
-Of a readable post `split` keeps only the fields read by `parse`: id, author, text, time, language, hashtags, counts,
-and references to other posts. Profile texts, links, media, places and other accounts are dropped.
+Of a readable post `split` keeps only the fields read by `parse`; profile texts, links, media, places and other accounts
+are dropped.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ _COUNTS_V2 = ("like_count", "retweet_count", "repost_count", "reply_count")
 _ADDRESSEES = ("in_reply_to_screen_name", "in_reply_to_user_id_str", "in_reply_to_user_id")
 
 Users = dict[str, Payload]
-"""Users of a v2 response by id."""
 
 
 class XPlatform(Platform):
@@ -196,7 +195,6 @@ def _string(holder: Payload, name: str) -> str | None:
 
 
 def _text(post: Payload) -> Any:
-    """The longest text in the object."""
     for name, inner in (("extended_tweet", "full_text"), *((note, "text") for note in _NOTES)):
         if isinstance(long := post.get(name), dict) and isinstance(long.get(inner), str):
             return long[inner]

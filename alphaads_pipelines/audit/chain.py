@@ -1,7 +1,7 @@
-"""One chain of the audit log on disk: the file that is written line by line, and its head beside it.
+"""One audit chain on disk: an append-only file of entries and its head.
 
-The head is the number and the `mac` of the last entry under a key of its own, written over at each entry. Whoever has
-the files and not the keys cannot cut off a tail and make the head that goes with what is left.
+The head holds the number and `mac` of the last entry under a separate key and is overwritten with each entry. Without
+the keys, a truncated chain cannot be given a matching head.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _OURS = 0o600
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """How many entries a chain has, and the `mac` of the last of them."""
+    """Number of entries in a chain and the `mac` of the last one."""
 
     entries: int
     mac: str
 
 
 class ChainFile:
-    """A chain that this process began and alone appends to.
+    """A chain created by this process, which is its only writer.
 
     Attributes
     ----------
-    writer: its name, unique; begins with the time at which it began.
-    head: of what was written.
-    is_sound: False once its file is not as this process left it, so that nothing more may be written to it.
+    writer: unique name of the chain; starts with its creation time.
+    head: of the entries written so far.
+    is_sound: False once the file differs from what this process wrote; nothing more may be appended.
     """
 
     def __init__(self, folder: Path, keys: AuditKeys, now: datetime) -> None:
@@ -58,11 +58,11 @@ class ChainFile:
         self._inode = os.fstat(self._file).st_ino
 
     def is_over(self, now: datetime) -> bool:
-        """Whether the next entry belongs into a new chain: of its size, its age, or because this is a fork."""
+        """Whether to start a new chain: size or age limit reached, or the process was forked."""
         return self._size >= MOST_BYTES or now - self._began >= LONGEST or os.getpid() != self._pid
 
     def append(self, entry: Entry) -> None:
-        """Write an entry, numbered and chained by `next_number` and `head`. Raises OSError; then it is not there."""
+        """Append an entry and update the head. Raises OSError, with the entry rolled back."""
         self._check()
         line, mac = encode(self._keys, entry)
         try:
@@ -75,7 +75,7 @@ class ChainFile:
         self._size += len(line)
 
     def sync(self) -> None:
-        """Put what was written on the disk. Raises OSError."""
+        """Flush chain and head to disk (fsync). Raises OSError."""
         os.fsync(self._file)
         os.fsync(self._head_file)
 
@@ -85,13 +85,13 @@ class ChainFile:
         os.close(self._head_file)
 
     def discard(self) -> None:
-        """Close and remove a chain that holds no entry."""
+        """Close and delete a chain without entries."""
         self.close()
         self._path.unlink(missing_ok=True)
         self._path.with_suffix(HEAD_SUFFIX).unlink(missing_ok=True)
 
     def _check(self) -> None:
-        """A file that was removed would take our entries with it unseen; one that was changed is evidence."""
+        """Detect outside changes: entries appended to a removed file would be lost, and a changed file is evidence."""
         try:
             found = self._path.stat()
         except OSError:
@@ -115,23 +115,23 @@ class ChainFile:
 
 
 def chain_path(folder: Path, writer: str) -> Path:
-    """Where the entries of a chain lie."""
+    """Path of a chain's entries."""
     return folder / f"{writer}{CHAIN_SUFFIX}"
 
 
 def head_path(folder: Path, writer: str) -> Path:
-    """Where its head lies."""
+    """Path of a chain's head."""
     return folder / f"{writer}{HEAD_SUFFIX}"
 
 
 def pack_head(keys: AuditKeys, writer: str, head: ChainHead) -> bytes:
-    """What the head's file holds."""
+    """Encode a head with its authentication tag."""
     mac = bytes.fromhex(head.mac)
     return _HEAD.pack(head.entries, mac, _tag(keys, writer, head.entries, mac))
 
 
 def unpack_head(keys: AuditKeys, writer: str, content: bytes) -> ChainHead | None:
-    """The head in a head's file; None if it is none that was made with these keys for this chain."""
+    """Decode a head; None unless it was made with these keys for this chain."""
     if len(content) != _HEAD.size:
         return None
     entries, mac, tag = _HEAD.unpack(content)

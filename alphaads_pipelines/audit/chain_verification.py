@@ -1,9 +1,9 @@
-"""Is one chain of the audit log as it was written? What is not is named by kind and place.
+"""Verify one chain of the audit log and classify each problem by kind and place.
 
-Each line proves itself with the audit key, so lines fall into those that are ours and those that are not. The numbers
-of ours then say what happened: one that is missing was edited if a line that is not ours stands in its place, else
-deleted, or cut off if it is the last; one that comes twice was inserted, one out of order was moved. Who has the audit
-key, too, can write a chain anew without a trace in it; only the checkpoints, whose key is another, tell that.
+Each line authenticates itself, so lines divide into authentic and foreign ones. The numbers of the authentic ones
+classify the damage: a missing number was edited (if a foreign line takes its position), deleted, or cut off (at the
+end); a duplicate number was inserted, one out of order was moved. With the audit key a chain can be rewritten without a
+trace in it; only the checkpoints, signed with a different key, reveal that.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ EDITED, INSERTED, DELETED, MOVED, CUT_OFF, REWRITTEN, MISSING, UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that nobody of ours did.
+    """A sign of tampering or damage.
 
     Attributes
     ----------
     kind: edited, inserted, deleted, moved, cut_off, rewritten, missing or unknown.
     where: the chain, or `checkpoints`.
-    place: the line, the entry or the checkpoint.
+    place: the line, entry or checkpoint.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Judged:
-    """What was found of one chain: its head, how many entries no checkpoint covers, and what is wrong."""
+    """Findings on one chain: its head, the number of entries not covered by a checkpoint, and the problems."""
 
     head: ChainHead
     uncovered: int = 0
@@ -57,7 +57,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Ours:
-    """A line that is ours, at its place in the file."""
+    """An authentic line and its position in the file."""
 
     at: int
     number: int
@@ -66,8 +66,8 @@ class _Ours:
 
 
 def judge_chain(keys: AuditKeys, folder: Path, writer: str, marks: Sequence[Checkpoint]) -> Judged:
-    """Read a whole chain and compare it with its head and its checkpoints, in their order. Raises StoreUnavailable."""
-    head = _read_head(keys, folder, writer)  # before the lines: these may grow in the meantime
+    """Verify a whole chain against its head and its checkpoints, given in order. Raises StoreUnavailable."""
+    head = _read_head(keys, folder, writer)  # read first: lines may be appended meanwhile
     lines = _read_lines(folder, writer)
     if lines is None:
         return Judged(ChainHead(0, NOTHING_BEFORE), problems=[Problem(MISSING, writer, "the whole chain")])
@@ -82,19 +82,19 @@ def judge_chain(keys: AuditKeys, folder: Path, writer: str, marks: Sequence[Chec
 
 
 def read_chain(keys: AuditKeys, folder: Path, writer: str) -> Iterator[Line]:
-    """The entries of a chain that are ours, in the file's order. Raises StoreUnavailable."""
+    """Yield the authentic entries of a chain in file order. Raises StoreUnavailable."""
     for line in _read_lines(folder, writer) or []:
         if (found := decode(keys, line)) is not None:
             yield found
 
 
 class _Judge:
-    """One chain under judgement.
+    """Verification of one chain.
 
     Parameters
     ----------
-    lines: the file's lines, without newlines.
-    head: what the head's file says; None if that is missing or not ours.
+    lines: of the file, without newlines.
+    head: None if the head's file is missing or not authentic.
     """
 
     def __init__(self, keys: AuditKeys, writer: str, lines: Sequence[bytes], head: ChainHead | None) -> None:
@@ -103,13 +103,13 @@ class _Judge:
         self._by_number: dict[int, _Ours] = {}
 
     def judge(self) -> Judged:
-        """What its lines and its head say."""
+        """Check lines and head."""
         problems = [*self._order(), *self._gaps(), *self._links(), *self._end()]
         last = self._by_number[max(self._by_number)] if self._by_number else None
         return Judged(ChainHead(last.number, last.mac) if last else ChainHead(0, NOTHING_BEFORE), problems=problems)
 
     def against(self, marks: Iterable[Checkpoint]) -> Iterator[Problem]:
-        """What does not agree with the checkpoints."""
+        """Compare with the checkpoints."""
         for mark in marks:
             entry = self._by_number.get(mark.entries)
             if mark.entries and (entry is None or entry.mac != mark.head):
@@ -128,7 +128,7 @@ class _Judge:
             highest = max(highest, each.number)
 
     def _gaps(self) -> Iterator[Problem]:
-        """Between two of our numbers: lines that are not ours stand for edited entries as far as there are entries."""
+        """Match foreign lines with missing numbers: those count as edited entries, surplus lines as inserted."""
         expected = max(max(self._by_number, default=0), self._head.entries if self._head else 0)
         missing = [number for number in range(1, expected + 1) if number not in self._by_number]
         ours, before, replaced = {each.at: each.number for each in self._found}, 0, set[int]()
@@ -158,7 +158,7 @@ class _Judge:
         head, last = self._head, max(self._by_number, default=0)
         if head is None:
             yield self._problem(EDITED, "the head")
-        elif last > head.entries + 1:  # one more: a crash between an entry and its head
+        elif last > head.entries + 1:  # a crash between an entry and its head leaves one more
             yield self._problem(EDITED, f"the head stands at entry {head.entries}")
         elif head.entries in self._by_number and self._by_number[head.entries].mac != head.mac:
             yield self._problem(REWRITTEN, f"entry {head.entries} is not that of the head")
@@ -175,7 +175,7 @@ def _ours(keys: AuditKeys, writer: str, lines: Sequence[bytes]) -> Iterator[_Our
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each stretch of numbers that follow each other."""
+    """First and last number of each consecutive run."""
     start = 0
     for place, number in enumerate(numbers):
         if place + 1 == len(numbers) or numbers[place + 1] != number + 1:
@@ -193,7 +193,7 @@ def _read_head(keys: AuditKeys, folder: Path, writer: str) -> ChainHead | None:
 
 
 def _read_lines(folder: Path, writer: str) -> list[bytes] | None:
-    """Whole lines; what stands behind the last newline was torn by a crash, and nobody was told that it is there."""
+    """Complete lines; a line torn by a crash was never acknowledged and is ignored."""
     try:
         return chain_path(folder, writer).read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""Checkpoints: signed heads of the audit log's chains, each joined to the checkpoint before, kept apart from the log.
+"""Checkpoints: signed heads of the audit chains, linked to each other and stored apart from the log.
 
-One JSON object a line, in a file outside of ALPHAADS_HOME that every process of the installation appends to; the table
-`audit_heads` holds a copy. A signature (Ed25519, RFC 8032) covers the checkpoint and the signature before it, so that
-none can be changed, taken out or moved. A later checkpoint of a chain replaces what an earlier one says of it.
+One JSON object per line in a file outside ALPHAADS_HOME, shared by all processes of the installation; the table
+`audit_heads` holds a copy. Each signature (Ed25519, RFC 8032) covers the checkpoint and the signature before it, so
+none can be changed, removed or moved. A chain's later checkpoint supersedes its earlier ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sql
 from alphaads_pipelines.telemetry import get_logger
 
 Kind = Literal["opened", "head", "expired", "accepted"]
-"""A chain begins; its head so far; it was removed for its age; it is broken, and a person said that they know."""
+"""Chain started; its head so far; chain removed at the end of retention; chain broken, acknowledged by a person."""
 
 _LAST_BYTES = 4096
 _log = get_logger(__name__)
@@ -37,8 +37,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    checkpoint_id: counts from 1, without a gap.
-    entries, head: how many entries the chain has, and the `mac` of the last of them.
+    checkpoint_id: counts from 1 without gaps.
+    entries, head: number of entries in the chain, and the `mac` of the last one.
     signature: 128 hexadecimal digits.
     """
 
@@ -52,7 +52,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What is to be signed of a chain."""
+    """The unsigned part of a checkpoint."""
 
     kind: Kind
     writer: str
@@ -65,13 +65,13 @@ _decoder = msgspec.json.Decoder(Checkpoint)
 
 
 class Checkpoints:
-    """The signed heads of one installation. Safe to use from several threads and processes.
+    """The checkpoints of one installation. Safe across threads and processes.
 
     Parameters
     ----------
-    path: the file; its folder is made.
+    path: the file; its folder is created.
     signing: Ed25519 seed, 32 bytes.
-    engine: the relational store that holds the copy.
+    engine: relational store with the copy.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Checkpoints:
         self._key, self._engine, self._clock = Ed25519PrivateKey.from_private_bytes(signing), engine, clock
 
     def sign(self, heads: Sequence[Head]) -> None:
-        """Append a checkpoint of each head; on the disk when this returns. Raises StoreUnavailable."""
+        """Append a checkpoint per head, durable on return (fsync). Raises StoreUnavailable."""
         if not heads:
             return
         with self._locked() as file:
@@ -102,7 +102,7 @@ class Checkpoints:
                 raise
 
     def read(self) -> list[Checkpoint | None]:
-        """Every line of the file, in order; None for one that is no checkpoint. Raises StoreUnavailable."""
+        """All lines of the file, in order; None for an unreadable line. Raises StoreUnavailable."""
         try:
             lines = self.path.read_bytes().splitlines() if self.path.exists() else []
         except OSError as error:
@@ -110,14 +110,14 @@ class Checkpoints:
         return [_parsed(line) for line in lines]
 
     def copies(self) -> list[Checkpoint]:
-        """What the table holds, in order. Raises StoreUnavailable."""
+        """The table's copy, in order. Raises StoreUnavailable."""
         table = sql_table("audit_heads")
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(table).order_by(table.c.checkpoint_id))
             return [Checkpoint(**row) for row in rows.mappings()]
 
     def copy(self) -> int:
-        """Bring the table up to the file; the number of checkpoints added. Raises StoreUnavailable."""
+        """Copy new checkpoints from the file to the table; returns how many. Raises StoreUnavailable."""
         table = sql_table("audit_heads")
         with reading(self._engine) as connection:
             newest = connection.execute(sa.select(sa.func.max(table.c.checkpoint_id))).scalar() or 0
@@ -126,7 +126,7 @@ class Checkpoints:
             return insert_ignore(connection, "audit_heads", [msgspec.structs.asdict(each) for each in new])
 
     def is_signed(self, checkpoint: Checkpoint, before: str) -> bool:
-        """Whether it is ours, and follows the checkpoint whose signature is `before`."""
+        """Whether the signature is valid and follows the signature `before`."""
         try:
             self._key.public_key().verify(_signature(checkpoint), _message(checkpoint, before))
         except InvalidSignature:
@@ -134,7 +134,7 @@ class Checkpoints:
         return True
 
     def _restored(self, file: BinaryIO) -> Checkpoint | None:
-        """A file that was lost is written again from the table; what was signed after the copy is missing in it."""
+        """Rebuild a lost file from the table; checkpoints signed since the last copy are missing."""
         copies = self.copies()
         if copies:
             _log.error("the checkpoints of the audit log were lost and are written again from their copy")
@@ -176,7 +176,7 @@ def _parsed(line: bytes) -> Checkpoint | None:
 
 
 def _last(file: BinaryIO) -> Checkpoint | None:
-    """The last checkpoint; a line that was torn by a crash is cut off first, for nobody was told that it is there."""
+    """The last checkpoint; first truncates a line torn by a crash, which was never acknowledged."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _LAST_BYTES))
     tail = file.read()

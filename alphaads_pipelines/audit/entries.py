@@ -1,10 +1,10 @@
-"""What an entry of the audit log is: its line, the keys that make it, how it names people without naming them.
+"""Encoding of audit entries: the line format, its keys, and pseudonymous references to people.
 
 A line is one JSON object. Its last field, `mac`, is HMAC-SHA256 over every byte before it; the field before that,
-`previous`, is the `mac` of the entry before. So each line proves itself, and together they prove their order.
+`previous`, is the preceding entry's `mac`. So each line authenticates itself and its position.
 
-People stand in an entry as keyed hashes of their random subject ids. Many of them are one Merkle root (the tree of
-RFC 6962, section 2.1, over the sorted hashes) and their number: it commits to who they were and takes 32 bytes.
+People appear as keyed hashes of their random subject ids, or, above MOST_LISTED, as a Merkle root (the tree of RFC
+6962, section 2.1, over the sorted hashes) and a count: a commitment of 32 bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 MOST_LISTED = 16
-"""People whom an entry lists one by one; more are a Merkle root."""
+"""People listed one by one in an entry; above it a Merkle root replaces the list."""
 
 NOTHING_BEFORE = "0" * 64
 _MAC_FIELD = b',"mac":"'
@@ -29,7 +29,7 @@ _TAIL = len(_MAC_FIELD) + 64 + len(b'"}')
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AuditKeys:
-    """Keys of 32 bytes, derived from the audit key (HKDF-Expand, RFC 5869), each for one use only."""
+    """32-byte keys, one per use, derived from the audit key (HKDF-Expand, RFC 5869)."""
 
     chain: bytes
     head: bytes
@@ -37,7 +37,7 @@ class AuditKeys:
 
     @classmethod
     def derive(cls, audit_key: bytes) -> AuditKeys:
-        """The keys that follow from `audit_key`, 32 random bytes."""
+        """Derive the keys from `audit_key`, 32 random bytes."""
         chain, head, subject = (
             HKDFExpand(SHA256(), 32, f"alphaads audit {use}".encode()).derive(audit_key)
             for use in ("chain", "head", "subject")
@@ -45,11 +45,11 @@ class AuditKeys:
         return cls(chain, head, subject)
 
     def hash_of(self, subject_id: str) -> str:
-        """What stands for a person in an entry, 64 hexadecimal digits; nobody without the key can make it."""
+        """A person's keyed hash, 64 hexadecimal digits."""
         return self._digest(subject_id).hex()
 
     def digests(self, subject_ids: Iterable[str]) -> list[bytes]:
-        """The same of many as bytes, each once, sorted."""
+        """Distinct keyed hashes as bytes, sorted."""
         return sorted({self._digest(subject_id) for subject_id in subject_ids})
 
     def _digest(self, subject_id: str) -> bytes:
@@ -57,7 +57,7 @@ class AuditKeys:
 
 
 class People(msgspec.Struct, frozen=True):
-    """Whom an entry is about: `listed` one by one, or `root` and `count` for many."""
+    """People of an entry: `listed` individually, or `root` and `count`."""
 
     count: int = 0
     listed: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ NOBODY = People()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. `previous` chains it to the one before; its own `mac` is beside it, in the line."""
+    """One entry; `previous` chains it to the one before. Its own `mac` follows in the line."""
 
     writer: str
     number: int
@@ -83,7 +83,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """An entry as it was read, with its `mac` of 64 hexadecimal digits."""
+    """A decoded entry with its `mac` of 64 hexadecimal digits."""
 
     entry: Entry
     mac: str
@@ -94,7 +94,7 @@ _decoder = msgspec.json.Decoder(Entry)
 
 
 def people(keys: AuditKeys, subject_ids: Iterable[str]) -> People:
-    """The people of an entry; who is named twice counts once."""
+    """Hash and deduplicate subject ids for an entry."""
     hashes = keys.digests(subject_ids)
     if len(hashes) <= MOST_LISTED:
         return People(len(hashes), tuple(each.hex() for each in hashes))
@@ -102,7 +102,7 @@ def people(keys: AuditKeys, subject_ids: Iterable[str]) -> People:
 
 
 def merkle_root(hashes: Sequence[bytes]) -> str:
-    """Root over the hashes in their order, as hexadecimal digits; leaves and nodes are hashed apart (RFC 6962)."""
+    """Merkle root of the hashes in order, hexadecimal; leaves and nodes have different prefixes (RFC 6962)."""
     level = [hashlib.sha256(b"\x00" + each).digest() for each in hashes]
     if not level:
         return hashlib.sha256().hexdigest()
@@ -114,14 +114,14 @@ def merkle_root(hashes: Sequence[bytes]) -> str:
 
 
 def encode(keys: AuditKeys, entry: Entry) -> tuple[bytes, str]:
-    """The line of an entry, with its newline, and its `mac`."""
+    """The entry's line, with newline, and its `mac`."""
     body = _encoder.encode(entry)[:-1]
     mac = hmac.digest(keys.chain, body, "sha256").hex()
     return body + _MAC_FIELD + mac.encode() + b'"}\n', mac
 
 
 def decode(keys: AuditKeys, line: bytes) -> Line | None:
-    """The entry of a line without its newline; None if it is none that was made with these keys."""
+    """Decode a line without its newline; None unless it was made with these keys."""
     body, tail = line[:-_TAIL], line[-_TAIL:]
     mac = hmac.digest(keys.chain, body, "sha256").hex()
     if not hmac.compare_digest(tail, _MAC_FIELD + mac.encode() + b'"}'):

@@ -1,11 +1,11 @@
-"""The audit log: who touched personal data, when and what for. Append-only, one chain of entries per writing process.
+"""The audit log: who accessed personal data, when and why. Append-only, one chain of entries per writing process.
 
-An entry is in the operating system's hands before `record` returns, and callers record before they hand personal data
-out; when it cannot be written, nothing is. Process crash is covered; a power cut may cost the entries since the last
-checkpoint, which syncs them (fsync), and `alphaads audit verify` then names them.
+Callers record before they hand out personal data; if an entry cannot be written, they must not proceed. `record`
+returns once the entry is in the page cache: it survives a process crash. A power cut may lose entries since the last
+checkpoint, which syncs them (fsync); `alphaads audit verify` then reports them.
 
-A chain ends at 16 MiB or after a day; the process goes on in a new one. Beginnings and ends are signed
-(`audit_checkpoints`), so that a chain that is gone as a whole is missed, too.
+A chain ends at 16 MiB or after a day, and a new one starts. Start and end are signed (`checkpoints.py`), so a removed
+chain is detected.
 """
 
 from __future__ import annotations
@@ -25,15 +25,14 @@ _log = get_logger(__name__)
 
 
 class AuditLog:
-    """What this process writes into the audit log. Thread-safe. Close after use.
+    """Writer of this process's chain. Thread-safe. Close after use.
 
-    An entry costs four system calls and two HMACs, and one HMAC for each person in it.
+    An entry costs four system calls and two HMACs, plus one HMAC per person.
 
     Parameters
     ----------
-    folder: where the chains lie.
-    keys: of the audit log.
-    checkpoints: where beginnings and ends are signed.
+    folder: of the chains.
+    checkpoints: signs chain starts and ends.
     """
 
     def __init__(
@@ -57,19 +56,19 @@ class AuditLog:
         subjects: Iterable[str] | People = (),
         correlation_id: str = "",
     ) -> None:
-        """Write one entry, before the data it is about is handed out or changed.
+        """Write one entry, before the data is handed out or changed.
 
         Parameters
         ----------
-        action: what is done, as `noun.verb`.
-        purpose: one of `people_tables.PURPOSES`, or `intake`, `rights`, `operation`.
-        actor: who does it: `api:NAME`, `cli:USER`, `run:ID`.
-        resource: the route, command or table; it never names a person.
-        subjects: subject ids, or what `people` made of them; only their keyed hashes are written.
+        action: as `noun.verb`.
+        purpose: one of `subject_tables.PURPOSES`, or `intake`, `rights`, `operation`.
+        actor: `api:NAME`, `cli:USER` or `run:ID`.
+        resource: the route, command or table; never names a person.
+        subjects: subject ids, or a value of `people`; only keyed hashes are written.
 
         Raises
         ------
-        StoreUnavailable: it could not be written, so the caller may go no further.
+        StoreUnavailable: the entry was not written; the caller must not proceed.
         """
         about = subjects if isinstance(subjects, People) else self.people(subjects)
         try:
@@ -100,16 +99,16 @@ class AuditLog:
 
     @property
     def must_wait(self) -> bool:
-        """Whether the next entry waits: for the store, where a chain's begin and end are signed, or for who does."""
+        """Whether the next entry blocks: on the lock, or on the store to sign a chain's start or end."""
         chain = self._chain
         return self._lock.locked() or chain is None or not chain.is_sound or chain.is_over(self._clock())
 
     def people(self, subject_ids: Iterable[str]) -> People:
-        """What stands for these people in an entry; made once for several entries."""
+        """Hash subject ids once for use in several entries."""
         return people(self._keys, subject_ids)
 
     def close(self) -> None:
-        """End the chain with a signed checkpoint; an outage puts only that off, until the next checkpoint."""
+        """End the chain with a signed checkpoint; during an outage the next checkpoint signs it instead."""
         with self._lock:
             if self._chain is None:
                 return
@@ -120,7 +119,7 @@ class AuditLog:
                 _log.warning("the end of an audit chain is not signed yet", error=type(error).__name__)
 
     def _current(self, now: datetime) -> ChainFile:
-        """The chain to write to. What is not sound any more is left as it is, for `alphaads audit verify` to name."""
+        """The chain to append to. An unsound one is left untouched for `alphaads audit verify` to report."""
         if self._chain is not None and not self._chain.is_sound:
             chain, self._chain = self._chain, None
             chain.close()

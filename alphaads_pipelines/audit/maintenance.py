@@ -1,4 +1,4 @@
-"""Upkeep of the audit log: checkpoints of every chain, chains that are too old, chains that are known to be broken."""
+"""Maintenance of the audit log: checkpoints, retention, and acknowledgement of broken chains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from alphaads_pipelines.errors import NotFound, StoreUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What was done: chains with a new checkpoint, chains removed for their age; and what was not signed, and why."""
+    """Counts of chains signed and chains expired; problems that kept others from being signed."""
 
     signed: int
     expired: int
@@ -25,21 +25,21 @@ class Upkeep:
 
 
 class AuditUpkeep:
-    """What is done to the audit log by the clock and by command.
+    """Scheduled and manual maintenance of the audit log.
 
     Parameters
     ----------
-    folder: where the chains lie.
-    keep: for how long after its end a chain is kept.
+    folder: of the chains.
+    keep: retention of a chain after its end.
     """
 
     def __init__(self, folder: Path, verifier: Verifier, checkpoints: Checkpoints, keep: timedelta) -> None:
         self._folder, self._verifier, self._checkpoints, self._keep = folder, verifier, checkpoints, keep
 
     def checkpoint(self, now: datetime) -> Upkeep:
-        """Sign the heads of all chains that went on, put what they cover on the disk, remove chains that are too old.
+        """Sync and sign the heads of all chains that grew; remove expired chains.
 
-        A chain that is not as it was written is not signed. Raises StoreUnavailable.
+        Chains with problems are not signed. Raises StoreUnavailable.
         """
         heads, expired, problems = list[Head](), list[Head](), list[Problem]()
         marks = self._verifier.marks()
@@ -63,7 +63,7 @@ class AuditUpkeep:
         return Upkeep(len(heads), len(expired), tuple(problems))
 
     def accept(self, writer: str) -> None:
-        """Sign that a chain is broken and that a person knows; what is left of it stays. Raises NotFound."""
+        """Sign that a person acknowledged a broken chain; its files stay. Raises NotFound."""
         marks = self._verifier.marks()
         broken = {each.where for each in self._verifier.verify().problems}
         if writer not in broken - {CHECKPOINTS}:

@@ -1,8 +1,8 @@
-"""Is the whole audit log as it was written? Every chain, every checkpoint, and the copy of the checkpoints.
+"""Verify the whole audit log: every chain, every checkpoint, and the table's copy of the checkpoints.
 
-What can be found, and until when: who has the files and no key cannot change, take out, add, move, restamp or cut off
-anything unseen. Who has the audit key as well can write a chain anew after its last checkpoint, and not before. Who has
-the signing key, too, can do anything; what helps then is a checkpoint file that lies where they cannot write.
+Without keys, no change, removal, insertion, move, new timestamp or truncation goes unnoticed. With the audit key a
+chain can be rewritten after its last checkpoint, but not before. With the signing key as well, only a checkpoint file
+out of the attacker's reach helps.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from alphaads_pipelines.audit.entries import AuditKeys, Line
 from alphaads_pipelines.errors import StoreUnavailable
 
 OVER = frozenset({"expired", "accepted"})
-"""Kinds of a chain's last checkpoint after which it is not judged any more."""
+"""Kinds of last checkpoint after which a chain is no longer verified."""
 
 CHECKPOINTS = "checkpoints"
-"""Where a problem is that is in no chain."""
+"""`Problem.where` of problems outside any chain."""
 
 Marks = Mapping[str, Sequence[Checkpoint]]
 """The checkpoints of each chain, in order."""
@@ -39,14 +39,14 @@ Marks = Mapping[str, Sequence[Checkpoint]]
 
 @dataclass(slots=True)
 class Verdict:
-    """What was found.
+    """Result of a verification.
 
     Attributes
     ----------
-    chains, entries, checkpoints: how many were read.
-    uncovered: entries that are younger than the last checkpoint of their chain.
-    accepted: broken chains that a person said they know of.
-    problems: what nobody of ours did.
+    chains, entries, checkpoints: numbers read.
+    uncovered: entries newer than their chain's last checkpoint.
+    accepted: broken chains acknowledged by a person.
+    problems: signs of tampering or damage.
     """
 
     chains: int = 0
@@ -58,22 +58,22 @@ class Verdict:
 
 
 class Verifier:
-    """Reads the audit log and judges it.
+    """Reads and verifies the audit log.
 
     Parameters
     ----------
-    folder: where the chains lie.
+    folder: of the chains.
     """
 
     def __init__(self, folder: Path, keys: AuditKeys, checkpoints: Checkpoints) -> None:
         self._folder, self._keys, self._checkpoints = folder, keys, checkpoints
 
     def verify(self, *, only_new: bool = False) -> Verdict:
-        """Judge everything; or, with `only_new`, the chains that got entries since their last checkpoint.
+        """Verify everything or, with `only_new`, chains with entries since their last checkpoint.
 
         Raises
         ------
-        StoreUnavailable: the log or the copy of the checkpoints cannot be read.
+        StoreUnavailable: log or checkpoint copies cannot be read.
         """
         verdict = Verdict()
         names, marks = self._chains(), self._marks(verdict)
@@ -88,15 +88,15 @@ class Verifier:
         return verdict
 
     def judge(self, writer: str, marks: Marks) -> Judged:
-        """One chain, whole."""
+        """Verify one whole chain."""
         return judge_chain(self._keys, self._folder, writer, marks.get(writer, ()))
 
     def marks(self) -> Marks:
-        """The checkpoints that are ours, by chain."""
+        """The authentic checkpoints, by chain."""
         return self._marks(Verdict())
 
     def is_settled(self, writer: str, marks: Sequence[Checkpoint]) -> bool:
-        """Whether the last checkpoint covers all that the chain's head tells of."""
+        """Whether the last checkpoint covers the chain's current head."""
         try:
             head = unpack_head(self._keys, writer, head_path(self._folder, writer).read_bytes())
         except OSError:
@@ -104,7 +104,7 @@ class Verifier:
         return bool(marks) and head is not None and (head.entries, head.mac) == (marks[-1].entries, marks[-1].head)
 
     def entries(self, since: datetime | None = None) -> Iterator[Line]:
-        """Every entry that is ours, chain by chain, from `since` on. Raises StoreUnavailable."""
+        """All authentic entries since `since`, chain by chain. Raises StoreUnavailable."""
         for writer in sorted(self._chains()):
             for line in read_chain(self._keys, self._folder, writer):
                 if since is None or line.entry.at >= since:
@@ -117,7 +117,7 @@ class Verifier:
             raise StoreUnavailable("the audit log cannot be read") from error
 
     def _is_over(self, verdict: Verdict, writer: str, marks: Marks, only_new: bool) -> bool:
-        """Whether nothing more is to be said of a chain."""
+        """Whether to skip a chain."""
         of_chain = marks.get(writer, ())
         last = of_chain[-1].kind if of_chain else None
         if last == "accepted":
@@ -125,7 +125,7 @@ class Verifier:
         return last in OVER or (only_new and self.is_settled(writer, of_chain))
 
     def _look_again(self, verdict: Verdict, suspects: Sequence[str]) -> None:
-        """Others began, ended and removed chains while we read; what seemed wrong for that is right now."""
+        """Recheck suspects: other processes may have started, ended or removed chains during the read."""
         marks = self.marks()
         for writer in suspects:
             if not self._is_over(Verdict(), writer, marks, only_new=False):
@@ -146,7 +146,7 @@ class Verifier:
     def _judge_file(
         self, rows: Iterable[Checkpoint | None], copies: Mapping[int, Checkpoint], found: dict[int, Checkpoint]
     ) -> Iterator[Problem]:
-        """What is wrong with the file; those that are ours are put into `found`."""
+        """Problems in the file; authentic checkpoints are added to `found`."""
         expected = 1
         before: str | None = ""
         for line, row in enumerate(rows, 1):
@@ -160,7 +160,7 @@ class Verifier:
             if row.checkpoint_id > expected:
                 yield Problem(DELETED, CHECKPOINTS, f"checkpoints {expected} to {row.checkpoint_id - 1}")
                 before = _signature_of(copies, row.checkpoint_id - 1)
-            # Where the one before is lost without a copy, nothing tells whether this one follows it.
+            # Without the previous signature, even in a copy, the link cannot be checked.
             if before is None or self._checkpoints.is_signed(row, before):
                 found[row.checkpoint_id] = row
             else:
@@ -179,7 +179,7 @@ def _signature_of(copies: Mapping[int, Checkpoint], checkpoint_id: int) -> str |
 
 
 def _judge_copies(copies: Mapping[int, Checkpoint], found: Mapping[int, Checkpoint]) -> Iterator[Problem]:
-    """The copy may be behind the file, for it is brought up at checkpoints; all else is wrong."""
+    """Problems in the table's copy, which may lag behind the file until the next checkpoint."""
     last, newest = max(found, default=0), max(copies, default=0)
     if newest > last:
         yield Problem(CUT_OFF, CHECKPOINTS, f"checkpoints {last + 1} to {newest}")

@@ -1,4 +1,4 @@
-"""Consent: what a person allows, purpose by purpose, as a history whose newest entry holds."""
+"""Consent per purpose, as a history in which the newest entry holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alphaads_pipelines.schema.tables import PURPOSES
 
 CONSENT_SOURCES = ("api", "cli", "import")
 EVIDENCE = r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$"
-"""A reference such as `form-7#2026-11-24`: without spaces and @, so that no name or address fits in."""
+"""A reference such as `form-7#2026-11-24`; without spaces and @ it cannot hold a name or an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class ConsentEvent:
 
     Attributes
     ----------
-    change_seq: counts the events of everybody; the newest of a subject and purpose holds.
-    source: one of CONSENT_SOURCES. evidence: reference to the record of the asking.
+    change_seq: global sequence number; the newest event of a subject and purpose holds.
+    source: one of CONSENT_SOURCES. evidence: reference to the record of consent.
     """
 
     change_seq: int
@@ -35,19 +35,19 @@ class ConsentEvent:
 
 
 def check_purpose(purpose: str) -> str:
-    """The purpose, if it is one. Raises InvalidRequest."""
+    """Validate a purpose. Raises InvalidRequest."""
     if purpose not in PURPOSES:
         raise InvalidRequest(f"purpose: must be one of {', '.join(PURPOSES)}")
     return purpose
 
 
 def check_evidence(evidence: str) -> str:
-    """The reference, if it is one. Raises InvalidRequest, which does not repeat it."""
+    """Validate a reference. Raises InvalidRequest, without repeating it."""
     if not re.fullmatch(EVIDENCE, evidence):
         raise InvalidRequest("evidence: a reference of letters, digits and ._:/#-, at most 128; it names nobody")
     return evidence
 
 
 def current(events: Iterable[ConsentEvent]) -> dict[str, ConsentEvent]:
-    """Purpose -> the event that holds. A purpose that nobody was asked about is absent, which means no."""
+    """Purpose -> newest event. An absent purpose means no consent."""
     return {each.purpose: each for each in sorted(events, key=lambda each: each.change_seq)}

@@ -1,7 +1,7 @@
-"""Envelope v1: the only form in which a post travels the stream.
+"""Envelope v1: the only form of a post in the stream.
 
-A MessagePack array: header in the clear (nothing in it names a person), body sealed with the subject's key. The
-header is the associated data of the seal, so it cannot be changed or moved to another body unseen.
+A MessagePack array: a header in the clear, which identifies nobody, and a body sealed with the subject's key. The
+header is the seal's associated data, so it cannot be changed or moved to another body undetected.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ SCHEMA_VERSION = 1
 _Count = Annotated[int, Meta(ge=0, lt=2**31)]
 _Id = Annotated[str, Meta(pattern=r"^[\w.-]{1,64}\Z")]
 _Microseconds = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
-"""Before the year 10000, which no date type holds."""
+"""Up to the year 9999, the limit of the date types."""
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One sealed payload. Whoever may write to the stream may write anything: what no column could hold is no envelope.
+    """One sealed payload. Limits are validated, as any client may write to the stream: every value fits its column.
 
     Attributes
     ----------
-    schema_version: version of this layout.
-    platform: social network the payload came from.
+    schema_version: of this layout.
+    platform: source network.
     shard: stable hash of the subject over the fixed number of shards.
-    subject_id: random id of the author, or of the daily key for a payload nobody could be attributed to.
-    key_id: which data key sealed the body.
+    subject_id: random id of the author, or of the daily key for an unattributed payload.
+    key_id: data key that sealed the body.
     nonce: AES-GCM nonce, 12 bytes.
     correlation_id: follows the post through logs, run tags and API answers.
-    observed_at_us: when intake saw it, microseconds since the epoch, UTC.
+    observed_at_us: time of intake, microseconds since the epoch, UTC.
     attributed: whether the payload names its author.
     body: AES-256-GCM ciphertext of the payload's JSON.
     """
@@ -50,7 +50,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: bytes
 
     def associated_data(self) -> bytes:
-        """Bytes that the seal binds to the body."""
+        """Header bytes bound to the body."""
         return associated_data(self.schema_version, self.platform, self.shard, self.subject_id, self.key_id)
 
 
@@ -59,21 +59,21 @@ _decoder = msgspec.msgpack.Decoder(Envelope)
 
 
 def associated_data(schema_version: int, platform: str, shard: int, subject_id: str, key_id: str) -> bytes:
-    """What AES-GCM authenticates beside the body."""
+    """Associated data of AES-GCM."""
     return f"{schema_version}|{platform}|{shard}|{subject_id}|{key_id}".encode()
 
 
 def encode(envelope: Envelope) -> bytes:
-    """Bytes of a stream record."""
+    """Encode a stream record."""
     return _encoder.encode(envelope)
 
 
 def decode(record: bytes) -> Envelope:
-    """Read a stream record.
+    """Decode a stream record.
 
     Raises
     ------
-    EnvelopeError: the bytes are no envelope, or one of a version this code does not know.
+    EnvelopeError: not an envelope, or of an unknown version.
     """
     try:
         envelope = _decoder.decode(record)

@@ -1,7 +1,6 @@
-"""The key ring: the key-encryption keys of a moment, and what they wrap.
+"""Key ring: the current key-encryption keys (KEKs), which wrap data keys.
 
-Wrapping is AES-256-GCM under a key-encryption key, bound to the key and the subject it belongs to.
-Source: NIST SP 800-38D; 96-bit random nonces.
+AES-256-GCM, bound to key id and subject id. Source: NIST SP 800-38D; 96-bit random nonces.
 """
 
 from __future__ import annotations
@@ -21,16 +20,18 @@ _NONCE_BYTES = 12
 
 
 class KekMissing(UnsealError):
-    """A data key was wrapped by a key-encryption key that the ring does not hold: of another key file, or dropped by a
-    rotation that ended in this moment; then its row is wrapped anew, and reading it again helps."""
+    """A data key's KEK is not in the ring: wrong key file, or dropped by a rotation that just ended (then retry).
+
+    The rotation has rewrapped the row, so reading it again succeeds.
+    """
 
 
 class KeyRing:
-    """Key-encryption keys (32 bytes each) by their ids.
+    """Key-encryption keys (32 bytes each) by id.
 
     Parameters
     ----------
-    newest: id of the one that a rotation goes to, or ended with.
+    newest: id of the target of the current or last rotation.
     keks: id -> key.
     """
 
@@ -44,12 +45,12 @@ class KeyRing:
         return frozenset(self._ciphers) - {self.newest}
 
     def wrap(self, kek_id: str, data_key: bytes, key_id: str, subject_id: str) -> bytes:
-        """The data key under a key-encryption key. Raises KekMissing."""
+        """Encrypt a data key. Raises KekMissing."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher(kek_id).encrypt(nonce, data_key, _bound(key_id, subject_id))
 
     def unwrap(self, kek_id: str, wrapped: bytes, key_id: str, subject_id: str) -> bytes:
-        """The data key. Raises KekMissing, or UnsealError: another key wrapped it, or it was changed."""
+        """Decrypt a data key. Raises KekMissing, or UnsealError: wrapped by another key, or changed."""
         nonce, body = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
         try:
             return self._cipher(kek_id).decrypt(nonce, body, _bound(key_id, subject_id))
@@ -64,23 +65,18 @@ class KeyRing:
 
 
 class KeyRingFile:
-    """The ring in the key file. Every look sees the file as it is then, so that a rotation needs no restart.
-
-    Parameters
-    ----------
-    path: of a key file that exists.
-    """
+    """The ring in an existing key file, reread when the file changes, so that a rotation needs no restart."""
 
     def __init__(self, path: Path) -> None:
         self._file = KeyFile(path)
         self._held: tuple[tuple[int, ...], KeyRing] | None = None
 
     def current(self) -> KeyRing:
-        """The ring now; read anew only when the file changed. If the file went away, what was held still counts.
+        """The current ring; the last one read if the file has disappeared.
 
         Raises
         ------
-        ConfigurationError: the file is damaged or open to others, or went away before it was first read.
+        ConfigurationError: the file is damaged or open to others, or disappeared before the first read.
         """
         held = self._held
         try:
@@ -90,16 +86,16 @@ class KeyRingFile:
                 return held[1]
             state = ()
         if held is None or held[0] != state:
-            # Read behind the state: at worst it is newer, and is read once more.
+            # Content is read after the state: at worst it is newer, and is reread once.
             held = self._held = state, _ring(self._file.read())
         return held[1]
 
     def begin(self) -> KeyRing:
-        """Add a new key as the newest, unless a rotation that was begun is not finished; the ring then."""
+        """Add a new key as the newest, unless a rotation is unfinished; returns the ring."""
         return _ring(self._file.change(lambda content: content if content.former_keks else _with_new_kek(content)))
 
     def drop(self, kek_ids: frozenset[str]) -> KeyRing:
-        """Remove former keys that wrap nothing any more; the ring then."""
+        """Remove former keys that no longer wrap anything; returns the ring."""
 
         def change(content: KeyFileContent) -> KeyFileContent:
             kept = {kek_id: kek for kek_id, kek in content.former_keks.items() if kek_id not in kek_ids}

@@ -1,6 +1,6 @@
-"""Subject keys: the abstract store of random data keys, one per subject, wrapped by the key-encryption key.
+"""Subject keys: interface of the store of random data keys, one per subject, wrapped by the key-encryption key.
 
-Keys are never derived: a derived key could be made again after its deletion. The SQL implementation lives in
+Keys are never derived: a derived key could be recreated after deletion. Implemented in
 `stores/subjects/subject_keys.py`.
 """
 
@@ -14,7 +14,7 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A platform identity, as a keyed hash: HMAC-SHA256 of platform and author id, 32 bytes."""
+    """A platform identity as a keyed hash: HMAC-SHA256 of platform and author id, 32 bytes."""
 
     mac: bytes
     platform: str
@@ -22,7 +22,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class SubjectKey:
-    """A subject with the data key (32 bytes) that seals what they write. Never logged."""
+    """A subject and its data key (32 bytes). Never logged."""
 
     subject_id: str
     shard: int
@@ -34,35 +34,35 @@ class SubjectKey:
 
 
 class SubjectKeyStore(ABC):
-    """Where subject ids and their wrapped data keys are kept."""
+    """Store of subject ids and wrapped data keys."""
 
     @abstractmethod
     def ensure(self, identities: Sequence[Identity]) -> list[SubjectKey]:
-        """The subject of each identity, in order, made where there is none: one read and one insert per batch.
+        """Find or create the subject of each identity, in order: one read and one insert per batch.
 
-        Safe in racing processes: the same identity always gets the same subject.
+        Safe across processes: an identity always gets the same subject.
         """
 
     @abstractmethod
     def find(self, identity: Identity) -> str | None:
-        """The subject id of an identity, or None; makes nothing."""
+        """The subject id of an identity, or None; creates nothing."""
 
     @abstractmethod
     def keys(self, key_ids: Iterable[str]) -> dict[str, bytes]:
-        """The data keys that still exist, read in one batch; a destroyed key is absent."""
+        """The data keys that still exist, in one batch read; destroyed keys are absent."""
 
     @abstractmethod
     def daily_key(self, day: date) -> SubjectKey:
-        """The key of the day (UTC) for payloads that nobody can be attributed to; it expires 30 days later."""
+        """The key of a UTC day for unattributed payloads; it expires 30 days later."""
 
     @abstractmethod
     def destroy(self, subject_id: str) -> int:
-        """Destroy the subject's keys and identity mapping; the number of keys destroyed."""
+        """Destroy a subject's keys and identity mapping; returns the number of keys."""
 
     @abstractmethod
     def destroy_expired(self, now: datetime) -> int:
-        """Destroy daily keys whose time is over; the number of keys destroyed."""
+        """Destroy expired daily keys; returns the number of keys."""
 
     @abstractmethod
     def generation(self) -> int:
-        """Moves whenever a key is destroyed, by any process; seen at most half a second late."""
+        """Changes whenever any process destroys a key; visible within half a second."""

@@ -1,4 +1,4 @@
-"""Pseudonyms: keyed hashes that stand for people and posts. Without the key file they lead nowhere."""
+"""Pseudonyms: keyed hashes of people and posts, unlinkable without the key file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOKEN_BYTES = 10
 
 
 class Pseudonyms:
-    """Keyed hashes under the keys of one installation."""
+    """Keyed hashes under one installation's keys."""
 
     def __init__(self, master: MasterKeys) -> None:
         self._identity = master.identity
@@ -23,49 +23,51 @@ class Pseudonyms:
         self._post = hashlib.blake2b(key=master.post, digest_size=_POST_KEY_BYTES)
 
     def identity(self, platform: str, author_id: str) -> Identity:
-        """The identity of an author: HMAC-SHA256 of platform and author id."""
+        """Hash an author: HMAC-SHA256 of platform and author id."""
         mac = hmac.digest(self._identity, f"{platform}\0{author_id}".encode("utf-8", "surrogatepass"), "sha256")
         return Identity(mac, platform)
 
     def suppressed_identity(self, mac: bytes) -> bytes:
-        """What stands for an erased identity in the suppression list: HMAC-SHA256 of `Identity.mac`, 32 bytes."""
+        """Suppression entry of an identity: HMAC-SHA256 of `Identity.mac`, 32 bytes."""
         return hmac.digest(self._suppression, b"identity\0" + mac, "sha256")
 
     def suppressed_subject(self, subject_id: str) -> bytes:
-        """What stands for an erased subject in the suppression list, 32 bytes."""
+        """Suppression entry of a subject id, 32 bytes."""
         return hmac.digest(self._suppression, b"subject\0" + subject_id.encode(), "sha256")
 
     def mention(self, platform: str, handle: str) -> str:
-        """A token such as `u_4q7xk2m5r6t3v1za`: the same for the same handle on a platform, whatever its case."""
+        """A token such as `u_4q7xk2m5r6t3v1za`, the same for a handle on a platform in any case."""
         text = f"{platform}\0{handle.casefold()}".encode("utf-8", "surrogatepass")
         digest = hmac.digest(self._mention, text, "sha256")[:_TOKEN_BYTES]
         return "u_" + base64.b32encode(digest).decode().lower()
 
     def name(self, normal_name: str) -> str:
-        """A token such as `n_4q7xk2m5r6t3v1za` for a name that stands in a text, the same on every platform.
+        """A token such as `n_4q7xk2m5r6t3v1za` for a name in a text, the same on every platform.
 
         Parameters
         ----------
-        normal_name: as names are compared, so that its spellings have one token.
+        normal_name: normalised, so that all spellings share a token.
         """
-        # No platform is called so, so that it cannot be the token of a mention.
+        # The prefix is no platform, so no mention has the same token.
         text = f"\0name\0{normal_name}".encode("utf-8", "surrogatepass")
         digest = hmac.digest(self._mention, text, "sha256")[:_TOKEN_BYTES]
         return "n_" + base64.b32encode(digest).decode().lower()
 
     def assignment_salt(self) -> bytes:
-        """The secret by which units are placed into experiments and canaries, 32 bytes; it changes with the key file
-        alone, so that an arm is the same on every host and after a restart."""
+        """Secret of the assignment of units to experiments and canaries, 32 bytes.
+
+        It depends on the key file alone, so assignments are the same on every host and after a restart.
+        """
         return hmac.digest(self._mention, b"\0assignment", "sha256")
 
     def post_key(self, platform: str, post_id: str, version: int) -> bytes:
-        """The key of a post's version, 16 bytes: keyed BLAKE2b (RFC 7693) of platform, id and version."""
+        """Key of a post's version, 16 bytes: keyed BLAKE2b (RFC 7693) of platform, id and version."""
         hasher = self._post.copy()
         hasher.update(f"{platform}\0{post_id}\0{version}".encode("utf-8", "surrogatepass"))
         return hasher.digest()
 
     def body_key(self, platform: str, body: bytes) -> bytes:
-        """The key of a payload that is no post, 16 bytes: the same payload again is the same reject."""
+        """Key of a payload that is not a post, 16 bytes; a repeated payload has the same key."""
         hasher = self._post.copy()
         hasher.update(b"\0payload\0" + platform.encode() + b"\0")
         hasher.update(body)

@@ -1,7 +1,9 @@
-"""Purposes: the legal ground of each use of personal data (GDPR article 6), and the sensitive fields.
+"""Purposes: permitted uses of each network's data and their legal grounds.
 
-A ground is a person's consent or, for counts over many people, a legitimate interest to which they can object. A
-network's terms can forbid a purpose regardless of consent: see platforms/terms.py.
+Grounds (GDPR article 6): consent or, for aggregates, a legitimate interest with a right to object. A network's terms
+can forbid a use regardless of consent: LinkedIn forbids advertising, audiences and export with its members' data
+(Marketing API, restricted use cases); X requires an opt-in before one of its identities is linked to another (developer
+agreement, off-X matching).
 """
 
 from __future__ import annotations
@@ -11,14 +13,14 @@ from enum import StrEnum
 
 
 class Ground(StrEnum):
-    """On what a use of personal data rests."""
+    """Legal ground for a use of personal data."""
 
     CONSENT = "consent"
-    """The person's consent to this purpose, and to no other."""
+    """Consent to this purpose alone."""
     AGGREGATES = "aggregates"
-    """Counts over groups of a least size; without consent, unless the person objects (article 21)."""
+    """Counts over groups of a minimum size; no consent, but a right to object (article 21)."""
     NEVER = "never"
-    """The terms of the source forbid it."""
+    """Forbidden by the source's terms."""
 
 
 GROUNDS: Mapping[str, Ground] = {
@@ -33,14 +35,14 @@ SENSITIVE = (
     *("health", "disease", "disability", "religion", "belief", "political", "politics", "ethnic", "race"),
     *("sexual", "orientation", "union", "criminal", "genetic", "biometric", "debt", "bankruptcy"),
 )
-"""Words of what is never inferred, stored or corrected about anybody (GDPR article 9; X adds negative finances)."""
+"""Terms of attributes never inferred, stored or rectified (GDPR article 9; X adds negative finances)."""
 
 
 def needs_consent(purpose: str) -> bool:
-    """Whether nothing is done for this purpose unless the person said yes."""
+    """Whether the purpose requires prior consent."""
     return GROUNDS[purpose] is Ground.CONSENT
 
 
 def is_sensitive(name: str) -> bool:
-    """Whether a field of this name would hold what is never inferred."""
+    """Whether a field name denotes a sensitive attribute."""
     return bool(set(name.lower().split("_")) & set(SENSITIVE))

@@ -1,6 +1,6 @@
-"""The sealer: AES-256-GCM under the subject's own key, for whole batches.
+"""Sealer: batch AES-256-GCM under each subject's own key.
 
-Source: NIST SP 800-38D; 96-bit random nonces, one key per subject, so that a key seals far fewer than 2^32 bodies.
+Source: NIST SP 800-38D; 96-bit random nonces, one key per subject, so a key seals far fewer than 2^32 bodies.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Unsealed:
-    """A body to seal, and whose it is; `identity` None: nobody's, the key of the day seals it."""
+    """A body to seal and its author; without `identity` the daily key seals it."""
 
     identity: Identity | None
     body: bytes
 
 
 class Sealed(Protocol):
-    """What can be opened: an `Envelope`, or a `SealedBody` from a table."""
+    """A sealed body with header: an `Envelope`, or a `SealedBody` from a table."""
 
     @property
     def schema_version(self) -> int: ...  # noqa: D102
@@ -53,7 +53,7 @@ class Sealed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SealedBody:
-    """A sealed body with the header that its seal binds."""
+    """A sealed body and the header bound to it."""
 
     schema_version: int
     platform: str
@@ -65,13 +65,12 @@ class SealedBody:
 
 
 class Sealer:
-    """Seals and opens bodies; ciphers of recent keys are kept, and dropped as soon as any key is destroyed.
+    """Seals and opens bodies; caches recent ciphers until any key is destroyed.
 
     Parameters
     ----------
-    keys: where subjects and their keys are kept.
     shards: the fixed number of shards.
-    cache_size: ciphers kept at most.
+    cache_size: maximum number of cached ciphers.
     """
 
     def __init__(self, keys: SubjectKeyStore, shards: int, cache_size: int = 100_000) -> None:
@@ -80,12 +79,12 @@ class Sealer:
         self._cache_size = cache_size
         self._ciphers: OrderedDict[str, AESGCM] = OrderedDict()
         self._generation = -1
-        self._lock = threading.Lock()  # of what is kept, and under which generation
+        self._lock = threading.Lock()  # guards the cache and its generation
 
     def seal(
         self, platform: str, items: Sequence[Unsealed], correlation_id: str, observed_at: datetime
     ) -> list[Envelope]:
-        """One envelope per item, in order. Raises StoreUnavailable when the keys cannot be reached."""
+        """Seal each item into an envelope, in order. Raises StoreUnavailable."""
         generation = self._drop_destroyed()
         subjects = self._subjects(items, observed_at)
         ciphers = self._ciphers_of({each.key_id: each.key for each in subjects}, generation)
@@ -121,11 +120,11 @@ class Sealer:
         return [nobody if item.identity is None else found[item.identity] for item in items]
 
     def unseal(self, sealed: Sequence[Sealed]) -> list[bytes | UnsealError]:
-        """Each body, in order, or why it cannot be opened.
+        """Open each body, in order; an UnsealError stands for a body that cannot be opened.
 
         Raises
         ------
-        StoreUnavailable: the keys cannot be reached. UnsealError: the key file is not the one that wrapped them.
+        StoreUnavailable: keys cannot be read. UnsealError: the key file does not match the wrapped keys.
         """
         generation = self._drop_destroyed()
         wanted = {each.key_id for each in sealed}
@@ -136,14 +135,14 @@ class Sealer:
     def _ciphers_of(self, keys: Mapping[str, bytes], generation: int) -> dict[str, AESGCM]:
         ciphers = {key_id: self._ciphers.get(key_id) or AESGCM(key) for key_id, key in keys.items()}
         with self._lock:
-            if generation == self._generation:  # else keys were destroyed since these were read
+            if generation == self._generation:  # else keys were destroyed meanwhile
                 self._ciphers.update(ciphers)
                 while len(self._ciphers) > self._cache_size:
                     self._ciphers.popitem(last=False)
         return ciphers
 
     def _drop_destroyed(self) -> int:
-        """The generation of keys from here on; nothing of an older one is kept."""
+        """Clear the cache if the key generation changed; returns the generation."""
         generation = self._keys.generation()
         with self._lock:
             if generation != self._generation:

@@ -1,7 +1,7 @@
-"""The key file: the key-encryption keys and the keys of the keyed hashes, outside every data store.
+"""The key file: key-encryption keys and keys of the keyed hashes, outside every data store.
 
-It lies beside the home folder, not in it, so that a backup of the data never holds what opens it. It is only ever
-replaced whole, so a reader sees one state of it, and a change holds the file's lock, so that none is lost.
+It lies beside the home folder, so a data backup never contains its own keys. The file is replaced atomically under a
+lock: readers see one state, and no change is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import msgspec
 from alphaads_pipelines.errors import ConfigurationError
 
 FIRST_KEK = "first"
-"""Id of the key-encryption key of a file that had no ids yet; a migration gives it to the rows of that time."""
+"""KEK id of a version 1 file, which had none; a migration assigns it to existing rows."""
 
 _KEY_BYTES = 32
 _ID_BYTES = 8
@@ -30,16 +30,16 @@ Key = Annotated[bytes, msgspec.Meta(min_length=_KEY_BYTES, max_length=_KEY_BYTES
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MasterKeys:
-    """Random 256-bit keys, each for one use only.
+    """Random 256-bit keys, one per use.
 
     Attributes
     ----------
     identity: HMAC key from platform identity to subject.
-    mention: HMAC key from a handle or a name in a text to the token that stands for it.
-    post: HMAC key from a post's id to its post key.
-    suppression: HMAC key of the list of people who may not come back.
-    audit: HMAC key of the audit log: chains its entries, and hides whom they are about.
-    signing: Ed25519 seed; signs receipts and the audit log's checkpoints.
+    mention: HMAC key of tokens for handles and names in texts.
+    post: HMAC key of post keys.
+    suppression: HMAC key of the suppression list.
+    audit: HMAC key of the audit log: chains entries and hashes the people in them.
+    signing: Ed25519 seed; signs receipts and audit checkpoints.
     """
 
     identity: bytes
@@ -54,19 +54,19 @@ class MasterKeys:
 
     @classmethod
     def load_or_create(cls, path: Path, is_needed: Callable[[], bool] = lambda: False) -> MasterKeys:
-        """Read the key file, or make it; processes that race to make it all get the same keys.
+        """Read the key file, or create it; racing processes all get the same keys.
 
         Parameters
         ----------
-        is_needed: whether there is data that only the keys of a file made earlier can open.
+        is_needed: whether data exists that only an earlier file's keys can open.
 
         Raises
         ------
-        ConfigurationError: the file is missing though it is needed, readable by others, or no key file.
+        ConfigurationError: the file is missing though needed, readable by others, or not a key file.
         """
         file = KeyFile(path)
         if not path.exists():
-            # Whoever made the data in the meantime made the file before it.
+            # Data is created after the file, so check the file again.
             if is_needed() and not path.exists():
                 raise ConfigurationError(f"ALPHAADS_KEY_FILE: {path} is missing, and only its keys open the data")
             file.make()
@@ -79,9 +79,9 @@ class KeyFileContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes
     ----------
-    kek_id: name of the newest key-encryption key, random.
+    kek_id: random id of the newest key-encryption key.
     kek: that key; it wraps the subjects' data keys.
-    former_keks: older ones by their ids, while something may still be wrapped by them.
+    former_keks: id -> older keys that may still wrap something.
     """
 
     version: Literal[2]
@@ -122,27 +122,27 @@ _version1_decoder, _content_decoder = msgspec.json.Decoder(_Version1), msgspec.j
 
 
 def new_key() -> bytes:
-    """A random key of 32 bytes."""
+    """A random 32-byte key."""
     return secrets.token_bytes(_KEY_BYTES)
 
 
 def new_key_id() -> str:
-    """A name for a key-encryption key that no other one has."""
+    """A random id for a key-encryption key."""
     return secrets.token_hex(_ID_BYTES)
 
 
 class KeyFile:
-    """Reading, making and changing the file. Safe in several processes.
+    """Creates, reads and changes the key file. Safe across processes.
 
-    Every method raises ConfigurationError when the file is readable by others, damaged, or cannot be read or written;
-    the message never holds what is in it.
+    Every method raises ConfigurationError if the file is readable by others, damaged, or cannot be read or written; the
+    message never includes its content.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def make(self) -> None:
-        """Write new keys, unless another process was first: then its keys count."""
+        """Create the file with new keys; if another process was faster, its keys stay."""
         hashes = {each.name: new_key() for each in fields(MasterKeys)}
         content = KeyFileContent(version=2, kek_id=new_key_id(), kek=new_key(), former_keks={}, **hashes)
         draft = self.path.with_name(f"{self.path.name}.{secrets.token_hex(8)}")
@@ -157,18 +157,18 @@ class KeyFile:
                 draft.unlink(missing_ok=True)
 
     def read(self) -> KeyFileContent:
-        """What is in it; a file of version 1 is brought to version 2 where it lies."""
+        """The content; upgrades a version 1 file to version 2 in place."""
         content = self._parsed()
         return content if isinstance(content, KeyFileContent) else self.change(lambda upgraded: upgraded)
 
     def change(self, change: Callable[[KeyFileContent], KeyFileContent]) -> KeyFileContent:
-        """Replace what is in it by what `change` makes of it; the new content. A kill leaves the old or the new."""
+        """Replace the content by `change(content)` atomically and return it."""
         with self._translated("changed"), self._locked():
             held = self._parsed()
             current = held if isinstance(held, KeyFileContent) else held.upgraded()
             wanted = change(current)
             if wanted != held:
-                # Always the same name, so that what a killed process left is overwritten, not forgotten.
+                # A fixed name, so that a killed process's draft is overwritten.
                 draft = self.path.with_name(f"{self.path.name}.next")
                 _write(draft, wanted, os.O_TRUNC)
                 draft.replace(self.path)
@@ -176,8 +176,8 @@ class KeyFile:
         return wanted
 
     def state(self) -> tuple[int, ...]:
-        """Differs whenever the content does. Raises OSError."""
-        # Opened, not just looked at: a network file system shows the newest state only to who opens a file.
+        """A fingerprint that differs whenever the content does. Raises OSError."""
+        # open() rather than stat(): network file systems guarantee fresh attributes only on open.
         with self.path.open("rb") as file:
             found = os.fstat(file.fileno())
         return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
@@ -201,7 +201,7 @@ class KeyFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """The lock of the file that lies there: whoever waited for the lock of a replaced one waits again."""
+        """Lock the current file; retries if the file was replaced while waiting."""
         while True:
             descriptor = os.open(self.path, os.O_RDWR)
             try:

@@ -1,10 +1,4 @@
-"""Purposes: permitted uses of each network's data and their legal grounds.
-
-Grounds (GDPR article 6): consent or, for aggregates, a legitimate interest with a right to object. A network's terms
-can forbid a use regardless of consent: LinkedIn forbids advertising, audiences and export with its members' data
-(Marketing API, restricted use cases); X requires an opt-in before one of its identities is linked to another (developer
-agreement, off-X matching).
-"""
+"""Purposes and their legal grounds (GDPR article 6); platforms/terms.py applies the stricter terms of networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rights: what people may ask for: access, erasure, rectification, restriction; and backups that respect it.
+"""Rights of data subjects: access, erasure, rectification, restriction; and backups that respect them.
 
-Belongs here: everything that acts on one person across all stores. Does not: the log of who did so (audit/).
+Belongs here: operations on one person across all stores. Does not: the log of access to data (audit/).
 """

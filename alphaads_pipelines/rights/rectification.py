@@ -1,4 +1,4 @@
-"""Restriction and rectification as requests of people: each is kept, and answered in the same breath."""
+"""Restrict and rectify, each recorded as a request that is answered immediately."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alphaads_pipelines.stores.subjects.restrictions import restrict
 
 
 def restrict_subject(engine: Engine, subject_id: str, reason: str, correlation_id: str, now: datetime) -> None:
-    """Keep a subject's data and use it no more, from the next decision on (article 18).
+    """Keep a subject's data but stop its use, from the next decision on (article 18).
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def restrict_subject(engine: Engine, subject_id: str, reason: str, correlation_i
 
     Raises
     ------
-    InvalidRequest: no such reason; the request is kept as refused. StoreUnavailable: it stays open.
+    InvalidRequest: no such reason; the request is recorded as refused. StoreUnavailable: it stays open.
     """
     with _answered(engine, "restrict", subject_id, correlation_id, now):
         restrict(engine, subject_id, reason, now)
@@ -33,15 +33,15 @@ def restrict_subject(engine: Engine, subject_id: str, reason: str, correlation_i
 def rectify_subject(
     engine: Engine, subject_id: str, field: str, value: Any, correlation_id: str, now: datetime
 ) -> None:
-    """Let what the person says stand in the place of what was inferred (article 16).
+    """Override an inferred value with the person's own (article 16).
 
     Parameters
     ----------
-    field: a key of RECTIFIABLE. value: as it says there, or None.
+    field: a key of RECTIFIABLE. value: as described there, or None.
 
     Raises
     ------
-    InvalidRequest: no such field or value; the request is kept as refused. StoreUnavailable: it stays open.
+    InvalidRequest: no such field or value; the request is recorded as refused. StoreUnavailable: it stays open.
     """
     with _answered(engine, "rectify", subject_id, correlation_id, now):
         rectify(engine, subject_id, field, value, now)

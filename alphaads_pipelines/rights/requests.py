@@ -1,10 +1,9 @@
-"""Requests of people: opened, worked on under a lease, finished, each due one month after it was opened.
+"""Data subjects' requests: opened, processed under a lease, finished; due one month after opening.
 
-Belongs here: rows of `rights_requests` and who may move them. Does not: what is asked for (erasure.py, export.py).
+Belongs here: rows of `rights_requests` and their state changes. Does not: fulfilling a request (erasure.py, export.py).
 
-A claim is a lease whose end is its token: every later move names the end it holds, so that a process that slept
-through its lease can move nothing. One month is counted as GDPR article 12(3) and Regulation 1182/71 have it: the same
-day of the next month, or its last day.
+A claim is a lease, and its end is the fencing token: every update names it, so a process that lost its lease changes
+nothing. One month as in GDPR article 12(3) and Regulation 1182/71: the same day of the next month, or its last day.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ class RightsRequest:
 
     Attributes
     ----------
-    subject_id: whom it is about; None of an erasure, from its first step on.
-    sealed_subject: the subject id of an erasure that is not complete, sealed; see `erasure.py`.
-    step: the last one that was finished. progress: figures of the steps; names nobody.
-    lease_until: of the process that works on it. receipt: signed, once done.
+    subject_id: None for an erasure, after its first step.
+    sealed_subject: encrypted subject id of an incomplete erasure; see `sealed_subjects.py`.
+    step: last finished step. progress: figures by step; they identify nobody.
+    lease_until: of the working process. receipt: signed, once done.
     """
 
     request_id: str
@@ -55,7 +54,7 @@ class RightsRequest:
     receipt: Mapping[str, Any] | None
 
     def is_overdue(self, now: datetime) -> bool:
-        """Whether it should have been answered by now."""
+        """Whether the request is open past its due date."""
         return self.state in OPEN_STATES and now >= self.due_at
 
 
@@ -71,15 +70,14 @@ class RightsRequests:
 
     Parameters
     ----------
-    engine: the relational store.
-    lease: how long a claim lasts without a move.
+    lease: duration of a claim without updates.
     """
 
     def __init__(self, engine: Engine, lease: timedelta = _LEASE) -> None:
         self._engine, self._lease = engine, lease
 
     def open(self, kind: Kind, subject_id: str | None, correlation_id: str, now: datetime) -> RightsRequest:
-        """A new request."""
+        """Create a request."""
         with transaction(self._engine) as connection:
             return self.open_in(connection, kind, subject_id, correlation_id, now)
 
@@ -92,7 +90,7 @@ class RightsRequests:
         now: datetime,
         sealed_subject: bytes | None = None,
     ) -> RightsRequest:
-        """The same inside the caller's transaction."""
+        """Create a request in the caller's transaction."""
         request_id = uuid.uuid4().hex
         row: dict[str, Any] = {
             "request_id": request_id,
@@ -109,12 +107,12 @@ class RightsRequests:
         return self._get(connection, request_id)
 
     def get(self, request_id: str) -> RightsRequest:
-        """One request. Raises NotFound."""
+        """Look up a request. Raises NotFound."""
         with reading(self._engine) as connection:
             return self._get(connection, request_id)
 
     def list(self, *, kind: Kind | None = None, only_open: bool = True, limit: int = 1000) -> list[RightsRequest]:
-        """Requests, those that are due first in front."""
+        """Requests, earliest due first."""
         query = sa.select(_REQUESTS).order_by(_REQUESTS.c.due_at, _REQUESTS.c.request_id).limit(limit)
         if only_open:
             query = query.where(_REQUESTS.c.state.in_(OPEN_STATES))
@@ -124,7 +122,7 @@ class RightsRequests:
             return [_request(row) for row in connection.execute(query)]
 
     def claim(self, request_id: str, now: datetime) -> RightsRequest:
-        """Take a request that nobody works on. Raises NotFound, WriteConflict while another process does."""
+        """Claim an open request. Raises NotFound, or WriteConflict if claimed by another process or closed."""
         is_free = sa.or_(_REQUESTS.c.lease_until.is_(None), _REQUESTS.c.lease_until <= now)
         taken = _REQUESTS.update().where(
             _REQUESTS.c.request_id == request_id, _REQUESTS.c.state.in_(OPEN_STATES), is_free
@@ -140,11 +138,11 @@ class RightsRequests:
     def advance(
         self, held: RightsRequest, now: datetime, *, step: str | None = None, figures: Mapping[str, Any] | None = None
     ) -> RightsRequest:
-        """A step is finished, or still at work (`step` None); the lease is renewed. Raises Fenced.
+        """Record a finished step, or progress (`step` None), and renew the lease. Raises Fenced.
 
         Parameters
         ----------
-        figures: of the step, for people; they are added to `progress` under its name.
+        figures: of the step; added to `progress` under its name.
         """
         progress = held.progress if step is None else {**held.progress, step: dict(figures or {})}
         values = {"step": step or held.step, "progress": dict(progress), "lease_until": now + self._lease}
@@ -158,12 +156,12 @@ class RightsRequests:
         state: Literal["done", "refused"] = "done",
         receipt: Mapping[str, Any] | None = None,
     ) -> RightsRequest:
-        """The request is answered; of an erasure nobody is named any more. Raises Fenced."""
+        """Close the request; drops an erasure's sealed subject id. Raises Fenced."""
         values: dict[str, Any] = {"state": state, "completed_at": now, "lease_until": None, "sealed_subject": None}
         return self._move(held, {**values, **({"receipt": dict(receipt)} if receipt is not None else {})})
 
     def release(self, held: RightsRequest) -> None:
-        """Let another process go on at once; nothing if the lease was lost."""
+        """Give up the claim; no-op if the lease was lost."""
         with transaction(self._engine) as connection:
             connection.execute(_held(held).values(lease_until=None))
 

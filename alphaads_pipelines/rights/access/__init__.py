@@ -1,4 +1,4 @@
-"""Access: everything held on a person, as a JSON document and a page (GDPR articles 15 and 20).
+"""Access (GDPR articles 15 and 20): a person's data as a JSON document and an HTML page.
 
-data_map.py lists every place that holds a person's data; a new one is declared there.
+data_map.py covers every place with personal data; a new one is declared there.
 """

@@ -1,10 +1,9 @@
-"""Everything that is held on one person, store by store: the walk behind an export.
+"""Collect a person's data from every store, for an export.
 
-The declarations drive it: every table with a personal column that can lead to a person is read by their subject id or
-the keys of their posts, so a new table is in the next export without a line here. Sealed bodies are opened; keys and
-what else is sealed for the house alone are left out.
+Driven by the schema: every table with a personal column is read by subject id or post keys, so new tables are included
+automatically. Sealed bodies are opened; keys and internally sealed columns are left out.
 
-Memory holds a few thousand rows at a time, plus the ids of the person's posts and decisions (some hundred bytes each).
+Memory: a few thousand rows at a time, plus the ids of the person's posts and decisions (some hundred bytes each).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ NOT_OF_A_SUBJECT: Mapping[str, str] = {
     "early_events": "holds events whose decision is not in yet, for a day at most: nobody knows whose they are",
     "tracked_names": "holds names that a tenant chose; no subject leads there",
 }
-"""Tables with personal columns that are in no export, and why."""
+"""Tables with personal columns excluded from exports, and why."""
 
 _CHUNK_ROWS = 4_096
 _BODY, _STATE = "sealed_body", "state"
@@ -47,7 +46,7 @@ _HEADER = ("schema_version", "platform", "shard", "subject_id", "key_id", "nonce
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one table, topic or file holds on the person; `rows` can be walked once."""
+    """A person's rows in one table, topic or file; `rows` is a one-time iterator."""
 
     store: str
     name: str
@@ -57,7 +56,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where people's data lies.
+    """Stores of personal data.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ class Sources:
 
 @dataclass(slots=True)
 class _Seen:
-    """What was met so far and leads further."""
+    """Keys found so far that lead to further rows."""
 
     places: set[tuple[int, int]] = field(default_factory=set)
     post_keys: set[bytes] = field(default_factory=set)
@@ -78,11 +77,11 @@ class _Seen:
 
 
 class Holdings:
-    """The walk over everything held on one subject. Walk its sections in order: later ones follow what earlier met.
+    """A walk over a subject's data. Consume the sections in order: later ones depend on keys found in earlier ones.
 
     Parameters
     ----------
-    shard: the subject's; None if it is not known, and then every shard is looked through.
+    shard: of the subject; None searches every shard.
     """
 
     def __init__(self, sources: Sources, subject_id: str, shard: int | None) -> None:
@@ -90,16 +89,16 @@ class Holdings:
         self._seen = _Seen()
 
     def sections(self) -> Iterator[Section]:
-        """One section per table, topic and document, empty ones included; those of a store come together.
+        """One section per table, topic and document, including empty ones, grouped by store.
 
         Raises
         ------
-        StoreUnavailable, StreamUnavailable: here, or while rows are walked.
+        StoreUnavailable, StreamUnavailable: here, or while rows are read.
         """
         for table in reached(LAKE_TABLES):
             yield Section("lake", table.name, table.doc, self._lake_rows(table))
         posts, decisions, events = self._ports.topics
-        # The spool first: what is shipped in between is in the stream by the time that is read.
+        # Spool before stream: a record forwarded in between is then found in the stream.
         yield Section("spool", decisions, "Decisions on their way to the stream.", self._spooled_decisions())
         yield Section("stream", posts, "Sealed posts that are not in the lake.", self._stream_posts())
         yield Section("stream", decisions, "Decisions about this person.", self._stream_decisions())
@@ -168,7 +167,7 @@ class Holdings:
                     yield event
 
     def _records(self, topic: str) -> Iterator[list[tuple[int, int, bytes]]]:
-        """Every record that the topic holds; what retention removes meanwhile is not held any more."""
+        """All records of a topic; skips records that retention removes meanwhile."""
         stream = self._ports.stream
         for partition, end in sorted(stream.end_offsets(topic).items()):
             start = stream.low_offsets(topic)[partition]
@@ -195,7 +194,7 @@ class Holdings:
             yield from (_shown(table, dict(row._mapping)) for row in rows)
 
     def _documents(self) -> Iterator[Row]:
-        """Entries of published documents that are kept by subject or decision."""
+        """Entries of published documents keyed by subject or decision."""
         mine = self._seen.decisions | {self._subject}
         personal = {each.name: [part.name for part in each.columns if part.is_personal] for each in DOCUMENTS}
         with reading(self._ports.engine) as connection:
@@ -209,11 +208,11 @@ class Holdings:
 
 
 def reached(tables: Sequence[Table]) -> list[Table]:
-    """The tables that a person's rows are read from: every one with a personal column, but NOT_OF_A_SUBJECT.
+    """Tables to export: every one with a personal column except NOT_OF_A_SUBJECT.
 
     Raises
     ------
-    LookupError: a table has a personal column, and neither a subject id nor a post key leads there.
+    LookupError: a table with a personal column has neither a subject id nor a post key.
     """
     personal = [table for table in tables if any(column.is_personal for column in table.columns)]
     lost = [table.name for table in personal if not table.subject_column and table.name not in NOT_OF_A_SUBJECT]
@@ -223,7 +222,7 @@ def reached(tables: Sequence[Table]) -> list[Table]:
 
 
 def _shown(table: Table, row: Mapping[str, Any]) -> Row:
-    """A stored row as an export shows it."""
+    """Format a stored row for an export."""
     shown: Row = {}
     for column in table.columns:
         value = row[column.name]

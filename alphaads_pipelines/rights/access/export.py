@@ -1,7 +1,7 @@
-"""An export: everything held on a person, as one JSON document and as a page to read (GDPR articles 15 and 20).
+"""Export a person's data as a JSON document and an HTML page (GDPR articles 15 and 20).
 
-The document is written as it is walked, so that its size does not matter; the page shows the first rows of each list
-and how many there are. Whoever calls this has recorded the access in the audit log first.
+The document is streamed, so its size is unlimited; the page shows the first rows and the length of each list. Callers
+record the access in the audit log first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
 
 def export_subject(sources: Sources, subject_id: str, now: datetime) -> Export:
-    """The export of a subject that exists. Raises StoreUnavailable, here or while it is walked."""
+    """Start the export of an existing subject. Raises StoreUnavailable, here or during the walk."""
     with reading(sources.ports.engine) as connection:
         live = select_in(connection, "live_profiles", "subject_id", [subject_id], ["state"])
         known = select_in(connection, "subjects", "subject_id", [subject_id], ["platform", "shard"])
@@ -39,11 +39,11 @@ def export_subject(sources: Sources, subject_id: str, now: datetime) -> Export:
 
 @contextmanager
 def answered(sources: Sources, subject_id: str, correlation_id: str, now: datetime) -> Iterator[Export]:
-    """The export of a request that is kept: done at the end of the block, open if it breaks off.
+    """Track an export as a request: done at the end of the block, left open on failure.
 
     Raises
     ------
-    StoreUnavailable, StreamUnavailable: here or while it is walked.
+    StoreUnavailable, StreamUnavailable: here or during the walk.
     """
     requests = RightsRequests(sources.ports.engine)
     held = requests.claim(requests.open("export", subject_id, correlation_id, now).request_id, now)
@@ -56,11 +56,11 @@ def answered(sources: Sources, subject_id: str, correlation_id: str, now: dateti
 
 
 def json_chunks(export: Export, shown: list[Shown] | None = None) -> Iterator[bytes]:
-    """The document, piece by piece: the header, then `held`: store -> table or topic -> list of rows.
+    """Serialise the document in chunks: header, then `held`: store -> table or topic -> list of rows.
 
     Parameters
     ----------
-    shown: gets what the page shows of each list.
+    shown: collects each list's summary for the page.
     """
     yield orjson.dumps(export.header(), option=_OPTIONS)[:-1] + b',"held":{'
     store, is_first = None, True
@@ -81,9 +81,9 @@ def json_chunks(export: Export, shown: list[Shown] | None = None) -> Iterator[by
 
 
 def write_export(export: Export, folder: Path) -> tuple[Path, Path, list[Shown]]:
-    """Write the document and the page; their paths, and what each list holds. Only their owner may read them.
+    """Write document and page, readable by their owner only; returns their paths and the list summaries.
 
-    Nothing stays if it does not come to its end.
+    A failed export leaves no files.
     """
     from alphaads_pipelines.rights.access.export_page import render_page
 
@@ -100,7 +100,7 @@ def write_export(export: Export, folder: Path) -> tuple[Path, Path, list[Shown]]
 
 @contextmanager
 def _written(path: Path) -> Iterator[IO[bytes]]:
-    """A file of its owner alone, which appears under its name when it is whole."""
+    """Write a file with mode 0600 and rename it into place when complete."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""The export document: its format, its header, and the lists as the page shows them."""
+"""The export document: format, header, and list summaries for the page."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from alphaads_pipelines.rights.access.data_map import Row, Section
 
 FORMAT, FORMAT_VERSION = "alphaads-export", 1
-"""Of the document; the version moves when a reader of the old one could go wrong."""
+"""Document format; the version increases with incompatible changes."""
 ROWS_SHOWN = 50
-"""Of each list, on the page."""
+"""Maximum rows per list on the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One person's export; `sections` can be walked once.
+    """One person's export; `sections` is a one-time iterator.
 
     Attributes
     ----------
-    platform: the network that the subject writes on.
-    profile: what is concluded about them now, as the API would show it; None where nothing is published.
-    linked_subjects: other subject ids that are the same person; each has an export of its own.
+    platform: the subject's network.
+    profile: current inferences as the API shows them; None if unpublished.
+    linked_subjects: other subject ids of the same person, exported separately.
     """
 
     subject_id: str
@@ -34,7 +34,7 @@ class Export:
     sections: Iterator[Section]
 
     def header(self) -> Row:
-        """What stands before the lists."""
+        """Fields before the lists."""
         return {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -48,7 +48,7 @@ class Export:
 
 @dataclass(slots=True)
 class Shown:
-    """A list as the page shows it: its first rows, and how many it has."""
+    """A list on the page: its first rows and its length."""
 
     store: str
     name: str
@@ -57,7 +57,7 @@ class Shown:
     rows: list[Row] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
-        """Count a row, and keep it if it is one of the first."""
+        """Count a row; keep it if among the first."""
         self.count += 1
         if len(self.rows) < ROWS_SHOWN:
             self.rows.append(row)

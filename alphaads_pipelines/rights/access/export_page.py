@@ -1,4 +1,4 @@
-"""The readable page of an export: one self-contained HTML file, no scripts, nothing fetched."""
+"""Render an export as one self-contained HTML page, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
 
 def render_page(export: Export, shown: Sequence[Shown], document: str) -> str:
-    """The page.
+    """Render the page.
 
     Parameters
     ----------
-    shown: the lists in the order of the document, with their first rows.
-    document: name of the JSON file that holds all of them.
+    shown: list summaries in document order.
+    document: name of the complete JSON file.
     """
     return str(
         template(_TEMPLATES, "export.html").render(
@@ -43,7 +43,7 @@ def render_page(export: Export, shown: Sequence[Shown], document: str) -> str:
 
 
 def _facts(profile: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the profile says, in words of its own; what it says nothing about is left out."""
+    """Profile fields as text; empty ones are omitted."""
     return [(name.replace("_", " "), _cell(value)) for name, value in profile.items() if value not in (None, [], {})]
 
 

@@ -1,1 +1,1 @@
-"""Backups: of the installation and of wrapped keys, and restores that bring back nobody who was erased."""
+"""Backups of data and wrapped keys, and restores that repeat later erasures."""

@@ -1,15 +1,13 @@
-"""Backups of the data: one consistent state of everything that cannot be made again, while the installation runs.
+"""Create consistent backups of the data while the installation runs.
 
-What is in it: the relational store without the keys, the lake at one version of each table, the embedded stream, the
-decision spool, the audit log, the trained models. What is not: the key file and the wrapped data keys (key_backups.py),
-Kafka (it keeps its own copies), and what starts anew by itself: Dagster's history, the workers' broker, logs, metrics,
-unfinished trainings.
+Included: the relational store without keys, one version of each lake table, the embedded stream, the decision spool,
+the audit log, trained models. Excluded: the key file and wrapped data keys (key_backups.py), Kafka, and data that is
+rebuilt: Dagster's history, the workers' broker, logs, metrics, unfinished trainings.
 
-The order makes it consistent. The lake's versions are read first, then the relational store in one snapshot; of each
-table the newest of the version seen before and of those that the snapshot publishes is copied. Rows in it belong to
-batches that the snapshot knows: what was published is whole, what was running runs again, as after a crash. The stream
-is copied last, so it holds every record that the snapshot has planned; the spool before the stream, so that a decision
-is in one of them at least.
+The order makes it consistent: lake versions are read first, then one snapshot of the relational store; per table the
+newest of these versions and of those published in the snapshot is copied. All its rows belong to batches in the
+snapshot: published ones are complete, running ones rerun as after a crash. The spool is copied before the stream, so
+each decision is in at least one; the stream comes last, so it holds every record planned in the snapshot.
 """
 
 from __future__ import annotations
@@ -40,11 +38,11 @@ _UNFINISHED = ".part"
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """Where what is backed up lies; a folder need not exist.
+    """Locations to back up; folders may be missing.
 
     Attributes
     ----------
-    stream: folder of the embedded stream; None: another kind, which is not in the backup.
+    stream: folder of the embedded stream; None for other kinds, which are not backed up.
     signing: Ed25519 seed that signs the manifest, 32 bytes.
     """
 
@@ -59,17 +57,17 @@ class BackedUp:
 
 
 def create_backup(what: BackedUp, folder: Path, now: datetime, progress: Callable[[int], None]) -> Manifest:
-    """Write a backup into `folder`, which appears when it is complete.
+    """Write a backup, renamed to `folder` when complete.
 
     Parameters
     ----------
-    folder: must not exist, or be empty.
-    progress: told of bytes that were written.
+    folder: missing or empty.
+    progress: called with the number of bytes written.
 
     Raises
     ------
-    InvalidRequest: the folder holds something. StoreUnavailable: a store does not answer, or files of the lake kept
-        going away (an erasure, maintenance); nothing is left of the attempt.
+    InvalidRequest: the folder is not empty. StoreUnavailable: a store is down, or lake files kept disappearing
+        (erasure, maintenance). The partial backup is removed.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidRequest(f"{folder} is not empty; a backup gets a folder of its own")
@@ -120,7 +118,7 @@ def _collect(what: BackedUp, draft: Path, now: datetime, progress: Callable[[int
 
 
 _SPOOLED = ("*.position", "*.spool")
-"""Positions first: a decision that is forwarded in between is forwarded again, and not lost."""
+"""Positions first: a decision forwarded in between is forwarded again, not lost."""
 
 
 def _copy_lake(what: BackedUp, copier: Copier, seen: Mapping[str, int], dumped: Dump) -> Mapping[str, int]:
@@ -143,14 +141,14 @@ def _copy_folder(copier: Copier, folder: Path, to: str, patterns: tuple[str, ...
 
 
 def _copy_databases(copier: Copier, folder: Path, draft: Path) -> None:
-    """Each topic in one step, by SQLite's own backup: the state of one moment, whoever writes."""
+    """Copy each topic with SQLite's backup API, a snapshot despite concurrent writers."""
     for path in sorted(folder.glob("*.db")):
         name = f"{STREAM}/{path.name}"
         (draft / STREAM).mkdir(exist_ok=True)
         try:
             with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(draft / name)) as target:
                 source.backup(target)
-                target.execute("PRAGMA journal_mode=DELETE")  # one file; who opens it goes back to the log
+                target.execute("PRAGMA journal_mode=DELETE")  # a single file; the next open restores WAL mode
         except sqlite3.OperationalError as error:
             raise StoreUnavailable(f"the embedded stream could not be copied: {error}") from error
         copier.add(name)

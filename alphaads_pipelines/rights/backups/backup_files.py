@@ -1,8 +1,8 @@
-"""What a backup of the data is on disk: files, and a signed manifest of their digests.
+"""Files of a data backup and their signed manifest.
 
-`manifest.json` lists every file with its size and SHA-256; `manifest.sig` is its Ed25519 signature (RFC 8032) under
-the installation's signing key, after a fixed prefix. So a file that was changed or cut off is found by its name, and a
-manifest that was changed is refused as a whole.
+`manifest.json` lists every file with size and SHA-256; `manifest.sig` is its Ed25519 signature (RFC 8032) under the
+installation's signing key, after a fixed prefix. A changed or truncated file is reported by name; a changed manifest is
+rejected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class BackupFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file: its path in the backup, its size, its SHA-256 in hexadecimal."""
+    """One file: path in the backup, size, SHA-256 in hexadecimal."""
 
     path: str
     bytes: int
@@ -34,14 +34,14 @@ class BackupFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a backup holds, and of which moment.
+    """Contents of a backup.
 
     Attributes
     ----------
-    made_at: ISO 8601, UTC. code: version of the package that made it.
+    made_at: ISO 8601, UTC. code: package version that made it.
     dialect, revision, tables, counters: of the relational store; see `stores.sql.dump.Dump`.
-    stream: embedded, or the kind that is not in the backup.
-    lake: table -> the version that was copied.
+    stream: embedded, or a kind that is not backed up.
+    lake: table -> copied version.
     """
 
     format: Literal[1] = 1
@@ -58,7 +58,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def total_bytes(self) -> int:
-        """Of all files."""
+        """Size of all files."""
         return sum(each.bytes for each in self.files)
 
 
@@ -66,30 +66,25 @@ _manifest_decoder = msgspec.json.Decoder(Manifest)
 
 
 class Copier:
-    """Copies files into a folder and remembers what each of them is.
-
-    Parameters
-    ----------
-    target: the folder. progress: told of bytes that were written.
-    """
+    """Copies files into `target` and lists them; `progress` receives bytes written."""
 
     def __init__(self, target: Path, progress: Callable[[int], None]) -> None:
         self._target, self._progress = target, progress
         self.files: list[BackupFile] = []
 
     def copy(self, source: Path, to: str) -> None:
-        """Copy one file, as long as it is now. Raises FileNotFoundError: it went away."""
+        """Copy one file up to its current length. Raises FileNotFoundError if it disappeared."""
         path = self._target / to
         path.parent.mkdir(parents=True, exist_ok=True)
         self.files.append(_copied(source, path, to, self._progress))
 
     def add(self, to: str) -> None:
-        """A file that was written into the folder by others."""
+        """List a file already in the folder."""
         self.files.append(_copied(self._target / to, None, to, self._progress))
 
 
 def write_manifest(folder: Path, manifest: Manifest, signing: bytes) -> None:
-    """Sign and write it; when this returns every file of the backup is on the disk.
+    """Sign and write the manifest, then sync the backup to disk.
 
     Parameters
     ----------
@@ -103,7 +98,7 @@ def write_manifest(folder: Path, manifest: Manifest, signing: bytes) -> None:
 
 
 def read_manifest(folder: Path, signing: bytes) -> Manifest:
-    """The manifest of a backup. Raises InvalidRequest: there is none, it was changed, or another key file signed it."""
+    """Read and verify a manifest. Raises InvalidRequest: missing, changed, or signed under another key file."""
     try:
         raw, signature = (folder / MANIFEST).read_bytes(), (folder / SIGNATURE).read_bytes()
     except FileNotFoundError:
@@ -118,11 +113,11 @@ def read_manifest(folder: Path, signing: bytes) -> Manifest:
 
 
 def copy_out(folder: Path, files: Sequence[BackupFile], target: Path, progress: Callable[[int], None]) -> None:
-    """Copy files of a backup to where they belong, each checked while it is read.
+    """Restore files into `target`, verifying each while copying.
 
     Raises
     ------
-    InvalidRequest: a file is missing, cut off or changed; the message names it.
+    InvalidRequest: a file is missing, truncated or changed; the message names it.
     """
     for each in files:
         path = target / each.path
@@ -131,7 +126,7 @@ def copy_out(folder: Path, files: Sequence[BackupFile], target: Path, progress: 
 
 
 def verify(folder: Path, manifest: Manifest, progress: Callable[[int], None]) -> None:
-    """Read every file of a backup. Raises InvalidRequest: a file is missing, cut off or changed."""
+    """Verify every file of a backup. Raises InvalidRequest: a file is missing, truncated or changed."""
     for each in manifest.files:
         _check(folder, each, None, progress)
 
@@ -150,10 +145,10 @@ def _check(folder: Path, expected: BackupFile, target: Path | None, progress: Ca
 
 
 def _copied(source: Path, target: Path | None, name: str, progress: Callable[[int], None]) -> BackupFile:
-    """Read a file and, where there is a target, write it there; what it is."""
+    """Hash a file and copy it to `target`, if given."""
     digest, size = hashlib.sha256(), 0
     with source.open("rb") as read, (target or Path(os.devnull)).open("wb") as write:
-        left = os.fstat(read.fileno()).st_size  # what is appended meanwhile is of a later moment
+        left = os.fstat(read.fileno()).st_size  # ignore later appends
         while left and (chunk := read.read(min(left, _CHUNK_BYTES))):
             digest.update(chunk)
             write.write(chunk)

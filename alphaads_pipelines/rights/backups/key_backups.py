@@ -1,11 +1,10 @@
-"""Backups of the wrapped data keys, apart from those of the data, and gone before them.
+"""Short-lived backups of the wrapped data keys, separate from the data.
 
-A backup of the data alone opens nothing: what is sealed in it stays sealed. The newest of these backups serves for a
-backup of the data of any age, for a data key never changes and those that were destroyed since are missing from it.
-They expire after days, and an erasure removes the person's keys from those that are there, so that no old pair of
-backups brings anybody back. The keys in them are wrapped by the key-encryption key, as in the store.
+A data backup alone opens nothing. The newest key backup serves data backups of any age, as data keys never change and
+destroyed ones are missing from it. Key backups expire after days, and an erasure removes the person's keys from
+existing ones, so no old pair of backups restores a person. Keys stay wrapped by the key-encryption key.
 
-Each is one SQLite file, named for the time at which it was made.
+Each is one SQLite file, named by its creation time.
 """
 
 from __future__ import annotations
@@ -35,19 +34,19 @@ _KEYS = sql_table("subject_keys")
 
 
 class KeyBackups:
-    """The key backups in one folder. Safe in several processes.
+    """The key backups in one folder. Safe across processes.
 
     Parameters
     ----------
-    folder: its own; it may not exist yet.
-    keep: how long one may be used, and then is deleted.
+    folder: used for nothing else; may be missing.
+    keep: lifetime, after which a backup is deleted.
     """
 
     def __init__(self, folder: Path, keep: timedelta) -> None:
         self._folder, self._keep = folder, keep
 
     def create(self, engine: Engine, now: datetime) -> Path:
-        """Back up the keys as they are now; the file. Raises StoreUnavailable."""
+        """Back up the current keys; returns the file. Raises StoreUnavailable."""
         with self._locked():
             path = self._folder / f"keys-{now.astimezone(UTC):{_TIME}}-{secrets.token_hex(4)}.db"
             draft = path.with_name(path.name + _UNFINISHED)
@@ -58,22 +57,22 @@ class KeyBackups:
         return path
 
     def files(self) -> list[Path]:
-        """Those that are there, oldest first, expired ones too."""
+        """Existing backups, oldest first, including expired ones."""
         return sorted(path for path in self._folder.glob("keys-*.db") if _NAME.fullmatch(path.name))
 
     def expires_at(self, path: Path) -> datetime:
-        """When a backup is over. Raises InvalidRequest: the file is not named as a key backup is."""
+        """Expiry of a backup. Raises InvalidRequest if the file name does not match."""
         found = _NAME.fullmatch(path.name)
         if found is None:
             raise InvalidRequest(f"{path.name} is not the name of a key backup; leave the names as they are")
         return datetime.strptime(found[1], _TIME).replace(tzinfo=UTC) + self._keep
 
     def newest(self, now: datetime) -> Path | None:
-        """The newest that is not over, or None."""
+        """The newest unexpired backup, or None."""
         return next((path for path in reversed(self.files()) if self.expires_at(path) > now), None)
 
     def prune(self, now: datetime) -> list[Path]:
-        """Delete those that are over, and what killed processes left; the files that are gone."""
+        """Delete expired backups, which are returned, and drafts of killed processes."""
         with self._locked():
             over = [path for path in self.files() if self.expires_at(path) <= now]
             left = list(self._folder.glob(f"*{_UNFINISHED}*"))
@@ -82,11 +81,10 @@ class KeyBackups:
         return over
 
     def forget(self, subject_ids: Iterable[str]) -> int:
-        """Remove the keys of these subjects from every backup; how many were removed.
+        """Remove the subjects' keys from every backup; returns how many.
 
-        To be called when their keys in the store are destroyed: a backup that is being made is waited for.
-
-        Raises StoreUnavailable; the call may be made again.
+        Call it after destroying the keys in the store; it waits for a backup in progress. Raises StoreUnavailable;
+        retry.
         """
         wanted = list(subject_ids)
         with self.opened() as copies:
@@ -94,7 +92,7 @@ class KeyBackups:
 
     @contextmanager
     def opened(self) -> Iterator[list[Engine]]:
-        """An engine for each backup; none is made or deleted before the end of the block."""
+        """Open an engine per backup; the lock keeps backups from being made or deleted during the block."""
         with self._locked():
             engines = [_engine(path) for path in self.files()]
             try:
@@ -115,7 +113,7 @@ class KeyBackups:
 
 
 def key_rows(path: Path) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a key backup, in chunks.
+    """Read a key backup in chunks of rows.
 
     Raises
     ------
@@ -152,9 +150,9 @@ def _copy_keys(engine: Engine, copy: Engine) -> None:
 
 
 def _chunks(engine: Engine) -> Iterator[list[dict[str, Any]]]:
-    """All keys, a transaction for each chunk: a longer one would keep destroyed keys in the write-ahead log.
+    """Read all keys, one transaction per chunk: a long one would keep destroyed keys in the write-ahead log.
 
-    Keys are independent of each other, so it does not matter that chunks are of different moments.
+    Keys are independent, so chunks may be of different moments.
     """
     last = ""
     while True:
@@ -168,7 +166,7 @@ def _chunks(engine: Engine) -> Iterator[list[dict[str, Any]]]:
 
 
 def _engine(path: Path) -> Engine:
-    """An engine on one file that holds everything by itself: no write-ahead log lies beside it."""
+    """Engine on a self-contained file without write-ahead log."""
     engine = sa.create_engine(f"sqlite:///{path}")
     event.listen(engine, "connect", _overwrite_what_is_deleted)
     return engine

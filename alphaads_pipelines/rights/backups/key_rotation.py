@@ -1,12 +1,12 @@
-"""Rotation of the key-encryption key while everything runs: new key, everything rewrapped, old key gone.
+"""Rotate the key-encryption key without downtime.
 
-1. The new key is written into the key file beside the old one.
-2. The store says that it wraps new data keys. That waits for transactions that still wrap by the old one.
-3. Every data key is wrapped anew, in bounded transactions; then those in the key backups.
-4. What wraps nothing any more leaves the key file.
+1. Add the new key to the key file.
+2. Make it wrap new data keys, after waiting for transactions that still use the old one.
+3. Rewrap every data key in bounded transactions, then those in the key backups.
+4. Remove unused keys from the key file.
 
-Readers and sealers look into the key file behind each row that they unwrap, so none needs a restart and none fails.
-Killed anywhere, the next rotation goes on with the one that was begun.
+Readers and sealers reread the key file after each row they unwrap, so none fails or needs a restart. If killed, the
+next rotation resumes.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from alphaads_pipelines.stores.subjects.subject_keys import forget_on_disk
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """What a rotation did.
+    """Result of a rotation.
 
     Attributes
     ----------
-    kek_id: the key-encryption key that wraps everything now.
-    rewrapped: data keys in the store that were wrapped anew by this call.
-    dropped: key-encryption keys that left the key file.
+    kek_id: the current key-encryption key.
+    rewrapped: data keys rewrapped in the store by this call.
+    dropped: keys removed from the key file.
     """
 
     kek_id: str
@@ -46,12 +46,12 @@ class Rotated:
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """Which key-encryption keys there are.
+    """The key-encryption keys.
 
     Attributes
     ----------
-    newest: what everything is wrapped by once no rotation runs.
-    former: those that a rotation which was begun has not dropped yet.
+    newest: target of the current or last rotation.
+    former: not yet dropped by an unfinished rotation.
     wrapped: id -> data keys in the store that it wraps.
     """
 
@@ -61,7 +61,7 @@ class KeyStatus:
 
 
 def key_status(ring: KeyRingFile, engine: Engine) -> KeyStatus:
-    """The keys now. Raises StoreUnavailable."""
+    """Current keys. Raises StoreUnavailable."""
     with reading(engine) as connection:
         wrapped = wrapped_by(connection)
     current = ring.current()
@@ -71,23 +71,23 @@ def key_status(ring: KeyRingFile, engine: Engine) -> KeyStatus:
 def rotate(
     ring: KeyRingFile, engine: Engine, backups: KeyBackups, now: datetime, lock: Path, progress: Callable[[int], None]
 ) -> Rotated:
-    """Rotate the key-encryption key, or finish a rotation that was begun.
+    """Rotate the key-encryption key, or resume an unfinished rotation.
 
     Parameters
     ----------
-    lock: a file that two rotations on this host would both lock.
-    progress: told how many data keys were wrapped anew since it was last told.
+    lock: file lock against concurrent rotations on this host.
+    progress: called with the number of newly rewrapped data keys.
 
     Raises
     ------
-    InvalidRequest: a rotation runs already.
-    StoreUnavailable, UnsealError: it stopped; nothing is lost, and the next call goes on.
+    InvalidRequest: another rotation is running.
+    StoreUnavailable, UnsealError: stopped without loss; the next call resumes.
     """
     with _alone(lock):
         kek_id = ring.begin().newest
         activate(engine, kek_id, now)
         rewrapped = rewrap(engine, ring.current, kek_id, progress)
-        with backups.opened() as copies:  # none is made meanwhile, so none is missed
+        with backups.opened() as copies:  # the lock keeps new backups from being missed
             for copy in copies:
                 rewrap(copy, ring.current, kek_id, lambda _: None)
             dropped = ring.current().former - _in_use([engine, *copies])

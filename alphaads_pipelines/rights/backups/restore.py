@@ -1,8 +1,7 @@
-"""Restoring a backup: the files back to where they were, then everything that happened to people since.
+"""Restore a backup, then repeat the erasures made since.
 
-`restore_files` brings the data back, with a mark in the database that it may not be used yet. `finish_restore` makes
-it fit to be used and takes the mark away: it learns from the erasure journal who was erased, brings back the keys of
-all others, and erases again whoever the backup still held. Both may be killed and run again.
+`restore_files` restores the data and marks the database as unusable. `finish_restore` reads the erasure journal,
+restores the keys of people not erased, erases the others again, and removes the mark. Both may be killed and rerun.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _CHUNK = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """What makes restored data fit to be used: objects of a wiring that admits a marked database."""
+    """Tools of `finish_restore`, from a wiring that admits a marked database."""
 
     engine: Engine
     ring: Callable[[], KeyRing]
@@ -49,13 +48,13 @@ class Mending:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did.
+    """Result of a restore.
 
     Attributes
     ----------
-    keys: data keys that came back.
-    keyless: subjects whose key did not: what they wrote stays sealed for ever, what they write next has a new key.
-    erased: subjects that were erased since the backup, and were erased again.
+    keys: restored data keys.
+    keyless: subjects whose key is lost: old posts stay sealed for ever, new ones get a new key.
+    erased: subjects erased again.
     """
 
     keys: int
@@ -67,7 +66,7 @@ class Restored:
 
 
 def is_restored(engine: Engine, home: Path, manifest: Manifest) -> bool:
-    """Whether the files of this backup are back already, and only `finish_restore` is left to do."""
+    """Whether this backup's files are restored and only `finish_restore` remains."""
     sign = home / MANIFEST
     return (
         restore_guard.marked(engine) == manifest.backup_id and sign.exists() and sign.read_text() == manifest.backup_id
@@ -77,18 +76,18 @@ def is_restored(engine: Engine, home: Path, manifest: Manifest) -> bool:
 def restore_files(
     folder: Path, manifest: Manifest, home: Path, url: str, now: datetime, progress: Callable[[int], None]
 ) -> Path | None:
-    """Bring a backup back into `home` and the database of `url`, in place of what is there; marked as unfinished.
+    """Replace `home` and the database at `url` with a backup, marked as unfinished.
 
-    The home appears whole or not at all. The audit log of a home that is replaced is kept where it is longer.
+    The home is replaced atomically. Of the old home's audit log, longer chains are kept.
 
     Returns
     -------
-    Where the home that was there lies now, or None.
+    Path of the old home, or None.
 
     Raises
     ------
-    InvalidRequest: a file of the backup is missing, cut off or changed, or the database does not suit; the home is as
-        it was. StoreUnavailable.
+    InvalidRequest: a file of the backup is missing, truncated or changed, or the database is unsuitable; the home is
+        unchanged. StoreUnavailable.
     """
     staging = home.with_name(home.name + _STAGING)
     shutil.rmtree(staging, ignore_errors=True)
@@ -131,7 +130,7 @@ def _put_aside(home: Path, now: datetime) -> Path | None:
 
 
 def _keep_longer(old: Path, new: Path) -> None:
-    """The audit log only ever grows: of two states of a chain the longer one is the newer."""
+    """Keep the longer state of each audit chain: the log is append-only, so it is the newer one."""
     for path in (each for each in old.rglob("*") if each.is_file()):
         target = new / path.relative_to(old)
         if not target.exists() or target.stat().st_size < path.stat().st_size:
@@ -139,7 +138,7 @@ def _keep_longer(old: Path, new: Path) -> None:
             shutil.copy2(path, target)
 
 
-# --- what happened since ---------------------------------------------------------------------------------------------
+# --- erasures since the backup ---------------------------------------------------------------------------------------
 
 
 def finish_restore(
@@ -150,18 +149,18 @@ def finish_restore(
     now: datetime,
     progress: Callable[[str, int], None],
 ) -> Restored:
-    """Make restored data fit to be used, and say so.
+    """Make restored data usable and remove the mark.
 
     Parameters
     ----------
-    erased: the entries of the erasure journal.
-    key_backup: where the data keys come from; None: none comes back.
-    progress: told what is done, and how many of it were done since it was last told.
+    erased: entries of the erasure journal.
+    key_backup: source of the data keys; None restores none.
+    progress: called with the stage and the count since the last call.
 
     Raises
     ------
-    InvalidRequest: the key backup is damaged, or was wrapped by keys that the key file does not hold.
-    StoreUnavailable, StreamUnavailable, WriteConflict: call it again.
+    InvalidRequest: the key backup is damaged, or its key-encryption key is missing from the key file.
+    StoreUnavailable, StreamUnavailable, WriteConflict: retry.
     """
     with transaction(what.engine) as connection:
         insert_ignore(connection, "suppressions", [each.row() for each in erased])
@@ -205,7 +204,7 @@ def _prove(ring: KeyRing, row: Mapping[str, Any], path: Path) -> None:
 
 
 def _erase_again(what: Mending, progress: Callable[[str, int], None]) -> int:
-    """Erase whoever is in the data and was erased since, whatever part of it the erasures of the backup left."""
+    """Erase suppressed people again and finish the erasures pending in the backup."""
     begun = 0
     for subject_id in list(_returned(what)):
         what.erasure.begin(subject_id, uuid.uuid4().hex)
@@ -218,7 +217,7 @@ def _erase_again(what: Mending, progress: Callable[[str, int], None]) -> int:
 
 
 def _returned(what: Mending) -> Iterator[str]:
-    """Subjects in the store that are on the list of erased ones."""
+    """Restored subjects that are on the suppression list."""
     table, last = sql_table("subjects"), b""
     while True:
         wanted = sa.select(table.c.identity_mac, table.c.subject_id).where(table.c.identity_mac > last)

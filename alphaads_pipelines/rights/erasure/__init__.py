@@ -1,1 +1,1 @@
-"""Erasure: one eraser per kind of store behind one base class, the order they run in, the journal and the receipt."""
+"""Erasure: an eraser per store, their order, the journal and the receipt."""

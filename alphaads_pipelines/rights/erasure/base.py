@@ -1,7 +1,6 @@
-"""Erasers: one for each store, what each must do, and the list of them all.
+"""Eraser interface and registry, one eraser per store.
 
-A new store is one file with one `Eraser`, and one line in `ERASERS`; a test fails when a table or a record with
-personal columns is covered by none of them.
+A new store needs an `Eraser` subclass and an entry in `ERASERS`; a test fails if personal columns are not covered.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.rights.backups.key_backups import KeyBackups
 
 Figures = Mapping[str, Any]
-"""Counts for people, by name; they name nobody."""
+"""Counts by name, for display; they identify nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErasedStores:
-    """Where people's data lies.
+    """Stores to erase from.
 
     Attributes
     ----------
-    dagster_url: Dagster's storage in PostgreSQL; empty if it lies under the home folder.
+    dagster_url: Dagster's PostgreSQL storage; empty if it is in the home folder.
     """
 
     ports: Ports
@@ -35,11 +34,11 @@ class ErasedStores:
 
 @dataclass(frozen=True, slots=True)
 class ErasureTarget:
-    """Whom to erase, and where their rows may lie.
+    """Subject to erase and the location of their rows.
 
     Attributes
     ----------
-    writers_ended: whoever may have read something of the subject before their keys were destroyed has ended.
+    writers_ended: all processes that may have read the subject's data before key destruction have ended.
     """
 
     subject_id: str
@@ -49,13 +48,13 @@ class ErasureTarget:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was looked at in a store.
+    """Result of searching a store.
 
     Attributes
     ----------
-    looked_at: what was searched, by name: tables, files, pages, versions, with their numbers.
-    found: how often something of the subject was found. It must be 0 for an erasure to be complete.
-    statement: what could not be searched or cannot be removed, in a sentence; empty if there is nothing to say.
+    looked_at: counts of tables, files, pages and versions searched.
+    found: remaining occurrences of the subject; must be 0 to complete an erasure.
+    statement: a sentence on unsearchable or unremovable data, or empty.
     """
 
     looked_at: Figures
@@ -64,36 +63,31 @@ class Checked:
 
 
 class Eraser(ABC):
-    """Removes a subject from one store. Every method may be called again at any time.
-
-    Parameters
-    ----------
-    stores: where people's data lies.
-    """
+    """Removes a subject from one store. Every method is idempotent."""
 
     name: ClassVar[str]
     covers: ClassVar[frozenset[str]]
-    """Names of the tables (tables.py) and of the records, documents and files (records.py) that it clears."""
+    """Tables (tables.py) and records, documents and files (records.py) that it clears."""
 
     def __init__(self, stores: ErasedStores) -> None:
         self._stores, self._ports = stores, stores.ports
 
     @abstractmethod
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
-        """Remove what belongs to the subject; figures.
+        """Remove the subject's data.
 
         Parameters
         ----------
-        tick: told where the work is; called at least every few seconds, for it renews the lease.
+        tick: called with the current position every few seconds; renews the lease.
 
         Raises
         ------
-        StoreUnavailable, StreamUnavailable, WriteConflict: call it again.
+        StoreUnavailable, StreamUnavailable, WriteConflict: retry.
         """
 
     @abstractmethod
     def check(self, subject: ErasureTarget) -> Checked:
-        """Search the store for the subject, in whatever form it may be left. Changes no row."""
+        """Search the store for any trace of the subject. Changes no row."""
 
 
 ERASERS: Registry[Eraser] = Registry(
@@ -109,10 +103,10 @@ ERASERS: Registry[Eraser] = Registry(
 )
 
 ORDER = ("key_backups", "decisions", "posts", "relational", "lake", "files")
-"""Keys of posts are found in the lake, so the relational store comes before it."""
+"""The relational eraser finds post keys through the lake, so it runs first."""
 
 
 def all_erasers(stores: ErasedStores) -> list[Eraser]:
-    """Every eraser; those of `ORDER` first."""
+    """Create every eraser, `ORDER` first."""
     names = [*ORDER, *(name for name in ERASERS if name not in ORDER)]
     return [ERASERS.load(name)(stores) for name in names]

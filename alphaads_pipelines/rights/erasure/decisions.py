@@ -1,7 +1,7 @@
-"""Erasing a subject from decisions and ad events: the spool of this host, and the two topics.
+"""Erase a subject from decisions and ad events: this host's spool and both topics.
 
-A decision names the subject; an event names the decision. So events go first: as long as a decision is left, whoever
-goes on after a crash knows which events are the subject's.
+Only decisions lead from subject to events, so events go first: after a crash the remaining decisions still lead to the
+remaining events.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from alphaads_pipelines.streams.base import Erasable
 
 
 class DecisionsEraser(Eraser):
-    """Decisions made for the subject, and what happened to the ads."""
+    """Erases decisions and their ad events."""
 
     name = "decisions"
     covers = frozenset({DECISION_RECORD.name, EVENT_RECORD.name, EARLY_EVENTS.name, "spool"})
 
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
-        """Remove events, then decisions in the spool, then those in the stream."""
+        """Remove events, then decisions in the spool, then in the stream."""
         ports, ids = self._ports, {subject.subject_id}
         decisions = set(self._decision_ids(subject.subject_id))
         events = erase_records(ports.stream, ports.topics.events, decisions, tick)

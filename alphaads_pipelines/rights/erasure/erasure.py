@@ -1,11 +1,11 @@
-"""Erasure: the keys of a person are destroyed at once, then what they sealed goes, store by store, with proof.
+"""Erase a person: destroy their keys at once, then remove their data store by store, with proof.
 
-`begin` is one transaction. When it returns, nobody can open anything of the subject within the half second that other
-processes keep keys, nothing is decided by their profile, and intake takes nothing more of them.
+`begin` is one transaction. After it, within the half second that processes cache keys, nothing of the subject can be
+opened, no decision uses their profile, and intake drops their posts.
 
-`carry_on` does the rest, in named steps that may be killed anywhere and run again: each eraser, the wait for batches
-that were running (they may hold what they read before), each eraser once more, the checks, the receipt. A request is
-done only when the checks find nothing; else it stays open, and the next run tries again.
+`carry_on` runs the remaining steps, which may be killed and rerun: each eraser, the wait for running batches (they may
+hold data read earlier), each eraser again, the checks, the receipt. If a check finds anything, the request stays open
+for another run.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from alphaads_pipelines.stores.subjects.subject_keys import shard_of
 
 KEYS, BATCHES, SWEEP = "keys", "batches", "sweep"
 _SETTLE = timedelta(seconds=2)
-"""After it no process holds a key, a profile or a decision of the subject that is not in the stores."""
+"""Time after which no process holds keys, profiles or decisions of the subject outside the stores."""
 _PATIENCE_S = 600.0
 _POLL_S = 0.1
 _ALL = 1_000_000
 
 Report = Callable[[str, int, int, str], None]
-"""Told a step's name, its number and how many there are, and where in it the work is."""
+"""Called with a step's name, its number, the number of steps, and the position in the step."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureTools:
-    """The domain objects that an erasure needs."""
+    """Dependencies of an erasure."""
 
     ports: Ports
     journal: ErasureJournal
@@ -63,8 +63,7 @@ class Erasure:
 
     Parameters
     ----------
-    tools: the domain objects.
-    settle: how long after the destruction of the keys the last sweep may begin.
+    settle: minimum delay between key destruction and the final sweep.
     """
 
     def __init__(self, tools: ErasureTools, settle: timedelta = _SETTLE) -> None:
@@ -73,13 +72,13 @@ class Erasure:
         self.steps = (*(each.name for each in self._erasers), BATCHES, SWEEP)
 
     def begin(self, subject_id: str, correlation_id: str) -> RightsRequest:
-        """Destroy the subject's keys and identity, suppress them, delete their live rows; the request that goes on.
+        """Destroy keys and identity, suppress the subject, delete live rows; returns the open request.
 
-        The caller records it in the audit log before.
+        The caller records it in the audit log first.
 
         Raises
         ------
-        NotFound: nobody has this id, or not any more. StoreUnavailable: nothing was changed.
+        NotFound: no such subject. StoreUnavailable: nothing changed.
         """
         tools = self._tools
         identities = self._identities(subject_id)
@@ -98,22 +97,22 @@ class Erasure:
         return tools.requests.get(request.request_id)
 
     def pending(self) -> list[RightsRequest]:
-        """Erasures that are not complete, those that are due first in front."""
+        """Incomplete erasures, earliest due first."""
         return self._tools.requests.list(kind="erase")
 
     def before(self, subject_id: str) -> list[RightsRequest]:
-        """Erasures of this subject so far."""
+        """Past and pending erasures of this subject."""
         mine = self._hash(subject_id)
         known = self._tools.requests.list(kind="erase", only_open=False, limit=_ALL)
         return [each for each in known if each.progress.get(KEYS, {}).get("subject") == mine]
 
     def carry_on(self, request_id: str, report: Report = _silent) -> RightsRequest:
-        """Do what is left of an erasure; the request with its receipt.
+        """Run the remaining steps of an erasure; returns the request with its receipt.
 
         Raises
         ------
-        NotFound, InvalidRequest: it is no erasure. Fenced: another process went on with it.
-        WriteConflict: another process works on it, or something is still there; it stays open.
+        NotFound, InvalidRequest: not an erasure. Fenced: another process took over.
+        WriteConflict: another process holds the claim, or data is left; the request stays open.
         StoreUnavailable, StreamUnavailable: it stays open.
         """
         found = self._tools.requests.get(request_id)
@@ -139,12 +138,12 @@ class Erasure:
         return self._tools.ports.pseudonyms.suppressed_subject(subject_id).hex()
 
     def settle_until(self, request: RightsRequest) -> datetime:
-        """When no process holds anything of the subject any more."""
+        """When no process holds the subject's data any more."""
         return request.opened_at + self._settle
 
 
 class _Work:
-    """One run of an erasure, under its claim."""
+    """One claimed run of an erasure."""
 
     def __init__(self, erasure: Erasure, tools: ErasureTools, held: RightsRequest, report: Report) -> None:
         self._erasure, self._tools, self.held, self._report = erasure, tools, held, report
@@ -154,7 +153,7 @@ class _Work:
         self._renewed_at = time.monotonic()
 
     def run(self, erasers: Sequence[Eraser]) -> RightsRequest:
-        """Every step that was not finished, the checks, the receipt."""
+        """Run unfinished steps, checks and receipt."""
         for eraser in erasers:
             self._do(eraser.name, lambda eraser=eraser: eraser.erase(self._subject, self._tick))  # type: ignore[misc]
         self._do(BATCHES, self._await_batches)
@@ -187,8 +186,8 @@ class _Work:
             self._renewed_at = time.monotonic()
 
     def _await_batches(self) -> Mapping[str, Any]:
-        """Wait until the attempts that run now have ended: they may have read the subject before the stores lost it."""
-        while _now() < self._erasure.settle_until(self.held):  # a process may open records with a key it still keeps
+        """Wait for the running attempts to end: they may have read the subject's data before it was erased."""
+        while _now() < self._erasure.settle_until(self.held):  # keys are cached this long
             time.sleep(_POLL_S)
             self._tick("settling")
         deadline = time.monotonic() + _PATIENCE_S
@@ -202,7 +201,7 @@ class _Work:
         return {"batches": len(waited_for)}
 
     def _running(self) -> set[tuple[int, int]]:
-        """Running attempts; one without a heartbeat is ended, so that it writes nothing should it wake up."""
+        """Running attempts; those without a heartbeat are failed, which fences their later writes."""
         now, ledger = _now(), self._tools.ports.ledger
         found = set()
         for batch in ledger.batches(state="running", limit=_ALL):

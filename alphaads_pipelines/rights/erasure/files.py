@@ -1,7 +1,7 @@
-"""The files beside the stores: nothing of a subject should be in them, and this is where that is checked.
+"""Check the files beside the stores, which should not contain subject ids.
 
-Logs, metrics, model files, unfinished trainings, and the databases of Dagster and of the workers' broker hold no
-subject by construction (records.py); they are searched byte by byte. Only logs could be mended, and are.
+Logs, metrics, models, unfinished trainings, and the databases of Dagster and the workers' broker hold none by design
+(records.py); their bytes are searched. Only logs can be repaired.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _LOGS = "logs"
 
 
 class FilesEraser(Eraser):
-    """Everything else under the home folder."""
+    """Searches everything else in the home folder."""
 
     name = "files"
     covers = frozenset(layout.name for layout in FILES if layout.name not in _OF_OTHER_ERASERS)
 
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
-        """Overwrite the subject id in logs, if it ever came into one."""
+        """Overwrite any subject id in the logs."""
         blanked = 0
         for path in _files(self._ports.home / _LOGS):
             blanked += _blank_out(path, subject.subject_id.encode())
@@ -33,7 +33,7 @@ class FilesEraser(Eraser):
         return {"logs_mended": blanked}
 
     def check(self, subject: ErasureTarget) -> Checked:
-        """Search the bytes of every file, and Dagster's tables in PostgreSQL."""
+        """Search the bytes of every file, and Dagster's PostgreSQL tables."""
         needle = subject.subject_id.encode()
         looked_at: dict[str, dict[str, int]] = {}
         found = 0
@@ -64,12 +64,12 @@ def _files(folder: Path) -> Iterator[Path]:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except FileNotFoundError:  # it went since it was listed
+    except FileNotFoundError:  # deleted since it was listed
         return 0
 
 
 def _blank_out(path: Path, word: bytes) -> int:
-    """Overwrite the word in place, for somebody may be appending."""
+    """Overwrite a word in place, safe with concurrent appends."""
     if not count_words(path, [word]):
         return 0
     content, start, blanked = path.read_bytes(), 0, 0
@@ -81,7 +81,7 @@ def _blank_out(path: Path, word: bytes) -> int:
 
 
 def _search_dagster(url: str, subject_id: str) -> tuple[int, int]:
-    """Rows of Dagster's tables, and in how many of them the subject id stands."""
+    """Count rows of Dagster's tables, and those containing the subject id."""
     import sqlalchemy as sa
 
     from alphaads_pipelines.stores.sql.relational import connect, reading

@@ -1,11 +1,9 @@
-"""The erasure journal: who was erased, kept outside every store and every backup of the data.
+"""The erasure journal: erased people, kept outside every store and data backup.
 
-It lies beside the key file. An erasure writes to it before it destroys a key, so that a backup from before the
-erasure can be restored anywhere, without the database of today, and brings nobody back. It holds what the table
-`suppressions` holds, keyed hashes of keyed hashes, and says no more than that.
+It lies beside the key file. An erasure writes to it before destroying a key, so restoring an older backup, even without
+the current database, brings nobody back. It holds the double keyed hashes of the table `suppressions`, no more.
 
-One JSON object per line, made durable (fsync) before `remember` returns. A line torn by a crash belongs to a
-`remember` that never returned: it is cut off by the next one.
+One JSON object per line, durable (fsync) when `remember` returns. A line torn by a crash is truncated by the next call.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ class ErasedMac(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     erased_at: datetime
 
     def row(self) -> dict[str, object]:
-        """As a row of `suppressions`."""
+        """Convert to a row of `suppressions`."""
         return {"mac": bytes.fromhex(self.mac), "kind": self.kind, "suppressed_at": self.erased_at}
 
 
@@ -47,12 +45,11 @@ _LINE = msgspec.json.Decoder(ErasedMac)
 
 
 class ErasureJournal:
-    """The journal in one file. Safe in several processes.
+    """The journal file. Safe across processes.
 
     Parameters
     ----------
     path: `Settings.erasure_journal_path`.
-    pseudonyms: of this installation.
     """
 
     def __init__(self, path: Path, pseudonyms: Pseudonyms) -> None:
@@ -60,9 +57,7 @@ class ErasureJournal:
         self._pseudonyms = pseudonyms
 
     def remember(self, identities: Iterable[bytes], subject_id: str, now: datetime) -> None:
-        """Write that these identities and this subject are erased; to be called before the first key is destroyed.
-
-        Again changes nothing that matters: an erasure that is resumed may call it again.
+        """Add identities and subject before the first key is destroyed; may be repeated.
 
         Parameters
         ----------
@@ -70,14 +65,14 @@ class ErasureJournal:
 
         Raises
         ------
-        StoreUnavailable: it cannot be made durable; nobody may be erased then, as a restore would bring them back.
+        StoreUnavailable: not durable; the erasure must not proceed, as a restore would undo it.
         """
         macs = {self._pseudonyms.suppressed_identity(mac): IDENTITY for mac in identities}
         macs[self._pseudonyms.suppressed_subject(subject_id)] = SUBJECT
         self.remember_macs(macs, now)
 
     def remember_macs(self, macs: Mapping[bytes, str], now: datetime) -> None:
-        """The same for hashes as `suppressions` holds them: mac -> kind. Raises StoreUnavailable."""
+        """Add hashes as in `suppressions`: mac -> kind. Raises StoreUnavailable."""
         lines = [
             msgspec.json.encode({"mac": mac.hex(), "kind": kind, "erased_at": now.astimezone(UTC)}) + b"\n"
             for mac, kind in macs.items()
@@ -91,18 +86,18 @@ class ErasureJournal:
             raise StoreUnavailable(f"the erasure journal cannot be written ({type(error).__name__})") from error
 
     def catch_up(self, engine: Engine, now: datetime) -> int:
-        """Write whatever erasure the store knows and this file does not, such as one made on another host; how many.
+        """Add erasures known only to the store, such as other hosts'; returns how many.
 
-        Makes the file if there is none: a restore asks for it. Raises what `entries` and `remember` do.
+        Creates the file, which a restore requires. Raises as `entries` and `remember` do.
         """
         missing = self.missing(engine)
         self.remember_macs(missing, now)
         return len(missing)
 
     def missing(self, engine: Engine) -> dict[bytes, str]:
-        """mac -> kind of the erasures that the store knows and this file does not: with any it is not the newest.
+        """mac -> kind of erasures in the store but not in this file; if any, the file is not the newest.
 
-        Raises what `entries` does.
+        Raises as `entries` does.
         """
         known = {bytes.fromhex(each.mac) for each in self.entries()}
         table = sql_table("suppressions")
@@ -111,7 +106,7 @@ class ErasureJournal:
         return {bytes(row.mac): row.kind for row in rows if bytes(row.mac) not in known}
 
     def entries(self) -> list[ErasedMac]:
-        """Everything remembered so far, oldest first, no mac twice.
+        """All entries, oldest first, without repeated macs.
 
         Raises
         ------

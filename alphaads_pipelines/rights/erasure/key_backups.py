@@ -1,4 +1,4 @@
-"""Erasing a subject from the backups of the wrapped keys, so that no old backup of the data opens again."""
+"""Erase a subject from the key backups, so that no old data backup can be opened."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from alphaads_pipelines.sqlite import count_words
 
 
 class KeyBackupsEraser(Eraser):
-    """The folder of key backups."""
+    """Erases from the key backups."""
 
     name = "key_backups"
     covers = frozenset({"key-backups"})
 
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
-        """Remove the subject's keys from each."""
+        """Remove the subject's keys from each backup."""
         removed = self._stores.key_backups.forget([subject.subject_id])
         tick("forgotten")
         return {"keys_removed": removed}
 
     def check(self, subject: ErasureTarget) -> Checked:
-        """Search the bytes of each, with its log."""
+        """Search the bytes of each backup and its log."""
         files = self._stores.key_backups.files()
         both = [path.with_name(path.name + end) for path in files for end in ("", "-wal")]
         found = sum(count_words(path, [subject.subject_id.encode()]) for path in both)

@@ -1,4 +1,4 @@
-"""Erasing a subject from the lake: every table, every version, every file that nobody names any more."""
+"""Erase a subject from the lake: every table, version and unreferenced file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _TABLES = tuple(table for table in LAKE_TABLES if table.subject_column == "subje
 
 
 class LakeEraser(Eraser):
-    """The Delta tables."""
+    """Erases from the Delta tables."""
 
     name = "lake"
     covers = frozenset(table.name for table in _TABLES)
 
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
-        """Write the files anew that hold the subject, without them; delete the old ones at once."""
+        """Rewrite files that hold the subject; delete the old ones at once."""
         figures = {}
         for table, shard in _places(subject):
             figures[table.name] = dict(
@@ -34,7 +34,7 @@ class LakeEraser(Eraser):
         return figures
 
     def check(self, subject: ErasureTarget) -> Checked:
-        """Search the column of subjects in every Parquet file on disk, and the log with its checkpoints, decoded."""
+        """Search subject columns in all Parquet files, and the decoded log and checkpoints."""
         found = {
             table.name: dict(self._ports.lake.find_subject(table, subject.subject_id, shard))
             for table, shard in _places(subject)

@@ -1,4 +1,4 @@
-"""Erasing a subject from the stream of posts: removed from the embedded stream, ciphertext only in Kafka."""
+"""Erase a subject from the post stream: removed from the embedded stream; Kafka keeps ciphertext."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from alphaads_pipelines.streams.base import Erasable, Expiring, Stream
 
 
 class PostsEraser(Eraser):
-    """The topic of sealed posts."""
+    """Erases from the topic of sealed posts."""
 
     name = "posts"
     covers = frozenset({POST_RECORD.name})
 
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
-        """Remove the subject's envelopes; offsets of the others stay."""
+        """Remove the subject's envelopes; other offsets do not change."""
         return erase_records(self._ports.stream, self._ports.topics.posts, {subject.subject_id}, tick)
 
     def check(self, subject: ErasureTarget) -> Checked:
@@ -26,7 +26,7 @@ class PostsEraser(Eraser):
 
 
 def erase_records(stream: Stream, topic: str, ids: set[str], tick: Callable[[str], None]) -> Figures:
-    """Remove the records in which an id stands, where the stream can do that."""
+    """Remove records that contain an id, if the stream supports it."""
     if not isinstance(stream, Erasable) or not ids:
         return {"records_removed": 0}
     held = list(stream.holding(topic, ids))
@@ -37,7 +37,7 @@ def erase_records(stream: Stream, topic: str, ids: set[str], tick: Callable[[str
 
 
 def check_topic(stream: Stream, topic: str, ids: set[str]) -> Checked:
-    """What is left of ids in a topic, or until when it is left."""
+    """Search a topic for ids, or state when retention removes them."""
     if isinstance(stream, Erasable):
         pages = stream.scrub(topic, ids)
         records = sum(end - low for end, low in _spans(stream, topic))

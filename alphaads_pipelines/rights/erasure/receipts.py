@@ -1,8 +1,8 @@
-"""Receipts of erasures: what was checked where, signed, naming nobody.
+"""Signed, pseudonymous receipts of erasures.
 
-A receipt is one JSON object. `signature` (Ed25519, RFC 8032, 128 hexadecimal digits) covers a fixed prefix and every
-other member as JSON with sorted keys and no spaces; `public_key` is the installation's. Whom it is about is said by the
-keyed hash that stands in the table `suppressions` and in the erasure journal.
+A receipt is one JSON object. `signature` (Ed25519, RFC 8032, 128 hexadecimal digits) covers a fixed prefix and all
+other members as JSON with sorted keys and no spaces; `public_key` is the installation's. The subject appears as their
+keyed hash from `suppressions` and the erasure journal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SIGNATURE, _PUBLIC_KEY = "signature", "public_key"
 
 
 class Signer:
-    """Signs receipts, and knows its own signature.
+    """Signs and verifies receipts.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ class Signer:
         self.public_key = self._key.public_key().public_bytes_raw().hex()
 
     def sign(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """A receipt of `content`, which holds JSON values only."""
+        """Sign `content`, JSON values only, as a receipt."""
         receipt = {"format": FORMAT, **content, _PUBLIC_KEY: self.public_key}
         return {**receipt, _SIGNATURE: self._key.sign(_signed(receipt)).hex()}
 
     def verify(self, receipt: Mapping[str, Any]) -> None:
-        """Raises InvalidRequest, which says why, unless this installation signed exactly this receipt."""
+        """Verify that this installation signed exactly this receipt. Raises InvalidRequest with the reason."""
         if receipt.get("format") != FORMAT:
             raise InvalidRequest(f"this is no receipt: its format is not {FORMAT!r}")
         if receipt.get(_PUBLIC_KEY) != self.public_key:
@@ -52,7 +52,7 @@ class Signer:
 
 
 def parse_receipt(content: bytes) -> dict[str, Any]:
-    """A receipt from the bytes of a file. Raises InvalidRequest."""
+    """Parse a receipt file. Raises InvalidRequest."""
     try:
         receipt = orjson.loads(content)
     except orjson.JSONDecodeError:

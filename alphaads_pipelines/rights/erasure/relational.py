@@ -1,10 +1,10 @@
-"""Erasing a subject from the relational store: every row of theirs, and what the database file or the log keeps of it.
+"""Erase a subject from the relational store, including traces in the database file and log.
 
-`delete_subject` is the part that happens at once, in the transaction that destroys the keys. The eraser does it again
-for what came in meanwhile, deletes the keys of their posts, and makes deleted rows leave the disk.
+`delete_subject` runs in the transaction that destroys the keys. The eraser repeats it for rows added since, deletes the
+subject's post keys, and purges deleted rows from disk.
 
-The keys of a subject's posts are deleted, not kept: who replays the stream finds no key to open the body, so that the
-post cannot be accepted again, and intake takes nothing more of this person.
+Without post keys, a replay of the stream cannot accept the posts again: their data keys are gone, and intake drops the
+suppressed author.
 """
 
 from __future__ import annotations
@@ -29,16 +29,15 @@ _REQUESTS, _RESERVATIONS, _POST_KEYS, _PEOPLE = "rights_requests", "ad_reservati
 _BY_SUBJECT = tuple(table.name for table in RELATIONAL_TABLES if table.subject_column == "subject_id")
 _OPEN = ("open", "running")
 _SMALL_BYTES = 64 << 20
-"""A table up to this size is written anew in PostgreSQL; nobody reads it meanwhile."""
+"""PostgreSQL tables up to this size are rewritten (VACUUM FULL), which blocks readers."""
 
 
 def delete_subject(connection: Connection, subject_id: str) -> dict[str, int]:
-    """Delete or blank every row of a subject, in the caller's transaction; table -> rows.
+    """Delete or anonymise a subject's rows in the caller's transaction; table -> rows.
 
-    Requests of theirs stay as a record that they were answered, without their name; those that wait are refused. Money
-    that is held for ads to them is given back to the campaigns.
+    Their requests stay, anonymised; open ones are refused. Budget reserved for their ads returns to the campaigns.
     """
-    # First, for whoever moves a campaign's money holds its row before anything else.
+    # First: budget transactions lock the campaign's row before any other.
     rows = {_RESERVATIONS: release_those_of(connection, subject_id)}
     was_linked = leave_in(connection, subject_id)
     for name in _BY_SUBJECT:
@@ -56,13 +55,13 @@ def delete_subject(connection: Connection, subject_id: str) -> dict[str, int]:
 
 
 class RelationalEraser(Eraser):
-    """SQLite or PostgreSQL."""
+    """Erases from SQLite or PostgreSQL."""
 
     name = "relational"
     covers = frozenset({*_BY_SUBJECT, _POST_KEYS, "relational.db"})
 
     def erase(self, subject: ErasureTarget, tick: Callable[[str], None]) -> Figures:
-        """Delete rows and post keys, then make them leave the disk."""
+        """Delete rows and post keys, then purge them from disk."""
         keys = self._delete_post_keys(subject)
         tick("post keys")
         with transaction(self._ports.engine) as connection:
@@ -130,7 +129,7 @@ def _off_the_disk(engine: Engine, subject_id: str) -> Figures:
 
 
 def _vacuum_postgres(engine: Engine) -> dict[str, str]:
-    """Write small tables anew, clean up large ones; table -> which of the two."""
+    """Rewrite small tables, vacuum large ones; table -> full or plain."""
     done = {}
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for name in (*_BY_SUBJECT, _POST_KEYS):

@@ -1,7 +1,7 @@
-"""Sealed subjects: how a request names whom it erases, so that the search for them finds nothing but what is left.
+"""Encrypt the subject id in an erasure request, so that the checks do not find it.
 
-The subject id of an erasure lies in its request until it is complete, under a key that is made of the suppression key
-(HKDF, RFC 5869) for this and nothing else, bound to the request (AES-256-GCM).
+Kept until completion, under a dedicated key derived from the suppression key (HKDF, RFC 5869), bound to the request
+(AES-256-GCM).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class SealedSubjects:
         self._cipher = AESGCM(HKDF(SHA256(), _KEY_BYTES, salt=None, info=_INFO).derive(suppression))
 
     def seal(self, subject_id: str, correlation_id: str) -> bytes:
-        """The subject id under the key, bound to the correlation id of its request."""
+        """Encrypt a subject id, bound to its request's correlation id."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, subject_id.encode(), correlation_id.encode())
 
     def open(self, sealed: bytes, correlation_id: str) -> str:
-        """The subject id. Raises UnsealError."""
+        """Decrypt a subject id. Raises UnsealError."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], correlation_id.encode()).decode()
         except InvalidTag:

@@ -1,1 +1,1 @@
-"""Schema: every stored table and column, with its privacy label and erasure path, and the layout of stored records."""
+"""Schema: stored tables, columns and records with their privacy labels and erasure paths."""

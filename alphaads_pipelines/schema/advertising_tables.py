@@ -1,7 +1,6 @@
-"""The relational tables of advertising: organisations, campaigns, creatives, experiments, decisions, policies.
+"""Relational tables of advertising: organisations, campaigns, creatives, experiments, decisions, policies.
 
-`tables.py` tells what declaring a table means; readers ask it for a table, wherever it is declared. Every table that
-belongs to somebody names its tenant, and every query says whose rows it wants. Money is in millionths of a US dollar.
+Tenant data names its tenant, and every query filters by it. Money is in millionths of a US dollar.
 """
 
 from __future__ import annotations

@@ -1,19 +1,18 @@
-"""How a stored table is declared: columns with their types, privacy labels and erasure paths.
+"""Declarations of stored tables: columns with types, privacy labels and erasure paths.
 
-Belongs here: the words of a declaration. Does not: any table (tables.py, operational_tables.py) or any store.
+Belongs here: the vocabulary of declarations. Does not: tables (tables.py, operational_tables.py) or stores.
 
-Privacy labels say what a column holds of a person; erasure paths say how it goes when the person is erased:
+Privacy labels:
 
 ==============  ====================================================================================
-NOTHING         operational: says nothing about any person
+NOTHING         operational: no information about any person
 PSEUDONYM       a random subject id, or a keyed hash that leads to one
 DERIVED         something inferred about, or done by, the person behind a pseudonym
 SEALED          ciphertext under the subject's key
-NAMED           words that a user gave us, and that may be a public person's name
+NAMED           a user's words, which may be a public person's name
 ==============  ====================================================================================
 
-A declaration that has a personal label without an erasure path, or a path without a label, raises ValueError: the
-module that holds it cannot be imported.
+A personal label without an erasure path, or the reverse, raises ValueError at import.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ ColumnType = Literal[
 
 
 class Privacy(StrEnum):
-    """What a column holds of a person."""
+    """A column's personal content."""
 
     NOTHING = "nothing"
     PSEUDONYM = "pseudonym"
@@ -38,24 +37,24 @@ class Privacy(StrEnum):
 
 
 class Erasure(StrEnum):
-    """How a column's personal content goes when the person is erased."""
+    """How personal content is erased."""
 
     NONE = "none"
     DELETE_ROW = "delete_row"
     DESTROY_KEY = "destroy_key"
     REMOVE_RECORD = "remove_record"
-    """The record is overwritten in the embedded stream and the spool; a Kafka topic keeps it for its retention."""
+    """Overwritten in the embedded stream and the spool; Kafka keeps the record for the topic's retention."""
     EXPIRE = "expire"
-    """It goes by itself, within days."""
+    """Expires within days."""
     KEEP_HASH = "keep_hash"
-    """A keyed hash stays on purpose: who may not come back, and the proof that something was done."""
+    """A keyed hash stays as suppression or proof of erasure."""
     BY_COMMAND = "by_command"
-    """Whoever gave us the words takes them back; no subject leads there."""
+    """Removed by the user who entered it; no subject leads there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One stored column. Raises ValueError for a personal label without an erasure path, and the reverse."""
+    """One stored column. Raises ValueError unless label and erasure path match."""
 
     name: str
     type: ColumnType
@@ -70,12 +69,12 @@ class Column:
 
     @property
     def is_personal(self) -> bool:
-        """Whether it says anything of a person."""
+        """Whether it holds personal data."""
         return self.privacy is not Privacy.NOTHING
 
 
 def plain(name: str, type_: ColumnType, doc: str = "", *, nullable: bool = False) -> Column:
-    """A column that says nothing about any person."""
+    """Non-personal column."""
     return Column(name, type_, nullable=nullable, doc=doc)
 
 
@@ -87,14 +86,14 @@ def pseudonym(
     nullable: bool = False,
     erasure: Erasure = Erasure.DELETE_ROW,
 ) -> Column:
-    """A random subject id, or a keyed hash; its row is deleted, unless it says otherwise."""
+    """Random subject id or keyed hash; the row is deleted by default."""
     return Column(name, type_, Privacy.PSEUDONYM, erasure, nullable, doc)
 
 
 def derived(
     name: str, type_: ColumnType, doc: str = "", *, nullable: bool = False, erasure: Erasure = Erasure.DELETE_ROW
 ) -> Column:
-    """Something inferred about a person; its row is deleted, unless it says otherwise."""
+    """Inference about a person; the row is deleted by default."""
     return Column(name, type_, Privacy.DERIVED, erasure, nullable, doc)
 
 
@@ -104,7 +103,7 @@ def sealed(name: str, doc: str = "") -> Column:
 
 
 def named(name: str, type_: ColumnType, doc: str = "") -> Column:
-    """Words that a user gave us and takes back by command."""
+    """A user's words, removed by command."""
     return Column(name, type_, Privacy.NAMED, Erasure.BY_COMMAND, doc=doc)
 
 
@@ -132,20 +131,20 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column:
-        """The column called `name`; KeyError if there is none."""
+        """Look up a column. Raises KeyError."""
         return {column.name: column for column in self.columns}[name]
 
     @property
     def subject_column(self) -> str | None:
-        """By what the rows of a person are found: their id, else the keys of their posts, else nothing (None)."""
+        """Column that leads to a person: subject id, else post key, else None."""
         return next((name for name in ("subject_id", "post_key") if name in self.column_names), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is stored outside of tables: records of a stream, a document, files, the database of another program.
+    """Data stored outside tables: stream records, documents, files, other programs' databases.
 
-    `stores` are the places that hold it, `columns` its parts.
+    `stores` are its locations, `columns` its parts.
     """
 
     name: str

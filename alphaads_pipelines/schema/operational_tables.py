@@ -1,7 +1,4 @@
-"""The relational tables: identities and keys, the ledger, what is published, the gazetteer, access to the API.
-
-`tables.py` tells what declaring a table means; readers ask it for a table, wherever it is declared.
-"""
+"""Relational tables of identities and keys, the ledger, published state, the gazetteer and API access."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is stored outside of tables, in the same words: stream records, documents, files, databases of other programs.
+"""Data stored outside tables: stream records, documents, files, other programs' databases.
 
-Every part has its privacy label and its erasure path, as every column of tables.py has; a test looks into a filled
-installation and fails on a part that is not declared here. Nothing here imports a store.
+Every part has a privacy label and an erasure path; a test fails on an undeclared part of a filled installation. Nothing
+here imports a store.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ AUDIT_LOG = Layout(
 
 
 def _tables_of(*names: str) -> tuple[Column, ...]:
-    """The tables of another program's database, each looked at: what we hand it says nothing about any person."""
+    """Tables of another program's database; our data in them is not personal."""
     return tuple(plain(name, "binary") for name in names)
 
 
@@ -191,7 +191,7 @@ FILES = (
     Layout("broker.db", ("file", "foreign"), "Requests of runs: run ids.", _tables_of("kombu_message", "kombu_queue")),
     Layout("broker-results.db", ("file", "foreign"), "Results of runs: run ids.", _tables_of(*_CELERY)),
 )
-"""Everything that lies directly under ALPHAADS_HOME, by name; of databases of other programs their tables."""
+"""Direct children of ALPHAADS_HOME, by name; for other programs' databases their tables."""
 
 BESIDE = (
     Layout(
@@ -215,12 +215,12 @@ BESIDE = (
         (Column("keys", "binary", Privacy.SEALED, Erasure.DELETE_ROW),),
     ),
 )
-"""What lies beside ALPHAADS_HOME, by the ending of its name."""
+"""Files beside ALPHAADS_HOME, by suffix."""
 
 RECORDS = (POST_RECORD, DECISION_RECORD, EVENT_RECORD)
 LAYOUTS: tuple[Layout, ...] = (*RECORDS, PROFILE_STATE, *DOCUMENTS, *FILES, *BESIDE)
 
 
 def document_layout(name: str) -> Layout:
-    """The layout of a published document; KeyError if it is not declared."""
+    """Look up a published document's layout. Raises KeyError."""
     return {each.name: each for each in DOCUMENTS}[name]

@@ -1,7 +1,6 @@
-"""The relational tables of people's rights: consent, links between platforms, requests, proof, what may not come back.
+"""Relational tables of data subjects' rights: consents, links, requests, audit heads, suppressions.
 
-`tables.py` tells what declaring a table means; readers ask it for a table, wherever it is declared. Who is erased
-leaves only keyed hashes under keys that are for nothing else: the suppression key and the audit key.
+After an erasure only keyed hashes remain, under dedicated keys: the suppression key and the audit key.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from alphaads_pipelines.schema.columns import Column, Erasure, Privacy, Table, derived, plain, pseudonym
 
 PURPOSES = ("personalised_ads", "linking", "audience_export", "model_training", "analytics")
-"""What personal data may be used for; privacy/purposes.py says on what ground. Consent is given for each alone."""
+"""Purposes of personal data use, each with its own consent; grounds are in privacy/purposes.py."""
 
 CONSENT_EVENTS = Table(
     "consent_events",

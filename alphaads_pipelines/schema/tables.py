@@ -1,8 +1,8 @@
-"""Every table: name, columns, types, keys, partitioning, and of each column its privacy label and erasure path.
+"""Registry of all tables: columns, keys, partitioning, privacy labels and erasure paths.
 
-This is the one place where a stored column is declared, in the words of columns.py; the relational tables lie in
-operational_tables.py, subject_tables.py and advertising_tables.py. The lake's Delta schema, the relational schema, the
-blocking schema checks and the documentation are generated from it; nothing here imports a store.
+Every stored column is declared once, with the vocabulary of columns.py; relational tables are in operational_tables.py,
+subject_tables.py and advertising_tables.py. Delta and relational schemas, blocking schema checks and documentation are
+generated from these declarations; nothing here imports a store.
 """
 
 from __future__ import annotations
@@ -228,12 +228,11 @@ LAKE_TABLES: tuple[Table, ...] = (
     BANDIT_POLICY,
 )
 ON_ANY_SHARD = frozenset({REJECTED_POSTS.name})
-"""Lake tables whose rows about a subject may lie on any shard: what came in through another shard's partition is
-rejected there."""
+"""Lake tables whose rows about a subject may be on any shard: that of the partition through which they came in."""
 RELATIONAL_TABLES: tuple[Table, ...] = (*OPERATIONAL_TABLES, *PEOPLE_TABLES, *CAMPAIGN_TABLES)
 TABLES: tuple[Table, ...] = (*LAKE_TABLES, *RELATIONAL_TABLES)
 
 
 def table(name: str) -> Table:
-    """The table called `name`; KeyError if there is none."""
+    """Look up a table. Raises KeyError."""
     return {each.name: each for each in TABLES}[name]

@@ -1,1 +1,1 @@
-"""Subjects: rows kept of people: ids, wrapped keys, consents, suppressions, links, restrictions and rectifications."""
+"""Subjects: ids, wrapped keys, consents, suppressions, links, restrictions and rectifications."""

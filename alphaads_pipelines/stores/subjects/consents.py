@@ -1,4 +1,4 @@
-"""Consents in the relational store: events that are only ever added."""
+"""Consent events in the relational store, append-only."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _EVENTS = sql_table("consent_events")
 def record_consent(
     engine: Engine, subject_id: str, purpose: str, *, granted: bool, source: str, evidence: str, now: datetime
 ) -> ConsentEvent:
-    """Add a grant or a withdrawal; it holds from the next decision on.
+    """Record a grant or withdrawal; it holds from the next decision on.
 
-    A withdrawal of `linking` takes the subject out of its person in the same transaction.
+    Withdrawing `linking` also unlinks the subject, in the same transaction.
 
     Parameters
     ----------
-    subject_id: as `resolve_subject` gives it.
-    source: one of CONSENT_SOURCES. evidence: reference to the record of the asking; it names nobody.
+    subject_id: from `resolve_subject`.
+    source: one of CONSENT_SOURCES. evidence: reference to the record of consent; it identifies nobody.
 
     Raises
     ------
-    InvalidRequest: no such purpose, or the evidence is no reference. NotFound: no such subject.
-    NotPermitted: the terms of the subject's network forbid the purpose, so it cannot be granted. StoreUnavailable.
+    InvalidRequest: unknown purpose or malformed evidence. NotFound: no such subject.
+    NotPermitted: the network's terms forbid granting this purpose. StoreUnavailable.
     """
     row: dict[str, Any] = {"subject_id": subject_id, "purpose": check_purpose(purpose), "is_granted": granted}
     row |= {"source": source, "evidence": check_evidence(evidence), "recorded_at": now}
@@ -51,25 +51,25 @@ def record_consent(
 
 
 def consent_history(engine: Engine, subject_id: str) -> list[ConsentEvent]:
-    """Every event of a subject, oldest first. Raises StoreUnavailable."""
+    """A subject's events, oldest first. Raises StoreUnavailable."""
     with reading(engine) as connection:
         return events_in(connection, [subject_id])
 
 
 def events_in(connection: Connection, subject_ids: Iterable[str]) -> list[ConsentEvent]:
-    """Every event of these subjects, oldest first."""
+    """These subjects' events, oldest first."""
     rows = select_in(connection, "consent_events", "subject_id", subject_ids)
     return sorted((ConsentEvent(**row._mapping) for row in rows), key=lambda each: each.change_seq)
 
 
 def granted_in(connection: Connection, subject_ids: Iterable[str], purpose: str) -> set[str]:
-    """Those of these subjects who allow the purpose now."""
+    """Filter subjects by current consent to a purpose."""
     said = {subject: current(events) for subject, events in _by_subject(events_in(connection, subject_ids)).items()}
     return {subject for subject, held in said.items() if purpose in held and held[purpose].is_granted}
 
 
 def said_in(connection: Connection, purpose: str, *, granted: bool) -> set[str]:
-    """Every subject whose newest word about the purpose is yes (`granted`), or no. For batch work: reads them all."""
+    """All subjects whose newest event for the purpose is a grant, or a withdrawal. Full scan, for batch work."""
     newest = (
         sa.select(sa.func.max(_EVENTS.c.change_seq)).where(_EVENTS.c.purpose == purpose).group_by(_EVENTS.c.subject_id)
     )

@@ -1,6 +1,6 @@
-"""Rotation of the key-encryption key, as far as it touches rows: which key wraps new ones, and the old ones rewrapped.
+"""Database side of key-encryption key (KEK) rotation: switch the active KEK and rewrap data keys.
 
-A data key stays what it is; only its wrapping changes. So no body is sealed anew and no cache is wrong.
+Data keys do not change, so sealed bodies and caches stay valid.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from alphaads_pipelines.stores.subjects.subject_keys import ACTIVE_ROW
 
 _CHUNK_KEYS = 500
 _PAUSE_S = 0.005
-"""Between two chunks: SQLite lets who comes first write next, and those who wait look only now and then."""
+"""Between chunks, to let other writers in: SQLite's lock is unfair, and waiting writers only poll."""
 
 _KEYS = sql_table("subject_keys")
 _ACTIVE = sql_table("active_kek")
 
 
 def activate(engine: Engine, kek_id: str, now: datetime) -> None:
-    """Have every key from now on wrapped by this key-encryption key; waits for transactions that wrap by another.
+    """Make `kek_id` wrap all new keys, after waiting for transactions that use another KEK.
 
-    When it returns, no row wrapped by an older one can come any more. Raises StoreUnavailable.
+    On return no further row under an older KEK can appear. Raises StoreUnavailable.
     """
     with transaction(engine) as connection:
         insert_ignore(connection, _ACTIVE.name, [{"id": ACTIVE_ROW, "kek_id": kek_id, "activated_at": now}])
@@ -37,30 +37,28 @@ def activate(engine: Engine, kek_id: str, now: datetime) -> None:
 
 
 def wrapped_by(connection: Connection) -> dict[str, int]:
-    """Key-encryption key id -> data keys that it wraps."""
+    """KEK id -> number of data keys it wraps."""
     counted = sa.select(_KEYS.c.kek_id, sa.func.count()).group_by(_KEYS.c.kek_id)
     return dict(connection.execute(counted).tuples().all())
 
 
 def rewrap(engine: Engine, ring: Callable[[], KeyRing], kek_id: str, progress: Callable[[int], None]) -> int:
-    """Wrap every data key by this key-encryption key, a bounded transaction at a time; how many were wrapped anew.
-
-    Goes on where a killed call ended: what is wrapped by it already is passed over.
+    """Rewrap every data key under `kek_id` in bounded transactions; returns how many. Skips keys already rewrapped.
 
     Parameters
     ----------
-    engine: of a database with the table `subject_keys`.
-    progress: told of each chunk, how many keys it held.
+    engine: a database with the table `subject_keys`.
+    progress: called with the number of keys in each chunk.
 
     Raises
     ------
-    StoreUnavailable. KekMissing, UnsealError: a data key was wrapped by a key that the ring does not hold.
+    StoreUnavailable. KekMissing, UnsealError: the ring lacks a data key's KEK.
     """
     done = 0
     for chunk in _others(engine, kek_id):
         held_ring = ring()
         rewrapped = [_rewrapped(held_ring, row, kek_id) for row in chunk]
-        # A key that was destroyed meanwhile stays so: its row is not there to be updated.
+        # A key destroyed meanwhile has no row to update, so it stays destroyed.
         held = sa.and_(_KEYS.c.key_id == sa.bindparam("held_id"), _KEYS.c.kek_id == sa.bindparam("held_kek"))
         change = _KEYS.update().where(held).values(kek_id=kek_id, wrapped_key=sa.bindparam("rewrapped"))
         with transaction(engine) as connection:
@@ -72,7 +70,7 @@ def rewrap(engine: Engine, ring: Callable[[], KeyRing], kek_id: str, progress: C
 
 
 def _others(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[Any]]]:
-    """Chunks of rows that another key-encryption key wraps, in the order of their ids."""
+    """Rows under other KEKs in chunks, by key id."""
     last = ""
     while True:
         wanted = sa.select(_KEYS).where(_KEYS.c.key_id > last, _KEYS.c.kek_id != kek_id)

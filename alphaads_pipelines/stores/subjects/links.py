@@ -1,6 +1,6 @@
-"""Links: subjects of several networks that are one person.
+"""Links between subjects of several networks that are one person.
 
-Belongs here: rows of `people`. Does not: whether a link is allowed (permissions.py), nor anybody's consent.
+Belongs here: rows of `people`. Does not: whether a link is allowed (permissions.py), consent.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ _PEOPLE = sql_table("people")
 
 
 def members_of(subject_id: Any) -> sa.CompoundSelect[Any]:
-    """Selects the subjects of a subject's person, with itself; only itself where it is not linked."""
+    """Select a subject and its linked subjects."""
     own = sa.select(_PEOPLE.c.person_id).where(_PEOPLE.c.subject_id == subject_id).scalar_subquery()
     linked = sa.select(_PEOPLE.c.subject_id).where(_PEOPLE.c.person_id == own)
     return sa.union(sa.select(sa.cast(subject_id, sa.Text).label("subject_id")), linked)
 
 
 def members_in(connection: Connection, subject_id: str) -> tuple[str, ...]:
-    """The subjects of the same person, in order, this one included."""
+    """A subject and its linked subjects, sorted."""
     return tuple(sorted(connection.execute(members_of(sa.literal(subject_id))).scalars()))
 
 
 def linked_to(connection: Connection, subject_id: str) -> list[str]:
-    """The other subjects of the same person, in order."""
+    """The other subjects of the same person, sorted."""
     return [each for each in members_in(connection, subject_id) if each != subject_id]
 
 
 def join_in(connection: Connection, subject_ids: Sequence[str], now: datetime) -> tuple[str, ...]:
-    """Make the subjects, and all who are linked to one of them, one person; its subjects, in order."""
+    """Merge subjects and all their linked subjects into one person; returns its subjects, sorted."""
     rows = select_in(connection, "people", "subject_id", subject_ids, ["person_id"])
     joined = {row.person_id for row in rows}
     others = select_in(connection, "people", "person_id", joined, ["subject_id"])
@@ -47,7 +47,7 @@ def join_in(connection: Connection, subject_ids: Sequence[str], now: datetime) -
 
 
 def leave_in(connection: Connection, subject_id: str) -> bool:
-    """Take a subject out of its person; whether it was linked. Who would be left alone is linked to nobody either."""
+    """Unlink a subject, and a single remaining member with it; returns whether it was linked."""
     members = members_in(connection, subject_id)
     leaving = members if len(members) == 2 else (subject_id,)
     return connection.execute(_PEOPLE.delete().where(_PEOPLE.c.subject_id.in_(leaving))).rowcount > 0

@@ -1,7 +1,7 @@
-"""Permissions: what may be done with a subject's data for a purpose, asked at the moment when it is done.
+"""Permissions: whether a subject's data may be used for a purpose, checked at the time of use.
 
-Nothing is remembered: each question is one statement of a few point reads, so that a withdrawal, a restriction, a
-link that was cut and an erasure hold for the very next question, in every process.
+Nothing is cached: each check is one statement of a few point reads, so withdrawals, restrictions, removed links and
+erasures take effect at once in every process.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from alphaads_pipelines.stores.subjects.subjects import platforms_of
 _EVENTS = sql_table("consent_events")
 _MEMBERS = members_of(sa.bindparam("subject_id")).subquery("members")
 Refusal = Literal["no_subject", "unknown_subject", "no_consent", "restricted", "source_terms", "unchecked"]
-"""Why a person's data is not used: nobody was named; nobody is known by the id (or they were erased); they did not
-allow it; it is restricted; the terms of their network forbid it; the store that knows did not answer."""
+"""Why data is not used: no subject given; unknown or erased; no consent; restricted; forbidden by the network's terms;
+the store did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What may be used of a subject.
+    """Permitted use of a subject's data.
 
     Attributes
     ----------
-    subjects: whose states may be used together, the asked one first; empty: nobody's.
-    refusal: why nobody's, else None.
-    rectified: field -> what the person says of themselves, to be used in the place of what was inferred.
+    subjects: whose states may be combined, the requested one first; empty if refused.
+    refusal: the reason, or None.
+    rectified: field -> the person's own value, which overrides inferences.
     """
 
     subjects: tuple[str, ...] = ()
@@ -49,9 +49,9 @@ class Permission:
 
 
 def permission_of(engine: Engine, subject_id: str | None, purpose: str) -> Permission:
-    """What may be used of a subject for a purpose, now. Raises StoreUnavailable.
+    """Check a subject for a purpose, now. Raises StoreUnavailable.
 
-    Linked subjects are used with it if each of them allows both the purpose and the linking.
+    Linked subjects are included if each allows both the purpose and linking.
     """
     if subject_id is None:
         return Permission(refusal="no_subject")
@@ -63,9 +63,9 @@ def permission_of(engine: Engine, subject_id: str | None, purpose: str) -> Permi
 
 
 def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
-    """What may be shown as the profile of a subject: with its linked subjects, while all of them allow the linking.
+    """Check whether to show a profile; linked subjects are included if all allow linking.
 
-    Refused are only the unknown and the restricted. Raises StoreUnavailable.
+    Only unknown and restricted subjects are refused. Raises StoreUnavailable.
     """
     rows = _rows(engine, subject_id, "linking")
     refusals = {row.subject_id: _refusal(row, "linking") for row in rows}
@@ -100,7 +100,7 @@ def _together(subject_id: str, rows: Sequence[_Allowed], refusals: Mapping[str, 
 
 
 def _allows(purpose: Any) -> Any:
-    """The newest word of a member about a purpose, or null."""
+    """A member's newest decision on a purpose, or null."""
     said = sa.select(_EVENTS.c.is_granted).where(
         _EVENTS.c.subject_id == _MEMBERS.c.subject_id, _EVENTS.c.purpose == purpose
     )
@@ -108,8 +108,7 @@ def _allows(purpose: Any) -> Any:
 
 
 def _what_is_allowed() -> Any:
-    """Network, restriction, the newest words about the purpose and linking, and a correction: one row for each
-    correction of each subject of the person, or for a subject without any."""
+    """Network, restriction, consents and rectifications: one row per rectification of each member, or one without."""
     subjects, restrictions, corrections = map(sql_table, ("subjects", "restrictions", "rectifications"))
     known = _MEMBERS.outerjoin(subjects, subjects.c.subject_id == _MEMBERS.c.subject_id)
     restricted = known.outerjoin(restrictions, restrictions.c.subject_id == _MEMBERS.c.subject_id)
@@ -141,17 +140,17 @@ def _refusal(row: _Allowed, purpose: str) -> Refusal | None:
 
 
 def not_to_be_used_in(connection: Connection, purpose: str) -> set[str]:
-    """Whom batch work for a purpose leaves out though it needs no consent: the restricted, and who objected."""
+    """Subjects excluded from batch work that needs no consent: restricted, or objected to the purpose."""
     return all_restricted_in(connection) | said_in(connection, purpose, granted=False)
 
 
 def link(engine: Engine, subject_ids: Sequence[str], now: datetime) -> tuple[str, ...]:
-    """Make subjects of several networks one person; all subjects of that person, in order.
+    """Link subjects of several networks as one person; returns all its subjects, sorted.
 
     Raises
     ------
-    InvalidRequest: fewer than two subjects. NotFound: one of them is not known.
-    NotPermitted: one of them did not allow linking, or its network does not. Restricted: one of them is.
+    InvalidRequest: fewer than two subjects. NotFound: one is unknown.
+    NotPermitted: one lacks consent to linking, or its network forbids it. Restricted: one is.
     StoreUnavailable.
     """
     if len(set(subject_ids)) < 2:
@@ -171,6 +170,6 @@ def link(engine: Engine, subject_ids: Sequence[str], now: datetime) -> tuple[str
 
 
 def unlink(engine: Engine, subject_id: str) -> bool:
-    """Take a subject out of its person; whether it was linked. Raises StoreUnavailable."""
+    """Unlink a subject; returns whether it was linked. Raises StoreUnavailable."""
     with transaction(engine) as connection:
         return leave_in(connection, subject_id)

@@ -1,4 +1,4 @@
-"""Rectifications (GDPR article 16): what a person says of themselves, which stands above what was inferred."""
+"""Rectifications (GDPR article 16): a person's own values, which override inferences."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ RECTIFIABLE: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "mood": (lambda value: value in EMOTIONS, f"one of {', '.join(EMOTIONS)}, or null"),
     "language": (lambda value: isinstance(value, str) and bool(_LANGUAGE.fullmatch(value)), "ISO 639-1, or null"),
 }
-"""Field of the profile -> whether a value fits, and what fits. Null says only that what was inferred is wrong."""
+"""Profile field -> validator and description of valid values. Null only rejects the inference."""
 
 
 def rectify(engine: Engine, subject_id: str, field: str, value: Any, now: datetime) -> None:
-    """Let `value` stand in the place of what is inferred, from the next decision on.
+    """Override an inferred value from the next decision on.
 
     Raises
     ------
-    InvalidRequest: no such field, or no such value; the message repeats neither. StoreUnavailable.
+    InvalidRequest: no such field or value; the message repeats neither. StoreUnavailable.
     """
     if field not in RECTIFIABLE:
         raise InvalidRequest(f"field: must be one of {', '.join(RECTIFIABLE)}")
@@ -41,19 +41,19 @@ def rectify(engine: Engine, subject_id: str, field: str, value: Any, now: dateti
 
 
 def withdraw_rectification(engine: Engine, subject_id: str, field: str) -> bool:
-    """Show again what is inferred; whether there was a correction. Raises StoreUnavailable."""
+    """Restore the inferred value; returns whether it was overridden. Raises StoreUnavailable."""
     own = (_RECTIFICATIONS.c.subject_id == subject_id, _RECTIFICATIONS.c.field == field)
     with transaction(engine) as connection:
         return connection.execute(_RECTIFICATIONS.delete().where(*own)).rowcount > 0
 
 
 def rectified_in(connection: Connection, subject_id: str) -> dict[str, Any]:
-    """Field -> what a subject says of themselves."""
+    """Field -> a subject's own value."""
     return newest_of(select_in(connection, "rectifications", "subject_id", [subject_id]))
 
 
 def newest_of(rows: Iterable[Any]) -> dict[str, Any]:
-    """Field -> corrected value; of linked subjects the newest correction holds.
+    """Field -> rectified value; among linked subjects the newest wins.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Restrictions (GDPR article 18): whose data is kept and not used.
+"""Restrictions (GDPR article 18): data that is kept but not used.
 
-A restricted person's posts are still taken in, scored and folded, so that nothing is missing when the restriction ends
-and a replay gives the same as before; but no decision, profile, aggregate or training uses them.
+A restricted person's posts are still ingested, scored and folded, so that the profile is complete afterwards and
+replays are identical; no decision, profile, aggregate or training uses them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.stores.sql.relational import select_in, sql_table, transaction, upsert
 
 RESTRICTION_REASONS = ("accuracy", "unlawful", "claims", "objection")
-"""The four cases of article 18(1), in its order."""
+"""The cases of article 18(1), in order."""
 
 _RESTRICTIONS = sql_table("restrictions")
 
 
 def restrict(engine: Engine, subject_id: str, reason: str, now: datetime) -> None:
-    """Stop every use of a subject's data from the next decision on. Raises InvalidRequest, StoreUnavailable."""
+    """Stop all use of a subject's data from the next decision on. Raises InvalidRequest, StoreUnavailable."""
     if reason not in RESTRICTION_REASONS:
         raise InvalidRequest(f"reason: must be one of {', '.join(RESTRICTION_REASONS)}")
     with transaction(engine) as connection:
@@ -30,17 +30,17 @@ def restrict(engine: Engine, subject_id: str, reason: str, now: datetime) -> Non
 
 
 def lift_restriction(engine: Engine, subject_id: str) -> bool:
-    """Allow uses again; whether there was a restriction. Raises StoreUnavailable."""
+    """Lift a restriction; returns whether there was one. Raises StoreUnavailable."""
     with transaction(engine) as connection:
         gone = connection.execute(_RESTRICTIONS.delete().where(_RESTRICTIONS.c.subject_id == subject_id))
         return gone.rowcount > 0
 
 
 def restricted_in(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
-    """Those of these subjects whose data may not be used."""
+    """Filter to restricted subjects."""
     return {row.subject_id for row in select_in(connection, "restrictions", "subject_id", subject_ids, ["subject_id"])}
 
 
 def all_restricted_in(connection: Connection) -> set[str]:
-    """Every subject whose data may not be used."""
+    """Every restricted subject."""
     return set(connection.execute(sa.select(_RESTRICTIONS.c.subject_id)).scalars())

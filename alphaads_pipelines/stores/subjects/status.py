@@ -1,4 +1,4 @@
-"""What stands about a subject beside the profile: links, consents, restriction, corrections; for people who ask."""
+"""A subject's status: links, consents, restriction, rectifications."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from alphaads_pipelines.stores.subjects.subjects import platforms_of
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands about a subject now.
+    """Current status of a subject.
 
     Attributes
     ----------
-    linked: subjects of the same person, this one included, in order.
-    allowed: purposes with consent, in order. restricted: the reason, or None.
-    rectified: field -> what the person says.
+    linked: subjects of the same person, including this one, sorted.
+    allowed: purposes with consent, sorted. restricted: the reason, or None.
+    rectified: field -> the person's own value.
     """
 
     platform: str
@@ -36,7 +36,7 @@ class Standing:
 
 
 def standing_of(engine: Engine, subject_id: str) -> Standing:
-    """What stands about a subject. Raises NotFound, StoreUnavailable."""
+    """Load a subject's status. Raises NotFound, StoreUnavailable."""
     with reading(engine) as connection:
         platform = platforms_of(connection, [subject_id]).get(subject_id)
         if platform is None:

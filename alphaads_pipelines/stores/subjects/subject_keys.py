@@ -1,11 +1,11 @@
-"""Subject keys in the relational store: random data keys, wrapped by a key-encryption key of the key ring.
+"""Subject keys in the relational store: random data keys, wrapped by a key-encryption key (KEK) of the key ring.
 
-A row names the key-encryption key that wrapped it. Which one wraps new rows is said by `active_kek`, whose row the
-writing transaction holds, so that a rotation (key_rotation.py) knows when nothing more is wrapped by the old one. The
-ring is looked at behind the rows: it holds what they name, or they were wrapped anew in between.
+Each row names its KEK. `active_kek` names the one for new rows; writers lock its row, so a rotation (key_rotation.py)
+knows when the old one is out of use. The ring is read after the rows, so it holds their KEKs unless they were rewrapped
+in between.
 
-Whoever holds a key in memory asks for `generation` before using it; destroying any key moves the generation, so that
-no process goes on with a destroyed key for longer than the time between two looks.
+Check `generation` before using a cached key: it changes whenever a key is destroyed, which limits the use of destroyed
+keys to the polling interval.
 """
 
 from __future__ import annotations
@@ -41,15 +41,14 @@ _log = get_logger(__name__)
 
 
 class RelationalSubjectKeys(SubjectKeyStore):
-    """Subjects and their keys in `subjects` and `subject_keys`.
+    """Subjects and keys in `subjects` and `subject_keys`.
 
     Parameters
     ----------
-    engine: the relational store.
-    ring: the key-encryption keys as they are now; asked for again at every use.
+    ring: returns the current key-encryption keys; called at every use.
     shards: the fixed number of shards.
-    cache_size: subjects kept in memory at most.
-    suppressed: which of some identity macs were erased, as a transaction sees them; those get no subject again.
+    cache_size: maximum number of cached subjects.
+    suppressed: filters identity macs to erased ones in a transaction; those get no new subject.
     """
 
     def __init__(
@@ -69,11 +68,11 @@ class RelationalSubjectKeys(SubjectKeyStore):
         self._daily: dict[date, SubjectKey] = {}
         self._generation = -1
         self._looked_at = float("-inf")
-        self._lock = threading.Lock()  # of what is cached, and under which generation
+        self._lock = threading.Lock()  # guards the caches and their generation
         self._is_kek_proven = False
 
     def ensure(self, identities: Sequence[Identity]) -> list[SubjectKey]:
-        """The subject of each identity, in order, made where there is none."""
+        """Find or create the subject of each identity, in order."""
         generation = self.generation()
         found = {each.mac: key for each in identities if (key := self._cache.get(each.mac))}
         missing = [each for each in dict.fromkeys(identities) if each.mac not in found]
@@ -108,7 +107,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         return {row.key_id: _unwrapped(ring, row) for row in rows}
 
     def daily_key(self, day: date) -> SubjectKey:
-        """The key of the day, made by whoever needs it first."""
+        """The key of the day, created on first use."""
         generation = self.generation()
         if held := self._daily.get(day):
             return held
@@ -128,22 +127,22 @@ class RelationalSubjectKeys(SubjectKeyStore):
         return SubjectKey(subject_id, self._shard(subject_id), key_id, _unwrapped(self._ring(), row))
 
     def destroy(self, subject_id: str) -> int:
-        """Destroy the subject's keys and identity mapping."""
+        """Destroy a subject's keys and identity mapping."""
         with transaction(self._engine) as connection:
             destroyed = self.destroy_in(connection, subject_id)
         forget_on_disk(self._engine)
         return destroyed
 
     def destroy_in(self, connection: Connection, subject_id: str) -> int:
-        """The same inside the caller's transaction; what the caller deletes behind it cannot be published again."""
+        """Destroy in the caller's transaction; rows it deletes afterwards cannot be republished."""
         keys, subjects = sql_table("subject_keys"), sql_table("subjects")
-        self._move_generation(connection)  # first: it waits for whoever publishes (`holding_keys`)
+        self._move_generation(connection)  # first: waits for publishing transactions (`holding_keys`)
         destroyed = connection.execute(keys.delete().where(keys.c.subject_id == subject_id)).rowcount
         connection.execute(subjects.delete().where(subjects.c.subject_id == subject_id))
         return destroyed
 
     def destroy_expired(self, now: datetime) -> int:
-        """Destroy daily keys whose time is over."""
+        """Destroy expired daily keys."""
         keys = sql_table("subject_keys")
         with transaction(self._engine) as connection:
             destroyed = connection.execute(keys.delete().where(keys.c.expires_at <= now)).rowcount
@@ -154,9 +153,9 @@ class RelationalSubjectKeys(SubjectKeyStore):
         return destroyed
 
     def make_missing(self) -> int:
-        """Make a key for every subject that has none; how many. What the lost key sealed stays sealed.
+        """Create a key for every subject without one, after keys were lost; returns how many.
 
-        For a store whose keys were lost: for a subject without a key nothing could be sealed.
+        Bodies sealed with lost keys stay sealed.
         """
         keys, subjects = sql_table("subject_keys"), sql_table("subjects")
         has_key = sa.exists().where(keys.c.subject_id == subjects.c.subject_id)
@@ -174,7 +173,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
                 return made
 
     def generation(self) -> int:
-        """How often keys were destroyed, as seen at most half a second ago."""
+        """Number of key destructions, at most half a second old."""
         if time.monotonic() - self._looked_at >= _LOOK_S:
             table = sql_table("key_generation")
             with reading(self._engine) as connection:
@@ -214,9 +213,9 @@ class RelationalSubjectKeys(SubjectKeyStore):
         with transaction(self._engine) as connection:
             ring, kek_id = self._ready_ring(connection)
             insert_ignore(connection, "subjects", rows)
-            # Of racing processes only one row per identity stays; keys are made for those that stayed.
+            # Racing processes leave one row per identity; create keys only for our surviving rows.
             stayed = select_in(connection, "subjects", "identity_mac", [row["identity_mac"] for row in rows])
-            # Asked behind whatever erasure the insert waited for; what was inserted goes with the transaction.
+            # Checked after the insert waited for any erasure; raising rolls the insert back.
             if self._suppressed(connection, [each.mac for each in identities]):
                 raise self._erased_meanwhile()
             ours = {row.subject_id for row in stayed} & {str(row["subject_id"]) for row in rows}
@@ -224,13 +223,13 @@ class RelationalSubjectKeys(SubjectKeyStore):
             insert_ignore(connection, "subject_keys", keys)
 
     def _erased_meanwhile(self) -> StoreUnavailable:
-        self._looked_at = float("-inf")  # so that whoever asks again knows of the erasure
+        self._looked_at = float("-inf")  # the next call sees the erasure
         return StoreUnavailable("a subject was erased while its key was made; ask again")
 
     def _ready_ring(self, connection: Connection) -> tuple[KeyRing, str]:
-        """The ring, and which of its keys wraps what this transaction adds.
+        """The ring and the id of the KEK that wraps keys added by this transaction.
 
-        Opens a key that is there before the first one is added: keys of two key files must never mix.
+        Opens an existing key before adding the first, so that keys of two key files never mix.
         """
         kek_id = active_kek(connection, lambda: self._ring().newest)
         ring = self._ring()
@@ -247,17 +246,14 @@ class RelationalSubjectKeys(SubjectKeyStore):
     def _remember(self, known: dict[bytes, SubjectKey], generation: int) -> None:
         with self._lock:
             if generation != self._generation:
-                return  # another thread saw that keys were destroyed; these were read before
+                return  # keys were destroyed since these were read
             self._cache.update(known)
             while len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
 
 
 def forget_on_disk(engine: Engine) -> None:
-    """Cut SQLite's write-ahead log, which still holds the pages with keys that are destroyed or wrapped anew by now.
-
-    Raises StoreUnavailable.
-    """
+    """Truncate SQLite's write-ahead log, which still holds destroyed or rewrapped keys. Raises StoreUnavailable."""
     if engine.dialect.name == "sqlite":
         with reading(engine) as connection:
             driver: Any = connection.connection.driver_connection
@@ -267,16 +263,16 @@ def forget_on_disk(engine: Engine) -> None:
 
 
 def shard_of(subject_id: str, shards: int) -> int:
-    """The shard of a subject; it never changes."""
+    """The permanent shard of a subject."""
     return zlib.crc32(subject_id.encode()) % shards
 
 
 def active_kek(connection: Connection, newest: Callable[[], str]) -> str:
-    """Id of the key-encryption key that wraps new keys; no rotation moves it before this transaction ends.
+    """Id of the KEK for new keys; no rotation changes it before this transaction ends.
 
     Parameters
     ----------
-    newest: which one it is, if none was ever said.
+    newest: returns the initial KEK if none is set.
     """
     table = sql_table("active_kek")
     held = sa.select(table.c.kek_id).with_for_update(read=True)
@@ -299,7 +295,7 @@ def _unwrapped(ring: KeyRing, row: Row[Any]) -> bytes:
 
 
 def _steady(work: Callable[[], T]) -> T:
-    """The result of `work`, once more if a rotation ended between its rows and its look at the ring."""
+    """Run `work`, once more if a rotation ended between reading rows and ring."""
     try:
         return work()
     except KekMissing:
@@ -307,7 +303,7 @@ def _steady(work: Callable[[], T]) -> T:
 
 
 def holding_keys(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
-    """Those of the subjects who have a key; none of them is erased before this transaction ends."""
+    """Filter to subjects with a key; blocks their erasure until the transaction ends."""
     generation = sql_table("key_generation")
     insert_ignore(connection, generation.name, [{"id": _GENERATION_ROW, "generation": 0}])
     connection.execute(sa.select(generation.c.generation).with_for_update(read=True))
@@ -315,7 +311,7 @@ def holding_keys(connection: Connection, subject_ids: Iterable[str]) -> set[str]
 
 
 def holds_anything(engine: Engine) -> bool:
-    """Whether the store holds what only its own key file can open or recognise. Raises StoreUnavailable."""
+    """Whether the store needs its key file: it holds subjects, keys or post keys. Raises StoreUnavailable."""
     with reading(engine) as connection:
         tables = [sql_table(name) for name in ("subjects", "subject_keys", "post_keys")]
         return any(connection.execute(sa.select(table).limit(1)).first() is not None for table in tables)

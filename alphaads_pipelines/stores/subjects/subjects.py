@@ -1,7 +1,4 @@
-"""Subjects by the names that people give them: a subject id, or `platform:author_id`.
-
-The one place where SUBJECT of a command or a request becomes a subject id.
-"""
+"""Resolve SUBJECT arguments: a subject id, or `platform:author_id`."""
 
 from __future__ import annotations
 
@@ -20,16 +17,16 @@ SUBJECT_ID = r"^[0-9a-f]{32}$"
 
 
 def resolve_subject(engine: Engine, pseudonyms: Pseudonyms, text: str) -> str:
-    """The subject id that `text` means.
+    """Resolve `text` to a subject id.
 
     Parameters
     ----------
-    text: a subject id, or `platform:author_id` as the network has it; an author id may hold colons.
+    text: a subject id, or `platform:author_id`; the author id may contain colons.
 
     Raises
     ------
-    InvalidRequest: it is neither. Erased: this person was erased. NotFound: nobody is known by it. StoreUnavailable.
-    None of the messages repeats `text`.
+    InvalidRequest: neither form. Erased: this person was erased. NotFound: unknown. StoreUnavailable.
+    No message repeats `text`.
     """
     with reading(engine) as connection:
         if re.fullmatch(SUBJECT_ID, text):
@@ -59,13 +56,13 @@ def _known_identity(connection: Connection, pseudonyms: Pseudonyms, platform: st
 
 
 def platforms_of(connection: Connection, subject_ids: Iterable[str]) -> dict[str, str]:
-    """Subject id -> the network that they write on; who is not known is absent."""
+    """Subject id -> network; unknown subjects are absent."""
     rows = select_in(connection, "subjects", "subject_id", subject_ids, ["subject_id", "platform"])
     return {row.subject_id: row.platform for row in rows}
 
 
 def living_in(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
-    """Those who are subjects; none of them can be erased before the transaction ends, so what it writes is found."""
+    """Filter to existing subjects; blocks their erasure until the transaction ends, so that it finds the new rows."""
     table, found = sql_table("subjects"), set[str]()
     for chunk in chunks(sorted(set(subject_ids))):
         chosen = sa.select(table.c.subject_id).where(table.c.subject_id.in_(chunk)).with_for_update(read=True)
@@ -74,7 +71,7 @@ def living_in(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
 
 
 def subjects_on(connection: Connection, is_one: Callable[[str], bool]) -> set[str]:
-    """Every subject of the networks that `is_one` is true of. For batch work."""
+    """All subjects on networks for which `is_one` holds. For batch work."""
     table = sql_table("subjects")
     platforms = [name for name in connection.execute(sa.select(table.c.platform).distinct()).scalars() if is_one(name)]
     if not platforms:

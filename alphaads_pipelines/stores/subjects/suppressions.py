@@ -1,8 +1,7 @@
-"""Suppressions: who was erased, so that nobody brings them back.
+"""Suppression list of erased people, against re-ingestion.
 
-What is stored are keyed hashes of keyed hashes: they answer "was this one erased?" and nothing else, and only to who
-holds the suppression key. An erasure writes them in the transaction that destroys the keys, which moves the
-generation of keys; answers that are kept in memory live for one generation.
+It stores keyed hashes of keyed hashes: with the suppression key they answer only "was this one erased?". Entries are
+written in the transaction that destroys the keys and changes the key generation, by which the cache is invalidated.
 """
 
 from __future__ import annotations
@@ -20,14 +19,12 @@ IDENTITY, SUBJECT = "identity", "subject"
 
 
 class Suppressions:
-    """The list of erased identities and subjects.
+    """Suppressed identities and subjects.
 
     Parameters
     ----------
-    engine: the relational store.
-    pseudonyms: of this installation.
-    generation: of the subjects' keys (`SubjectKeyStore.generation`).
-    cache_size: identities that are remembered as not suppressed, at most.
+    generation: `SubjectKeyStore.generation`.
+    cache_size: maximum number of identities cached as not suppressed.
     """
 
     def __init__(
@@ -37,14 +34,14 @@ class Suppressions:
         self._cache_size = cache_size
         self._clean: set[bytes] = set()
         self._generation = -1
-        self._lock = threading.Lock()  # of what is remembered, and under which generation
+        self._lock = threading.Lock()  # guards the cache and its generation
 
     def suppress(self, connection: Connection, identities: Iterable[bytes], subject_id: str, now: datetime) -> None:
-        """Never take these identities in again, and know the subject as erased; again changes nothing.
+        """Suppress identities and subject; idempotent.
 
         Parameters
         ----------
-        connection: the transaction that destroys the subject's keys, so that no moment lies between the two.
+        connection: the transaction that destroys the subject's keys, for atomicity.
         identities: `Identity.mac` of each.
         """
         macs = {self._pseudonyms.suppressed_identity(mac): IDENTITY for mac in identities}
@@ -53,9 +50,9 @@ class Suppressions:
         insert_ignore(connection, "suppressions", rows)
 
     def suppressed(self, identities: Iterable[bytes]) -> set[bytes]:
-        """Those of the identity macs that are suppressed; one query for all that were not asked for lately.
+        """Filter to suppressed identity macs; one query for all that are not cached.
 
-        An erasure by another process is seen at most half a second late; what makes subjects asks `suppressed_among`
+        Another process's erasure is visible within half a second; creating subjects therefore uses `suppressed_among`
         in its own transaction. Raises StoreUnavailable.
         """
         generation = self._drop_old()
@@ -83,13 +80,13 @@ class Suppressions:
 
     def _remember(self, clean: set[bytes], generation: int) -> None:
         with self._lock:
-            if generation == self._generation:  # else somebody was erased since these were read
+            if generation == self._generation:  # else an erasure happened meanwhile
                 if len(self._clean) + len(clean) > self._cache_size:
                     self._clean.clear()
                 self._clean |= clean
 
 
 def suppressed_among(pseudonyms: Pseudonyms, connection: Connection, identities: Iterable[bytes]) -> set[bytes]:
-    """Those of the identity macs that are suppressed, as the transaction sees them."""
+    """Filter to suppressed identity macs within a transaction."""
     macs = {pseudonyms.suppressed_identity(mac): mac for mac in identities}
     return {macs[bytes(row.mac)] for row in select_in(connection, "suppressions", "mac", macs, ["mac"])}

@@ -55,9 +55,9 @@ class Deciding(NamedTuple):
 
 async def _deciding(request: Request) -> Deciding:
     held, wiring, correlation_id = request.app.state, _held(request), str(request.state.correlation_id)
-    most_age_s, at_once = wiring.settings.max_data_age_s, answers_at_once(wiring.engine) and not wiring.audit.must_wait
+    at_once = answers_at_once(wiring.engine) and not wiring.audit.would_block
     parts = (held.reader.current, held.permissions, held.decider, held.spool)
-    return Deciding(*parts, most_age_s, correlation_id, at_once)
+    return Deciding(*parts, wiring.settings.max_data_age_s, correlation_id, at_once)
 
 
 async def _correlation_id(request: Request) -> str:

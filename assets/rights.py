@@ -70,7 +70,7 @@ def _carried_on(context: AssetExecutionContext, wiring: Wiring, request: "Rights
             context.log.info(f"request {request.request_id}: step {number} of {steps}, {step}")
 
     try:
-        wiring.rights.erasure.carry_on(request.request_id, report)
+        wiring.rights.erasure.resume(request.request_id, report)
     except TransientError as error:
         context.log.warning(f"request {request.request_id} goes on later: {error}")
         return False

@@ -30,10 +30,10 @@ def behavioural_segments(context: AssetExecutionContext, wiring: ResourceParam[W
     """Fit segments to a sample of live profiles, publish them and plot their journeys."""
     from alphaads_pipelines.pipeline.segments import refresh_segments
     from alphaads_pipelines.profiles.journey_plot import segment_journeys_png
-    from alphaads_pipelines.stores.subjects.permissions import not_to_be_used_in
+    from alphaads_pipelines.stores.subjects.permissions import excluded_in
 
     note = recorder(context, wiring, action="profiles.fit_segments", purpose="analytics", resource=LIVE_PROFILES.name)
-    left_out = partial(not_to_be_used_in, purpose="analytics")
+    left_out = partial(excluded_in, purpose="analytics")
     done = refresh_segments(wiring.engine, datetime.now(UTC), left_out=left_out, note=note)
     return MaterializeResult(
         metadata={

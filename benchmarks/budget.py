@@ -37,7 +37,7 @@ _DAY, _MIDNIGHT = timedelta(days=1), datetime(2026, 11, 24, tzinfo=UTC)
 _COST, _CAP, _FLOOR, _NIGHT = 1_000, 8, 0.25, "night"
 _SEEN_SHARE, _NIGHT_SHARE, _HOT_SHARE = 0.95, 0.2, 0.1
 _HOT_PEOPLE, _ASKS_OF_ONE = 2, 4
-_LOOK_S = 0.05
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class _Monitor:
 
     def watch(self, day: Day) -> None:
         engine, key = connect(day.url), day.campaign.campaign_id
-        while not self.stop.wait(_LOOK_S):
+        while not self.stop.wait(_POLL_S):
             with reading(engine) as connection:
                 books = look_over(connection, _MIDNIGHT.date())
             found = read_spending(engine, [key], _MIDNIGHT.date())

@@ -161,7 +161,7 @@ def run(posts: int = 200_000) -> dict[str, Any]:
                 marks[0] = (step, now)
 
             started = time.perf_counter()
-            done = wiring.rights.erasure.carry_on(request_id, report)
+            done = wiring.rights.erasure.resume(request_id, report)
             report("", 0, 0, "")
             physical_s = time.perf_counter() - started
             lake = done.progress["lake"]

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from alphaads_pipelines.audit.entries import NOTHING_BEFORE, AuditKeys, Entry, encode
+from alphaads_pipelines.audit.entries import GENESIS_MAC, AuditKeys, Entry, encode
 
 CHAIN_SUFFIX, HEAD_SUFFIX = ".jsonl", ".head"
-MOST_BYTES = 16 * 1024 * 1024
-LONGEST = timedelta(days=1)
+MAX_BYTES = 16 * 1024 * 1024
+MAX_AGE = timedelta(days=1)
 _HEAD = struct.Struct(">Q32s32s")
-_OURS = 0o600
+_OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,22 @@ class ChainFile:
 
     def __init__(self, folder: Path, keys: AuditKeys, now: datetime) -> None:
         self.writer = f"{now:%Y%m%dT%H%M%S%f}-{os.getpid()}-{secrets.token_hex(4)}"
-        self.head = ChainHead(0, NOTHING_BEFORE)
+        self.head = ChainHead(0, GENESIS_MAC)
         self.is_sound = True
         self._keys, self._began, self._size, self._pid = keys, now, 0, os.getpid()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = chain_path(folder, self.writer)
-        self._head_file = os.open(head_path(folder, self.writer), os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OURS)
+        self._head_file = os.open(head_path(folder, self.writer), os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
         try:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, _OURS)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, _OWNER_ONLY)
         except OSError:
             os.close(self._head_file)
             raise
         self._inode = os.fstat(self._file).st_ino
 
-    def is_over(self, now: datetime) -> bool:
+    def is_full(self, now: datetime) -> bool:
         """Whether to start a new chain: size or age limit reached, or the process was forked."""
-        return self._size >= MOST_BYTES or now - self._began >= LONGEST or os.getpid() != self._pid
+        return self._size >= MAX_BYTES or now - self._began >= MAX_AGE or os.getpid() != self._pid
 
     def append(self, entry: Entry) -> None:
         """Append an entry and update the head. Raises OSError, with the entry rolled back."""
@@ -70,7 +70,7 @@ class ChainFile:
                 raise OSError(errno.ENOSPC, "an entry was written in part")
             self._write_head(ChainHead(entry.number, mac))
         except OSError:
-            self._take_back()
+            self._roll_back()
             raise
         self._size += len(line)
 
@@ -107,7 +107,7 @@ class ChainFile:
             raise OSError(errno.ENOSPC, "the head of a chain was written in part")
         self.head = head
 
-    def _take_back(self) -> None:
+    def _roll_back(self) -> None:
         try:
             os.ftruncate(self._file, self._size)
         except OSError:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from alphaads_pipelines.audit.chain import ChainHead, chain_path, head_path, unpack_head
 from alphaads_pipelines.audit.checkpoints import Checkpoint
-from alphaads_pipelines.audit.entries import NOTHING_BEFORE, AuditKeys, Line, decode
+from alphaads_pipelines.audit.entries import GENESIS_MAC, AuditKeys, Line, decode
 from alphaads_pipelines.errors import StoreUnavailable
 
 EDITED, INSERTED, DELETED, MOVED, CUT_OFF, REWRITTEN, MISSING, UNKNOWN = (
@@ -47,7 +47,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Judged:
+class ChainFindings:
     """Findings on one chain: its head, the number of entries not covered by a checkpoint, and the problems."""
 
     head: ChainHead
@@ -56,7 +56,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ours:
+class _AuthenticLine:
     """An authentic line and its position in the file."""
 
     at: int
@@ -65,20 +65,20 @@ class _Ours:
     previous: str
 
 
-def judge_chain(keys: AuditKeys, folder: Path, writer: str, marks: Sequence[Checkpoint]) -> Judged:
+def verify_chain(keys: AuditKeys, folder: Path, writer: str, checkpoints: Sequence[Checkpoint]) -> ChainFindings:
     """Verify a whole chain against its head and its checkpoints, given in order. Raises StoreUnavailable."""
     head = _read_head(keys, folder, writer)  # read first: lines may be appended meanwhile
     lines = _read_lines(folder, writer)
     if lines is None:
-        return Judged(ChainHead(0, NOTHING_BEFORE), problems=[Problem(MISSING, writer, "the whole chain")])
-    judge = _Judge(keys, writer, lines, head)
-    judged = judge.judge()
-    if lines and not marks:
-        judged.problems.append(Problem(UNKNOWN, writer, "no checkpoint tells of this chain"))
-    judged.problems += judge.against(marks)
-    covered = max((mark.entries for mark in marks), default=0)
-    judged.uncovered = max(0, judged.head.entries - covered)
-    return judged
+        return ChainFindings(ChainHead(0, GENESIS_MAC), problems=[Problem(MISSING, writer, "the whole chain")])
+    verifier = _ChainVerifier(keys, writer, lines, head)
+    findings = verifier.check()
+    if lines and not checkpoints:
+        findings.problems.append(Problem(UNKNOWN, writer, "no checkpoint tells of this chain"))
+    findings.problems += verifier.check_checkpoints(checkpoints)
+    covered = max((checkpoint.entries for checkpoint in checkpoints), default=0)
+    findings.uncovered = max(0, findings.head.entries - covered)
+    return findings
 
 
 def read_chain(keys: AuditKeys, folder: Path, writer: str) -> Iterator[Line]:
@@ -88,7 +88,7 @@ def read_chain(keys: AuditKeys, folder: Path, writer: str) -> Iterator[Line]:
             yield found
 
 
-class _Judge:
+class _ChainVerifier:
     """Verification of one chain.
 
     Parameters
@@ -99,22 +99,22 @@ class _Judge:
 
     def __init__(self, keys: AuditKeys, writer: str, lines: Sequence[bytes], head: ChainHead | None) -> None:
         self._writer, self._head, self._lines = writer, head, len(lines)
-        self._found = list(_ours(keys, writer, lines))
-        self._by_number: dict[int, _Ours] = {}
+        self._found = list(_authentic_lines(keys, writer, lines))
+        self._by_number: dict[int, _AuthenticLine] = {}
 
-    def judge(self) -> Judged:
+    def check(self) -> ChainFindings:
         """Check lines and head."""
         problems = [*self._order(), *self._gaps(), *self._links(), *self._end()]
         last = self._by_number[max(self._by_number)] if self._by_number else None
-        return Judged(ChainHead(last.number, last.mac) if last else ChainHead(0, NOTHING_BEFORE), problems=problems)
+        return ChainFindings(ChainHead(last.number, last.mac) if last else ChainHead(0, GENESIS_MAC), problems=problems)
 
-    def against(self, marks: Iterable[Checkpoint]) -> Iterator[Problem]:
+    def check_checkpoints(self, checkpoints: Iterable[Checkpoint]) -> Iterator[Problem]:
         """Compare with the checkpoints."""
-        for mark in marks:
-            entry = self._by_number.get(mark.entries)
-            if mark.entries and (entry is None or entry.mac != mark.head):
+        for checkpoint in checkpoints:
+            entry = self._by_number.get(checkpoint.entries)
+            if checkpoint.entries and (entry is None or entry.mac != checkpoint.head):
                 kind = REWRITTEN if entry else CUT_OFF
-                yield self._problem(kind, f"entry {mark.entries}, of checkpoint {mark.checkpoint_id}")
+                yield self._problem(kind, f"entry {checkpoint.entries}, of checkpoint {checkpoint.checkpoint_id}")
 
     def _order(self) -> Iterator[Problem]:
         highest = 0
@@ -131,10 +131,10 @@ class _Judge:
         """Match foreign lines with missing numbers: those count as edited entries, surplus lines as inserted."""
         expected = max(max(self._by_number, default=0), self._head.entries if self._head else 0)
         missing = [number for number in range(1, expected + 1) if number not in self._by_number]
-        ours, before, replaced = {each.at: each.number for each in self._found}, 0, set[int]()
+        numbers, before, replaced = {each.at: each.number for each in self._found}, 0, set[int]()
         for at in range(1, self._lines + 1):
-            if at in ours:
-                before = max(before, ours[at])
+            if at in numbers:
+                before = max(before, numbers[at])
             elif (place := bisect_right(missing, before)) < len(missing):
                 before = missing[place]
                 replaced.add(before)
@@ -150,7 +150,7 @@ class _Judge:
     def _links(self) -> Iterator[Problem]:
         for number, each in self._by_number.items():
             before = self._by_number.get(number - 1)
-            previous = before.mac if before else NOTHING_BEFORE if number == 1 else each.previous
+            previous = before.mac if before else GENESIS_MAC if number == 1 else each.previous
             if each.previous != previous:
                 yield self._problem(REWRITTEN, f"line {each.at}, entry {number} does not follow the one before")
 
@@ -167,11 +167,11 @@ class _Judge:
         return Problem(kind, self._writer, place)
 
 
-def _ours(keys: AuditKeys, writer: str, lines: Sequence[bytes]) -> Iterator[_Ours]:
+def _authentic_lines(keys: AuditKeys, writer: str, lines: Sequence[bytes]) -> Iterator[_AuthenticLine]:
     for at, content in enumerate(lines, 1):
         line = decode(keys, content)
         if line is not None and line.entry.writer == writer:
-            yield _Ours(at, line.entry.number, line.mac, line.entry.previous)
+            yield _AuthenticLine(at, line.entry.number, line.mac, line.entry.previous)
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:

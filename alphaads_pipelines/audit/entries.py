@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 MOST_LISTED = 16
 """People listed one by one in an entry; above it a Merkle root replaces the list."""
 
-NOTHING_BEFORE = "0" * 64
+GENESIS_MAC = "0" * 64
 _MAC_FIELD = b',"mac":"'
 _TAIL = len(_MAC_FIELD) + 64 + len(b'"}')
 

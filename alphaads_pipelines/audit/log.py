@@ -17,7 +17,7 @@ from pathlib import Path
 
 from alphaads_pipelines.audit.chain import ChainFile
 from alphaads_pipelines.audit.checkpoints import Checkpoints, Head
-from alphaads_pipelines.audit.entries import NOTHING_BEFORE, AuditKeys, Entry, People, people
+from alphaads_pipelines.audit.entries import GENESIS_MAC, AuditKeys, Entry, People, people
 from alphaads_pipelines.errors import StoreUnavailable, TransientError
 from alphaads_pipelines.telemetry import AUDIT_ENTRIES, AUDIT_FAILURES, get_logger
 
@@ -98,10 +98,10 @@ class AuditLog:
         AUDIT_ENTRIES.labels(action).inc()
 
     @property
-    def must_wait(self) -> bool:
+    def would_block(self) -> bool:
         """Whether the next entry blocks: on the lock, or on the store to sign a chain's start or end."""
         chain = self._chain
-        return self._lock.locked() or chain is None or not chain.is_sound or chain.is_over(self._clock())
+        return self._lock.locked() or chain is None or not chain.is_sound or chain.is_full(self._clock())
 
     def people(self, subject_ids: Iterable[str]) -> People:
         """Hash subject ids once for use in several entries."""
@@ -123,7 +123,7 @@ class AuditLog:
         if self._chain is not None and not self._chain.is_sound:
             chain, self._chain = self._chain, None
             chain.close()
-        if self._chain is not None and self._chain.is_over(now):
+        if self._chain is not None and self._chain.is_full(now):
             self._end()
         if self._chain is None:
             self._chain = self._begin(now)
@@ -132,7 +132,7 @@ class AuditLog:
     def _begin(self, now: datetime) -> ChainFile:
         chain = ChainFile(self._folder, self._keys, now)
         try:
-            self._checkpoints.sign([Head("opened", chain.writer, 0, NOTHING_BEFORE)])
+            self._checkpoints.sign([Head("opened", chain.writer, 0, GENESIS_MAC)])
         except StoreUnavailable:
             chain.discard()
             raise

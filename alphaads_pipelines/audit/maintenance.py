@@ -10,13 +10,13 @@ from pathlib import Path
 from alphaads_pipelines.audit.chain import chain_path, head_path
 from alphaads_pipelines.audit.chain_verification import Problem
 from alphaads_pipelines.audit.checkpoints import Checkpoints, Head
-from alphaads_pipelines.audit.entries import NOTHING_BEFORE
-from alphaads_pipelines.audit.verification import CHECKPOINTS, OVER, Verifier
+from alphaads_pipelines.audit.entries import GENESIS_MAC
+from alphaads_pipelines.audit.verification import CHECKPOINTS, CLOSED, Verifier
 from alphaads_pipelines.errors import NotFound, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
+class MaintenanceResult:
     """Counts of chains signed and chains expired; problems that kept others from being signed."""
 
     signed: int
@@ -24,7 +24,7 @@ class Upkeep:
     problems: tuple[Problem, ...]
 
 
-class AuditUpkeep:
+class AuditMaintenance:
     """Scheduled and manual maintenance of the audit log.
 
     Parameters
@@ -36,40 +36,40 @@ class AuditUpkeep:
     def __init__(self, folder: Path, verifier: Verifier, checkpoints: Checkpoints, keep: timedelta) -> None:
         self._folder, self._verifier, self._checkpoints, self._keep = folder, verifier, checkpoints, keep
 
-    def checkpoint(self, now: datetime) -> Upkeep:
+    def checkpoint(self, now: datetime) -> MaintenanceResult:
         """Sync and sign the heads of all chains that grew; remove expired chains.
 
         Chains with problems are not signed. Raises StoreUnavailable.
         """
         heads, expired, problems = list[Head](), list[Head](), list[Problem]()
-        marks = self._verifier.marks()
-        for writer, of_chain in marks.items():
+        by_chain = self._verifier.checkpoints_by_chain()
+        for writer, of_chain in by_chain.items():
             last = of_chain[-1]
-            if last.kind in OVER:
+            if last.kind in CLOSED:
                 continue
             if self._verifier.is_settled(writer, of_chain):
                 if last.entries and now - last.signed_at > self._keep:
                     expired.append(Head("expired", writer, last.entries, last.head))
                 continue
-            judged = self._verifier.judge(writer, marks)
-            problems += judged.problems
-            if not judged.problems and judged.head.entries > last.entries:
+            findings = self._verifier.verify_chain(writer, by_chain)
+            problems += findings.problems
+            if not findings.problems and findings.head.entries > last.entries:
                 self._sync(writer)
-                heads.append(Head("head", writer, judged.head.entries, judged.head.mac))
+                heads.append(Head("head", writer, findings.head.entries, findings.head.mac))
         self._checkpoints.sign([*heads, *expired])
         for each in expired:
             self._remove(each.writer)
         self._checkpoints.copy()
-        return Upkeep(len(heads), len(expired), tuple(problems))
+        return MaintenanceResult(len(heads), len(expired), tuple(problems))
 
     def accept(self, writer: str) -> None:
         """Sign that a person acknowledged a broken chain; its files stay. Raises NotFound."""
-        marks = self._verifier.marks()
+        by_chain = self._verifier.checkpoints_by_chain()
         broken = {each.where for each in self._verifier.verify().problems}
         if writer not in broken - {CHECKPOINTS}:
             raise NotFound("no such chain is broken; `alphaads audit verify` names those that are")
-        covered = marks[writer][-1] if writer in marks else None
-        entries, head = (covered.entries, covered.head) if covered else (0, NOTHING_BEFORE)
+        covered = by_chain[writer][-1] if writer in by_chain else None
+        entries, head = (covered.entries, covered.head) if covered else (0, GENESIS_MAC)
         self._checkpoints.sign([Head("accepted", writer, entries, head)])
         self._checkpoints.copy()
 

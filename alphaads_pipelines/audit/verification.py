@@ -18,22 +18,22 @@ from alphaads_pipelines.audit.chain_verification import (
     DELETED,
     EDITED,
     MOVED,
-    Judged,
+    ChainFindings,
     Problem,
-    judge_chain,
     read_chain,
+    verify_chain,
 )
 from alphaads_pipelines.audit.checkpoints import Checkpoint, Checkpoints
 from alphaads_pipelines.audit.entries import AuditKeys, Line
 from alphaads_pipelines.errors import StoreUnavailable
 
-OVER = frozenset({"expired", "accepted"})
+CLOSED = frozenset({"expired", "accepted"})
 """Kinds of last checkpoint after which a chain is no longer verified."""
 
 CHECKPOINTS = "checkpoints"
 """`Problem.where` of problems outside any chain."""
 
-Marks = Mapping[str, Sequence[Checkpoint]]
+ChainCheckpoints = Mapping[str, Sequence[Checkpoint]]
 """The checkpoints of each chain, in order."""
 
 
@@ -76,32 +76,33 @@ class Verifier:
         StoreUnavailable: log or checkpoint copies cannot be read.
         """
         verdict = Verdict()
-        names, marks = self._chains(), self._marks(verdict)
+        names, by_chain = self._chains(), self._read_checkpoints(verdict)
         suspects = []
-        for writer in sorted({*names, *marks}):
-            if not self._is_over(verdict, writer, marks, only_new):
-                judged = self.judge(writer, marks)
-                suspects += [writer] if judged.problems else []
-                _count(verdict, judged)
+        for writer in sorted({*names, *by_chain}):
+            if not self._is_skipped(verdict, writer, by_chain, only_new):
+                findings = self.verify_chain(writer, by_chain)
+                suspects += [writer] if findings.problems else []
+                _count(verdict, findings)
         if suspects:
-            self._look_again(verdict, suspects)
+            self._recheck(verdict, suspects)
         return verdict
 
-    def judge(self, writer: str, marks: Marks) -> Judged:
+    def verify_chain(self, writer: str, by_chain: ChainCheckpoints) -> ChainFindings:
         """Verify one whole chain."""
-        return judge_chain(self._keys, self._folder, writer, marks.get(writer, ()))
+        return verify_chain(self._keys, self._folder, writer, by_chain.get(writer, ()))
 
-    def marks(self) -> Marks:
+    def checkpoints_by_chain(self) -> ChainCheckpoints:
         """The authentic checkpoints, by chain."""
-        return self._marks(Verdict())
+        return self._read_checkpoints(Verdict())
 
-    def is_settled(self, writer: str, marks: Sequence[Checkpoint]) -> bool:
+    def is_settled(self, writer: str, checkpoints: Sequence[Checkpoint]) -> bool:
         """Whether the last checkpoint covers the chain's current head."""
         try:
             head = unpack_head(self._keys, writer, head_path(self._folder, writer).read_bytes())
         except OSError:
             return False
-        return bool(marks) and head is not None and (head.entries, head.mac) == (marks[-1].entries, marks[-1].head)
+        last = checkpoints[-1] if checkpoints else None
+        return last is not None and head is not None and (head.entries, head.mac) == (last.entries, last.head)
 
     def entries(self, since: datetime | None = None) -> Iterator[Line]:
         """All authentic entries since `since`, chain by chain. Raises StoreUnavailable."""
@@ -116,34 +117,34 @@ class Verifier:
         except OSError as error:
             raise StoreUnavailable("the audit log cannot be read") from error
 
-    def _is_over(self, verdict: Verdict, writer: str, marks: Marks, only_new: bool) -> bool:
+    def _is_skipped(self, verdict: Verdict, writer: str, by_chain: ChainCheckpoints, only_new: bool) -> bool:
         """Whether to skip a chain."""
-        of_chain = marks.get(writer, ())
+        of_chain = by_chain.get(writer, ())
         last = of_chain[-1].kind if of_chain else None
         if last == "accepted":
             verdict.accepted.append(writer)
-        return last in OVER or (only_new and self.is_settled(writer, of_chain))
+        return last in CLOSED or (only_new and self.is_settled(writer, of_chain))
 
-    def _look_again(self, verdict: Verdict, suspects: Sequence[str]) -> None:
+    def _recheck(self, verdict: Verdict, suspects: Sequence[str]) -> None:
         """Recheck suspects: other processes may have started, ended or removed chains during the read."""
-        marks = self.marks()
+        by_chain = self.checkpoints_by_chain()
         for writer in suspects:
-            if not self._is_over(Verdict(), writer, marks, only_new=False):
-                verdict.problems += self.judge(writer, marks).problems
+            if not self._is_skipped(Verdict(), writer, by_chain, only_new=False):
+                verdict.problems += self.verify_chain(writer, by_chain).problems
 
-    def _marks(self, verdict: Verdict) -> Marks:
+    def _read_checkpoints(self, verdict: Verdict) -> ChainCheckpoints:
         copies = {each.checkpoint_id: each for each in self._checkpoints.copies()}
         rows = self._checkpoints.read()
         verdict.checkpoints = len(rows)
         found: dict[int, Checkpoint] = {}
-        verdict.problems += self._judge_file(rows, copies, found)
-        verdict.problems += _judge_copies(copies, found)
-        marks: dict[str, list[Checkpoint]] = {}
+        verdict.problems += self._verify_file(rows, copies, found)
+        verdict.problems += _verify_copies(copies, found)
+        by_chain: dict[str, list[Checkpoint]] = {}
         for _, each in sorted({**copies, **found}.items()):
-            marks.setdefault(each.writer, []).append(each)
-        return marks
+            by_chain.setdefault(each.writer, []).append(each)
+        return by_chain
 
-    def _judge_file(
+    def _verify_file(
         self, rows: Iterable[Checkpoint | None], copies: Mapping[int, Checkpoint], found: dict[int, Checkpoint]
     ) -> Iterator[Problem]:
         """Problems in the file; authentic checkpoints are added to `found`."""
@@ -168,17 +169,17 @@ class Verifier:
             expected, before = row.checkpoint_id + 1, row.signature
 
 
-def _count(verdict: Verdict, judged: Judged) -> None:
+def _count(verdict: Verdict, findings: ChainFindings) -> None:
     verdict.chains += 1
-    verdict.entries += judged.head.entries
-    verdict.uncovered += judged.uncovered
+    verdict.entries += findings.head.entries
+    verdict.uncovered += findings.uncovered
 
 
 def _signature_of(copies: Mapping[int, Checkpoint], checkpoint_id: int) -> str | None:
     return copies[checkpoint_id].signature if checkpoint_id in copies else None
 
 
-def _judge_copies(copies: Mapping[int, Checkpoint], found: Mapping[int, Checkpoint]) -> Iterator[Problem]:
+def _verify_copies(copies: Mapping[int, Checkpoint], found: Mapping[int, Checkpoint]) -> Iterator[Problem]:
     """Problems in the table's copy, which may lag behind the file until the next checkpoint."""
     last, newest = max(found, default=0), max(copies, default=0)
     if newest > last:

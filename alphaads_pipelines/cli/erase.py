@@ -86,7 +86,7 @@ def _carry_on(wiring: Wiring, requests: list[RightsRequest], *, quiet: bool) -> 
                 show.update(at, completed=number - 1, description=f"{step}: {where}"[:40])
 
             _await_lease(request)
-            done.append(wiring.rights.erasure.carry_on(request.request_id, report))
+            done.append(wiring.rights.erasure.resume(request.request_id, report))
             display.update(task, completed=len(wiring.rights.erasure.steps), description="erased")
     return done
 

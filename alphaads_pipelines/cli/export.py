@@ -24,7 +24,7 @@ def run(subject: Subject, output: Output = Path(), as_json: AsJson = False) -> N
 
     The request is kept in the list of rights requests, the access in the audit log.
     """
-    from alphaads_pipelines.rights.access.export import answered, json_chunks, write_export
+    from alphaads_pipelines.rights.access.export import json_chunks, recorded_export, write_export
     from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
@@ -32,7 +32,7 @@ def run(subject: Subject, output: Output = Path(), as_json: AsJson = False) -> N
         correlation_id = new_correlation_id()
         about = {"action": "subject.export", "purpose": "rights", "correlation_id": correlation_id}
         record(wiring, "export", subjects=[subject_id], **about)
-        with answered(wiring.rights.sources, subject_id, correlation_id, datetime.now(UTC)) as export:
+        with recorded_export(wiring.rights.sources, subject_id, correlation_id, datetime.now(UTC)) as export:
             if as_json:
                 for chunk in json_chunks(export):
                     sys.stdout.buffer.write(chunk)

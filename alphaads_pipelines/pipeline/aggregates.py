@@ -25,8 +25,8 @@ from alphaads_pipelines.stores.released_groups import (
 )
 from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import reading, select_in, transaction
-from alphaads_pipelines.stores.subjects.permissions import not_to_be_used_in
-from alphaads_pipelines.stores.subjects.subjects import living_in, subjects_on
+from alphaads_pipelines.stores.subjects.permissions import excluded_in
+from alphaads_pipelines.stores.subjects.subjects import existing_in, subjects_on
 
 PURPOSE = "analytics"
 RELEASES = "released_groups"
@@ -85,7 +85,7 @@ def release_groups(engine: Engine, *, least: int, now: datetime, note: Callable[
         released = {"until_day": until_day.isoformat()}
         version = replace_document_in(connection, RELEASES, released, now, seen=seen, overtaken=overtaken)
         add_groups(connection, made.groups, version, now)
-        note_released(connection, living_in(connection, made.subjects), until_day)
+        note_released(connection, existing_in(connection, made.subjects), until_day)
     return Released(version, until_day, len(made.groups), sum(group["posts"] for group in made.groups), is_new=True)
 
 
@@ -110,7 +110,7 @@ def read_activity(engine: Engine, until_day: date, *, unreleased_only: bool = Fa
 
 def _left_out(connection: Connection) -> set[str]:
     of_platforms = subjects_on(connection, lambda platform: is_forbidden([platform], PURPOSE))
-    return not_to_be_used_in(connection, PURPOSE) | of_platforms
+    return excluded_in(connection, PURPOSE) | of_platforms
 
 
 class CurrentGroups:

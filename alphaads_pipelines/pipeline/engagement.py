@@ -19,7 +19,7 @@ from alphaads_pipelines.stores.engagement import (
 )
 from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import transaction
-from alphaads_pipelines.stores.subjects.subjects import living_in
+from alphaads_pipelines.stores.subjects.subjects import existing_in
 from alphaads_pipelines.streams.base import Stream
 from alphaads_pipelines.streams.topics import Topics
 
@@ -89,7 +89,7 @@ def update_engagement(
 
 
 def _of_subjects(connection: Connection, decisions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    known = living_in(connection, {decision["subject_id"] for decision in decisions})
+    known = existing_in(connection, {decision["subject_id"] for decision in decisions})
     return [decision for decision in decisions if decision["subject_id"] in known]
 
 

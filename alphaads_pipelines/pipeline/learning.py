@@ -30,7 +30,7 @@ from alphaads_pipelines.stores import ad_decisions
 from alphaads_pipelines.stores.ad_decisions import KINDS
 from alphaads_pipelines.stores.sql.documents import read_document, replace_document_in
 from alphaads_pipelines.stores.sql.relational import select_in, transaction
-from alphaads_pipelines.stores.subjects.subjects import living_in
+from alphaads_pipelines.stores.subjects.subjects import existing_in
 from alphaads_pipelines.streams.base import Stream
 from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.telemetry import get_logger
@@ -174,7 +174,7 @@ def _join(
     stored = ad_decisions.read_decisions(connection, read.keys() | heard.keys())
     early = ad_decisions.read_early(connection, read.keys() | heard.keys())
     subjects = {row["subject_id"] for row in decisions} | {row.subject_id for row in stored}
-    named = living_in(connection, subjects - {None})
+    named = existing_in(connection, subjects - {None})
     living = {None, *named}
     if named:
         note(named)

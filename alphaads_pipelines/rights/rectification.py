@@ -26,7 +26,7 @@ def restrict_subject(engine: Engine, subject_id: str, reason: str, correlation_i
     ------
     InvalidRequest: no such reason; the request is recorded as refused. StoreUnavailable: it stays open.
     """
-    with _answered(engine, "restrict", subject_id, correlation_id, now):
+    with _recorded(engine, "restrict", subject_id, correlation_id, now):
         restrict(engine, subject_id, reason, now)
 
 
@@ -43,17 +43,17 @@ def rectify_subject(
     ------
     InvalidRequest: no such field or value; the request is recorded as refused. StoreUnavailable: it stays open.
     """
-    with _answered(engine, "rectify", subject_id, correlation_id, now):
+    with _recorded(engine, "rectify", subject_id, correlation_id, now):
         rectify(engine, subject_id, field, value, now)
 
 
 @contextmanager
-def _answered(engine: Engine, kind: Kind, subject_id: str, correlation_id: str, now: datetime) -> Iterator[None]:
+def _recorded(engine: Engine, kind: Kind, subject_id: str, correlation_id: str, now: datetime) -> Iterator[None]:
     requests = RightsRequests(engine)
-    held = requests.claim(requests.open(kind, subject_id, correlation_id, now).request_id, now)
+    claimed = requests.claim(requests.open(kind, subject_id, correlation_id, now).request_id, now)
     try:
         yield
     except InvalidRequest:
-        requests.finish(held, now, state="refused")
+        requests.finish(claimed, now, state="refused")
         raise
-    requests.finish(held, now)
+    requests.finish(claimed, now)

@@ -136,7 +136,12 @@ class RightsRequests:
         return found
 
     def advance(
-        self, held: RightsRequest, now: datetime, *, step: str | None = None, figures: Mapping[str, Any] | None = None
+        self,
+        claimed: RightsRequest,
+        now: datetime,
+        *,
+        step: str | None = None,
+        figures: Mapping[str, Any] | None = None,
     ) -> RightsRequest:
         """Record a finished step, or progress (`step` None), and renew the lease. Raises Fenced.
 
@@ -144,13 +149,13 @@ class RightsRequests:
         ----------
         figures: of the step; added to `progress` under its name.
         """
-        progress = held.progress if step is None else {**held.progress, step: dict(figures or {})}
-        values = {"step": step or held.step, "progress": dict(progress), "lease_until": now + self._lease}
-        return self._move(held, values)
+        progress = claimed.progress if step is None else {**claimed.progress, step: dict(figures or {})}
+        values = {"step": step or claimed.step, "progress": dict(progress), "lease_until": now + self._lease}
+        return self._move(claimed, values)
 
     def finish(
         self,
-        held: RightsRequest,
+        claimed: RightsRequest,
         now: datetime,
         *,
         state: Literal["done", "refused"] = "done",
@@ -158,18 +163,18 @@ class RightsRequests:
     ) -> RightsRequest:
         """Close the request; drops an erasure's sealed subject id. Raises Fenced."""
         values: dict[str, Any] = {"state": state, "completed_at": now, "lease_until": None, "sealed_subject": None}
-        return self._move(held, {**values, **({"receipt": dict(receipt)} if receipt is not None else {})})
+        return self._move(claimed, {**values, **({"receipt": dict(receipt)} if receipt is not None else {})})
 
-    def release(self, held: RightsRequest) -> None:
+    def release(self, claimed: RightsRequest) -> None:
         """Give up the claim; no-op if the lease was lost."""
         with transaction(self._engine) as connection:
-            connection.execute(_held(held).values(lease_until=None))
+            connection.execute(_claimed(claimed).values(lease_until=None))
 
-    def _move(self, held: RightsRequest, values: Mapping[str, Any]) -> RightsRequest:
+    def _move(self, claimed: RightsRequest, values: Mapping[str, Any]) -> RightsRequest:
         with transaction(self._engine) as connection:
-            if connection.execute(_held(held).values(**values)).rowcount != 1:
-                raise Fenced(f"request {held.request_id}: another process works on it now")
-            return self._get(connection, held.request_id)
+            if connection.execute(_claimed(claimed).values(**values)).rowcount != 1:
+                raise Fenced(f"request {claimed.request_id}: another process works on it now")
+            return self._get(connection, claimed.request_id)
 
     def _get(self, connection: Connection, request_id: str) -> RightsRequest:
         row = connection.execute(sa.select(_REQUESTS).where(_REQUESTS.c.request_id == request_id)).one_or_none()
@@ -178,11 +183,11 @@ class RightsRequests:
         return _request(row)
 
 
-def _held(held: RightsRequest) -> sa.Update:
+def _claimed(claimed: RightsRequest) -> sa.Update:
     return _REQUESTS.update().where(
-        _REQUESTS.c.request_id == held.request_id,
+        _REQUESTS.c.request_id == claimed.request_id,
         _REQUESTS.c.state == "running",
-        _REQUESTS.c.lease_until == held.lease_until,
+        _REQUESTS.c.lease_until == claimed.lease_until,
     )
 
 

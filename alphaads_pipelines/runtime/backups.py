@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, make_url
 
 from alphaads_pipelines.errors import InvalidRequest
-from alphaads_pipelines.rights.backups.backup import BackedUp
+from alphaads_pipelines.rights.backups.backup import BackupSources
 from alphaads_pipelines.rights.backups.backup_files import Manifest, read_manifest
-from alphaads_pipelines.rights.backups.restore import Mending, Restored, finish_restore, is_restored, restore_files
+from alphaads_pipelines.rights.backups.restore import Restored, RestoreTools, finish_restore, is_restored, restore_files
 from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.stores.sql.dump import is_empty
 from alphaads_pipelines.stores.sql.relational import connect, migrate, revision
@@ -61,10 +61,10 @@ class RestoringWiring(Wiring):
         """Accept any database."""
 
 
-def backed_up(wiring: Wiring) -> BackedUp:
+def backed_up(wiring: Wiring) -> BackupSources:
     """The stores and files that a backup holds."""
     settings = wiring.settings
-    return BackedUp(
+    return BackupSources(
         engine=wiring.engine,
         lake=DeltaLake(settings.lake_path),
         lake_path=settings.lake_path,
@@ -115,10 +115,10 @@ def _finish(wiring: Wiring, keys: Path | None, wishes: Wishes, now: datetime, pr
             f"the erasure journal lacks {unknown} erasures that the backup knows: it is not the newest. Copy the "
             f"newest one to {wiring.settings.erasure_journal_path} and run the same command again"
         )
-    mending = Mending(
+    tools = RestoreTools(
         wiring.engine, wiring.key_ring.current, wiring.pseudonyms, wiring.subject_keys, wiring.rights.erasure
     )
-    return finish_restore(mending, journal.entries(), keys, wiring.settings.alphaads_home, now, progress)
+    return finish_restore(tools, journal.entries(), keys, wiring.settings.alphaads_home, now, progress)
 
 
 def _key_backup(wiring: Wiring, wishes: Wishes, now: datetime) -> Path | None:

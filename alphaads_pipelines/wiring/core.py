@@ -51,9 +51,9 @@ class CoreWiring:
     def master_keys(self) -> MasterKeys:
         """The keys of the keyed hashes and signatures, made on first use; never anew beside data of older ones."""
         from alphaads_pipelines.privacy.secrets_file import MasterKeys
-        from alphaads_pipelines.stores.subjects.subject_keys import holds_anything
+        from alphaads_pipelines.stores.subjects.subject_keys import needs_key_file
 
-        return MasterKeys.load_or_create(self.settings.key_file, is_needed=lambda: holds_anything(self.engine))
+        return MasterKeys.load_or_create(self.settings.key_file, is_needed=lambda: needs_key_file(self.engine))
 
     @cached_property
     def key_ring(self) -> KeyRingFile:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.audit.access_log import AccessLog
     from alphaads_pipelines.audit.checkpoints import Checkpoints
     from alphaads_pipelines.audit.entries import AuditKeys
-    from alphaads_pipelines.audit.maintenance import AuditUpkeep
+    from alphaads_pipelines.audit.maintenance import AuditMaintenance
     from alphaads_pipelines.audit.verification import Verifier
     from alphaads_pipelines.rights.access.data_map import Sources
     from alphaads_pipelines.rights.backups.key_backups import KeyBackups
@@ -111,12 +111,12 @@ class RightsWiring:
         return Verifier(self._wiring.settings.audit_path, self.audit_keys, self.checkpoints)
 
     @property
-    def audit_upkeep(self) -> AuditUpkeep:
+    def audit_upkeep(self) -> AuditMaintenance:
         """Signs checkpoints of the audit log and removes what is too old."""
-        from alphaads_pipelines.audit.maintenance import AuditUpkeep
+        from alphaads_pipelines.audit.maintenance import AuditMaintenance
 
         keep = timedelta(days=self._wiring.settings.audit_retention_days)
-        return AuditUpkeep(self._wiring.settings.audit_path, self.audit_verifier, self.checkpoints, keep)
+        return AuditMaintenance(self._wiring.settings.audit_path, self.audit_verifier, self.checkpoints, keep)
 
     @property
     def access_log(self) -> AccessLog:

@@ -37,7 +37,7 @@ def test_the_key_is_destroyed_before_the_answer_and_the_receipt_comes_later(
         keys = sql_table("subject_keys")
         assert connection.execute(keys.select().where(keys.c.subject_id == gone)).all() == []
     assert client.get(REQUESTS, headers=officer).json() == [request]
-    wiring.rights.erasure.carry_on(request["request_id"])
+    wiring.rights.erasure.resume(request["request_id"])
     assert client.get(REQUESTS, headers=officer).json() == []
     assert len(client.get(REQUESTS, params={"only_open": False}, headers=officer).json()) == 1
     done = client.get(f"{REQUESTS}/{request['request_id']}", headers=officer).json()

@@ -47,14 +47,14 @@ def test_one_that_is_held_up_does_not_hold_up_the_others(
     wiring: Wiring, subjects: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (wiring.rights.erasure.begin(each, f"{number:032x}") for number, each in enumerate(subjects[:2]))
-    real = wiring.rights.erasure.carry_on
+    real = wiring.rights.erasure.resume
 
     def patchy(request_id: str, *more: object) -> object:
         if request_id == first.request_id:
             raise StoreUnavailable("the disk is full")
         return real(request_id, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(wiring.rights.erasure, "carry_on", patchy)
+    monkeypatch.setattr(wiring.rights.erasure, "resume", patchy)
     metadata, passed, _ = run(wiring)
     assert (metadata["erased"], metadata["open"], passed) == (1, 1, True)
     assert first.request_id in str(metadata["requests"])

@@ -143,7 +143,7 @@ def test_a_chain_ends_after_a_day_and_at_its_size(
     installation.clock.now += timedelta(days=1)
     write(log)
     assert len(installation.chains()) == 2
-    monkeypatch.setattr(audit_chain, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(audit_chain, "MAX_BYTES", 1_000)
     for _ in range(6):
         write(log)
     assert len(installation.chains()) > 3

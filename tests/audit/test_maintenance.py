@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alphaads_pipelines.audit.maintenance import AuditUpkeep
+from alphaads_pipelines.audit.maintenance import AuditMaintenance
 from alphaads_pipelines.errors import NotFound
 from alphaads_pipelines.wiring.app import Wiring
 from tests.audit.audits import NOON, Clock, Installation, change_lines, subject, write
@@ -20,19 +20,19 @@ def installation(wiring: Wiring, tmp_path: Path) -> Installation:
     return Installation(wiring, tmp_path / "audit", Clock())
 
 
-def _upkeep(installation: Installation) -> AuditUpkeep:
-    return AuditUpkeep(installation.folder, installation.verifier, installation.checkpoints, KEEP)
+def _maintenance(installation: Installation) -> AuditMaintenance:
+    return AuditMaintenance(installation.folder, installation.verifier, installation.checkpoints, KEEP)
 
 
 def test_a_living_chain_is_signed_as_far_as_it_goes(installation: Installation) -> None:
     log = installation.log()
     write(log, subject(1))
     write(log, subject(2))
-    assert _upkeep(installation).checkpoint(NOON).signed == 1
+    assert _maintenance(installation).checkpoint(NOON).signed == 1
     write(log, subject(3))
     assert installation.verifier.verify().uncovered == 1
-    assert _upkeep(installation).checkpoint(NOON).signed == 1
-    assert _upkeep(installation).checkpoint(NOON).signed == 0, "nothing happened since"
+    assert _maintenance(installation).checkpoint(NOON).signed == 1
+    assert _maintenance(installation).checkpoint(NOON).signed == 0, "nothing happened since"
     assert installation.checkpoints.copies() == installation.checkpoints.read()
     log.close()
 
@@ -45,8 +45,8 @@ def test_a_chain_goes_when_it_is_old_and_verification_knows_why(installation: In
     young = installation.log()
     write(young, subject(2))
     young.close()
-    assert _upkeep(installation).checkpoint(NOON + timedelta(days=29)).expired == 0
-    assert _upkeep(installation).checkpoint(NOON + timedelta(days=31)).expired == 1
+    assert _maintenance(installation).checkpoint(NOON + timedelta(days=29)).expired == 0
+    assert _maintenance(installation).checkpoint(NOON + timedelta(days=31)).expired == 1
     [left] = installation.chains()
     assert sorted(path.suffix for path in installation.folder.iterdir()) == [".head", ".jsonl"]
     verdict = installation.verifier.verify()
@@ -61,12 +61,12 @@ def test_a_broken_chain_is_not_signed_and_stays_until_a_person_knows(installatio
         write(log, subject(each))
     [path] = installation.chains()
     change_lines(path, lambda lines: lines[1:])
-    done = _upkeep(installation).checkpoint(NOON)
+    done = _maintenance(installation).checkpoint(NOON)
     assert (done.signed, [each.kind for each in done.problems]) == (0, ["deleted"])
-    _upkeep(installation).accept(path.stem)
+    _maintenance(installation).accept(path.stem)
     verdict = installation.verifier.verify()
     assert (verdict.problems, verdict.accepted) == ([], [path.stem])
-    assert _upkeep(installation).checkpoint(NOON).problems == ()
+    assert _maintenance(installation).checkpoint(NOON).problems == ()
     assert path.exists(), "what is left of it is evidence"
 
 
@@ -77,4 +77,4 @@ def test_only_a_broken_chain_can_be_accepted(installation: Installation, name: s
     log.close()
     sound = installation.chains()[0].stem
     with pytest.raises(NotFound):
-        _upkeep(installation).accept(sound if name == "sound" else name)
+        _maintenance(installation).accept(sound if name == "sound" else name)

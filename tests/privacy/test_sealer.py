@@ -44,7 +44,7 @@ def sealer(engine: Engine) -> Sealer:
 @pytest.fixture
 def looking_always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two looks at the generation of keys."""
-    monkeypatch.setattr(subject_keys, "_LOOK_S", 0.0)
+    monkeypatch.setattr(subject_keys, "_POLL_S", 0.0)
 
 
 def _seal(sealer: Sealer, *items: tuple[int | None, bytes]) -> list[Envelope]:
@@ -79,7 +79,7 @@ def test_the_same_body_never_looks_the_same_twice(sealer: Sealer) -> None:
 
 def test_sealing_nothing_makes_no_key(sealer: Sealer, engine: Engine) -> None:
     assert _seal(sealer) == []
-    assert not subject_keys.holds_anything(engine)
+    assert not subject_keys.needs_key_file(engine)
 
 
 def test_a_changed_body_or_header_does_not_open(sealer: Sealer) -> None:

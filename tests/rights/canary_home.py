@@ -162,7 +162,7 @@ class Life:
         erasure = self.wiring.rights.erasure
         begun = [erasure.begin(subject, "e" * 32) for subject in self.of(people)]
         with logged_to(self.wiring.settings.logs_path / "erasing.log"):
-            return [dict(erasure.carry_on(each.request_id).receipt or {}) for each in begun]
+            return [dict(erasure.resume(each.request_id).receipt or {}) for each in begun]
 
     def of(self, people: Iterable[Canary]) -> list[str]:
         """Subject ids of these people."""

@@ -32,7 +32,7 @@ from alphaads_pipelines.streams.base import OffsetRange
 
 Row = dict[str, Any]
 
-NOT_OF_A_SUBJECT: Mapping[str, str] = {
+EXCLUDED_TABLES: Mapping[str, str] = {
     "suppressions": "holds keyed hashes of people who were erased, and nothing else of them",
     "early_events": "holds events whose decision is not in yet, for a day at most: nobody knows whose they are",
     "tracked_names": "holds names that a tenant chose; no subject leads there",
@@ -76,7 +76,7 @@ class _Seen:
     decisions: set[str] = field(default_factory=set)
 
 
-class Holdings:
+class DataMap:
     """A walk over a subject's data. Consume the sections in order: later ones depend on keys found in earlier ones.
 
     Parameters
@@ -95,7 +95,7 @@ class Holdings:
         ------
         StoreUnavailable, StreamUnavailable: here, or while rows are read.
         """
-        for table in reached(LAKE_TABLES):
+        for table in exported_tables(LAKE_TABLES):
             yield Section("lake", table.name, table.doc, self._lake_rows(table))
         posts, decisions, events = self._ports.topics
         # Spool before stream: a record forwarded in between is then found in the stream.
@@ -103,7 +103,7 @@ class Holdings:
         yield Section("stream", posts, "Sealed posts that are not in the lake.", self._stream_posts())
         yield Section("stream", decisions, "Decisions about this person.", self._stream_decisions())
         yield Section("stream", events, "What happened to the ads that were shown.", self._events())
-        for table in reached(RELATIONAL_TABLES):
+        for table in exported_tables(RELATIONAL_TABLES):
             yield Section("relational", table.name, table.doc, self._relational_rows(table))
         yield Section("relational", PUBLISHED_DOCUMENTS.name, PUBLISHED_DOCUMENTS.doc, self._documents())
         yield Section("audit", "entries", "Who accessed this person's data, when and what for.", self._audited())
@@ -124,7 +124,7 @@ class Holdings:
             for row, body in zip(frame.iter_rows(named=True), bodies, strict=True):
                 if table.name == REJECTED_POSTS.name and isinstance(body, bytes):
                     self._seen.post_keys.add(self._ports.pseudonyms.body_key(row["platform"], body))
-                yield {**_shown(table, row), **({} if body is None else _payload(body))}
+                yield {**_formatted(table, row), **({} if body is None else _payload(body))}
 
     def _opened(self, frame: pl.DataFrame) -> Sequence[bytes | UnsealError]:
         return self._ports.sealer.unseal([SealedBody(*row) for row in frame.select(_HEADER).iter_rows()])
@@ -185,13 +185,13 @@ class Holdings:
             query = sa.select(stored).where(stored.c.subject_id == self._subject).order_by(*stored.primary_key)
             with reading(self._ports.engine) as connection:
                 for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                    yield _shown(table, dict(row._mapping))
+                    yield _formatted(table, dict(row._mapping))
             return
         keys = sorted(self._seen.post_keys)
         for start in range(0, len(keys), _CHUNK_ROWS):
             with reading(self._ports.engine) as connection:
                 rows = select_in(connection, table.name, column, keys[start : start + _CHUNK_ROWS])
-            yield from (_shown(table, dict(row._mapping)) for row in rows)
+            yield from (_formatted(table, dict(row._mapping)) for row in rows)
 
     def _documents(self) -> Iterator[Row]:
         """Entries of published documents keyed by subject or decision."""
@@ -207,32 +207,32 @@ class Holdings:
                     yield {"name": row.name, part: entries}
 
 
-def reached(tables: Sequence[Table]) -> list[Table]:
-    """Tables to export: every one with a personal column except NOT_OF_A_SUBJECT.
+def exported_tables(tables: Sequence[Table]) -> list[Table]:
+    """Tables to export: every one with a personal column except EXCLUDED_TABLES.
 
     Raises
     ------
     LookupError: a table with a personal column has neither a subject id nor a post key.
     """
     personal = [table for table in tables if any(column.is_personal for column in table.columns)]
-    lost = [table.name for table in personal if not table.subject_column and table.name not in NOT_OF_A_SUBJECT]
+    lost = [table.name for table in personal if not table.subject_column and table.name not in EXCLUDED_TABLES]
     if lost:
         raise LookupError(f"{', '.join(lost)}: say in data_map.py how a person's rows are found, or why there are none")
-    return [table for table in personal if table.name not in NOT_OF_A_SUBJECT]
+    return [table for table in personal if table.name not in EXCLUDED_TABLES]
 
 
-def _shown(table: Table, row: Mapping[str, Any]) -> Row:
+def _formatted(table: Table, row: Mapping[str, Any]) -> Row:
     """Format a stored row for an export."""
-    shown: Row = {}
+    formatted: Row = {}
     for column in table.columns:
         value = row[column.name]
         if column.privacy is Privacy.SEALED:
             continue
         if column.name == _STATE and isinstance(value, bytes):
-            shown[column.name] = msgspec.structs.asdict(decode_state(value))
+            formatted[column.name] = msgspec.structs.asdict(decode_state(value))
         else:
-            shown[column.name] = orjson.loads(value) if column.type == "json" and isinstance(value, str) else value
-    return _plain(shown)
+            formatted[column.name] = orjson.loads(value) if column.type == "json" and isinstance(value, str) else value
+    return _plain(formatted)
 
 
 def _plain(row: Row) -> Row:

@@ -17,8 +17,8 @@ import msgspec
 import orjson
 
 from alphaads_pipelines.profiles.view import view
-from alphaads_pipelines.rights.access.data_map import Holdings, Sources
-from alphaads_pipelines.rights.access.export_document import Export, Shown
+from alphaads_pipelines.rights.access.data_map import DataMap, Sources
+from alphaads_pipelines.rights.access.export_document import Export, ListSummary
 from alphaads_pipelines.rights.requests import RightsRequests
 from alphaads_pipelines.stores.sql.relational import reading, select_in
 from alphaads_pipelines.stores.subjects.links import linked_to
@@ -34,11 +34,11 @@ def export_subject(sources: Sources, subject_id: str, now: datetime) -> Export:
         linked = linked_to(connection, subject_id)
     profile = msgspec.to_builtins(view(live[0].state, now)) if live else None
     platform, shard = (known[0].platform, known[0].shard) if known else (None, None)
-    return Export(subject_id, platform, now, profile, linked, Holdings(sources, subject_id, shard).sections())
+    return Export(subject_id, platform, now, profile, linked, DataMap(sources, subject_id, shard).sections())
 
 
 @contextmanager
-def answered(sources: Sources, subject_id: str, correlation_id: str, now: datetime) -> Iterator[Export]:
+def recorded_export(sources: Sources, subject_id: str, correlation_id: str, now: datetime) -> Iterator[Export]:
     """Track an export as a request: done at the end of the block, left open on failure.
 
     Raises
@@ -46,21 +46,21 @@ def answered(sources: Sources, subject_id: str, correlation_id: str, now: dateti
     StoreUnavailable, StreamUnavailable: here or during the walk.
     """
     requests = RightsRequests(sources.ports.engine)
-    held = requests.claim(requests.open("export", subject_id, correlation_id, now).request_id, now)
+    claimed = requests.claim(requests.open("export", subject_id, correlation_id, now).request_id, now)
     try:
         yield export_subject(sources, subject_id, now)
     except BaseException:
-        requests.release(held)
+        requests.release(claimed)
         raise
-    requests.finish(held, datetime.now(UTC))
+    requests.finish(claimed, datetime.now(UTC))
 
 
-def json_chunks(export: Export, shown: list[Shown] | None = None) -> Iterator[bytes]:
+def json_chunks(export: Export, summaries: list[ListSummary] | None = None) -> Iterator[bytes]:
     """Serialise the document in chunks: header, then `held`: store -> table or topic -> list of rows.
 
     Parameters
     ----------
-    shown: collects each list's summary for the page.
+    summaries: collects each list's summary for the page.
     """
     yield orjson.dumps(export.header(), option=_OPTIONS)[:-1] + b',"held":{'
     store, is_first = None, True
@@ -70,17 +70,17 @@ def json_chunks(export: Export, shown: list[Shown] | None = None) -> Iterator[by
             store, is_first = section.store, True
         yield (b"" if is_first else b",") + b"\n" + orjson.dumps(section.name) + b":["
         is_first = False
-        summary = Shown(section.store, section.name, section.doc)
+        summary = ListSummary(section.store, section.name, section.doc)
         for row in section.rows:
             yield (b",\n" if summary.count else b"\n") + orjson.dumps(row, option=_OPTIONS)
             summary.add(row)
         yield b"]"
-        if shown is not None:
-            shown.append(summary)
+        if summaries is not None:
+            summaries.append(summary)
     yield b"\n}}}\n"
 
 
-def write_export(export: Export, folder: Path) -> tuple[Path, Path, list[Shown]]:
+def write_export(export: Export, folder: Path) -> tuple[Path, Path, list[ListSummary]]:
     """Write document and page, readable by their owner only; returns their paths and the list summaries.
 
     A failed export leaves no files.
@@ -89,13 +89,13 @@ def write_export(export: Export, folder: Path) -> tuple[Path, Path, list[Shown]]
 
     folder.mkdir(parents=True, exist_ok=True)
     document, page = (folder / f"export-{export.subject_id}.{suffix}" for suffix in ("json", "html"))
-    shown: list[Shown] = []
+    summaries: list[ListSummary] = []
     with _written(document) as file:
-        for chunk in json_chunks(export, shown):
+        for chunk in json_chunks(export, summaries):
             file.write(chunk)
     with _written(page) as file:
-        file.write(render_page(export, shown, document.name).encode())
-    return document, page, shown
+        file.write(render_page(export, summaries, document.name).encode())
+    return document, page, summaries
 
 
 @contextmanager

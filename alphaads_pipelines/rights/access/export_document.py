@@ -47,7 +47,7 @@ class Export:
 
 
 @dataclass(slots=True)
-class Shown:
+class ListSummary:
     """A list on the page: its first rows and its length."""
 
     store: str

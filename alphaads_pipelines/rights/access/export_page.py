@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from alphaads_pipelines.page_templates import template
-from alphaads_pipelines.rights.access.export_document import Export, Shown
+from alphaads_pipelines.rights.access.export_document import Export, ListSummary
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _LONGEST = 400
@@ -18,12 +18,12 @@ _POST_LISTS = ("raw_posts", "rejected_posts")
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
 
-def render_page(export: Export, shown: Sequence[Shown], document: str) -> str:
+def render_page(export: Export, summaries: Sequence[ListSummary], document: str) -> str:
     """Render the page.
 
     Parameters
     ----------
-    shown: list summaries in document order.
+    summaries: list summaries in document order.
     document: name of the complete JSON file.
     """
     return str(
@@ -33,10 +33,10 @@ def render_page(export: Export, shown: Sequence[Shown], document: str) -> str:
             exported_at=_cell(export.exported_at),
             profile=_facts(export.profile or {}),
             linked=export.linked_subjects,
-            posts=[_post(row) for each in shown if each.name in _POST_LISTS for row in each.rows],
-            posts_count=sum(each.count for each in shown if each.name in _POST_LISTS),
-            lists=[_list(each) for each in shown],
-            rows_count=sum(each.count for each in shown),
+            posts=[_post(row) for each in summaries if each.name in _POST_LISTS for row in each.rows],
+            posts_count=sum(each.count for each in summaries if each.name in _POST_LISTS),
+            lists=[_list(each) for each in summaries],
+            rows_count=sum(each.count for each in summaries),
             document=document,
         )
     )
@@ -62,16 +62,16 @@ def _text(payload: Mapping[str, Any]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _list(shown: Shown) -> dict[str, Any]:
-    columns = list(dict.fromkeys(name for row in shown.rows for name in row))
+def _list(summary: ListSummary) -> dict[str, Any]:
+    columns = list(dict.fromkeys(name for row in summary.rows for name in row))
     return {
-        "store": shown.store,
-        "name": shown.name,
-        "doc": shown.doc,
-        "count": shown.count,
+        "store": summary.store,
+        "name": summary.name,
+        "doc": summary.doc,
+        "count": summary.count,
         "columns": columns,
-        "rows": [_cells(row.get(name) for name in columns) for row in shown.rows],
-        "more": shown.count - len(shown.rows),
+        "rows": [_cells(row.get(name) for name in columns) for row in summary.rows],
+        "more": summary.count - len(summary.rows),
     }
 
 

@@ -37,7 +37,7 @@ _UNFINISHED = ".part"
 
 
 @dataclass(frozen=True, slots=True)
-class BackedUp:
+class BackupSources:
     """Locations to back up; folders may be missing.
 
     Attributes
@@ -56,7 +56,7 @@ class BackedUp:
     signing: bytes
 
 
-def create_backup(what: BackedUp, folder: Path, now: datetime, progress: Callable[[int], None]) -> Manifest:
+def create_backup(sources: BackupSources, folder: Path, now: datetime, progress: Callable[[int], None]) -> Manifest:
     """Write a backup, renamed to `folder` when complete.
 
     Parameters
@@ -77,12 +77,12 @@ def create_backup(what: BackedUp, folder: Path, now: datetime, progress: Callabl
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(mode=0o700, parents=True)
             try:
-                manifest = _collect(what, draft, now, progress)
+                manifest = _collect(sources, draft, now, progress)
                 break
             except (FileNotFoundError, StoreUnavailable) as error:
                 if attempt == _ATTEMPTS:
                     raise StoreUnavailable(f"the backup could not be made: {error}") from error
-        write_manifest(draft, manifest, what.signing)
+        write_manifest(draft, manifest, sources.signing)
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -90,19 +90,19 @@ def create_backup(what: BackedUp, folder: Path, now: datetime, progress: Callabl
     return manifest
 
 
-def _collect(what: BackedUp, draft: Path, now: datetime, progress: Callable[[int], None]) -> Manifest:
+def _collect(sources: BackupSources, draft: Path, now: datetime, progress: Callable[[int], None]) -> Manifest:
     copier = Copier(draft, progress)
-    seen = {table.name: found for table in LAKE_TABLES if (found := what.lake.version(table)) is not None}
-    dumped = dump(what.engine, draft)
+    seen = {table.name: found for table in LAKE_TABLES if (found := sources.lake.version(table)) is not None}
+    dumped = dump(sources.engine, draft)
     for path in sorted(draft.rglob("*")):
         if path.is_file():
             copier.add(str(path.relative_to(draft)))
-    lake = _copy_lake(what, copier, seen, dumped)
-    _copy_folder(copier, what.spool, SPOOL, _SPOOLED)
-    if what.stream is not None:
-        _copy_databases(copier, what.stream, draft)
-    _copy_folder(copier, what.audit, AUDIT, ("*",))
-    _copy_folder(copier, what.models, MODELS, ("*",))
+    lake = _copy_lake(sources, copier, seen, dumped)
+    _copy_folder(copier, sources.spool, SPOOL, _SPOOLED)
+    if sources.stream is not None:
+        _copy_databases(copier, sources.stream, draft)
+    _copy_folder(copier, sources.audit, AUDIT, ("*",))
+    _copy_folder(copier, sources.models, MODELS, ("*",))
     return Manifest(
         backup_id=uuid.uuid4().hex[:16],
         made_at=now.astimezone(UTC).isoformat(),
@@ -111,7 +111,7 @@ def _collect(what: BackedUp, draft: Path, now: datetime, progress: Callable[[int
         revision=dumped.revision,
         tables={name: list(columns) for name, columns in dumped.tables.items()},
         counters=dict(dumped.counters),
-        stream="embedded" if what.stream is not None else "not in the backup",
+        stream="embedded" if sources.stream is not None else "not in the backup",
         lake=dict(lake),
         files=copier.files,
     )
@@ -121,14 +121,14 @@ _SPOOLED = ("*.position", "*.spool")
 """Positions first: a decision forwarded in between is forwarded again, not lost."""
 
 
-def _copy_lake(what: BackedUp, copier: Copier, seen: Mapping[str, int], dumped: Dump) -> Mapping[str, int]:
+def _copy_lake(sources: BackupSources, copier: Copier, seen: Mapping[str, int], dumped: Dump) -> Mapping[str, int]:
     copied = {}
     for table in LAKE_TABLES:
         published = dumped.published.get(table.name, frozenset())
         if table.name in seen or published:
             newest = copied[table.name] = max({*published, seen.get(table.name, 0)})
-            for path in version_files(what.lake, what.lake_path, table, newest, published - {newest}):
-                copier.copy(what.lake_path / path, f"{LAKE}/{path}")
+            for path in version_files(sources.lake, sources.lake_path, table, newest, published - {newest}):
+                copier.copy(sources.lake_path / path, f"{LAKE}/{path}")
     return copied
 
 

@@ -83,7 +83,7 @@ def rotate(
     InvalidRequest: another rotation is running.
     StoreUnavailable, UnsealError: stopped without loss; the next call resumes.
     """
-    with _alone(lock):
+    with _exclusive(lock):
         kek_id = ring.begin().newest
         activate(engine, kek_id, now)
         rewrapped = rewrap(engine, ring.current, kek_id, progress)
@@ -105,7 +105,7 @@ def _in_use(engines: list[Engine]) -> set[str]:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _exclusive(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as lock:
         try:

@@ -36,7 +36,7 @@ _CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Mending:
+class RestoreTools:
     """Tools of `finish_restore`, from a wiring that admits a marked database."""
 
     engine: Engine
@@ -142,7 +142,7 @@ def _keep_longer(old: Path, new: Path) -> None:
 
 
 def finish_restore(
-    what: Mending,
+    tools: RestoreTools,
     erased: Sequence[ErasedMac],
     key_backup: Path | None,
     home: Path,
@@ -162,38 +162,38 @@ def finish_restore(
     InvalidRequest: the key backup is damaged, or its key-encryption key is missing from the key file.
     StoreUnavailable, StreamUnavailable, WriteConflict: retry.
     """
-    with transaction(what.engine) as connection:
+    with transaction(tools.engine) as connection:
         insert_ignore(connection, "suppressions", [each.row() for each in erased])
-    activate(what.engine, what.ring().newest, now)
-    keys = _bring_keys_back(what, key_backup, now, progress) if key_backup else 0
-    again = _erase_again(what, progress)
-    keyless = what.subject_keys.make_missing()
-    with transaction(what.engine) as connection:
+    activate(tools.engine, tools.ring().newest, now)
+    keys = _restore_keys(tools, key_backup, now, progress) if key_backup else 0
+    again = _erase_again(tools, progress)
+    keyless = tools.subject_keys.make_missing()
+    with transaction(tools.engine) as connection:
         restore_guard.clear(connection)
     (home / MANIFEST).unlink(missing_ok=True)
     return Restored(keys, keyless, again)
 
 
-def _bring_keys_back(what: Mending, path: Path, now: datetime, progress: Callable[[str, int], None]) -> int:
-    ring, brought = what.ring(), 0
+def _restore_keys(tools: RestoreTools, path: Path, now: datetime, progress: Callable[[str, int], None]) -> int:
+    ring, brought = tools.ring(), 0
     for rows in key_rows(path):
-        macs = {row["subject_id"]: what.pseudonyms.suppressed_subject(row["subject_id"]) for row in rows}
-        with transaction(what.engine) as connection:
+        macs = {row["subject_id"]: tools.pseudonyms.suppressed_subject(row["subject_id"]) for row in rows}
+        with transaction(tools.engine) as connection:
             gone = select_in(connection, "suppressions", "mac", macs.values(), ["mac"])
             erased = {bytes(row.mac) for row in gone}
-            kept = [row for row in rows if macs[row["subject_id"]] not in erased and not _is_over(row, now)]
+            kept = [row for row in rows if macs[row["subject_id"]] not in erased and not _is_expired(row, now)]
             for row in kept:
-                _prove(ring, row, path)
+                _verify_key(ring, row, path)
             brought += insert_ignore(connection, "subject_keys", kept)
         progress("keys", len(rows))
     return brought
 
 
-def _is_over(row: Mapping[str, Any], now: datetime) -> bool:
+def _is_expired(row: Mapping[str, Any], now: datetime) -> bool:
     return row["expires_at"] is not None and row["expires_at"] <= now
 
 
-def _prove(ring: KeyRing, row: Mapping[str, Any], path: Path) -> None:
+def _verify_key(ring: KeyRing, row: Mapping[str, Any], path: Path) -> None:
     try:
         ring.unwrap(row["kek_id"], row["wrapped_key"], row["key_id"], row["subject_id"])
     except UnsealError:
@@ -203,28 +203,28 @@ def _prove(ring: KeyRing, row: Mapping[str, Any], path: Path) -> None:
         ) from None
 
 
-def _erase_again(what: Mending, progress: Callable[[str, int], None]) -> int:
+def _erase_again(tools: RestoreTools, progress: Callable[[str, int], None]) -> int:
     """Erase suppressed people again and finish the erasures pending in the backup."""
     begun = 0
-    for subject_id in list(_returned(what)):
-        what.erasure.begin(subject_id, uuid.uuid4().hex)
+    for subject_id in list(_suppressed_subjects(tools)):
+        tools.erasure.begin(subject_id, uuid.uuid4().hex)
         begun += 1
         progress("erasures begun", 1)
-    for request in what.erasure.pending():
-        what.erasure.carry_on(request.request_id)
+    for request in tools.erasure.pending():
+        tools.erasure.resume(request.request_id)
         progress("erasures", 1)
     return begun
 
 
-def _returned(what: Mending) -> Iterator[str]:
+def _suppressed_subjects(tools: RestoreTools) -> Iterator[str]:
     """Restored subjects that are on the suppression list."""
     table, last = sql_table("subjects"), b""
     while True:
         wanted = sa.select(table.c.identity_mac, table.c.subject_id).where(table.c.identity_mac > last)
-        with reading(what.engine) as connection:
+        with reading(tools.engine) as connection:
             rows = connection.execute(wanted.order_by(table.c.identity_mac).limit(_CHUNK)).all()
-            macs = {what.pseudonyms.suppressed_subject(row.subject_id): row.subject_id for row in rows}
-            macs |= {what.pseudonyms.suppressed_identity(bytes(row.identity_mac)): row.subject_id for row in rows}
+            macs = {tools.pseudonyms.suppressed_subject(row.subject_id): row.subject_id for row in rows}
+            macs |= {tools.pseudonyms.suppressed_identity(bytes(row.identity_mac)): row.subject_id for row in rows}
             found = select_in(connection, "suppressions", "mac", macs, ["mac"])
         yield from dict.fromkeys(macs[bytes(row.mac)] for row in found)
         if not rows:

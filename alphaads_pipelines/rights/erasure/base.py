@@ -47,7 +47,7 @@ class ErasureTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """Result of searching a store.
 
     Attributes
@@ -86,7 +86,7 @@ class Eraser(ABC):
         """
 
     @abstractmethod
-    def check(self, subject: ErasureTarget) -> Checked:
+    def check(self, subject: ErasureTarget) -> CheckResult:
         """Search the store for any trace of the subject. Changes no row."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import orjson
 
 from alphaads_pipelines.decisions.spool import erase_from_spool, spooled
-from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
+from alphaads_pipelines.rights.erasure.base import CheckResult, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.rights.erasure.posts import check_topic, erase_records
 from alphaads_pipelines.schema.advertising_tables import EARLY_EVENTS
 from alphaads_pipelines.schema.records import DECISION_RECORD, EVENT_RECORD
@@ -34,7 +34,7 @@ class DecisionsEraser(Eraser):
         shipped = erase_records(ports.stream, ports.topics.decisions, ids, tick)
         return {"decisions": shipped, "events": events, "spool_records": spool}
 
-    def check(self, subject: ErasureTarget) -> Checked:
+    def check(self, subject: ErasureTarget) -> CheckResult:
         """Search the spool and both topics."""
         ports, ids = self._ports, {subject.subject_id}
         needle = subject.subject_id.encode()
@@ -46,7 +46,7 @@ class DecisionsEraser(Eraser):
         found = sum(needle in record for record in records) + sum(each.found for each in topics)
         statements = [each.statement for each in topics if each.statement]
         forgotten = "Events that came before their decision wait for it by its id alone, for a day at most."
-        return Checked(looked_at, found, " ".join([*statements, forgotten]))
+        return CheckResult(looked_at, found, " ".join([*statements, forgotten]))
 
     def _decision_ids(self, subject_id: str) -> Iterator[str]:
         ports, needle = self._ports, subject_id.encode()

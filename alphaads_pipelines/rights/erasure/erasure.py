@@ -3,7 +3,7 @@
 `begin` is one transaction. After it, within the half second that processes cache keys, nothing of the subject can be
 opened, no decision uses their profile, and intake drops their posts.
 
-`carry_on` runs the remaining steps, which may be killed and rerun: each eraser, the wait for running batches (they may
+`resume` runs the remaining steps, which may be killed and rerun: each eraser, the wait for running batches (they may
 hold data read earlier), each eraser again, the checks, the receipt. If a check finds anything, the request stays open
 for another run.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 from alphaads_pipelines.errors import AlphaAdsError, InvalidRequest, NotFound, WriteConflict
 from alphaads_pipelines.ports import Ports
-from alphaads_pipelines.rights.erasure.base import Checked, ErasedStores, Eraser, ErasureTarget, all_erasers
+from alphaads_pipelines.rights.erasure.base import CheckResult, ErasedStores, Eraser, ErasureTarget, all_erasers
 from alphaads_pipelines.rights.erasure.journal import ErasureJournal
 from alphaads_pipelines.rights.erasure.receipts import Signer
 from alphaads_pipelines.rights.erasure.relational import delete_subject
@@ -30,7 +30,7 @@ from alphaads_pipelines.stores.subjects.subject_keys import shard_of
 KEYS, BATCHES, SWEEP = "keys", "batches", "sweep"
 _SETTLE = timedelta(seconds=2)
 """Time after which no process holds keys, profiles or decisions of the subject outside the stores."""
-_PATIENCE_S = 600.0
+_BATCH_TIMEOUT_S = 600.0
 _POLL_S = 0.1
 _ALL = 1_000_000
 
@@ -50,7 +50,7 @@ class ErasureTools:
     stores: ErasedStores
 
 
-def _silent(step: str, number: int, steps: int, where: str) -> None:
+def _no_report(step: str, number: int, steps: int, where: str) -> None:
     pass
 
 
@@ -106,7 +106,7 @@ class Erasure:
         known = self._tools.requests.list(kind="erase", only_open=False, limit=_ALL)
         return [each for each in known if each.progress.get(KEYS, {}).get("subject") == mine]
 
-    def carry_on(self, request_id: str, report: Report = _silent) -> RightsRequest:
+    def resume(self, request_id: str, report: Report = _no_report) -> RightsRequest:
         """Run the remaining steps of an erasure; returns the request with its receipt.
 
         Raises
@@ -190,7 +190,7 @@ class _Work:
         while _now() < self._erasure.settle_until(self.held):  # keys are cached this long
             time.sleep(_POLL_S)
             self._tick("settling")
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _BATCH_TIMEOUT_S
         running = waited_for = self._running()
         while running:
             if time.monotonic() > deadline:
@@ -211,7 +211,7 @@ class _Work:
                 found.add((batch.seq, batch.attempt))
         return found
 
-    def _finish(self, checks: Mapping[str, Checked]) -> RightsRequest:
+    def _finish(self, checks: Mapping[str, CheckResult]) -> RightsRequest:
         receipt = self._tools.signer.sign(
             {
                 "request_id": self.held.request_id,

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
+from alphaads_pipelines.rights.erasure.base import CheckResult, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.records import FILES
 from alphaads_pipelines.sqlite import count_words
 
@@ -28,11 +28,11 @@ class FilesEraser(Eraser):
         """Overwrite any subject id in the logs."""
         blanked = 0
         for path in _files(self._ports.home / _LOGS):
-            blanked += _blank_out(path, subject.subject_id.encode())
+            blanked += _overwrite(path, subject.subject_id.encode())
             tick("logs")
         return {"logs_mended": blanked}
 
-    def check(self, subject: ErasureTarget) -> Checked:
+    def check(self, subject: ErasureTarget) -> CheckResult:
         """Search the bytes of every file, and Dagster's PostgreSQL tables."""
         needle = subject.subject_id.encode()
         looked_at: dict[str, dict[str, int]] = {}
@@ -47,7 +47,7 @@ class FilesEraser(Eraser):
             rows, held = _search_dagster(self._stores.dagster_url, subject.subject_id)
             looked_at["dagster tables"] = {"rows": rows}
             found += held
-        return Checked(looked_at, found)
+        return CheckResult(looked_at, found)
 
     def _all(self) -> Iterator[Path]:
         for path in _files(self._ports.home):
@@ -68,7 +68,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _blank_out(path: Path, word: bytes) -> int:
+def _overwrite(path: Path, word: bytes) -> int:
     """Overwrite a word in place, safe with concurrent appends."""
     if not count_words(path, [word]):
         return 0

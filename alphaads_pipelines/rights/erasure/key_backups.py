@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
+from alphaads_pipelines.rights.erasure.base import CheckResult, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.sqlite import count_words
 
 
@@ -20,9 +20,9 @@ class KeyBackupsEraser(Eraser):
         tick("forgotten")
         return {"keys_removed": removed}
 
-    def check(self, subject: ErasureTarget) -> Checked:
+    def check(self, subject: ErasureTarget) -> CheckResult:
         """Search the bytes of each backup and its log."""
         files = self._stores.key_backups.files()
         both = [path.with_name(path.name + end) for path in files for end in ("", "-wal")]
         found = sum(count_words(path, [subject.subject_id.encode()]) for path in both)
-        return Checked({"files": len(files)}, found, "Copies that were carried elsewhere expire with their files.")
+        return CheckResult({"files": len(files)}, found, "Copies that were carried elsewhere expire with their files.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
+from alphaads_pipelines.rights.erasure.base import CheckResult, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.columns import Table
 from alphaads_pipelines.schema.tables import LAKE_TABLES, ON_ANY_SHARD
 
@@ -33,7 +33,7 @@ class LakeEraser(Eraser):
             tick(table.name)
         return figures
 
-    def check(self, subject: ErasureTarget) -> Checked:
+    def check(self, subject: ErasureTarget) -> CheckResult:
         """Search subject columns in all Parquet files, and the decoded log and checkpoints."""
         found = {
             table.name: dict(self._ports.lake.find_subject(table, subject.subject_id, shard))
@@ -42,7 +42,7 @@ class LakeEraser(Eraser):
         left = sum(each.get("rows", 0) + each.get("mentions", 0) for each in found.values())
         unreadable = sum(each.get("unreadable", 0) for each in found.values())
         torn = f" {unreadable} files could not be read: a writer is at them, or they are torn." if unreadable else ""
-        return Checked(
+        return CheckResult(
             found, left, f"Versions from before the erasure can no longer be read where they held the subject.{torn}"
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
+from alphaads_pipelines.rights.erasure.base import CheckResult, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.records import POST_RECORD
 from alphaads_pipelines.streams.base import Erasable, Expiring, Stream
 
@@ -20,7 +20,7 @@ class PostsEraser(Eraser):
         """Remove the subject's envelopes; other offsets do not change."""
         return erase_records(self._ports.stream, self._ports.topics.posts, {subject.subject_id}, tick)
 
-    def check(self, subject: ErasureTarget) -> Checked:
+    def check(self, subject: ErasureTarget) -> CheckResult:
         """Search every record, page and log."""
         return check_topic(self._ports.stream, self._ports.topics.posts, {subject.subject_id})
 
@@ -36,16 +36,16 @@ def erase_records(stream: Stream, topic: str, ids: set[str], tick: Callable[[str
     return {"records_removed": removed, **stream.scrub(topic, ids)}
 
 
-def check_topic(stream: Stream, topic: str, ids: set[str]) -> Checked:
+def check_topic(stream: Stream, topic: str, ids: set[str]) -> CheckResult:
     """Search a topic for ids, or state when retention removes them."""
     if isinstance(stream, Erasable):
         pages = stream.scrub(topic, ids)
         records = sum(end - low for end, low in _spans(stream, topic))
         found = sum(1 for _ in stream.holding(topic, ids))
-        return Checked({topic: {"offsets": records, "pages": pages["pages"]}}, found + pages["found"])
+        return CheckResult({topic: {"offsets": records, "pages": pages["pages"]}}, found + pages["found"])
     kept = stream.retention(topic) if isinstance(stream, Expiring) else None
     until = "as long as the broker keeps it" if kept is None else f"until {(datetime.now(UTC) + kept):%Y-%m-%d}"
-    return Checked(
+    return CheckResult(
         {topic: {"gone_by": None if kept is None else (datetime.now(UTC) + kept).isoformat()}},
         0,
         f"Kafka removes no single record: {topic} keeps the random subject id, which leads nowhere now, and ciphertext "

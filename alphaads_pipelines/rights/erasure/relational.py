@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.decisions.budget.settlement import release_those_of
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.rights.erasure.base import Checked, Eraser, ErasureTarget, Figures
+from alphaads_pipelines.rights.erasure.base import CheckResult, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
 from alphaads_pipelines.sqlite import count_words, scrub, wal_of
 from alphaads_pipelines.stores.sql.relational import chunks, reading, sql_table, sqlite_file, transaction
@@ -67,9 +67,9 @@ class RelationalEraser(Eraser):
         with transaction(self._ports.engine) as connection:
             rows = delete_subject(connection, subject.subject_id)
         tick("rows")
-        return {"rows": rows, "post_keys": keys, **_off_the_disk(self._ports.engine, subject.subject_id)}
+        return {"rows": rows, "post_keys": keys, **_purge_from_disk(self._ports.engine, subject.subject_id)}
 
-    def check(self, subject: ErasureTarget) -> Checked:
+    def check(self, subject: ErasureTarget) -> CheckResult:
         """Search every row of every table and, in SQLite, every page and the write-ahead log."""
         if self._ports.engine.dialect.name == "sqlite":
             path = sqlite_file(self._ports.engine)
@@ -77,10 +77,10 @@ class RelationalEraser(Eraser):
             found = sum(count_words(each, [subject.subject_id.encode()]) for each in (path, wal))
             with reading(self._ports.engine) as connection:
                 [pages] = connection.exec_driver_sql("PRAGMA page_count").one()
-            return Checked({"pages": pages, "wal_bytes": wal.stat().st_size if wal.exists() else 0}, found)
+            return CheckResult({"pages": pages, "wal_bytes": wal.stat().st_size if wal.exists() else 0}, found)
         return self._check_postgres(subject.subject_id)
 
-    def _check_postgres(self, subject_id: str) -> Checked:
+    def _check_postgres(self, subject_id: str) -> CheckResult:
         looked_at, found = {}, 0
         with reading(self._ports.engine) as connection:
             for table in RELATIONAL_TABLES:
@@ -89,7 +89,7 @@ class RelationalEraser(Eraser):
                 rows, held = connection.execute(query.select_from(sql_table(table.name))).one()
                 looked_at[table.name], found = rows, found + held
             position = connection.exec_driver_sql("SELECT pg_current_wal_lsn()::text").scalar_one()
-        return Checked(
+        return CheckResult(
             {"rows": looked_at, "wal_position": position},
             found,
             f"PostgreSQL's write-ahead log up to {position}, and archives of it, hold deleted rows until they are "
@@ -114,7 +114,7 @@ class RelationalEraser(Eraser):
             return connection.execute(statement).rowcount
 
 
-def _off_the_disk(engine: Engine, subject_id: str) -> Figures:
+def _purge_from_disk(engine: Engine, subject_id: str) -> Figures:
     if engine.dialect.name == "sqlite":
         connection = engine.raw_connection()
         try:

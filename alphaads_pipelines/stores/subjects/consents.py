@@ -68,7 +68,7 @@ def granted_in(connection: Connection, subject_ids: Iterable[str], purpose: str)
     return {subject for subject, held in said.items() if purpose in held and held[purpose].is_granted}
 
 
-def said_in(connection: Connection, purpose: str, *, granted: bool) -> set[str]:
+def consenting_in(connection: Connection, purpose: str, *, granted: bool) -> set[str]:
     """All subjects whose newest event for the purpose is a grant, or a withdrawal. Full scan, for batch work."""
     newest = (
         sa.select(sa.func.max(_EVENTS.c.change_seq)).where(_EVENTS.c.purpose == purpose).group_by(_EVENTS.c.subject_id)

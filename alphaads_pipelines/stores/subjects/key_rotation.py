@@ -55,7 +55,7 @@ def rewrap(engine: Engine, ring: Callable[[], KeyRing], kek_id: str, progress: C
     StoreUnavailable. KekMissing, UnsealError: the ring lacks a data key's KEK.
     """
     done = 0
-    for chunk in _others(engine, kek_id):
+    for chunk in _other_wrappings(engine, kek_id):
         held_ring = ring()
         rewrapped = [_rewrapped(held_ring, row, kek_id) for row in chunk]
         # A key destroyed meanwhile has no row to update, so it stays destroyed.
@@ -69,7 +69,7 @@ def rewrap(engine: Engine, ring: Callable[[], KeyRing], kek_id: str, progress: C
     return done
 
 
-def _others(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[Any]]]:
+def _other_wrappings(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[Any]]]:
     """Rows under other KEKs in chunks, by key id."""
     last = ""
     while True:

@@ -19,7 +19,7 @@ from alphaads_pipelines.platforms.terms import is_forbidden
 from alphaads_pipelines.privacy.purposes import needs_consent
 from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
-from alphaads_pipelines.stores.subjects.consents import granted_in, said_in
+from alphaads_pipelines.stores.subjects.consents import consenting_in, granted_in
 from alphaads_pipelines.stores.subjects.links import join_in, leave_in, members_in, members_of
 from alphaads_pipelines.stores.subjects.rectifications import newest_of
 from alphaads_pipelines.stores.subjects.restrictions import all_restricted_in, restricted_in
@@ -59,7 +59,7 @@ def permission_of(engine: Engine, subject_id: str | None, purpose: str) -> Permi
     refusals = {row.subject_id: _refusal(row, purpose) for row in rows}
     if (refusal := refusals[subject_id]) is not None:
         return Permission(refusal=refusal)
-    return _together(subject_id, rows, refusals)
+    return _combined(subject_id, rows, refusals)
 
 
 def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
@@ -71,11 +71,11 @@ def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
     refusals = {row.subject_id: _refusal(row, "linking") for row in rows}
     if refusals[subject_id] in ("unknown_subject", "restricted"):
         return Permission(refusal=refusals[subject_id])
-    return _together(subject_id, rows, refusals)
+    return _combined(subject_id, rows, refusals)
 
 
 class _Allowed(NamedTuple):
-    """A row of `_what_is_allowed`."""
+    """A row of `_permission_query`."""
 
     subject_id: str
     platform: str | None
@@ -88,15 +88,15 @@ class _Allowed(NamedTuple):
 
 
 def _rows(engine: Engine, subject_id: str, purpose: str) -> list[_Allowed]:
-    return [_Allowed(*row) for row in _WHAT_IS_ALLOWED.ask(engine, subject_id=subject_id, purpose=purpose)]
+    return [_Allowed(*row) for row in _PERMISSIONS.ask(engine, subject_id=subject_id, purpose=purpose)]
 
 
-def _together(subject_id: str, rows: Sequence[_Allowed], refusals: Mapping[str, Refusal | None]) -> Permission:
+def _combined(subject_id: str, rows: Sequence[_Allowed], refusals: Mapping[str, Refusal | None]) -> Permission:
     linking = {row.subject_id for row in rows if row.allows_linking and refusals[row.subject_id] is None}
     others = sorted(linking - {subject_id}) if subject_id in linking else []
-    together = (subject_id, *others)
-    said = [row for row in rows if row.field is not None and row.subject_id in together]
-    return Permission(together, None, newest_of(said))
+    combined = (subject_id, *others)
+    said = [row for row in rows if row.field is not None and row.subject_id in combined]
+    return Permission(combined, None, newest_of(said))
 
 
 def _allows(purpose: Any) -> Any:
@@ -107,9 +107,9 @@ def _allows(purpose: Any) -> Any:
     return said.order_by(_EVENTS.c.change_seq.desc()).limit(1).scalar_subquery()
 
 
-def _what_is_allowed() -> Any:
+def _permission_query() -> Any:
     """Network, restriction, consents and rectifications: one row per rectification of each member, or one without."""
-    subjects, restrictions, corrections = map(sql_table, ("subjects", "restrictions", "rectifications"))
+    subjects, restrictions, rectifications = map(sql_table, ("subjects", "restrictions", "rectifications"))
     known = _MEMBERS.outerjoin(subjects, subjects.c.subject_id == _MEMBERS.c.subject_id)
     restricted = known.outerjoin(restrictions, restrictions.c.subject_id == _MEMBERS.c.subject_id)
     return sa.select(
@@ -118,13 +118,13 @@ def _what_is_allowed() -> Any:
         restrictions.c.reason.is_not(None).label("is_restricted"),
         _allows(sa.bindparam("purpose")).label("allows_purpose"),
         _allows("linking").label("allows_linking"),
-        corrections.c.field,
-        corrections.c.value,
-        corrections.c.rectified_at,
-    ).select_from(restricted.outerjoin(corrections, corrections.c.subject_id == _MEMBERS.c.subject_id))
+        rectifications.c.field,
+        rectifications.c.value,
+        rectifications.c.rectified_at,
+    ).select_from(restricted.outerjoin(rectifications, rectifications.c.subject_id == _MEMBERS.c.subject_id))
 
 
-_WHAT_IS_ALLOWED = Prepared(_what_is_allowed())
+_PERMISSIONS = Prepared(_permission_query())
 
 
 def _refusal(row: _Allowed, purpose: str) -> Refusal | None:
@@ -139,9 +139,9 @@ def _refusal(row: _Allowed, purpose: str) -> Refusal | None:
     return None
 
 
-def not_to_be_used_in(connection: Connection, purpose: str) -> set[str]:
+def excluded_in(connection: Connection, purpose: str) -> set[str]:
     """Subjects excluded from batch work that needs no consent: restricted, or objected to the purpose."""
-    return all_restricted_in(connection) | said_in(connection, purpose, granted=False)
+    return all_restricted_in(connection) | consenting_in(connection, purpose, granted=False)
 
 
 def link(engine: Engine, subject_ids: Sequence[str], now: datetime) -> tuple[str, ...]:
@@ -156,17 +156,17 @@ def link(engine: Engine, subject_ids: Sequence[str], now: datetime) -> tuple[str
     if len(set(subject_ids)) < 2:
         raise InvalidRequest("a link joins at least two different subjects")
     with transaction(engine) as connection:
-        everybody = sorted({member for each in subject_ids for member in members_in(connection, each)})
-        platforms = platforms_of(connection, everybody)
-        if platforms.keys() < set(everybody):
+        members = sorted({member for each in subject_ids for member in members_in(connection, each)})
+        platforms = platforms_of(connection, members)
+        if platforms.keys() < set(members):
             raise NotFound("one of the subjects is not known")
         if is_forbidden(platforms.values(), "linking"):
             raise NotPermitted("the terms of one of the networks forbid linking its members")
-        if restricted_in(connection, everybody):
+        if restricted_in(connection, members):
             raise Restricted("the data of one of the subjects is restricted: it is kept and not used")
-        if granted_in(connection, everybody, "linking") != set(everybody):
+        if granted_in(connection, members, "linking") != set(members):
             raise NotPermitted("each of the subjects must allow linking first")
-        return join_in(connection, everybody, now)
+        return join_in(connection, members, now)
 
 
 def unlink(engine: Engine, subject_id: str) -> bool:

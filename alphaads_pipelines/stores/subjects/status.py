@@ -18,7 +18,7 @@ from alphaads_pipelines.stores.subjects.subjects import platforms_of
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SubjectStatus:
     """Current status of a subject.
 
     Attributes
@@ -35,7 +35,7 @@ class Standing:
     rectified: Mapping[str, Any]
 
 
-def standing_of(engine: Engine, subject_id: str) -> Standing:
+def status_of(engine: Engine, subject_id: str) -> SubjectStatus:
     """Load a subject's status. Raises NotFound, StoreUnavailable."""
     with reading(engine) as connection:
         platform = platforms_of(connection, [subject_id]).get(subject_id)
@@ -43,7 +43,7 @@ def standing_of(engine: Engine, subject_id: str) -> Standing:
             raise NotFound("no subject has this id")
         said = current(events_in(connection, [subject_id]))
         restrictions = select_in(connection, "restrictions", "subject_id", [subject_id], ["reason"])
-        return Standing(
+        return SubjectStatus(
             platform,
             members_in(connection, subject_id),
             tuple(sorted(purpose for purpose, event in said.items() if event.is_granted)),

@@ -31,7 +31,7 @@ from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sel
 from alphaads_pipelines.telemetry import get_logger
 
 DAILY_KEY_LIFETIME = timedelta(days=30)
-_LOOK_S = 0.5
+_POLL_S = 0.5
 _KEY_BYTES = 32
 _MISSING_CHUNK = 5_000
 _GENERATION_ROW = ACTIVE_ROW = 1
@@ -67,9 +67,9 @@ class RelationalSubjectKeys(SubjectKeyStore):
         self._cache: OrderedDict[bytes, SubjectKey] = OrderedDict()
         self._daily: dict[date, SubjectKey] = {}
         self._generation = -1
-        self._looked_at = float("-inf")
+        self._polled_at = float("-inf")
         self._lock = threading.Lock()  # guards the caches and their generation
-        self._is_kek_proven = False
+        self._is_kek_verified = False
 
     def ensure(self, identities: Sequence[Identity]) -> list[SubjectKey]:
         """Find or create the subject of each identity, in order."""
@@ -77,10 +77,10 @@ class RelationalSubjectKeys(SubjectKeyStore):
         found = {each.mac: key for each in identities if (key := self._cache.get(each.mac))}
         missing = [each for each in dict.fromkeys(identities) if each.mac not in found]
         if missing:
-            known = _steady(lambda: self._read([each.mac for each in missing]))
+            known = _retry_after_rotation(lambda: self._read([each.mac for each in missing]))
             if new := [each for each in missing if each.mac not in known]:
-                _steady(lambda: self._insert(new))
-                known |= _steady(lambda: self._read([each.mac for each in new]))
+                _retry_after_rotation(lambda: self._insert(new))
+                known |= _retry_after_rotation(lambda: self._read([each.mac for each in new]))
             self._remember(known, generation)
             found |= known
         if any(each.mac not in found for each in missing):
@@ -98,7 +98,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         wanted = list(key_ids)
         if not wanted:
             return {}
-        return _steady(lambda: self._read_keys(wanted))
+        return _retry_after_rotation(lambda: self._read_keys(wanted))
 
     def _read_keys(self, key_ids: Sequence[str]) -> dict[str, bytes]:
         with reading(self._engine) as connection:
@@ -111,7 +111,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         generation = self.generation()
         if held := self._daily.get(day):
             return held
-        made = _steady(lambda: self._make_daily(day))
+        made = _retry_after_rotation(lambda: self._make_daily(day))
         with self._lock:
             if generation == self._generation:
                 self._daily[day] = made
@@ -174,11 +174,11 @@ class RelationalSubjectKeys(SubjectKeyStore):
 
     def generation(self) -> int:
         """Number of key destructions, at most half a second old."""
-        if time.monotonic() - self._looked_at >= _LOOK_S:
+        if time.monotonic() - self._polled_at >= _POLL_S:
             table = sql_table("key_generation")
             with reading(self._engine) as connection:
                 generation = connection.execute(sa.select(table.c.generation)).scalar() or 0
-            self._looked_at = time.monotonic()
+            self._polled_at = time.monotonic()
             with self._lock:
                 if generation != self._generation:
                     self._cache.clear()
@@ -190,7 +190,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         table = sql_table("key_generation")
         insert_ignore(connection, "key_generation", [{"id": _GENERATION_ROW, "generation": 0}])
         connection.execute(table.update().values(generation=table.c.generation + 1))
-        self._looked_at = float("-inf")
+        self._polled_at = float("-inf")
 
     def _read(self, macs: Sequence[bytes]) -> dict[bytes, SubjectKey]:
         with reading(self._engine) as connection:
@@ -223,7 +223,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
             insert_ignore(connection, "subject_keys", keys)
 
     def _erased_meanwhile(self) -> StoreUnavailable:
-        self._looked_at = float("-inf")  # the next call sees the erasure
+        self._polled_at = float("-inf")  # the next call sees the erasure
         return StoreUnavailable("a subject was erased while its key was made; ask again")
 
     def _ready_ring(self, connection: Connection) -> tuple[KeyRing, str]:
@@ -233,11 +233,11 @@ class RelationalSubjectKeys(SubjectKeyStore):
         """
         kek_id = active_kek(connection, lambda: self._ring().newest)
         ring = self._ring()
-        if not self._is_kek_proven:
+        if not self._is_kek_verified:
             held = connection.execute(sa.select(sql_table("subject_keys")).limit(1)).first()
             if held is not None:
                 _unwrapped(ring, held)
-            self._is_kek_proven = True
+            self._is_kek_verified = True
         return ring, kek_id
 
     def _shard(self, subject_id: str) -> int:
@@ -294,7 +294,7 @@ def _unwrapped(ring: KeyRing, row: Row[Any]) -> bytes:
     return ring.unwrap(row.kek_id, row.wrapped_key, row.key_id, row.subject_id)
 
 
-def _steady(work: Callable[[], T]) -> T:
+def _retry_after_rotation(work: Callable[[], T]) -> T:
     """Run `work`, once more if a rotation ended between reading rows and ring."""
     try:
         return work()
@@ -310,7 +310,7 @@ def holding_keys(connection: Connection, subject_ids: Iterable[str]) -> set[str]
     return {row.subject_id for row in select_in(connection, "subject_keys", "subject_id", subject_ids, ["subject_id"])}
 
 
-def holds_anything(engine: Engine) -> bool:
+def needs_key_file(engine: Engine) -> bool:
     """Whether the store needs its key file: it holds subjects, keys or post keys. Raises StoreUnavailable."""
     with reading(engine) as connection:
         tables = [sql_table(name) for name in ("subjects", "subject_keys", "post_keys")]

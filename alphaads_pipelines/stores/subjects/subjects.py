@@ -61,7 +61,7 @@ def platforms_of(connection: Connection, subject_ids: Iterable[str]) -> dict[str
     return {row.subject_id: row.platform for row in rows}
 
 
-def living_in(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
+def existing_in(connection: Connection, subject_ids: Iterable[str]) -> set[str]:
     """Filter to existing subjects; blocks their erasure until the transaction ends, so that it finds the new rows."""
     table, found = sql_table("subjects"), set[str]()
     for chunk in chunks(sorted(set(subject_ids))):

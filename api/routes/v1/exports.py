@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from alphaads_pipelines.rights.access.export import answered, json_chunks
+from alphaads_pipelines.rights.access.export import json_chunks, recorded_export
 from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
@@ -41,5 +41,5 @@ def export(
 
 
 def _chunks(wiring: Wiring, subject_id: str, correlation_id: str) -> Iterator[bytes]:
-    with answered(wiring.rights.sources, subject_id, correlation_id, datetime.now(UTC)) as held:
+    with recorded_export(wiring.rights.sources, subject_id, correlation_id, datetime.now(UTC)) as held:
         yield from json_chunks(held)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alphaads_pipelines.rights.rectification import rectify_subject, restrict_subject
 from alphaads_pipelines.stores.subjects.rectifications import withdraw_rectification
 from alphaads_pipelines.stores.subjects.restrictions import lift_restriction
-from alphaads_pipelines.stores.subjects.status import Standing, standing_of
+from alphaads_pipelines.stores.subjects.status import SubjectStatus, status_of
 from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
 from api.audit import Recorder, recorded
@@ -66,14 +66,14 @@ class RectificationIn(BaseModel):
 
 
 def _person(wiring: Wiring, subject_id: str) -> PersonOut:
-    standing: Standing = standing_of(wiring.engine, subject_id)
+    status: SubjectStatus = status_of(wiring.engine, subject_id)
     return PersonOut(
         subject_id=subject_id,
-        platform=standing.platform,
-        linked=list(standing.linked),
-        allowed=list(standing.allowed),
-        restricted=standing.restricted,
-        rectified=dict(standing.rectified),
+        platform=status.platform,
+        linked=list(status.linked),
+        allowed=list(status.allowed),
+        restricted=status.restricted,
+        rectified=dict(status.rectified),
     )
 
 

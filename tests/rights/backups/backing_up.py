@@ -73,4 +73,4 @@ def held(wiring: Wiring, subject: str) -> int:
 
 def erase(wiring: Wiring, subjects: list[str]) -> None:
     for subject in subjects:
-        wiring.rights.erasure.carry_on(wiring.rights.erasure.begin(subject, "e" * 32).request_id)
+        wiring.rights.erasure.resume(wiring.rights.erasure.begin(subject, "e" * 32).request_id)

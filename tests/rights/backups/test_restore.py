@@ -134,7 +134,7 @@ def test_an_erasure_that_was_under_way_when_the_backup_was_made_is_finished_firs
     assert Scanner([gone]).scan(new.alphaads_home) == set()
 
 
-@pytest.mark.parametrize("place", ["_bring_keys_back", "clear"])
+@pytest.mark.parametrize("place", ["_restore_keys", "clear"])
 def test_killed_in_the_middle_nothing_serves_until_the_same_command_was_run_again(
     one: Wiring,
     elsewhere: Callable[..., Settings],

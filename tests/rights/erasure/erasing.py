@@ -159,4 +159,4 @@ def go_on_until(folder: Path, subject: str, where: str, skip: int) -> None:
         if not wiring.rights.erasure.pending():
             wiring.rights.erasure.begin(subject, "c" * 32)
         for request in wiring.rights.erasure.pending():
-            assert wiring.rights.erasure.carry_on(request.request_id, report).state == "done"
+            assert wiring.rights.erasure.resume(request.request_id, report).state == "done"

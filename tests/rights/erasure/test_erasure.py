@@ -64,7 +64,7 @@ def begin(wiring: Wiring, subject: str) -> RightsRequest:
 
 
 def erase(wiring: Wiring, subject: str) -> RightsRequest:
-    return wiring.rights.erasure.carry_on(begin(wiring, subject).request_id)
+    return wiring.rights.erasure.resume(begin(wiring, subject).request_id)
 
 
 def found_in(folder: Path, subject: str) -> set[str]:
@@ -146,7 +146,7 @@ def test_a_receipt_tells_what_was_checked_and_names_nobody(wiring: Wiring) -> No
 def test_erasing_twice_is_told_apart_from_erasing_a_stranger(wiring: Wiring) -> None:
     gone = subjects_of(wiring)[0]
     done = erase(wiring, gone)
-    assert wiring.rights.erasure.carry_on(done.request_id) == done
+    assert wiring.rights.erasure.resume(done.request_id) == done
     assert [each.request_id for each in wiring.rights.erasure.before(gone)] == [done.request_id]
     for subject in (gone, "0" * 32):
         with pytest.raises(NotFound):
@@ -250,9 +250,7 @@ def test_a_batch_that_runs_meanwhile_brings_nobody_back(wiring: Wiring, tmp_path
         if (step, where) == (BATCHES, "waiting"):
             waiting.set()
 
-    thread = threading.Thread(
-        target=lambda: finished.append(wiring.rights.erasure.carry_on(request.request_id, report))
-    )
+    thread = threading.Thread(target=lambda: finished.append(wiring.rights.erasure.resume(request.request_id, report)))
     thread.start()
     assert waiting.wait(300)
     for stage in STAGES[done + 1 :]:
@@ -287,11 +285,11 @@ def test_what_is_left_keeps_the_request_open_until_it_is_gone(wiring: Wiring) ->
     planted.write_text(f"somebody wrote {gone} here")
     request = begin(wiring, gone)
     with pytest.raises(WriteConflict, match="files"):
-        wiring.rights.erasure.carry_on(request.request_id)
+        wiring.rights.erasure.resume(request.request_id)
     [waits] = wiring.rights.erasure.pending()
     assert (waits.request_id, waits.receipt, waits.lease_until) == (request.request_id, None, None)
     planted.unlink()
-    assert wiring.rights.erasure.carry_on(request.request_id).state == "done"
+    assert wiring.rights.erasure.resume(request.request_id).state == "done"
 
 
 def test_an_id_that_came_into_a_log_is_overwritten_in_place(wiring: Wiring) -> None:
@@ -307,9 +305,9 @@ def test_two_processes_do_not_work_on_one_erasure(wiring: Wiring) -> None:
     request = begin(wiring, subjects_of(wiring)[0])
     held = wiring.rights.rights_requests.claim(request.request_id, datetime.now(UTC))
     with pytest.raises(WriteConflict, match="another process"):
-        wiring.rights.erasure.carry_on(request.request_id)
+        wiring.rights.erasure.resume(request.request_id)
     wiring.rights.rights_requests.release(held)
-    assert wiring.rights.erasure.carry_on(request.request_id).state == "done"
+    assert wiring.rights.erasure.resume(request.request_id).state == "done"
 
 
 def test_backups_of_keys_forget_the_erased(wiring: Wiring) -> None:

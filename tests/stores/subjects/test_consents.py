@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import InvalidRequest, NotFound, NotPermitted
 from alphaads_pipelines.stores.sql.relational import reading, sql_table
-from alphaads_pipelines.stores.subjects.consents import consent_history, granted_in, record_consent, said_in
+from alphaads_pipelines.stores.subjects.consents import consent_history, consenting_in, granted_in, record_consent
 from tests.stores.subjects.people import NOON, make_subjects, say
 
 pytestmark = pytest.mark.integration
@@ -26,9 +26,9 @@ def test_every_word_is_kept_and_the_newest_holds(engine: Engine) -> None:
     with reading(engine) as connection:
         assert granted_in(connection, [ada, bo], "personalised_ads") == {ada}
         assert granted_in(connection, [ada, bo], "linking") == set()
-        assert said_in(connection, "personalised_ads", granted=True) == {ada}
-        assert said_in(connection, "personalised_ads", granted=False) == {bo}
-        assert said_in(connection, "analytics", granted=False) == set(), "who was not asked said nothing"
+        assert consenting_in(connection, "personalised_ads", granted=True) == {ada}
+        assert consenting_in(connection, "personalised_ads", granted=False) == {bo}
+        assert consenting_in(connection, "analytics", granted=False) == set(), "who was not asked said nothing"
 
 
 def test_a_consent_is_to_one_purpose(engine: Engine) -> None:

@@ -9,8 +9,8 @@ from alphaads_pipelines.errors import InvalidRequest, NotFound, NotPermitted, Re
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 from alphaads_pipelines.stores.subjects.permissions import (
     Permission,
+    excluded_in,
     link,
-    not_to_be_used_in,
     permission_of,
     profile_permission_of,
     unlink,
@@ -190,4 +190,4 @@ def test_batch_work_leaves_out_who_is_restricted_or_objects(engine: Engine) -> N
     say(engine, cy, "analytics", granted=False)
     say(engine, cy, "analytics")
     with reading(engine) as connection:
-        assert not_to_be_used_in(connection, "analytics") == {ada, bo}
+        assert excluded_in(connection, "analytics") == {ada, bo}

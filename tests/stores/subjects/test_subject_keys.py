@@ -20,7 +20,7 @@ from alphaads_pipelines.privacy.keys import Identity
 from alphaads_pipelines.stores.sql import relational
 from alphaads_pipelines.stores.sql.relational import connect, reading, sql_table, transaction
 from alphaads_pipelines.stores.subjects import subject_keys
-from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys, holds_anything
+from alphaads_pipelines.stores.subjects.subject_keys import RelationalSubjectKeys, needs_key_file
 from tests.concurrency import at_once
 
 pytestmark = pytest.mark.integration
@@ -52,7 +52,7 @@ def elsewhere(engine: Engine) -> RelationalSubjectKeys:
 @pytest.fixture
 def looking_always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two looks at the generation of keys."""
-    monkeypatch.setattr(subject_keys, "_LOOK_S", 0.0)
+    monkeypatch.setattr(subject_keys, "_POLL_S", 0.0)
 
 
 @contextmanager
@@ -305,9 +305,9 @@ def test_a_wrapped_key_cannot_be_moved_to_another_row(keys: RelationalSubjectKey
 
 
 def test_a_store_says_whether_it_holds_what_needs_its_key_file(keys: RelationalSubjectKeys, engine: Engine) -> None:
-    assert not holds_anything(engine)
+    assert not needs_key_file(engine)
     keys.daily_key(DAY)
-    assert holds_anything(engine)
+    assert needs_key_file(engine)
 
 
 def test_subjects_whose_key_was_lost_get_a_new_one_and_stay_who_they_are(

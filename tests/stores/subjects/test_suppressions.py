@@ -104,7 +104,7 @@ def test_many_are_asked_for_in_one_query_and_once(suppressions: Suppressions, en
 def test_what_is_remembered_is_forgotten_when_a_key_is_destroyed(
     suppressions: Suppressions, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject_keys, "_LOOK_S", 0.0)
+    monkeypatch.setattr(subject_keys, "_POLL_S", 0.0)
     assert suppressions.suppressed([ADA.mac]) == set()
     _erase(engine, ADA)
     assert suppressions.suppressed([ADA.mac]) == {ADA.mac}
@@ -135,7 +135,7 @@ def test_an_erased_identity_gets_no_new_subject_though_nobody_asked_the_list(
 def test_whoever_is_told_to_ask_again_hears_of_the_erasure_at_once(
     keys: RelationalSubjectKeys, suppressions: Suppressions, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject_keys, "_LOOK_S", 3600.0)
+    monkeypatch.setattr(subject_keys, "_POLL_S", 3600.0)
     assert suppressions.suppressed([ADA.mac]) == set()
     _erase(engine, ADA)
     assert suppressions.suppressed([ADA.mac]) == set(), "the last look was less than an hour ago"

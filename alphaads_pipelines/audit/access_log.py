@@ -1,7 +1,7 @@
 """Audit entries as rows for reports and exports.
 
-A run over many people stores one Merkle root, which identifies nobody. Such an entry is listed for a person as
-uncertain (`certain` false): it concerns a batch that holds their posts, or a run over everyone.
+A run over many people stores only a Merkle root. It is listed as uncertain (`certain` false) for people in its batch,
+or for everyone if it has none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alphaads_pipelines.stores.lake.base import Lake
 
 
 def row_of(line: Line) -> dict[str, Any]:
-    """An entry as a row; `people` is only a count, never an identity."""
+    """An entry as a row; `people` is only a count."""
     entry = line.entry
     return {
         "at": entry.at,

@@ -1,7 +1,7 @@
 """One audit chain on disk: an append-only file of entries and its head.
 
-The head holds the number and `mac` of the last entry under a separate key and is overwritten with each entry. Without
-the keys, a truncated chain cannot be given a matching head.
+The head, overwritten with each entry, authenticates the last number and `mac` under a separate key, so truncation is
+detectable.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class ChainHead:
 
 
 class ChainFile:
-    """A chain created by this process, which is its only writer.
+    """A chain created and exclusively written by this process.
 
     Attributes
     ----------
-    writer: unique name of the chain; starts with its creation time.
+    writer: unique name; starts with the creation time.
     head: of the entries written so far.
-    is_sound: False once the file differs from what this process wrote; nothing more may be appended.
+    is_sound: False once the file was changed from outside or failed; then append nothing more.
     """
 
     def __init__(self, folder: Path, keys: AuditKeys, now: datetime) -> None:
@@ -58,7 +58,7 @@ class ChainFile:
         self._inode = os.fstat(self._file).st_ino
 
     def is_full(self, now: datetime) -> bool:
-        """Whether to start a new chain: size or age limit reached, or the process was forked."""
+        """Whether to start a new chain: size or age limit reached, or forked."""
         return self._size >= MAX_BYTES or now - self._began >= MAX_AGE or os.getpid() != self._pid
 
     def append(self, entry: Entry) -> None:
@@ -91,7 +91,7 @@ class ChainFile:
         self._path.with_suffix(HEAD_SUFFIX).unlink(missing_ok=True)
 
     def _check(self) -> None:
-        """Detect outside changes: entries appended to a removed file would be lost, and a changed file is evidence."""
+        """Entries appended to a removed file would be lost; a changed file is evidence."""
         try:
             found = self._path.stat()
         except OSError:

@@ -1,9 +1,8 @@
-"""Verify one chain of the audit log and classify each problem by kind and place.
+"""Verify one chain of the audit log and classify its problems.
 
-Each line authenticates itself, so lines divide into authentic and foreign ones. The numbers of the authentic ones
-classify the damage: a missing number was edited (if a foreign line takes its position), deleted, or cut off (at the
-end); a duplicate number was inserted, one out of order was moved. With the audit key a chain can be rewritten without a
-trace in it; only the checkpoints, signed with a different key, reveal that.
+Lines authenticate themselves. Gaps in the numbers of authentic lines were edited (a foreign line takes their position),
+deleted, or cut off (at the end); duplicates were inserted, numbers out of order moved. A chain rewritten with the audit
+key is revealed only by the checkpoints, signed with another key.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Problem:
 
 @dataclass(slots=True)
 class ChainFindings:
-    """Findings on one chain: its head, the number of entries not covered by a checkpoint, and the problems."""
+    """Head of a chain, entries not covered by a checkpoint, and problems."""
 
     head: ChainHead
     uncovered: int = 0
@@ -66,7 +65,7 @@ class _AuthenticLine:
 
 
 def verify_chain(keys: AuditKeys, folder: Path, writer: str, checkpoints: Sequence[Checkpoint]) -> ChainFindings:
-    """Verify a whole chain against its head and its checkpoints, given in order. Raises StoreUnavailable."""
+    """Verify a chain against its head and its checkpoints, in order. Raises StoreUnavailable."""
     head = _read_head(keys, folder, writer)  # read first: lines may be appended meanwhile
     lines = _read_lines(folder, writer)
     if lines is None:
@@ -82,7 +81,7 @@ def verify_chain(keys: AuditKeys, folder: Path, writer: str, checkpoints: Sequen
 
 
 def read_chain(keys: AuditKeys, folder: Path, writer: str) -> Iterator[Line]:
-    """Yield the authentic entries of a chain in file order. Raises StoreUnavailable."""
+    """Authentic entries in file order. Raises StoreUnavailable."""
     for line in _read_lines(folder, writer) or []:
         if (found := decode(keys, line)) is not None:
             yield found
@@ -93,8 +92,8 @@ class _ChainVerifier:
 
     Parameters
     ----------
-    lines: of the file, without newlines.
-    head: None if the head's file is missing or not authentic.
+    lines: without newlines.
+    head: None if missing or not authentic.
     """
 
     def __init__(self, keys: AuditKeys, writer: str, lines: Sequence[bytes], head: ChainHead | None) -> None:
@@ -128,7 +127,7 @@ class _ChainVerifier:
             highest = max(highest, each.number)
 
     def _gaps(self) -> Iterator[Problem]:
-        """Match foreign lines with missing numbers: those count as edited entries, surplus lines as inserted."""
+        """Foreign lines fill missing numbers as edited entries; surplus ones were inserted."""
         expected = max(max(self._by_number, default=0), self._head.entries if self._head else 0)
         missing = [number for number in range(1, expected + 1) if number not in self._by_number]
         numbers, before, replaced = {each.at: each.number for each in self._found}, 0, set[int]()
@@ -193,7 +192,7 @@ def _read_head(keys: AuditKeys, folder: Path, writer: str) -> ChainHead | None:
 
 
 def _read_lines(folder: Path, writer: str) -> list[bytes] | None:
-    """Complete lines; a line torn by a crash was never acknowledged and is ignored."""
+    """Complete lines; a line torn by a crash was never acknowledged."""
     try:
         return chain_path(folder, writer).read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:

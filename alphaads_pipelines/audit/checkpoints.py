@@ -1,8 +1,8 @@
-"""Checkpoints: signed heads of the audit chains, linked to each other and stored apart from the log.
+"""Checkpoints: signed chain heads, stored apart from the audit log.
 
-One JSON object per line in a file outside ALPHAADS_HOME, shared by all processes of the installation; the table
-`audit_heads` holds a copy. Each signature (Ed25519, RFC 8032) covers the checkpoint and the signature before it, so
-none can be changed, removed or moved. A chain's later checkpoint supersedes its earlier ones.
+One JSON object per line in a file outside ALPHAADS_HOME, shared by all processes and copied to the table `audit_heads`.
+Each signature (Ed25519, RFC 8032) also covers the previous one, so none can be changed, removed or moved. A chain's
+later checkpoints supersede earlier ones.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _decoder = msgspec.json.Decoder(Checkpoint)
 
 
 class Checkpoints:
-    """The checkpoints of one installation. Safe across threads and processes.
+    """One installation's checkpoints. Safe across threads and processes.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class Checkpoints:
         return True
 
     def _restored(self, file: BinaryIO) -> Checkpoint | None:
-        """Rebuild a lost file from the table; checkpoints signed since the last copy are missing."""
+        """Rebuild a lost file from the table, without checkpoints signed since the last copy."""
         copies = self.copies()
         if copies:
             _log.error("the checkpoints of the audit log were lost and are written again from their copy")
@@ -176,7 +176,7 @@ def _parsed(line: bytes) -> Checkpoint | None:
 
 
 def _last(file: BinaryIO) -> Checkpoint | None:
-    """The last checkpoint; first truncates a line torn by a crash, which was never acknowledged."""
+    """The last checkpoint; truncates a line torn by a crash, which was never acknowledged."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _LAST_BYTES))
     tail = file.read()

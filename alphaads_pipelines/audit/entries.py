@@ -1,10 +1,10 @@
-"""Encoding of audit entries: the line format, its keys, and pseudonymous references to people.
+"""Audit entries: line format, keys, and pseudonymous references to people.
 
-A line is one JSON object. Its last field, `mac`, is HMAC-SHA256 over every byte before it; the field before that,
-`previous`, is the preceding entry's `mac`. So each line authenticates itself and its position.
+A line is one JSON object. Its last field, `mac`, is HMAC-SHA256 over all bytes before it; the field before, `previous`,
+is the preceding entry's `mac`. So a line authenticates itself and its position.
 
-People appear as keyed hashes of their random subject ids, or, above MOST_LISTED, as a Merkle root (the tree of RFC
-6962, section 2.1, over the sorted hashes) and a count: a commitment of 32 bytes.
+People are keyed hashes of their random subject ids or, above MOST_LISTED, a 32-byte Merkle root (RFC 6962, section 2.1,
+over the sorted hashes) and a count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 MOST_LISTED = 16
-"""People listed one by one in an entry; above it a Merkle root replaces the list."""
+"""Maximum of people listed individually, before a Merkle root replaces them."""
 
 GENESIS_MAC = "0" * 64
 _MAC_FIELD = b',"mac":"'
@@ -68,7 +68,7 @@ NOBODY = People()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry; `previous` chains it to the one before. Its own `mac` follows in the line."""
+    """One entry; `previous` chains it. Its own `mac` follows in the line."""
 
     writer: str
     number: int

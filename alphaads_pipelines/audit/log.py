@@ -1,11 +1,10 @@
-"""The audit log: who accessed personal data, when and why. Append-only, one chain of entries per writing process.
+"""The audit log: who accessed personal data, when and why. Append-only, one chain per writing process.
 
-Callers record before they hand out personal data; if an entry cannot be written, they must not proceed. `record`
-returns once the entry is in the page cache: it survives a process crash. A power cut may lose entries since the last
-checkpoint, which syncs them (fsync); `alphaads audit verify` then reports them.
+Callers record before they return personal data, and stop if that fails. `record` leaves the entry in the page cache: it
+survives a process crash. A power cut may lose entries since the last checkpoint (fsync); `alphaads audit verify`
+reports them.
 
-A chain ends at 16 MiB or after a day, and a new one starts. Start and end are signed (`checkpoints.py`), so a removed
-chain is detected.
+A chain ends at 16 MiB or after a day. Its start and end are signed (`checkpoints.py`), so its removal is detected.
 """
 
 from __future__ import annotations
@@ -27,12 +26,7 @@ _log = get_logger(__name__)
 class AuditLog:
     """Writer of this process's chain. Thread-safe. Close after use.
 
-    An entry costs four system calls and two HMACs, plus one HMAC per person.
-
-    Parameters
-    ----------
-    folder: of the chains.
-    checkpoints: signs chain starts and ends.
+    An entry costs four system calls and two HMACs, plus one per person.
     """
 
     def __init__(
@@ -56,19 +50,19 @@ class AuditLog:
         subjects: Iterable[str] | People = (),
         correlation_id: str = "",
     ) -> None:
-        """Write one entry, before the data is handed out or changed.
+        """Write one entry, before the data is returned or changed.
 
         Parameters
         ----------
         action: as `noun.verb`.
         purpose: one of `subject_tables.PURPOSES`, or `intake`, `rights`, `operation`.
         actor: `api:NAME`, `cli:USER` or `run:ID`.
-        resource: the route, command or table; never names a person.
-        subjects: subject ids, or a value of `people`; only keyed hashes are written.
+        resource: route, command or table; never names a person.
+        subjects: subject ids or `people(...)`; only keyed hashes are written.
 
         Raises
         ------
-        StoreUnavailable: the entry was not written; the caller must not proceed.
+        StoreUnavailable: not written; the caller must not proceed.
         """
         about = subjects if isinstance(subjects, People) else self.people(subjects)
         try:
@@ -99,7 +93,7 @@ class AuditLog:
 
     @property
     def would_block(self) -> bool:
-        """Whether the next entry blocks: on the lock, or on the store to sign a chain's start or end."""
+        """Whether the next entry waits for the lock, or for the store to sign a chain's start or end."""
         chain = self._chain
         return self._lock.locked() or chain is None or not chain.is_sound or chain.is_full(self._clock())
 
@@ -108,7 +102,7 @@ class AuditLog:
         return people(self._keys, subject_ids)
 
     def close(self) -> None:
-        """End the chain with a signed checkpoint; during an outage the next checkpoint signs it instead."""
+        """End the chain with a signed checkpoint; during an outage the next checkpoint signs it."""
         with self._lock:
             if self._chain is None:
                 return
@@ -119,7 +113,7 @@ class AuditLog:
                 _log.warning("the end of an audit chain is not signed yet", error=type(error).__name__)
 
     def _current(self, now: datetime) -> ChainFile:
-        """The chain to append to. An unsound one is left untouched for `alphaads audit verify` to report."""
+        """The chain to append to. An unsound one stays for `alphaads audit verify` to report."""
         if self._chain is not None and not self._chain.is_sound:
             chain, self._chain = self._chain, None
             chain.close()

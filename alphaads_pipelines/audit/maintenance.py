@@ -25,11 +25,10 @@ class MaintenanceResult:
 
 
 class AuditMaintenance:
-    """Scheduled and manual maintenance of the audit log.
+    """Scheduled and manual maintenance.
 
     Parameters
     ----------
-    folder: of the chains.
     keep: retention of a chain after its end.
     """
 

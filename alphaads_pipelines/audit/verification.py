@@ -1,8 +1,7 @@
-"""Verify the whole audit log: every chain, every checkpoint, and the table's copy of the checkpoints.
+"""Verify the whole audit log: chains, checkpoints, and the table's copy of the checkpoints.
 
-Without keys, no change, removal, insertion, move, new timestamp or truncation goes unnoticed. With the audit key a
-chain can be rewritten after its last checkpoint, but not before. With the signing key as well, only a checkpoint file
-out of the attacker's reach helps.
+Without keys, every change, removal, insertion, move and truncation is detected. With the audit key a chain can be
+rewritten only after its last checkpoint; with the signing key too, only a checkpoint file out of reach helps.
 """
 
 from __future__ import annotations
@@ -58,12 +57,7 @@ class Verdict:
 
 
 class Verifier:
-    """Reads and verifies the audit log.
-
-    Parameters
-    ----------
-    folder: of the chains.
-    """
+    """Reads and verifies the audit log."""
 
     def __init__(self, folder: Path, keys: AuditKeys, checkpoints: Checkpoints) -> None:
         self._folder, self._keys, self._checkpoints = folder, keys, checkpoints
@@ -180,7 +174,7 @@ def _signature_of(copies: Mapping[int, Checkpoint], checkpoint_id: int) -> str |
 
 
 def _verify_copies(copies: Mapping[int, Checkpoint], found: Mapping[int, Checkpoint]) -> Iterator[Problem]:
-    """Problems in the table's copy, which may lag behind the file until the next checkpoint."""
+    """Problems in the table's copy, which lags until the next checkpoint."""
     last, newest = max(found, default=0), max(copies, default=0)
     if newest > last:
         yield Problem(CUT_OFF, CHECKPOINTS, f"checkpoints {last + 1} to {newest}")

@@ -1,7 +1,7 @@
 """Envelope v1: the only form of a post in the stream.
 
-A MessagePack array: a header in the clear, which identifies nobody, and a body sealed with the subject's key. The
-header is the seal's associated data, so it cannot be changed or moved to another body undetected.
+A MessagePack array of a pseudonymous header and a body sealed with the subject's key. The header is associated data of
+the seal, so it is bound to its body.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _Microseconds = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One sealed payload. Limits are validated, as any client may write to the stream: every value fits its column.
+    """One sealed payload, validated to fit its columns, as any client may write to the stream.
 
     Attributes
     ----------
     schema_version: of this layout.
     platform: source network.
     shard: stable hash of the subject over the fixed number of shards.
-    subject_id: random id of the author, or of the daily key for an unattributed payload.
+    subject_id: random id of the author, or of the daily key if unattributed.
     key_id: data key that sealed the body.
     nonce: AES-GCM nonce, 12 bytes.
     correlation_id: follows the post through logs, run tags and API answers.

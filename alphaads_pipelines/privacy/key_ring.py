@@ -20,9 +20,9 @@ _NONCE_BYTES = 12
 
 
 class KekMissing(UnsealError):
-    """A data key's KEK is not in the ring: wrong key file, or dropped by a rotation that just ended (then retry).
+    """A data key's KEK is not in the ring: wrong key file, or just rotated out.
 
-    The rotation has rewrapped the row, so reading it again succeeds.
+    In the second case its row was rewrapped, and rereading it succeeds.
     """
 
 
@@ -65,7 +65,7 @@ class KeyRing:
 
 
 class KeyRingFile:
-    """The ring in an existing key file, reread when the file changes, so that a rotation needs no restart."""
+    """The ring in a key file, reread when the file changes, so rotations need no restart."""
 
     def __init__(self, path: Path) -> None:
         self._file = KeyFile(path)

@@ -1,7 +1,6 @@
-"""Subject keys: interface of the store of random data keys, one per subject, wrapped by the key-encryption key.
+"""Subject keys: store of random data keys, one per subject, wrapped by the key-encryption key.
 
-Keys are never derived: a derived key could be recreated after deletion. Implemented in
-`stores/subjects/subject_keys.py`.
+Never derived: a derived key could be recreated after deletion. See `stores/subjects/subject_keys.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The key file: key-encryption keys and keys of the keyed hashes, outside every data store.
 
-It lies beside the home folder, so a data backup never contains its own keys. The file is replaced atomically under a
-lock: readers see one state, and no change is lost.
+It lies beside the home folder, so data backups never contain it. Changes replace it atomically, under a lock.
 """
 
 from __future__ import annotations
@@ -134,8 +133,7 @@ def new_key_id() -> str:
 class KeyFile:
     """Creates, reads and changes the key file. Safe across processes.
 
-    Every method raises ConfigurationError if the file is readable by others, damaged, or cannot be read or written; the
-    message never includes its content.
+    Methods raise ConfigurationError, without the content, if the file is readable by others, damaged or inaccessible.
     """
 
     def __init__(self, path: Path) -> None:

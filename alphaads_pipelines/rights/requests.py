@@ -1,9 +1,9 @@
 """Data subjects' requests: opened, processed under a lease, finished; due one month after opening.
 
-Belongs here: rows of `rights_requests` and their state changes. Does not: fulfilling a request (erasure.py, export.py).
+Belongs here: rows of `rights_requests` and their state changes. Does not: fulfilment (erasure.py, export.py).
 
-A claim is a lease, and its end is the fencing token: every update names it, so a process that lost its lease changes
-nothing. One month as in GDPR article 12(3) and Regulation 1182/71: the same day of the next month, or its last day.
+The end of the lease is the fencing token: a process that lost its lease changes nothing. One month as in GDPR article
+12(3) and Regulation 1182/71: the same day of the next month, or its last day.
 """
 
 from __future__ import annotations

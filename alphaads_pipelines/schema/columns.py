@@ -2,8 +2,6 @@
 
 Belongs here: the vocabulary of declarations. Does not: tables (tables.py, operational_tables.py) or stores.
 
-Privacy labels:
-
 ==============  ====================================================================================
 NOTHING         operational: no information about any person
 PSEUDONYM       a random subject id, or a keyed hash that leads to one

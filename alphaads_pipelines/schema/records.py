@@ -1,7 +1,6 @@
 """Data stored outside tables: stream records, documents, files, other programs' databases.
 
-Every part has a privacy label and an erasure path; a test fails on an undeclared part of a filled installation. Nothing
-here imports a store.
+A test fails on any part of a filled installation that is not declared here. Nothing here imports a store.
 """
 
 from __future__ import annotations

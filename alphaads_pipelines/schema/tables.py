@@ -1,8 +1,8 @@
 """Registry of all tables: columns, keys, partitioning, privacy labels and erasure paths.
 
-Every stored column is declared once, with the vocabulary of columns.py; relational tables are in operational_tables.py,
-subject_tables.py and advertising_tables.py. Delta and relational schemas, blocking schema checks and documentation are
-generated from these declarations; nothing here imports a store.
+Each stored column is declared once, here or in operational_tables.py, subject_tables.py and advertising_tables.py, as
+columns.py defines. Delta and relational schemas, blocking schema checks and documentation are generated from it;
+nothing here imports a store.
 """
 
 from __future__ import annotations

@@ -1,4 +1,1 @@
-"""Access (GDPR articles 15 and 20): a person's data as a JSON document and an HTML page.
-
-data_map.py covers every place with personal data; a new one is declared there.
-"""
+"""Access (GDPR articles 15 and 20): a person's data as JSON and HTML. New places of personal data go into data_map.py."""

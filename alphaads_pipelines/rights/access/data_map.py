@@ -1,9 +1,9 @@
 """Collect a person's data from every store, for an export.
 
-Driven by the schema: every table with a personal column is read by subject id or post keys, so new tables are included
-automatically. Sealed bodies are opened; keys and internally sealed columns are left out.
+Every table with a personal column is read by subject id or post keys, so new tables are included. Sealed bodies are
+opened; keys and internally sealed columns are left out.
 
-Memory: a few thousand rows at a time, plus the ids of the person's posts and decisions (some hundred bytes each).
+Memory: a few thousand rows, plus the ids of the person's posts and decisions (some hundred bytes each).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class _Seen:
 
 
 class DataMap:
-    """A walk over a subject's data. Consume the sections in order: later ones depend on keys found in earlier ones.
+    """A subject's data. Consume the sections in order: later ones use keys found in earlier ones.
 
     Parameters
     ----------

@@ -1,7 +1,6 @@
 """Export a person's data as a JSON document and an HTML page (GDPR articles 15 and 20).
 
-The document is streamed, so its size is unlimited; the page shows the first rows and the length of each list. Callers
-record the access in the audit log first.
+The document is streamed, whatever its size; the page shows the first rows of each list. Callers audit the access first.
 """
 
 from __future__ import annotations

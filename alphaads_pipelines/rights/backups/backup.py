@@ -1,13 +1,13 @@
-"""Create consistent backups of the data while the installation runs.
+"""Create consistent backups of the data without downtime.
 
 Included: the relational store without keys, one version of each lake table, the embedded stream, the decision spool,
-the audit log, trained models. Excluded: the key file and wrapped data keys (key_backups.py), Kafka, and data that is
-rebuilt: Dagster's history, the workers' broker, logs, metrics, unfinished trainings.
+the audit log, trained models. Excluded: key file and data keys (key_backups.py), Kafka, and what is rebuilt: Dagster's
+history, the workers' broker, logs, metrics, unfinished trainings.
 
-The order makes it consistent: lake versions are read first, then one snapshot of the relational store; per table the
-newest of these versions and of those published in the snapshot is copied. All its rows belong to batches in the
-snapshot: published ones are complete, running ones rerun as after a crash. The spool is copied before the stream, so
-each decision is in at least one; the stream comes last, so it holds every record planned in the snapshot.
+Consistent by order. First lake versions, then a snapshot of the relational store; per table the newest version read or
+published there is copied. Its rows belong to batches in the snapshot: published ones are complete, running ones rerun
+as after a crash. Spool before stream, so each decision is in at least one; the stream last, so it holds every record
+planned in the snapshot.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def create_backup(sources: BackupSources, folder: Path, now: datetime, progress:
     Raises
     ------
     InvalidRequest: the folder is not empty. StoreUnavailable: a store is down, or lake files kept disappearing
-        (erasure, maintenance). The partial backup is removed.
+        (erasure, maintenance). Removes the partial backup.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidRequest(f"{folder} is not empty; a backup gets a folder of its own")

@@ -1,8 +1,8 @@
 """Short-lived backups of the wrapped data keys, separate from the data.
 
-A data backup alone opens nothing. The newest key backup serves data backups of any age, as data keys never change and
-destroyed ones are missing from it. Key backups expire after days, and an erasure removes the person's keys from
-existing ones, so no old pair of backups restores a person. Keys stay wrapped by the key-encryption key.
+The newest serves data backups of any age, as data keys never change and destroyed ones are missing. They expire after
+days, and an erasure removes the person's keys from existing ones, so no old pair of backups restores a person. The
+key-encryption key still wraps the keys.
 
 Each is one SQLite file, named by its creation time.
 """

@@ -1,12 +1,12 @@
 """Rotate the key-encryption key without downtime.
 
 1. Add the new key to the key file.
-2. Make it wrap new data keys, after waiting for transactions that still use the old one.
-3. Rewrap every data key in bounded transactions, then those in the key backups.
+2. Make it wrap new data keys, after transactions that still use the old one.
+3. Rewrap every data key in bounded transactions, then the key backups.
 4. Remove unused keys from the key file.
 
-Readers and sealers reread the key file after each row they unwrap, so none fails or needs a restart. If killed, the
-next rotation resumes.
+The key file is reread after each row that is unwrapped, so no reader fails or restarts. If killed, the next rotation
+resumes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Restore a backup, then repeat the erasures made since.
 
-`restore_files` restores the data and marks the database as unusable. `finish_restore` reads the erasure journal,
-restores the keys of people not erased, erases the others again, and removes the mark. Both may be killed and rerun.
+`restore_files` restores the data and marks the database unusable. `finish_restore` restores the keys of people not in
+the erasure journal, erases the others again, and removes the mark. Both may be killed and rerun.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Eraser interface and registry, one eraser per store.
+"""Eraser interface and registry, one per store.
 
-A new store needs an `Eraser` subclass and an entry in `ERASERS`; a test fails if personal columns are not covered.
+A new store needs an `Eraser` and an entry in `ERASERS`; a test fails on uncovered personal columns.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ErasureTarget:
 
     Attributes
     ----------
-    writers_ended: all processes that may have read the subject's data before key destruction have ended.
+    writers_ended: processes that may have read the subject's data before key destruction have ended.
     """
 
     subject_id: str
@@ -53,7 +53,7 @@ class CheckResult:
     Attributes
     ----------
     looked_at: counts of tables, files, pages and versions searched.
-    found: remaining occurrences of the subject; must be 0 to complete an erasure.
+    found: occurrences of the subject; must be 0 to complete.
     statement: a sentence on unsearchable or unremovable data, or empty.
     """
 

@@ -1,7 +1,6 @@
-"""Erase a subject from decisions and ad events: this host's spool and both topics.
+"""Erase a subject's decisions and ad events: this host's spool and both topics.
 
-Only decisions lead from subject to events, so events go first: after a crash the remaining decisions still lead to the
-remaining events.
+Events are found through decisions, so they go first: after a crash the remaining decisions still lead to them.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Erase a person: destroy their keys at once, then remove their data store by store, with proof.
 
-`begin` is one transaction. After it, within the half second that processes cache keys, nothing of the subject can be
-opened, no decision uses their profile, and intake drops their posts.
+`begin` is one transaction. Once key caches expire (half a second), nothing of the subject can be opened, no decision
+uses their profile, and intake drops their posts.
 
 `resume` runs the remaining steps, which may be killed and rerun: each eraser, the wait for running batches (they may
-hold data read earlier), each eraser again, the checks, the receipt. If a check finds anything, the request stays open
-for another run.
+hold data read earlier), each eraser again, the checks, the receipt. If a check finds anything, the request stays open.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ class Erasure:
     def begin(self, subject_id: str, correlation_id: str) -> RightsRequest:
         """Destroy keys and identity, suppress the subject, delete live rows; returns the open request.
 
-        The caller records it in the audit log first.
+        Callers audit it first.
 
         Raises
         ------
@@ -186,7 +185,7 @@ class _Work:
             self._renewed_at = time.monotonic()
 
     def _await_batches(self) -> Mapping[str, Any]:
-        """Wait for the running attempts to end: they may have read the subject's data before it was erased."""
+        """Wait for attempts that may have read the subject's data before its erasure."""
         while _now() < self._erasure.settle_until(self.held):  # keys are cached this long
             time.sleep(_POLL_S)
             self._tick("settling")
@@ -201,7 +200,7 @@ class _Work:
         return {"batches": len(waited_for)}
 
     def _running(self) -> set[tuple[int, int]]:
-        """Running attempts; those without a heartbeat are failed, which fences their later writes."""
+        """Running attempts; those without a heartbeat are failed, which fences them."""
         now, ledger = _now(), self._tools.ports.ledger
         found = set()
         for batch in ledger.batches(state="running", limit=_ALL):

@@ -1,7 +1,7 @@
-"""The erasure journal: erased people, kept outside every store and data backup.
+"""The erasure journal: double keyed hashes of erased people, as in `suppressions`, outside every store and data backup.
 
-It lies beside the key file. An erasure writes to it before destroying a key, so restoring an older backup, even without
-the current database, brings nobody back. It holds the double keyed hashes of the table `suppressions`, no more.
+It lies beside the key file. An erasure writes to it before destroying a key, so restoring an older backup brings nobody
+back, even without the current database.
 
 One JSON object per line, durable (fsync) when `remember` returns. A line torn by a crash is truncated by the next call.
 """

@@ -1,8 +1,8 @@
 """Signed, pseudonymous receipts of erasures.
 
-A receipt is one JSON object. `signature` (Ed25519, RFC 8032, 128 hexadecimal digits) covers a fixed prefix and all
-other members as JSON with sorted keys and no spaces; `public_key` is the installation's. The subject appears as their
-keyed hash from `suppressions` and the erasure journal.
+One JSON object. `signature` (Ed25519, RFC 8032, 128 hexadecimal digits) covers a fixed prefix and all other members as
+JSON with sorted keys and no spaces; `public_key` is the installation's. The subject is their keyed hash from
+`suppressions`.
 """
 
 from __future__ import annotations

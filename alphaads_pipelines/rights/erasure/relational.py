@@ -1,10 +1,9 @@
 """Erase a subject from the relational store, including traces in the database file and log.
 
-`delete_subject` runs in the transaction that destroys the keys. The eraser repeats it for rows added since, deletes the
+`delete_subject` runs in the transaction that destroys the keys. The eraser repeats it for later rows, deletes the
 subject's post keys, and purges deleted rows from disk.
 
-Without post keys, a replay of the stream cannot accept the posts again: their data keys are gone, and intake drops the
-suppressed author.
+Post keys may go: a replay cannot open the posts, and intake drops the suppressed author.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Encrypt the subject id in an erasure request, so that the checks do not find it.
+"""Encrypt the subject id in an open erasure request, so that the checks do not find it.
 
-Kept until completion, under a dedicated key derived from the suppression key (HKDF, RFC 5869), bound to the request
-(AES-256-GCM).
+AES-256-GCM, bound to the request, under a dedicated key derived from the suppression key (HKDF, RFC 5869).
 """
 
 from __future__ import annotations

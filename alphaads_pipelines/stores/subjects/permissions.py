@@ -1,6 +1,6 @@
 """Permissions: whether a subject's data may be used for a purpose, checked at the time of use.
 
-Nothing is cached: each check is one statement of a few point reads, so withdrawals, restrictions, removed links and
+Nothing is cached: a check is one statement of a few point reads, so withdrawals, restrictions, removed links and
 erasures take effect at once in every process.
 """
 

@@ -1,7 +1,7 @@
 """Restrictions (GDPR article 18): data that is kept but not used.
 
-A restricted person's posts are still ingested, scored and folded, so that the profile is complete afterwards and
-replays are identical; no decision, profile, aggregate or training uses them.
+Posts are still ingested, scored and folded, so that the profile is complete afterwards and replays are identical;
+decisions, profiles, aggregates and training exclude the person.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Subject keys in the relational store: random data keys, wrapped by a key-encryption key (KEK) of the key ring.
 
-Each row names its KEK. `active_kek` names the one for new rows; writers lock its row, so a rotation (key_rotation.py)
-knows when the old one is out of use. The ring is read after the rows, so it holds their KEKs unless they were rewrapped
-in between.
+Writers lock the row of `active_kek`, the KEK for new rows, so a rotation (key_rotation.py) knows when the old one is
+out of use. The ring is read after the rows: it holds their KEKs unless they were just rewrapped.
 
-Check `generation` before using a cached key: it changes whenever a key is destroyed, which limits the use of destroyed
-keys to the polling interval.
+Check `generation` before using a cached key: it changes when any key is destroyed, so no destroyed key outlives the
+polling interval.
 """
 
 from __future__ import annotations
@@ -134,7 +133,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         return destroyed
 
     def destroy_in(self, connection: Connection, subject_id: str) -> int:
-        """Destroy in the caller's transaction; rows it deletes afterwards cannot be republished."""
+        """Destroy in the caller's transaction; rows deleted afterwards cannot be republished."""
         keys, subjects = sql_table("subject_keys"), sql_table("subjects")
         self._move_generation(connection)  # first: waits for publishing transactions (`holding_keys`)
         destroyed = connection.execute(keys.delete().where(keys.c.subject_id == subject_id)).rowcount
@@ -227,9 +226,9 @@ class RelationalSubjectKeys(SubjectKeyStore):
         return StoreUnavailable("a subject was erased while its key was made; ask again")
 
     def _ready_ring(self, connection: Connection) -> tuple[KeyRing, str]:
-        """The ring and the id of the KEK that wraps keys added by this transaction.
+        """The ring and the id of the KEK for keys added by this transaction.
 
-        Opens an existing key before adding the first, so that keys of two key files never mix.
+        Opens an existing key first, so that keys of two key files never mix.
         """
         kek_id = active_kek(connection, lambda: self._ring().newest)
         ring = self._ring()

@@ -1,7 +1,7 @@
 """Suppression list of erased people, against re-ingestion.
 
-It stores keyed hashes of keyed hashes: with the suppression key they answer only "was this one erased?". Entries are
-written in the transaction that destroys the keys and changes the key generation, by which the cache is invalidated.
+Keyed hashes of keyed hashes: only with the suppression key can they answer "was this one erased?". They are written in
+the transaction that destroys the keys; the key generation it moves invalidates the cache.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Suppressions:
         insert_ignore(connection, "suppressions", rows)
 
     def suppressed(self, identities: Iterable[bytes]) -> set[bytes]:
-        """Filter to suppressed identity macs; one query for all that are not cached.
+        """Filter to suppressed identity macs; one query for all uncached ones.
 
-        Another process's erasure is visible within half a second; creating subjects therefore uses `suppressed_among`
-        in its own transaction. Raises StoreUnavailable.
+        Other processes' erasures are visible within half a second; so creating subjects uses `suppressed_among` in its
+        own transaction. Raises StoreUnavailable.
         """
         generation = self._drop_old()
         unknown = set(identities) - self._clean

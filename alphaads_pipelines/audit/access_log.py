@@ -71,7 +71,7 @@ def entries_about(
 
     Parameters
     ----------
-    batches: ids of the micro-batches that hold a post of this person.
+    batches: ids of the micro-batches with their posts.
     """
     mine = keys.hash_of(subject_id)
     for line in lines:

@@ -75,7 +75,7 @@ class ChainFile:
         self._size += len(line)
 
     def sync(self) -> None:
-        """Flush chain and head to disk (fsync). Raises OSError."""
+        """Flush to disk (fsync). Raises OSError."""
         os.fsync(self._file)
         os.fsync(self._head_file)
 
@@ -131,7 +131,7 @@ def pack_head(keys: AuditKeys, writer: str, head: ChainHead) -> bytes:
 
 
 def unpack_head(keys: AuditKeys, writer: str, content: bytes) -> ChainHead | None:
-    """Decode a head; None unless it was made with these keys for this chain."""
+    """Decode a head; None unless made with these keys for this chain."""
     if len(content) != _HEAD.size:
         return None
     entries, mac, tag = _HEAD.unpack(content)

@@ -56,8 +56,6 @@ class ChainFindings:
 
 @dataclass(frozen=True, slots=True)
 class _AuthenticLine:
-    """An authentic line and its position in the file."""
-
     at: int
     number: int
     mac: str
@@ -88,13 +86,7 @@ def read_chain(keys: AuditKeys, folder: Path, writer: str) -> Iterator[Line]:
 
 
 class _ChainVerifier:
-    """Verification of one chain.
-
-    Parameters
-    ----------
-    lines: without newlines.
-    head: None if missing or not authentic.
-    """
+    """Verification of one chain, from its lines without newlines; `head` is None if not authentic."""
 
     def __init__(self, keys: AuditKeys, writer: str, lines: Sequence[bytes], head: ChainHead | None) -> None:
         self._writer, self._head, self._lines = writer, head, len(lines)
@@ -174,7 +166,6 @@ def _authentic_lines(keys: AuditKeys, writer: str, lines: Sequence[bytes]) -> It
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last number of each consecutive run."""
     start = 0
     for place, number in enumerate(numbers):
         if place + 1 == len(numbers) or numbers[place + 1] != number + 1:

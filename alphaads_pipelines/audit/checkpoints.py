@@ -71,7 +71,6 @@ class Checkpoints:
     ----------
     path: the file; its folder is created.
     signing: Ed25519 seed, 32 bytes.
-    engine: relational store with the copy.
     """
 
     def __init__(

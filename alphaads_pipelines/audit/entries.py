@@ -102,7 +102,7 @@ def people(keys: AuditKeys, subject_ids: Iterable[str]) -> People:
 
 
 def merkle_root(hashes: Sequence[bytes]) -> str:
-    """Merkle root of the hashes in order, hexadecimal; leaves and nodes have different prefixes (RFC 6962)."""
+    """Merkle root of the hashes in order, hexadecimal; prefixes separate leaves from nodes (RFC 6962)."""
     level = [hashlib.sha256(b"\x00" + each).digest() for each in hashes]
     if not level:
         return hashlib.sha256().hexdigest()
@@ -121,7 +121,7 @@ def encode(keys: AuditKeys, entry: Entry) -> tuple[bytes, str]:
 
 
 def decode(keys: AuditKeys, line: bytes) -> Line | None:
-    """Decode a line without its newline; None unless it was made with these keys."""
+    """Decode a line without its newline; None unless made with these keys."""
     body, tail = line[:-_TAIL], line[-_TAIL:]
     mac = hmac.digest(keys.chain, body, "sha256").hex()
     if not hmac.compare_digest(tail, _MAC_FIELD + mac.encode() + b'"}'):

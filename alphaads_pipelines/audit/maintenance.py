@@ -25,12 +25,7 @@ class MaintenanceResult:
 
 
 class AuditMaintenance:
-    """Scheduled and manual maintenance.
-
-    Parameters
-    ----------
-    keep: retention of a chain after its end.
-    """
+    """Scheduled and manual maintenance; `keep` is the retention of a chain after its end."""
 
     def __init__(self, folder: Path, verifier: Verifier, checkpoints: Checkpoints, keep: timedelta) -> None:
         self._folder, self._verifier, self._checkpoints, self._keep = folder, verifier, checkpoints, keep

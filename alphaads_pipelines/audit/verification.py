@@ -63,12 +63,7 @@ class Verifier:
         self._folder, self._keys, self._checkpoints = folder, keys, checkpoints
 
     def verify(self, *, only_new: bool = False) -> Verdict:
-        """Verify everything or, with `only_new`, chains with entries since their last checkpoint.
-
-        Raises
-        ------
-        StoreUnavailable: log or checkpoint copies cannot be read.
-        """
+        """Verify everything or, with `only_new`, chains that grew since their last checkpoint. Raises StoreUnavailable."""
         verdict = Verdict()
         names, by_chain = self._chains(), self._read_checkpoints(verdict)
         suspects = []
@@ -112,7 +107,6 @@ class Verifier:
             raise StoreUnavailable("the audit log cannot be read") from error
 
     def _is_skipped(self, verdict: Verdict, writer: str, by_chain: ChainCheckpoints, only_new: bool) -> bool:
-        """Whether to skip a chain."""
         of_chain = by_chain.get(writer, ())
         last = of_chain[-1].kind if of_chain else None
         if last == "accepted":
@@ -120,7 +114,7 @@ class Verifier:
         return last in CLOSED or (only_new and self.is_settled(writer, of_chain))
 
     def _recheck(self, verdict: Verdict, suspects: Sequence[str]) -> None:
-        """Recheck suspects: other processes may have started, ended or removed chains during the read."""
+        """Recheck suspects: chains may have started, ended or been removed during the read."""
         by_chain = self.checkpoints_by_chain()
         for writer in suspects:
             if not self._is_skipped(Verdict(), writer, by_chain, only_new=False):

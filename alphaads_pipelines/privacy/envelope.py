@@ -26,7 +26,6 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes
     ----------
-    schema_version: of this layout.
     platform: source network.
     shard: stable hash of the subject over the fixed number of shards.
     subject_id: random id of the author, or of the daily key if unattributed.
@@ -69,12 +68,7 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def decode(record: bytes) -> Envelope:
-    """Decode a stream record.
-
-    Raises
-    ------
-    EnvelopeError: not an envelope, or of an unknown version.
-    """
+    """Decode a stream record. Raises EnvelopeError: not an envelope, or of an unknown version."""
     try:
         envelope = _decoder.decode(record)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

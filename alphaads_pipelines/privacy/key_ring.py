@@ -20,20 +20,11 @@ _NONCE_BYTES = 12
 
 
 class KekMissing(UnsealError):
-    """A data key's KEK is not in the ring: wrong key file, or just rotated out.
-
-    In the second case its row was rewrapped, and rereading it succeeds.
-    """
+    """A data key's KEK is not in the ring: wrong key file, or just rotated out (then reread the rewrapped row)."""
 
 
 class KeyRing:
-    """Key-encryption keys (32 bytes each) by id.
-
-    Parameters
-    ----------
-    newest: id of the target of the current or last rotation.
-    keks: id -> key.
-    """
+    """Key-encryption keys (32 bytes each) by id; `newest` is the target of the current or last rotation."""
 
     def __init__(self, newest: str, keks: Mapping[str, bytes]) -> None:
         self.newest = newest

@@ -39,7 +39,7 @@ class SubjectKeyStore(ABC):
     def ensure(self, identities: Sequence[Identity]) -> list[SubjectKey]:
         """Find or create the subject of each identity, in order: one read and one insert per batch.
 
-        Safe across processes: an identity always gets the same subject.
+        An identity gets the same subject in racing processes.
         """
 
     @abstractmethod
@@ -48,7 +48,7 @@ class SubjectKeyStore(ABC):
 
     @abstractmethod
     def keys(self, key_ids: Iterable[str]) -> dict[str, bytes]:
-        """The data keys that still exist, in one batch read; destroyed keys are absent."""
+        """Read the data keys in one batch; destroyed keys are absent."""
 
     @abstractmethod
     def daily_key(self, day: date) -> SubjectKey:

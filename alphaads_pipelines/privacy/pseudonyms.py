@@ -42,22 +42,14 @@ class Pseudonyms:
         return "u_" + base64.b32encode(digest).decode().lower()
 
     def name(self, normal_name: str) -> str:
-        """A token such as `n_4q7xk2m5r6t3v1za` for a name in a text, the same on every platform.
-
-        Parameters
-        ----------
-        normal_name: normalised, so that all spellings share a token.
-        """
+        """A token such as `n_4q7xk2m5r6t3v1za` for a normalised name, the same on every platform."""
         # The prefix is no platform, so no mention has the same token.
         text = f"\0name\0{normal_name}".encode("utf-8", "surrogatepass")
         digest = hmac.digest(self._mention, text, "sha256")[:_TOKEN_BYTES]
         return "n_" + base64.b32encode(digest).decode().lower()
 
     def assignment_salt(self) -> bytes:
-        """Secret of the assignment of units to experiments and canaries, 32 bytes.
-
-        It depends on the key file alone, so assignments are the same on every host and after a restart.
-        """
+        """Secret for assigning units to experiments and canaries, 32 bytes; stable across hosts and restarts."""
         return hmac.digest(self._mention, b"\0assignment", "sha256")
 
     def post_key(self, platform: str, post_id: str, version: int) -> bytes:

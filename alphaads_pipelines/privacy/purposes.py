@@ -10,7 +10,7 @@ class Ground(StrEnum):
     """Legal ground for a use of personal data."""
 
     CONSENT = "consent"
-    """Consent to this purpose alone."""
+    """This purpose alone."""
     AGGREGATES = "aggregates"
     """Counts over groups of a minimum size; no consent, but a right to object (article 21)."""
     NEVER = "never"

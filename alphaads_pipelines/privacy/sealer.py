@@ -53,7 +53,7 @@ class Sealed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SealedBody:
-    """A sealed body and the header bound to it."""
+    """A sealed body and its header."""
 
     schema_version: int
     platform: str
@@ -65,13 +65,7 @@ class SealedBody:
 
 
 class Sealer:
-    """Seals and opens bodies; caches recent ciphers until any key is destroyed.
-
-    Parameters
-    ----------
-    shards: the fixed number of shards.
-    cache_size: maximum number of cached ciphers.
-    """
+    """Seals and opens bodies; caches up to `cache_size` ciphers until any key is destroyed."""
 
     def __init__(self, keys: SubjectKeyStore, shards: int, cache_size: int = 100_000) -> None:
         self._keys = keys
@@ -120,11 +114,11 @@ class Sealer:
         return [nobody if item.identity is None else found[item.identity] for item in items]
 
     def unseal(self, sealed: Sequence[Sealed]) -> list[bytes | UnsealError]:
-        """Open each body, in order; an UnsealError stands for a body that cannot be opened.
+        """Open each body, in order; an UnsealError stands for one that cannot be opened.
 
         Raises
         ------
-        StoreUnavailable: keys cannot be read. UnsealError: the key file does not match the wrapped keys.
+        StoreUnavailable: keys cannot be read. UnsealError: the key file does not match.
         """
         generation = self._drop_destroyed()
         wanted = {each.key_id for each in sealed}

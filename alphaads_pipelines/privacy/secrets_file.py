@@ -33,12 +33,10 @@ class MasterKeys:
 
     Attributes
     ----------
-    identity: HMAC key from platform identity to subject.
-    mention: HMAC key of tokens for handles and names in texts.
-    post: HMAC key of post keys.
-    suppression: HMAC key of the suppression list.
-    audit: HMAC key of the audit log: chains entries and hashes the people in them.
-    signing: Ed25519 seed; signs receipts and audit checkpoints.
+    identity, mention, post, suppression: HMAC keys of subjects, of tokens for handles and names, of post keys, and of
+        the suppression list.
+    audit: HMAC key that chains audit entries and hashes the people in them.
+    signing: Ed25519 seed of receipts and audit checkpoints.
     """
 
     identity: bytes
@@ -57,7 +55,7 @@ class MasterKeys:
 
         Parameters
         ----------
-        is_needed: whether data exists that only an earlier file's keys can open.
+        is_needed: whether existing data requires an earlier file.
 
         Raises
         ------
@@ -78,8 +76,7 @@ class KeyFileContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes
     ----------
-    kek_id: random id of the newest key-encryption key.
-    kek: that key; it wraps the subjects' data keys.
+    kek_id: random id of `kek`, the newest key-encryption key, which wraps the subjects' data keys.
     former_keks: id -> older keys that may still wrap something.
     """
 

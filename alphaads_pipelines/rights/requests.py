@@ -66,12 +66,7 @@ def one_month_after(moment: datetime) -> datetime:
 
 
 class RightsRequests:
-    """The requests of one installation. Every method raises StoreUnavailable.
-
-    Parameters
-    ----------
-    lease: duration of a claim without updates.
-    """
+    """One installation's requests; a claim lasts `lease` unless renewed. Every method raises StoreUnavailable."""
 
     def __init__(self, engine: Engine, lease: timedelta = _LEASE) -> None:
         self._engine, self._lease = engine, lease
@@ -143,12 +138,7 @@ class RightsRequests:
         step: str | None = None,
         figures: Mapping[str, Any] | None = None,
     ) -> RightsRequest:
-        """Record a finished step, or progress (`step` None), and renew the lease. Raises Fenced.
-
-        Parameters
-        ----------
-        figures: of the step; added to `progress` under its name.
-        """
+        """Record a finished step with its figures, or progress (`step` None), and renew the lease. Raises Fenced."""
         progress = claimed.progress if step is None else {**claimed.progress, step: dict(figures or {})}
         values = {"step": step or claimed.step, "progress": dict(progress), "lease_until": now + self._lease}
         return self._move(claimed, values)

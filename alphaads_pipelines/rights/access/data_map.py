@@ -69,8 +69,6 @@ class Sources:
 
 @dataclass(slots=True)
 class _Seen:
-    """Keys found so far that lead to further rows."""
-
     places: set[tuple[int, int]] = field(default_factory=set)
     post_keys: set[bytes] = field(default_factory=set)
     decisions: set[str] = field(default_factory=set)
@@ -79,9 +77,7 @@ class _Seen:
 class DataMap:
     """A subject's data. Consume the sections in order: later ones use keys found in earlier ones.
 
-    Parameters
-    ----------
-    shard: of the subject; None searches every shard.
+    Without `shard`, every shard is searched.
     """
 
     def __init__(self, sources: Sources, subject_id: str, shard: int | None) -> None:
@@ -89,7 +85,7 @@ class DataMap:
         self._seen = _Seen()
 
     def sections(self) -> Iterator[Section]:
-        """One section per table, topic and document, including empty ones, grouped by store.
+        """One section per table, topic and document, even if empty, grouped by store.
 
         Raises
         ------
@@ -208,11 +204,11 @@ class DataMap:
 
 
 def exported_tables(tables: Sequence[Table]) -> list[Table]:
-    """Tables to export: every one with a personal column except EXCLUDED_TABLES.
+    """Every table with a personal column except EXCLUDED_TABLES.
 
     Raises
     ------
-    LookupError: a table with a personal column has neither a subject id nor a post key.
+    LookupError: one has neither a subject id nor a post key.
     """
     personal = [table for table in tables if any(column.is_personal for column in table.columns)]
     lost = [table.name for table in personal if not table.subject_column and table.name not in EXCLUDED_TABLES]
@@ -222,7 +218,6 @@ def exported_tables(tables: Sequence[Table]) -> list[Table]:
 
 
 def _formatted(table: Table, row: Mapping[str, Any]) -> Row:
-    """Format a stored row for an export."""
     formatted: Row = {}
     for column in table.columns:
         value = row[column.name]

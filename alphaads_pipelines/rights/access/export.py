@@ -80,7 +80,7 @@ def json_chunks(export: Export, summaries: list[ListSummary] | None = None) -> I
 
 
 def write_export(export: Export, folder: Path) -> tuple[Path, Path, list[ListSummary]]:
-    """Write document and page, readable by their owner only; returns their paths and the list summaries.
+    """Write document and page, readable by their owner only; returns their paths and list summaries.
 
     A failed export leaves no files.
     """

@@ -48,7 +48,7 @@ class Export:
 
 @dataclass(slots=True)
 class ListSummary:
-    """A list on the page: its first rows and its length."""
+    """First rows and length of a list, for the page."""
 
     store: str
     name: str

@@ -19,13 +19,7 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 
 
 def render_page(export: Export, summaries: Sequence[ListSummary], document: str) -> str:
-    """Render the page.
-
-    Parameters
-    ----------
-    summaries: list summaries in document order.
-    document: name of the complete JSON file.
-    """
+    """Render the page; `document` is the name of the complete JSON file."""
     return str(
         template(_TEMPLATES, "export.html").render(
             subject_id=export.subject_id,
@@ -43,7 +37,6 @@ def render_page(export: Export, summaries: Sequence[ListSummary], document: str)
 
 
 def _facts(profile: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Profile fields as text; empty ones are omitted."""
     return [(name.replace("_", " "), _cell(value)) for name, value in profile.items() if value not in (None, [], {})]
 
 

@@ -43,7 +43,7 @@ class BackupSources:
     Attributes
     ----------
     stream: folder of the embedded stream; None for other kinds, which are not backed up.
-    signing: Ed25519 seed that signs the manifest, 32 bytes.
+    signing: Ed25519 seed of the manifest, 32 bytes.
     """
 
     engine: Engine

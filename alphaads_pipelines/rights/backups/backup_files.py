@@ -83,12 +83,7 @@ class Copier:
 
 
 def write_manifest(folder: Path, manifest: Manifest, signing: bytes) -> None:
-    """Sign and write the manifest, then sync the backup to disk.
-
-    Parameters
-    ----------
-    signing: Ed25519 seed, 32 bytes (`MasterKeys.signing`).
-    """
+    """Write the manifest, signed with the seed `MasterKeys.signing`, then sync the backup to disk."""
     raw = msgspec.json.format(msgspec.json.encode(manifest))
     (folder / MANIFEST).write_bytes(raw)
     signature = Ed25519PrivateKey.from_private_bytes(signing).sign(_PREFIX + raw)
@@ -112,7 +107,7 @@ def read_manifest(folder: Path, signing: bytes) -> Manifest:
 
 
 def copy_out(folder: Path, files: Sequence[BackupFile], target: Path, progress: Callable[[int], None]) -> None:
-    """Restore files into `target`, verifying each while copying.
+    """Restore files into `target`, verifying each.
 
     Raises
     ------
@@ -125,7 +120,7 @@ def copy_out(folder: Path, files: Sequence[BackupFile], target: Path, progress: 
 
 
 def verify(folder: Path, manifest: Manifest, progress: Callable[[int], None]) -> None:
-    """Verify every file of a backup. Raises InvalidRequest: a file is missing, truncated or changed."""
+    """Verify every file. Raises InvalidRequest as `copy_out` does."""
     for each in manifest.files:
         _check(folder, each, None, progress)
 
@@ -144,7 +139,6 @@ def _check(folder: Path, expected: BackupFile, target: Path | None, progress: Ca
 
 
 def _copied(source: Path, target: Path | None, name: str, progress: Callable[[int], None]) -> BackupFile:
-    """Hash a file and copy it to `target`, if given."""
     digest, size = hashlib.sha256(), 0
     with source.open("rb") as read, (target or Path(os.devnull)).open("wb") as write:
         left = os.fstat(read.fileno()).st_size  # ignore later appends

@@ -34,13 +34,7 @@ _KEYS = sql_table("subject_keys")
 
 
 class KeyBackups:
-    """The key backups in one folder. Safe across processes.
-
-    Parameters
-    ----------
-    folder: used for nothing else; may be missing.
-    keep: lifetime, after which a backup is deleted.
-    """
+    """Key backups in a dedicated folder, deleted after `keep`. Safe across processes."""
 
     def __init__(self, folder: Path, keep: timedelta) -> None:
         self._folder, self._keep = folder, keep
@@ -81,10 +75,9 @@ class KeyBackups:
         return over
 
     def forget(self, subject_ids: Iterable[str]) -> int:
-        """Remove the subjects' keys from every backup; returns how many.
+        """Remove the subjects' keys from every backup; returns how many. Waits for a backup in progress.
 
-        Call it after destroying the keys in the store; it waits for a backup in progress. Raises StoreUnavailable;
-        retry.
+        Call it after destroying the keys in the store. Raises StoreUnavailable; retry.
         """
         wanted = list(subject_ids)
         with self.opened() as copies:
@@ -92,7 +85,7 @@ class KeyBackups:
 
     @contextmanager
     def opened(self) -> Iterator[list[Engine]]:
-        """Open an engine per backup; the lock keeps backups from being made or deleted during the block."""
+        """Open an engine per backup; locks out creation and deletion during the block."""
         with self._locked():
             engines = [_engine(path) for path in self.files()]
             try:
@@ -113,12 +106,7 @@ class KeyBackups:
 
 
 def key_rows(path: Path) -> Iterator[list[dict[str, Any]]]:
-    """Read a key backup in chunks of rows.
-
-    Raises
-    ------
-    InvalidRequest: the file is damaged.
-    """
+    """Read a key backup in chunks of rows. Raises InvalidRequest: the file is damaged."""
     try:
         with _opened(path) as copy:
             with reading(copy) as connection:
@@ -150,10 +138,7 @@ def _copy_keys(engine: Engine, copy: Engine) -> None:
 
 
 def _chunks(engine: Engine) -> Iterator[list[dict[str, Any]]]:
-    """Read all keys, one transaction per chunk: a long one would keep destroyed keys in the write-ahead log.
-
-    Keys are independent, so chunks may be of different moments.
-    """
+    """Read independent keys, one transaction per chunk: a long one would keep destroyed keys in the write-ahead log."""
     last = ""
     while True:
         wanted = sa.select(_KEYS).where(_KEYS.c.key_id > last).order_by(_KEYS.c.key_id).limit(_CHUNK_ROWS)

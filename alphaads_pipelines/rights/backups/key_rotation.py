@@ -81,7 +81,7 @@ def rotate(
     Raises
     ------
     InvalidRequest: another rotation is running.
-    StoreUnavailable, UnsealError: stopped without loss; the next call resumes.
+    StoreUnavailable, UnsealError: stopped without loss; retry to resume.
     """
     with _exclusive(lock):
         kek_id = ring.begin().newest

@@ -159,7 +159,7 @@ def finish_restore(
 
     Raises
     ------
-    InvalidRequest: the key backup is damaged, or its key-encryption key is missing from the key file.
+    InvalidRequest: the key backup is damaged or does not match the key file.
     StoreUnavailable, StreamUnavailable, WriteConflict: retry.
     """
     with transaction(tools.engine) as connection:
@@ -217,7 +217,6 @@ def _erase_again(tools: RestoreTools, progress: Callable[[str, int], None]) -> i
 
 
 def _suppressed_subjects(tools: RestoreTools) -> Iterator[str]:
-    """Restored subjects that are on the suppression list."""
     table, last = sql_table("subjects"), b""
     while True:
         wanted = sa.select(table.c.identity_mac, table.c.subject_id).where(table.c.identity_mac > last)

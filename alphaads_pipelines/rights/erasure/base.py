@@ -20,12 +20,7 @@ Figures = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ErasedStores:
-    """Stores to erase from.
-
-    Attributes
-    ----------
-    dagster_url: Dagster's PostgreSQL storage; empty if it is in the home folder.
-    """
+    """Stores to erase from; `dagster_url` is empty if Dagster's storage is in the home folder."""
 
     ports: Ports
     key_backups: KeyBackups
@@ -34,12 +29,7 @@ class ErasedStores:
 
 @dataclass(frozen=True, slots=True)
 class ErasureTarget:
-    """Subject to erase and the location of their rows.
-
-    Attributes
-    ----------
-    writers_ended: processes that may have read the subject's data before key destruction have ended.
-    """
+    """Subject to erase; `writers_ended` once no process that read their data before key destruction still runs."""
 
     subject_id: str
     shard: int

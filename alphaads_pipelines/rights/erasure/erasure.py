@@ -58,12 +58,7 @@ def _now() -> datetime:
 
 
 class Erasure:
-    """Erases subjects of one installation.
-
-    Parameters
-    ----------
-    settle: minimum delay between key destruction and the final sweep.
-    """
+    """Erases subjects; `settle` is the minimum delay between key destruction and the final sweep."""
 
     def __init__(self, tools: ErasureTools, settle: timedelta = _SETTLE) -> None:
         self._tools, self._settle = tools, settle
@@ -137,13 +132,11 @@ class Erasure:
         return self._tools.ports.pseudonyms.suppressed_subject(subject_id).hex()
 
     def settle_until(self, request: RightsRequest) -> datetime:
-        """When no process holds the subject's data any more."""
+        """When processes hold none of the subject's data any more."""
         return request.opened_at + self._settle
 
 
 class _Work:
-    """One claimed run of an erasure."""
-
     def __init__(self, erasure: Erasure, tools: ErasureTools, held: RightsRequest, report: Report) -> None:
         self._erasure, self._tools, self.held, self._report = erasure, tools, held, report
         self._step = KEYS
@@ -152,7 +145,6 @@ class _Work:
         self._renewed_at = time.monotonic()
 
     def run(self, erasers: Sequence[Eraser]) -> RightsRequest:
-        """Run unfinished steps, checks and receipt."""
         for eraser in erasers:
             self._do(eraser.name, lambda eraser=eraser: eraser.erase(self._subject, self._tick))  # type: ignore[misc]
         self._do(BATCHES, self._await_batches)

@@ -69,7 +69,7 @@ def _size(path: Path) -> int:
 
 
 def _overwrite(path: Path, word: bytes) -> int:
-    """Overwrite a word in place, safe with concurrent appends."""
+    """Overwrite in place: others may be appending."""
     if not count_words(path, [word]):
         return 0
     content, start, blanked = path.read_bytes(), 0, 0
@@ -81,7 +81,6 @@ def _overwrite(path: Path, word: bytes) -> int:
 
 
 def _search_dagster(url: str, subject_id: str) -> tuple[int, int]:
-    """Count rows of Dagster's tables, and those containing the subject id."""
     import sqlalchemy as sa
 
     from alphaads_pipelines.stores.sql.relational import connect, reading

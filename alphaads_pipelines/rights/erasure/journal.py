@@ -45,23 +45,14 @@ _LINE = msgspec.json.Decoder(ErasedMac)
 
 
 class ErasureJournal:
-    """The journal file. Safe across processes.
-
-    Parameters
-    ----------
-    path: `Settings.erasure_journal_path`.
-    """
+    """The journal file, at `Settings.erasure_journal_path`. Safe across processes."""
 
     def __init__(self, path: Path, pseudonyms: Pseudonyms) -> None:
         self._path = path
         self._pseudonyms = pseudonyms
 
     def remember(self, identities: Iterable[bytes], subject_id: str, now: datetime) -> None:
-        """Add identities and subject before the first key is destroyed; may be repeated.
-
-        Parameters
-        ----------
-        identities: `Identity.mac` of each.
+        """Add identities (`Identity.mac`) and subject before the first key is destroyed; may be repeated.
 
         Raises
         ------

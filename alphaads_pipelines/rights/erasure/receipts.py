@@ -22,12 +22,7 @@ _SIGNATURE, _PUBLIC_KEY = "signature", "public_key"
 
 
 class Signer:
-    """Signs and verifies receipts.
-
-    Parameters
-    ----------
-    signing: Ed25519 seed, 32 bytes (`MasterKeys.signing`).
-    """
+    """Signs and verifies receipts with the seed `MasterKeys.signing`."""
 
     def __init__(self, signing: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(signing)

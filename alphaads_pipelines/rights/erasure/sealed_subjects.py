@@ -19,12 +19,7 @@ _INFO = b"alphaads subject of an erasure"
 
 
 class SealedSubjects:
-    """Seals subject ids.
-
-    Parameters
-    ----------
-    suppression: `MasterKeys.suppression`, 32 bytes.
-    """
+    """Seals subject ids under `MasterKeys.suppression`."""
 
     def __init__(self, suppression: bytes) -> None:
         self._cipher = AESGCM(HKDF(SHA256(), _KEY_BYTES, salt=None, info=_INFO).derive(suppression))

@@ -70,7 +70,6 @@ def rewrap(engine: Engine, ring: Callable[[], KeyRing], kek_id: str, progress: C
 
 
 def _other_wrappings(engine: Engine, kek_id: str) -> Iterator[list[sa.Row[Any]]]:
-    """Rows under other KEKs in chunks, by key id."""
     last = ""
     while True:
         wanted = sa.select(_KEYS).where(_KEYS.c.key_id > last, _KEYS.c.kek_id != kek_id)

@@ -75,8 +75,6 @@ def profile_permission_of(engine: Engine, subject_id: str) -> Permission:
 
 
 class _Allowed(NamedTuple):
-    """A row of `_permission_query`."""
-
     subject_id: str
     platform: str | None
     is_restricted: bool
@@ -100,7 +98,6 @@ def _combined(subject_id: str, rows: Sequence[_Allowed], refusals: Mapping[str, 
 
 
 def _allows(purpose: Any) -> Any:
-    """A member's newest decision on a purpose, or null."""
     said = sa.select(_EVENTS.c.is_granted).where(
         _EVENTS.c.subject_id == _MEMBERS.c.subject_id, _EVENTS.c.purpose == purpose
     )
@@ -108,7 +105,7 @@ def _allows(purpose: Any) -> Any:
 
 
 def _permission_query() -> Any:
-    """Network, restriction, consents and rectifications: one row per rectification of each member, or one without."""
+    """One row per rectification of each member, or one without."""
     subjects, restrictions, rectifications = map(sql_table, ("subjects", "restrictions", "rectifications"))
     known = _MEMBERS.outerjoin(subjects, subjects.c.subject_id == _MEMBERS.c.subject_id)
     restricted = known.outerjoin(restrictions, restrictions.c.subject_id == _MEMBERS.c.subject_id)

@@ -53,10 +53,5 @@ def rectified_in(connection: Connection, subject_id: str) -> dict[str, Any]:
 
 
 def newest_of(rows: Iterable[Any]) -> dict[str, Any]:
-    """Field -> rectified value; among linked subjects the newest wins.
-
-    Parameters
-    ----------
-    rows: with subject_id, field, value and rectified_at.
-    """
+    """Field -> rectified value from table rows; among linked subjects the newest wins."""
     return {row.field: row.value for row in sorted(rows, key=lambda row: (row.rectified_at, row.subject_id))}

@@ -45,7 +45,6 @@ class RelationalSubjectKeys(SubjectKeyStore):
     Parameters
     ----------
     ring: returns the current key-encryption keys; called at every use.
-    shards: the fixed number of shards.
     cache_size: maximum number of cached subjects.
     suppressed: filters identity macs to erased ones in a transaction; those get no new subject.
     """
@@ -71,7 +70,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         self._is_kek_verified = False
 
     def ensure(self, identities: Sequence[Identity]) -> list[SubjectKey]:
-        """Find or create the subject of each identity, in order."""
+        """See SubjectKeyStore."""
         generation = self.generation()
         found = {each.mac: key for each in identities if (key := self._cache.get(each.mac))}
         missing = [each for each in dict.fromkeys(identities) if each.mac not in found]
@@ -126,7 +125,7 @@ class RelationalSubjectKeys(SubjectKeyStore):
         return SubjectKey(subject_id, self._shard(subject_id), key_id, _unwrapped(self._ring(), row))
 
     def destroy(self, subject_id: str) -> int:
-        """Destroy a subject's keys and identity mapping."""
+        """See SubjectKeyStore."""
         with transaction(self._engine) as connection:
             destroyed = self.destroy_in(connection, subject_id)
         forget_on_disk(self._engine)
@@ -267,12 +266,7 @@ def shard_of(subject_id: str, shards: int) -> int:
 
 
 def active_kek(connection: Connection, newest: Callable[[], str]) -> str:
-    """Id of the KEK for new keys; no rotation changes it before this transaction ends.
-
-    Parameters
-    ----------
-    newest: returns the initial KEK if none is set.
-    """
+    """Id of the KEK for new keys, initially `newest()`; no rotation changes it before this transaction ends."""
     table = sql_table("active_kek")
     held = sa.select(table.c.kek_id).with_for_update(read=True)
     found = connection.execute(held).scalar()
@@ -310,7 +304,7 @@ def holding_keys(connection: Connection, subject_ids: Iterable[str]) -> set[str]
 
 
 def needs_key_file(engine: Engine) -> bool:
-    """Whether the store needs its key file: it holds subjects, keys or post keys. Raises StoreUnavailable."""
+    """Whether the store holds subjects, keys or post keys. Raises StoreUnavailable."""
     with reading(engine) as connection:
         tables = [sql_table(name) for name in ("subjects", "subject_keys", "post_keys")]
         return any(connection.execute(sa.select(table).limit(1)).first() is not None for table in tables)

@@ -19,13 +19,7 @@ IDENTITY, SUBJECT = "identity", "subject"
 
 
 class Suppressions:
-    """Suppressed identities and subjects.
-
-    Parameters
-    ----------
-    generation: `SubjectKeyStore.generation`.
-    cache_size: maximum number of identities cached as not suppressed.
-    """
+    """Suppressed identities and subjects; caches up to `cache_size` unsuppressed ones per key generation."""
 
     def __init__(
         self, engine: Engine, pseudonyms: Pseudonyms, generation: Callable[[], int], cache_size: int = 100_000
@@ -37,13 +31,7 @@ class Suppressions:
         self._lock = threading.Lock()  # guards the cache and its generation
 
     def suppress(self, connection: Connection, identities: Iterable[bytes], subject_id: str, now: datetime) -> None:
-        """Suppress identities and subject; idempotent.
-
-        Parameters
-        ----------
-        connection: the transaction that destroys the subject's keys, for atomicity.
-        identities: `Identity.mac` of each.
-        """
+        """Suppress identities (`Identity.mac`) and subject in the transaction that destroys the keys; idempotent."""
         macs = {self._pseudonyms.suppressed_identity(mac): IDENTITY for mac in identities}
         macs[self._pseudonyms.suppressed_subject(subject_id)] = SUBJECT
         rows = [{"mac": mac, "kind": kind, "suppressed_at": now} for mac, kind in macs.items()]

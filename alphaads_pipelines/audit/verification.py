@@ -63,7 +63,7 @@ class Verifier:
         self._folder, self._keys, self._checkpoints = folder, keys, checkpoints
 
     def verify(self, *, only_new: bool = False) -> Verdict:
-        """Verify everything or, with `only_new`, chains that grew since their last checkpoint. Raises StoreUnavailable."""
+        """Verify everything or, with `only_new`, chains with uncovered entries. Raises StoreUnavailable."""
         verdict = Verdict()
         names, by_chain = self._chains(), self._read_checkpoints(verdict)
         suspects = []

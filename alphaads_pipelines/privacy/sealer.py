@@ -114,7 +114,7 @@ class Sealer:
         return [nobody if item.identity is None else found[item.identity] for item in items]
 
     def unseal(self, sealed: Sequence[Sealed]) -> list[bytes | UnsealError]:
-        """Open each body, in order; an UnsealError stands for one that cannot be opened.
+        """Open each body, in order; an UnsealError stands for each unreadable body.
 
         Raises
         ------

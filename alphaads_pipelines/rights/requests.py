@@ -35,7 +35,7 @@ class RightsRequest:
     ----------
     subject_id: None for an erasure, after its first step.
     sealed_subject: encrypted subject id of an incomplete erasure; see `sealed_subjects.py`.
-    step: last finished step. progress: figures by step; they identify nobody.
+    step: last finished step. progress: figures by step, never identifying.
     lease_until: of the working process. receipt: signed, once done.
     """
 

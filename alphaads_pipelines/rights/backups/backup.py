@@ -1,7 +1,7 @@
 """Create consistent backups of the data without downtime.
 
 Included: the relational store without keys, one version of each lake table, the embedded stream, the decision spool,
-the audit log, trained models. Excluded: key file and data keys (key_backups.py), Kafka, and what is rebuilt: Dagster's
+the audit log, trained models. Excluded: key file and data keys (key_backups.py), Kafka, and rebuilt data: Dagster's
 history, the workers' broker, logs, metrics, unfinished trainings.
 
 Consistent by order. First lake versions, then a snapshot of the relational store; per table the newest version read or

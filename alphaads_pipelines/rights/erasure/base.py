@@ -15,7 +15,7 @@ from alphaads_pipelines.registry import Registry
 from alphaads_pipelines.rights.backups.key_backups import KeyBackups
 
 Figures = Mapping[str, Any]
-"""Counts by name, for display; they identify nobody."""
+"""Counts by name, for display; never identifying."""
 
 
 @dataclass(frozen=True, slots=True)

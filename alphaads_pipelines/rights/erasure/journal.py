@@ -1,7 +1,7 @@
 """The erasure journal: double keyed hashes of erased people, as in `suppressions`, outside every store and data backup.
 
-It lies beside the key file. An erasure writes to it before destroying a key, so restoring an older backup brings nobody
-back, even without the current database.
+It lies beside the key file. An erasure writes to it before destroying a key, so that people stay erased when an older
+backup is restored, even without the current database.
 
 One JSON object per line, durable (fsync) when `remember` returns. A line torn by a crash is truncated by the next call.
 """

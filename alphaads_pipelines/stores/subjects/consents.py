@@ -29,7 +29,7 @@ def record_consent(
     Parameters
     ----------
     subject_id: from `resolve_subject`.
-    source: one of CONSENT_SOURCES. evidence: reference to the record of consent; it identifies nobody.
+    source: one of CONSENT_SOURCES. evidence: non-identifying reference to the record of consent.
 
     Raises
     ------

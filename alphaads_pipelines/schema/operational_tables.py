@@ -21,7 +21,7 @@ SUBJECTS = Table(
 SUBJECT_KEYS = Table(
     "subject_keys",
     "relational",
-    "Data keys, wrapped by the key-encryption key; deleting a row destroys what it sealed.",
+    "Data keys, wrapped by the key-encryption key; deleting a row makes what it sealed unreadable.",
     (
         pseudonym("key_id"),
         pseudonym("subject_id"),
@@ -36,7 +36,7 @@ SUBJECT_KEYS = Table(
 KEY_GENERATION = Table(
     "key_generation",
     "relational",
-    "One row: how often keys were destroyed; caches of keys are dropped when it moves.",
+    "One row: number of key destructions; a change invalidates key caches.",
     (plain("id", "int32"), plain("generation", "int64")),
     key=("id",),
 )
@@ -44,7 +44,7 @@ KEY_GENERATION = Table(
 ACTIVE_KEK = Table(
     "active_kek",
     "relational",
-    "One row: the key-encryption key that wraps new data keys; its row is held while one is wrapped.",
+    "One row: the key-encryption key for new data keys; locked while one is wrapped.",
     (plain("id", "int32"), plain("kek_id", "utf8"), plain("activated_at", "timestamp")),
     key=("id",),
 )
@@ -52,7 +52,7 @@ ACTIVE_KEK = Table(
 UNFINISHED_RESTORE = Table(
     "unfinished_restore",
     "relational",
-    "One row while a restored database is not fit to be used: erasures since the backup are not made again yet.",
+    "One row while a restored database is unusable: erasures since the backup are not repeated yet.",
     (plain("id", "int32"), plain("backup_id", "utf8"), plain("began_at", "timestamp")),
     key=("id",),
 )
@@ -60,28 +60,30 @@ UNFINISHED_RESTORE = Table(
 BATCHES = Table(
     "batches",
     "relational",
-    "The ledger: planned micro-batches and what became of them.",
+    "The ledger: micro-batches and their states.",
     (
         plain("batch_seq", "int64"),
         plain("kind", "utf8", "live, replay, or lost: offsets given up by command"),
         plain("state", "utf8", "planned, running, committed, failed, lost, given_up"),
         plain("attempt", "int64", "fencing token: only the latest attempt may write"),
-        plain("failures", "int64", "claimed attempts that the batch itself may have ended; too many need a person"),
+        plain(
+            "failures", "int64", "claimed attempts that the batch itself may have crashed; too many need manual action"
+        ),
         plain("planned_at", "timestamp"),
         plain("planned_hour", "utf8", "Dagster partition key"),
         plain(
-            "requested_at", "timestamp", "when a run of this attempt was requested, or last seen waiting", nullable=True
+            "requested_at", "timestamp", "when a run of this attempt was requested, or last seen queued", nullable=True
         ),
-        plain("retry_at", "timestamp", "the next attempt is not requested before", nullable=True),
-        plain("held_until", "timestamp", "a replay waits for its partitions, until this time", nullable=True),
+        plain("retry_at", "timestamp", "earliest time of the next attempt", nullable=True),
+        plain("held_until", "timestamp", "deadline of a replay waiting for its partitions", nullable=True),
         plain("lease_until", "timestamp", "heartbeat deadline of the running attempt", nullable=True),
-        plain("worker", "utf8", "who runs it: run id", nullable=True),
+        plain("worker", "utf8", "run id", nullable=True),
         plain("committed_at", "timestamp", nullable=True),
         plain("read_posts", "int64", nullable=True),
         plain("accepted_posts", "int64", nullable=True),
         plain("rejected_posts", "int64", nullable=True),
         plain("duplicate_posts", "int64", nullable=True),
-        plain("error", "utf8", "why it failed; holds no payload", nullable=True),
+        plain("error", "utf8", "cause of failure, without payload", nullable=True),
     ),
     key=("batch_seq",),
     indexes=(("state",), ("planned_hour",), ("held_until",)),
@@ -107,14 +109,14 @@ BATCH_RANGES = Table(
 STREAM_POSITIONS = Table(
     "stream_positions",
     "relational",
-    "Per consumer and partition: up to where batches are planned, and since when all is published.",
+    "Planning position and publication watermark per consumer and partition.",
     (
-        plain("consumer", "utf8", "which walk over the topic"),
+        plain("consumer", "utf8", "name of the consumer"),
         plain("topic", "utf8"),
         plain("partition", "int32"),
-        plain("next_offset", "int64", "first offset not planned yet"),
-        plain("end_offset", "int64", "where the partition ended when the planner last looked"),
-        plain("last_kind", "utf8", "live or replay: whose turn the partition had last"),
+        plain("next_offset", "int64", "first unplanned offset"),
+        plain("end_offset", "int64", "end of the partition as last seen by the planner"),
+        plain("last_kind", "utf8", "last planned kind: live or replay"),
         plain("lost_offsets", "int64", "offsets given up by an explicit command"),
         plain("complete_until", "timestamp", "all records seen before this time are published", nullable=True),
     ),
@@ -140,7 +142,7 @@ LIVE_PROFILES = Table(
     (
         pseudonym("subject_id"),
         plain("shard", "int32"),
-        plain("publish_seq", "int64", "the publication that changed it last"),
+        plain("publish_seq", "int64", "publication of the last change"),
         derived("state", "binary", "as in customer_profiles"),
     ),
     key=("subject_id",),
@@ -150,7 +152,7 @@ LIVE_PROFILES = Table(
 PROFILE_CHANGES = Table(
     "profile_changes",
     "relational",
-    "Whose profile the last publications changed; trimmed as new ones come.",
+    "Profiles changed by recent publications; trimmed continuously.",
     (
         plain("change_id", "int64"),
         plain("shard", "int32"),
@@ -168,7 +170,7 @@ PUBLISHED = Table(
     "The published pointer: one row per shard, moved atomically after the checks.",
     (
         plain("shard", "int32"),
-        plain("publish_seq", "int64", "counts publications; readers see this shard as of this one"),
+        plain("publish_seq", "int64", "publication that readers of this shard see"),
         plain("versions", "json", "lake table -> Delta version"),
         plain("published_at", "timestamp"),
         plain(
@@ -184,7 +186,7 @@ PUBLISHED = Table(
 PUBLISHED_DOCUMENTS = Table(
     "published_documents",
     "relational",
-    "Small published views that are swapped whole (stored_records.DOCUMENTS).",
+    "Small published views, replaced atomically (records.DOCUMENTS).",
     (
         plain("name", "utf8"),
         plain("version", "int64"),
@@ -212,7 +214,7 @@ API_KEYS = Table(
 REVOKED_TOKENS = Table(
     "revoked_tokens",
     "relational",
-    "JWT ids that are no longer accepted.",
+    "Ids of revoked JWTs.",
     (plain("jti", "utf8"), plain("expires_at", "timestamp")),
     key=("jti",),
 )
@@ -220,16 +222,16 @@ REVOKED_TOKENS = Table(
 TRACKED_NAMES = Table(
     "tracked_names",
     "relational",
-    "The gazetteer: names of brands, products, campaigns and people that users want to be found in posts.",
+    "The gazetteer: tracked names of brands, products, campaigns and people.",
     (
-        named("tracked_id", "utf8", "chosen by the user; what post_entities refers to, by a token if it is a person"),
-        plain("tenant", "utf8", "whose name it is"),
-        named("name", "utf8", "as it is written"),
+        named("tracked_id", "utf8", "chosen by the user; referenced by post_entities, as a token for a person"),
+        plain("tenant", "utf8", "the tenant"),
+        named("name", "utf8", "as written"),
         plain("kind", "utf8", "one of KINDS"),
         plain("entity_type", "utf8", "one of ENTITY_TYPES"),
-        named("aliases", "json", "other ways to write it"),
-        plain("campaign_ids", "json", "campaigns that care"),
-        plain("is_exact_case", "bool", "found only as it is spelled: Apple, not apple"),
+        named("aliases", "json", "other spellings"),
+        plain("campaign_ids", "json", "related campaigns"),
+        plain("is_exact_case", "bool", "case-sensitive: Apple, not apple"),
         plain("updated_at", "timestamp"),
     ),
     key=("tracked_id",),
@@ -239,7 +241,7 @@ TRACKED_NAMES = Table(
 GAZETTEER_VERSION = Table(
     "gazetteer_version",
     "relational",
-    "One row: how often the gazetteer was edited; workers read it anew when it moves.",
+    "One row: number of gazetteer edits; workers reload on a change.",
     (plain("id", "int32"), plain("version", "int64")),
     key=("id",),
 )

@@ -12,7 +12,7 @@ _REMOVED = Erasure.REMOVE_RECORD
 POST_RECORD = Layout(
     "posts.raw",
     ("stream",),
-    "A sealed post on its way (privacy/envelope.py).",
+    "A sealed post in transit (privacy/envelope.py).",
     (
         plain("schema_version", "int32"),
         plain("platform", "utf8"),
@@ -23,16 +23,16 @@ POST_RECORD = Layout(
         plain("correlation_id", "utf8"),
         plain("observed_at_us", "int64"),
         plain("attributed", "bool"),
-        sealed("body", "the payload's JSON: text, names, handles and ids are in here and nowhere else"),
+        sealed("body", "the payload's JSON, the only place with text, names, handles and ids"),
     ),
 )
 
 DECISION_RECORD = Layout(
     "ads.decisions",
     ("stream", "spool"),
-    "A decision as it was answered (decisions/decide.py).",
+    "A decision as returned (decisions/decide.py).",
     (
-        pseudonym("decision_id", doc="leads to the subject by this record alone", erasure=_REMOVED),
+        pseudonym("decision_id", doc="linked to the subject only by this record", erasure=_REMOVED),
         plain("correlation_id", "utf8"),
         plain("tenant", "utf8"),
         pseudonym("subject_id", nullable=True, erasure=_REMOVED),
@@ -40,22 +40,22 @@ DECISION_RECORD = Layout(
         derived("campaign_id", "utf8", erasure=_REMOVED),
         derived("arm_id", "utf8", erasure=_REMOVED),
         derived("creative", "json", erasure=_REMOVED),
-        derived("context", "json", "the facts that the policy was told", erasure=_REMOVED),
+        derived("context", "json", "the policy's input", erasure=_REMOVED),
         plain("eligible", "json"),
         plain("policy", "utf8"),
         plain("policy_version", "int64"),
         plain("policy_role", "utf8", "serving or canary"),
         plain("propensity", "float64"),
         plain("seed", "int64"),
-        derived("experiments", "json", "experiment -> arm", erasure=_REMOVED),
-        derived("shadow", "json", "policy -> version, arm and propensity that it would have drawn", erasure=_REMOVED),
+        derived("experiments", "json", "experiment -> variant", erasure=_REMOVED),
+        derived("shadow", "json", "policy -> its version, arm and propensity", erasure=_REMOVED),
         derived("mood", "utf8", nullable=True, erasure=_REMOVED),
         derived("personalised", "bool", erasure=_REMOVED),
-        derived("personalisation", "utf8", "by what, or why not", erasure=_REMOVED),
+        derived("personalisation", "utf8", "basis of personalisation, or refusal", erasure=_REMOVED),
         derived("reason", "utf8", erasure=_REMOVED),
         plain("version", "utf8"),
-        plain("publish_seq", "int64", "publication at which the person's profile was seen; 0: of nobody"),
-        plain("cost_microusd", "int64", "what its impression costs"),
+        plain("publish_seq", "int64", "publication of the profile that was used; 0: none"),
+        plain("cost_microusd", "int64", "cost per impression"),
         plain("data_age_s", "float64"),
         plain("decided_at", "timestamp"),
     ),
@@ -64,9 +64,9 @@ DECISION_RECORD = Layout(
 EVENT_RECORD = Layout(
     "ads.events",
     ("stream",),
-    "What happened to an ad that was shown (api/routes/v1/events.py).",
+    "An ad event (api/routes/v1/events.py).",
     (
-        plain("event_id", "utf8", "chosen by whoever reports it"),
+        plain("event_id", "utf8", "chosen by the reporter"),
         pseudonym("decision_id", erasure=_REMOVED),
         derived("kind", "utf8", erasure=_REMOVED),
         derived("occurred_at", "timestamp", erasure=_REMOVED),
@@ -78,7 +78,7 @@ EVENT_RECORD = Layout(
 PROFILE_STATE = Layout(
     "profile state",
     ("state",),
-    "What the column `state` holds (profiles/state.py); it goes with its row.",
+    "Content of the column `state` (profiles/state.py), deleted with its row.",
     (
         plain("format", "int32"),
         derived("hours", "json"),
@@ -92,37 +92,35 @@ DOCUMENTS = (
     Layout(
         "advertising",
         ("document",),
-        "Moves with every edit of campaigns, creatives and experiments.",
+        "Time of the last edit of campaigns, creatives and experiments.",
         (plain("edited_at", "timestamp"),),
     ),
     Layout(
         "policy",
         ("document",),
-        "Which policy decides, which is tried, which watches (bandits/policy_roles.py).",
+        "Serving, canary and shadow policies (bandits/policy_roles.py).",
         (
             plain("serving", "json"),
             plain("canary", "json"),
             plain("shadow", "json"),
             plain("previous", "json"),
-            plain("history", "json", "the last changes: what, by whom, when, and the figures that spoke for it"),
+            plain("history", "json", "recent changes with actor, time and supporting figures"),
         ),
     ),
-    Layout("policy_learner", ("document",), "Up to where the streams were learned from.", (plain("offsets", "json"),)),
+    Layout("policy_learner", ("document",), "Stream offsets of policy training.", (plain("offsets", "json"),)),
     Layout(
         "policy_history",
         ("document",),
-        "When the history of posteriors was written last.",
+        "Last write of the posterior history.",
         (plain("written_at", "timestamp"),),
     ),
-    Layout("released_groups", ("document",), "Up to which day groups were released.", (plain("until_day", "utf8"),)),
-    Layout(
-        "ad_engagement", ("document",), "Up to where the streams were read to count it.", (plain("offsets", "json"),)
-    ),
-    Layout("ad_spending", ("document",), "Up to where events were read to bill them.", (plain("offsets", "json"),)),
+    Layout("released_groups", ("document",), "Last day of released groups.", (plain("until_day", "utf8"),)),
+    Layout("ad_engagement", ("document",), "Stream offsets of engagement counting.", (plain("offsets", "json"),)),
+    Layout("ad_spending", ("document",), "Stream offsets of billing.", (plain("offsets", "json"),)),
     Layout(
         "behavioural_segments",
         ("document",),
-        "The segmentation: centres of groups, nobody in it (profiles/segments.py).",
+        "Segment centroids, without people (profiles/segments.py).",
         (
             plain("format", "int32"),
             plain("features", "json"),
@@ -135,7 +133,7 @@ DOCUMENTS = (
     Layout(
         "drift",
         ("document",),
-        "What the check of the labels found last: figures over all posts.",
+        "Latest result of the label drift check, over all posts.",
         (plain("ratios", "json"), plain("judged_at", "timestamp")),
     ),
 )
@@ -144,7 +142,7 @@ DOCUMENTS = (
 AUDIT_LOG = Layout(
     "audit",
     ("file",),
-    "Entries of the audit log (audit/entries.py): who touched whose data; nothing of what was in it.",
+    "Entries of the audit log (audit/entries.py): who accessed whose data, without content.",
     (
         plain("writer", "utf8"),
         plain("number", "int64"),
@@ -180,12 +178,12 @@ FILES = (
     AUDIT_LOG,
     Layout("relational.db", ("file",), "The relational tables.", (plain("pages", "binary", "see tables.py"),)),
     Layout("stream", ("file",), "One database per topic.", (plain("pages", "binary", "see the records above"),)),
-    Layout("spool", ("file",), "Decisions that are not in the stream yet.", (plain("records", "binary"),)),
+    Layout("spool", ("file",), "Decisions not yet in the stream.", (plain("records", "binary"),)),
     Layout("lake", ("file",), "The Delta tables.", (plain("files", "binary", "see tables.py"),)),
-    Layout("logs", ("file",), "What processes say; private keys are refused.", (plain("lines", "utf8"),)),
+    Layout("logs", ("file",), "Logs of processes; private keys are rejected.", (plain("lines", "utf8"),)),
     Layout("metrics", ("file",), "Counters by stage, platform and policy.", (plain("samples", "binary"),)),
     Layout("models", ("file",), "Models trained on public data, with their cards.", (plain("files", "binary"),)),
-    Layout("training", ("file",), "Trainings that are not finished.", (plain("files", "binary"),)),
+    Layout("training", ("file",), "Unfinished trainings.", (plain("files", "binary"),)),
     Layout("dagster", ("file", "foreign"), _NOTHING_PERSONAL, _tables_of(*_DAGSTER)),
     Layout("broker.db", ("file", "foreign"), "Requests of runs: run ids.", _tables_of("kombu_message", "kombu_queue")),
     Layout("broker-results.db", ("file", "foreign"), "Results of runs: run ids.", _tables_of(*_CELERY)),
@@ -193,13 +191,11 @@ FILES = (
 """Direct children of ALPHAADS_HOME, by name; for other programs' databases their tables."""
 
 BESIDE = (
-    Layout(
-        "key", ("file",), "The key file.", (plain("keys", "json", "lead to everybody; none of them is one person's"),)
-    ),
+    Layout("key", ("file",), "The key file.", (plain("keys", "json", "keys of the installation, not of a person"),)),
     Layout(
         "key.erasures",
         ("file",),
-        "Who was erased (rights/erasure/journal.py).",
+        "Hashes of erased people (rights/erasure/journal.py).",
         (
             pseudonym("mac", doc="as in suppressions", erasure=Erasure.KEEP_HASH),
             plain("kind", "utf8"),

@@ -25,12 +25,12 @@ _PLACE = (
 )
 _ENVELOPE = (
     plain("platform", "utf8", "social network"),
-    pseudonym("subject_id", doc="random id of the author; of the daily key if nobody could be attributed"),
-    pseudonym("key_id", doc="which key sealed the body; random, one of a subject's own"),
+    pseudonym("subject_id", doc="random id of the author, or of the daily key if unattributed"),
+    pseudonym("key_id", doc="random id of the subject's key that sealed the body"),
     Column("nonce", "binary", doc="AES-GCM nonce, 12 bytes"),
     sealed("sealed_body", "AES-256-GCM ciphertext of the payload"),
     plain("schema_version", "int32", "envelope version"),
-    plain("correlation_id", "utf8", "follows a post from intake to answer"),
+    plain("correlation_id", "utf8", "follows a post from intake to API answer"),
     plain("observed_at", "timestamp", "when intake saw the post"),
 )
 
@@ -54,14 +54,14 @@ RAW_POSTS = Table(
 REJECTED_POSTS = Table(
     "rejected_posts",
     "lake",
-    "Stream records that could not become posts, still sealed, with the reason; replayed after a fix.",
+    "Rejected stream records, still sealed, with the reason; replayed after a fix.",
     (
         plain("event_date", "date", "UTC date of observed_at"),
         *_PLACE,
         *_ENVELOPE,
         plain("attributed", "bool", "whether the payload names its author"),
         plain("reason", "utf8", "stable code"),
-        plain("detail", "utf8", "what was expected; holds no value of the payload"),
+        plain("detail", "utf8", "the expectation, without payload values"),
     ),
     key=("stream_partition", "stream_offset"),
     partition_by=("event_date", "shard"),
@@ -96,7 +96,7 @@ _MODEL = (
 POST_SCORES = Table(
     "post_scores",
     "lake",
-    "What the scorer says of each accepted post; null where it cannot honestly say.",
+    "Scores of each accepted post; null where the scorer is not reliable.",
     (
         *_POST,
         derived("language", "utf8", "ISO 639-1", nullable=True),
@@ -122,7 +122,7 @@ POST_SCORES = Table(
 POST_ENTITIES = Table(
     "post_entities",
     "lake",
-    "What each accepted post names, as the scorer and the gazetteer find it; never the name itself, but a token of it.",
+    "Entities in each accepted post, from scorer and gazetteer; names only as tokens.",
     (
         *_POST,
         plain("entity_number", "int32", "counts a post's entities from 0, in the order of the text"),
@@ -130,12 +130,12 @@ POST_ENTITIES = Table(
         derived("start_char", "int32", "first character in the post's text"),
         derived("end_char", "int32", "one past the last"),
         derived("confidence", "float64", "of the model, where it gives one", nullable=True),
-        plain("source", "utf8", "one of ENTITY_SOURCES: who found it"),
+        plain("source", "utf8", "one of ENTITY_SOURCES"),
         derived("tracked_id", "utf8", "of tracked_names; for a person the token of their name there", nullable=True),
         derived("campaign_ids", "json", "of the tracked name, when it was linked", nullable=True),
-        pseudonym("name_token", "utf8", "keyed token of the normalised name; the same name, the same token"),
+        pseudonym("name_token", "utf8", "keyed token of the normalised name"),
         *_MODEL,
-        plain("gazetteer_version", "int64", "the version that was linked with"),
+        plain("gazetteer_version", "int64", "version used for linking"),
     ),
     key=("post_key", "entity_number"),
     partition_by=("event_date", "shard"),
@@ -144,10 +144,10 @@ POST_ENTITIES = Table(
 CUSTOMER_PROFILES = Table(
     "customer_profiles",
     "lake",
-    "A version of a person's profile for each batch that changed it; the newest batch_seq is current.",
+    "Profile versions, one per batch that changed the person's profile; the newest batch_seq is current.",
     (
         plain("shard", "int32"),
-        plain("batch_seq", "int64", "the batch that made this version"),
+        plain("batch_seq", "int64", "batch that created this version"),
         pseudonym("subject_id"),
         derived("posts", "int64", "posts folded so far"),
         derived("mood", "utf8", "time-decayed leading emotion as of the last post", nullable=True),
@@ -181,20 +181,20 @@ EMOTIONAL_JOURNEYS = Table(
 AD_CREATIVES = Table(
     "ad_creatives",
     "lake",
-    "Rendered ad texts; an arm of the bandit each.",
+    "Rendered ad texts, each a bandit arm.",
     (
         plain("creative_id", "utf8"),
         plain("campaign_id", "utf8"),
-        plain("emotion", "utf8", "emotion of the audience it was written for"),
+        plain("emotion", "utf8", "target emotion"),
         plain("tone", "utf8"),
         plain("headline", "utf8"),
         plain("body", "utf8"),
         plain("call_to_action", "utf8"),
         plain("generator", "utf8", "name and version of the generator"),
-        plain("moderation", "utf8", "one of creatives.review.STATES; only the approved ones are served"),
+        plain("moderation", "utf8", "one of creatives.review.STATES; only approved ones are served"),
         plain("created_at", "timestamp"),
-        plain("tenant", "utf8", "whose campaign it is of", nullable=True),
-        plain("placement", "utf8", "whose limits it keeps", nullable=True),
+        plain("tenant", "utf8", "tenant of the campaign", nullable=True),
+        plain("placement", "utf8", "determines text limits", nullable=True),
     ),
     key=("creative_id",),
 )
@@ -202,14 +202,14 @@ AD_CREATIVES = Table(
 BANDIT_POLICY = Table(
     "bandit_policy",
     "lake",
-    "Posteriors of the arms as policies learned, once an hour at most.",
+    "Posteriors of the policies' arms, at most hourly.",
     (
         plain("policy", "utf8"),
         plain("version", "int64", "of policy_versions"),
         plain("arm_id", "utf8"),
         plain("alpha", "float64", "Beta posterior"),
         plain("beta", "float64", "Beta posterior"),
-        plain("pulls", "int64", "rounded: older ones weigh less"),
+        plain("pulls", "int64", "decayed and rounded"),
         plain("rewards", "int64", "rounded"),
         plain("updated_at", "timestamp"),
     ),

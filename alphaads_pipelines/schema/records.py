@@ -114,7 +114,7 @@ DOCUMENTS = (
         "Last write of the posterior history.",
         (plain("written_at", "timestamp"),),
     ),
-    Layout("released_groups", ("document",), "Last day of released groups.", (plain("until_day", "utf8"),)),
+    Layout("released_groups", ("document",), "End of the released days.", (plain("until_day", "utf8"),)),
     Layout("ad_engagement", ("document",), "Stream offsets of engagement counting.", (plain("offsets", "json"),)),
     Layout("ad_spending", ("document",), "Stream offsets of billing.", (plain("offsets", "json"),)),
     Layout(

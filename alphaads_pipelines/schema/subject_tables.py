@@ -203,7 +203,7 @@ RELEASED_GROUPS = Table(
 RELEASED_UNTIL = Table(
     "released_until",
     "relational",
-    "Last day of a subject's posts in released groups, so that none is counted twice.",
+    "End of a subject's posts in released groups, so that none is counted twice.",
     (
         pseudonym("subject_id"),
         derived("until_day", "date", "one past the last"),

@@ -1,4 +1,4 @@
-"""The audit log: whatever is answered was recorded, and names nobody."""
+"""The audit log: every answer has an entry, without identities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upkeep of the audit log: what is signed, what goes because of its age, what a person knows to be broken."""
+"""Maintenance of the audit log: checkpoints, retention, acknowledged broken chains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads audit verify`: whatever is done to the files without the keys is found and named."""
+"""`alphaads audit verify` detects and classifies every change made without the keys."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Lines = list[bytes]
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Two chains: one that has ended, and one whose process died after six entries."""
+    """Two chains: an ended one, and one of a process killed after six entries."""
     home = tmp_path_factory.mktemp("written") / "home"
     with wired(Settings(_env_file=None, environment="test", alphaads_home=home)) as wiring:
         installation = Installation(wiring, home.with_name("log") / "audit", Clock())
@@ -168,7 +168,7 @@ def test_any_other_bytes_are_found(written: Installation, place: int, instead: b
 
 
 def test_an_entry_that_was_torn_by_a_crash_is_no_problem(installation: Installation) -> None:
-    """Nobody was told that it is there: the head is written after the entry, the answer after the head."""
+    """Never acknowledged: the head is written after the entry, the answer after the head."""
     path = installation.chains()[1]
     path.write_bytes(path.read_bytes() + path.read_bytes().splitlines()[0][:100])
     assert installation.verifier.verify().problems == []
@@ -189,7 +189,7 @@ def test_the_whole_folder_that_is_gone_is_missed(installation: Installation) -> 
 
 
 def test_a_chain_from_elsewhere_is_unknown(installation: Installation, tmp_path: Path) -> None:
-    """Even one that was made with the audit key: nobody signed that it began."""
+    """Even made with the audit key: its start is not signed."""
     other = Installation(installation.wiring, tmp_path / "other" / "audit", Clock())
     log = other.log()
     write(log)
@@ -221,7 +221,7 @@ def test_a_head_of_another_chain_is_found(installation: Installation) -> None:
 
 
 def _rewritten(installation: Installation, path: Path, keys: AuditKeys, keep: int) -> None:
-    """What somebody with the audit key can do: a chain without its third entry, and with another actor throughout."""
+    """Forge with the audit key: a chain without its third entry, and with a different actor throughout."""
     previous, lines = "0" * 64, []
     for number, line in enumerate(path.read_bytes().splitlines()[:keep], 1):
         entry = msgspec.structs.replace(
@@ -242,7 +242,7 @@ def test_who_has_the_audit_key_cannot_change_what_a_checkpoint_covers(installati
 
 
 def test_what_no_checkpoint_covers_yet_is_counted_as_that(installation: Installation) -> None:
-    """The limit, in a test: with the audit key, entries since the last checkpoint can be written anew."""
+    """Known limit: with the audit key, entries since the last checkpoint can be rewritten."""
     _rewritten(installation, installation.chains()[1], installation.wiring.rights.audit_keys, ENTRIES // 2)
     verdict = installation.verifier.verify()
     assert (verdict.problems, verdict.uncovered) == ([], ENTRIES // 2)

@@ -1,4 +1,4 @@
-"""The newest word holds, and a record of consent names nobody."""
+"""The newest event holds, and evidence cannot identify anyone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Envelope v1: what was encoded comes back, and nothing else passes for one."""
+"""Envelope v1: round trip, and rejection of everything else."""
 
 from __future__ import annotations
 

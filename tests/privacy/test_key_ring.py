@@ -1,4 +1,4 @@
-"""The key ring: what it wraps it opens, and it is always the ring that lies in the file."""
+"""The key ring: wraps and unwraps, and always matches the file."""
 
 from __future__ import annotations
 

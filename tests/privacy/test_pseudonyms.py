@@ -1,4 +1,4 @@
-"""Keyed hashes: stable under one key file, and leading nowhere without it."""
+"""Keyed hashes: stable under one key file, unlinkable without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sealer: what was sealed opens for its subject's key alone, until that key is destroyed."""
+"""The sealer: bodies open only with their subject's key, until it is destroyed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sealer(engine: Engine) -> Sealer:
 
 @pytest.fixture
 def looking_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits between two looks at the generation of keys."""
+    """Poll the key generation without delay."""
     monkeypatch.setattr(subject_keys, "_POLL_S", 0.0)
 
 

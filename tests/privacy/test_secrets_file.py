@@ -1,4 +1,4 @@
-"""The key file: made once, readable by its owner only, never made anew beside data that needs the old one."""
+"""The key file: created once, readable by its owner only, never recreated beside data that needs it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_one_that_another_process_made_while_this_one_asked_is_read(path: Path) 
 
 @pytest.fixture
 def first_version(path: Path) -> dict[str, Any]:
-    """What a file of version 1 holds; it lies at `path`."""
+    """Write a version 1 file to `path`; its content."""
     MasterKeys.load_or_create(path)
     content = orjson.loads(path.read_bytes())
     kept = {name: content[name] for name in ("kek", "identity", "mention", "post", "suppression")}

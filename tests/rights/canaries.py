@@ -1,4 +1,4 @@
-"""People who exist to be found: each has a name, an e-mail address, a handle and a text that nobody else has.
+"""Canary people: each has a unique name, e-mail address, handle and text.
 
 A payload of every registered platform plants all four; a new platform adds its own here, or the canary test fails.
 """
@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from alphaads_pipelines.platforms.base import Payload
 
 MARK = "Zqvexo"
-"""Every planted word begins with it, so that one look at a file tells whether any of them is there."""
+"""Prefix of every planted word, for a fast scan of files."""
 _SYLLABLES = ("ba", "cu", "do", "fi", "ga", "hu", "jo", "ki", "la", "mu", "no", "pi", "ra", "su", "to", "vi")
 _AT = datetime.now(UTC) - timedelta(hours=1)
-"""Of every post: what somebody showed fades within days, and their mood must lead to a decision still."""
+"""Of every post; recent, as moods fade within days and must still affect decisions."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Canary:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What must be found of them, or not."""
+        """Strings to search for."""
         return (self.name, self.mail, self.handle, self.word)
 
     @property
@@ -46,7 +46,7 @@ class Canary:
 
     @property
     def text(self) -> str:
-        """What they write: it shows joy, and holds word and address."""
+        """A joyful post with word and address."""
         return f"I love my {self.word} so much, it is wonderful! mail {self.mail} 😀"
 
 

@@ -1,6 +1,6 @@
-"""One installation through which the canaries went, with every store on, and what may be asked of it afterwards.
+"""An installation with all stores, filled with canary data, and queries on it.
 
-A new store is switched on here and is scanned by itself: the scanner reads every file under the folder.
+Enable new stores here; the scanner reads every file under the folder.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def client_of(wiring: Wiring) -> Iterator[TestClient]:
 
 @dataclass
 class Life:
-    """What became of the canaries in an installation.
+    """State of the canaries in an installation.
 
     Attributes
     ----------
@@ -179,7 +179,7 @@ def found_of(people: Iterable[Canary], findings: Iterable[Finding]) -> dict[str,
 
 
 def whole(people: Iterable[Canary], found: Mapping[str, Mapping[int, set[str]]]) -> set[int]:
-    """The numbers of those of whom every word was found somewhere."""
+    """Numbers of the canaries whose words were all found."""
     met: dict[int, set[str]] = defaultdict(set)
     for of_store in found.values():
         for number, words in of_store.items():
@@ -200,6 +200,6 @@ def store_of(path: Path) -> str:
 
 
 def scan(people: Iterable[Canary], folder: Path, wiring: Wiring | None) -> dict[str, dict[int, set[str]]]:
-    """What a scanner finds of these people in every file under `folder`, with the keys of `wiring` or without any."""
+    """Scan every file under `folder` for these people, with the keys of `wiring` or without any."""
     words = [word for each in people for word in each.words]
     return found_of(people, Scanner(words, wiring and wiring.sealer).scan(folder))

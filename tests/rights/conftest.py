@@ -1,4 +1,4 @@
-"""What tests of people's rights share."""
+"""Fixtures of tests of people's rights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sources_of(wiring: Wiring) -> Sources:
 
 @pytest.fixture(scope="session")
 def filled_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of an installation where every store holds something of everybody; copy it."""
+    """Folder of an installation with data of every person in every store; copy it."""
     folder = tmp_path_factory.mktemp("filled")
     fill(settings_of(folder))
     return folder

@@ -1,4 +1,4 @@
-"""An installation in which every store holds something on many people: posts of every fate, decisions, rights."""
+"""An installation with data of many people in every store: posts in every state, decisions, requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BY_THE_RUN = frozenset({"subjects", "subject_keys", "live_profiles", "profile_c
 
 
 def fill(wiring: Wiring, *, posts: int, authors: int, seed: int = 3) -> list[str]:
-    """Fill every store; the subject ids of everybody who wrote, in order.
+    """Fill every store; subject ids of all authors, in order.
 
     Some posts are rejected, some are duplicates, some wait in the stream; some decisions wait in the spool.
     """
@@ -47,7 +47,7 @@ def fill(wiring: Wiring, *, posts: int, authors: int, seed: int = 3) -> list[str
 
 
 def _posts(posts: int, authors: int, seed: int) -> list[Payload]:
-    """Everybody posts at least once."""
+    """Every person posts at least once."""
     payloads = list(synthetic_posts(posts, seed=seed, authors=authors))
     for number, payload in enumerate(payloads[:authors]):
         payload["author_id"] = f"a{number}"

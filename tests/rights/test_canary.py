@@ -1,4 +1,4 @@
-"""Fifty people go through the whole system: without the keys nothing of them is found, with the keys all of them is.
+"""Fifty canary people in every store: undetectable without the keys, found completely with them.
 
 Half of them are erased; with every key that is left exactly the other half is found, and those still work. Restoring
 the backup from before brings nobody back. `make canary` prints what was found in which store.
@@ -26,7 +26,7 @@ PEOPLE = canaries(50)
 ERASED = random.Random(5).sample(PEOPLE, len(PEOPLE) // 2)
 LEFT = [each for each in PEOPLE if each not in ERASED]
 STORES = {"stream posts.raw", "lake raw_posts", "lake rejected_posts"}
-"""Where what people wrote lies, sealed."""
+"""Stores of sealed posts."""
 Found = Mapping[str, Mapping[int, set[str]]]
 
 
@@ -99,7 +99,7 @@ def test_without_sealing_everybody_is_found_without_a_key(tmp_path: Path) -> Non
 
 @pytest.fixture(scope="module")
 def afterwards(life: Life, folder: Path) -> Iterator[tuple[Wiring, list[dict[str, Any]]]]:
-    """The installation, started anew after half of the people were erased; and the receipts."""
+    """The installation, restarted after erasing half of the people; and the receipts."""
     receipts = life.erase(ERASED)
     life.wiring.close()
     with wired(settings_in(folder)) as wiring:

@@ -1,4 +1,4 @@
-"""A walk over every store with the keys in hand, which knows nothing of the code that exports.
+"""An independent walk over every store, with the keys but without the export code.
 
 It reads files as they lie on disk: Parquet through the Delta log by hand, SQLite page by page through its own library,
 the spool by its framing. Where a subject stands in a table is found from the stored columns, not from declarations. All
@@ -27,7 +27,7 @@ from alphaads_pipelines.profiles.state import decode
 Place = tuple[str, str]
 """Store and table, topic or file."""
 Held = dict[Place, list[str]]
-"""What is held on one subject: rows as canonical JSON."""
+"""One subject's rows as canonical JSON."""
 
 LEFT_OUT = frozenset({"wrapped_key", "sealed_subject", "sealed_body"})
 """Sealed for the house alone, or opened instead."""

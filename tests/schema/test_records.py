@@ -1,4 +1,4 @@
-"""Layouts of what lies outside of tables: they name what the code stores, field by field."""
+"""Layouts of data outside tables match the stored fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The walk over a person's data is driven by the declarations: no table with people in it can be forgotten."""
+"""The data map follows the schema: no table with personal data is missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An export is complete, streams, and is for its owner's eyes; an independent walk over the files says so."""
+"""An export is complete, streamed and private, compared with an independent walk over the files."""
 
 from __future__ import annotations
 

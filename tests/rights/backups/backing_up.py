@@ -1,4 +1,4 @@
-"""What tests of backups and restores share: a backup as the command makes it, another machine, what is held of whom."""
+"""Fixtures of backup and restore tests: backups by command, a second machine, stored data by person."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def restore_to(folder: Path, settings: Settings, **wishes: Any) -> Done:
 
 
 def moved_to(old: Settings, new: Settings) -> None:
-    """Bring a new machine what lies outside of backups: key file, erasure journal, key backups."""
+    """Copy files outside backups to a new machine: key file, erasure journal, key backups."""
     new.key_file.parent.mkdir()
     shutil.copy2(old.key_file, new.key_file)
     shutil.copy2(old.erasure_journal_path, new.erasure_journal_path)
@@ -49,7 +49,7 @@ def moved_to(old: Settings, new: Settings) -> None:
 
 
 def rows_of(wiring: Wiring) -> dict[str, list[str]]:
-    """Every row of the relational store, but what a restore itself changes."""
+    """Every row of the relational store, except those changed by a restore."""
     with reading(wiring.engine) as connection:
         return {
             table.name: sorted(map(repr, connection.execute(sa.select(table)).all()))

@@ -1,4 +1,4 @@
-"""Backups: one consistent state of what the files need, while everybody writes; whole, or refused by a file's name."""
+"""Backups: consistent under concurrent writes; damage is reported by file name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backups of the wrapped data keys on SQLite and PostgreSQL: complete, forgetful of the erased, gone in time."""
+"""Key backups on SQLite and PostgreSQL: complete, purged by erasures, expiring."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_after_a_rotation_everything_is_wrapped_by_the_new_key_and_the_old_one_i
 
 @contextmanager
 def _load(path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
-    """Readers and sealers, each as a process that has nothing in its cache; what they did is counted."""
+    """Readers and sealers, as processes with cold caches; counts their operations."""
     stop, counts = threading.Event(), {"read": 0, "sealed": 0}
     known = _seal(_sealer(path, engine), range(200))
 
@@ -263,7 +263,7 @@ def test_only_one_rotation_runs_at_once(
 
 
 def _killing(step: int) -> Callable[..., object]:
-    """Counts calls of what it is given, and kills the process at the `step`th; 0: never."""
+    """Count calls, and kill the process at the `step`th; 0: never."""
     calls = [0]
 
     def wrap(call: Callable[..., object]) -> Callable[..., object]:

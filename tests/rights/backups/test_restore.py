@@ -1,4 +1,4 @@
-"""Restoring: equal to what was backed up, without whoever was erased since, and nothing serves before that is sure."""
+"""Restores: equal to the backup, without people erased since, and unusable until finished."""
 
 from __future__ import annotations
 

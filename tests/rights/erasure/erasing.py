@@ -1,4 +1,4 @@
-"""A filled installation to erase somebody from: every store holds something of everybody."""
+"""A filled installation for erasure tests: data of every person in every store."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def take_posts(wiring: Wiring, prefix: str, posts: int = 60) -> None:
 
 
 def subjects_of(wiring: Wiring) -> list[str]:
-    """Everybody whose posts are in the lake, in order."""
+    """Subjects with posts in the lake, in order."""
     raw = wiring.lake.scan(RAW_POSTS).select("subject_id").unique().collect()
     return sorted(raw["subject_id"])
 
 
 def fill(settings: Settings) -> None:
-    """Two batches of posts, replayed once; decisions, events, consents, links, corrections of everybody."""
+    """Two batches of posts, replayed once; decisions, events, consents, links, rectifications of every person."""
     with wired(settings) as wiring:
         for prefix in ("first", "second"):
             take_posts(wiring, prefix)
@@ -130,7 +130,7 @@ def rows_of_others(wiring: Wiring, subject: str) -> dict[str, Any]:
 
 
 def go_on_until(folder: Path, subject: str, where: str, skip: int) -> None:
-    """Begin an erasure, or go on with it, in a process of its own that dies (kill -9) at a named place.
+    """Begin or resume an erasure in a subprocess killed (kill -9) at a named place.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def go_on_until(folder: Path, subject: str, where: str, skip: int) -> None:
     with wired(settings_of(folder)) as wiring:
         wiring.rights.rights_requests = RightsRequests(
             wiring.engine, lease=timedelta(0)
-        )  # of who was killed: over at once
+        )  # expires the killed process's claim
         if where == "in the transaction":
             erasure.delete_subject = die  # type: ignore[assignment]
         if where == "after the transaction":

@@ -1,4 +1,4 @@
-"""An erased person is nowhere, whatever was running; everybody else is as they were."""
+"""Erasure removes every trace of a person, under concurrent work, and changes no one else."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_another_process_that_held_the_key_cannot_open_anything_a_second_later(w
 
 
 def claimed_batch(wiring: Wiring) -> MicroBatch:
-    """A batch with posts of everybody, of which nothing ran yet, and whose heart beats."""
+    """A claimed batch with posts of every person that has not run, with a live heartbeat."""
     take_posts(wiring, "late")
     now = datetime.now(UTC)
     wiring.ledger.plan(wiring.stream.end_offsets(wiring.topics.posts), now)

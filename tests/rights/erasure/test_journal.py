@@ -1,4 +1,4 @@
-"""The erasure journal: whoever was erased is in it, whatever happened while it was written."""
+"""The erasure journal: complete and durable, despite crashes while writing."""
 
 from __future__ import annotations
 

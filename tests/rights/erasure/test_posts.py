@@ -1,4 +1,4 @@
-"""What Kafka keeps of the erased is said in the receipt: until when, and that nothing opens it."""
+"""The receipt states which data Kafka keeps, until when, and that it cannot be opened."""
 
 from __future__ import annotations
 

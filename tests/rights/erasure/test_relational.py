@@ -1,4 +1,4 @@
-"""Rows of the erased leave SQLite and PostgreSQL; rows of others stay, whoever reads meanwhile."""
+"""Erased rows leave SQLite and PostgreSQL, others stay, with concurrent readers."""
 
 from __future__ import annotations
 

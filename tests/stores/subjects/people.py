@@ -1,4 +1,4 @@
-"""Subjects with an author of their own, for tests of what people allow."""
+"""Subjects with one author each, for permission tests."""
 
 from __future__ import annotations
 

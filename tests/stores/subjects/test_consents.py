@@ -1,4 +1,4 @@
-"""Consents on SQLite and on PostgreSQL: only added, the newest holds."""
+"""Consents on SQLite and on PostgreSQL: append-only, the newest holds."""
 
 from __future__ import annotations
 

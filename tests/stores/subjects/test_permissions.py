@@ -1,4 +1,4 @@
-"""What may be done with a subject's data, on SQLite and on PostgreSQL."""
+"""Permissions on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 

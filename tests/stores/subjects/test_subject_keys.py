@@ -1,4 +1,4 @@
-"""Subject keys on SQLite and on PostgreSQL: one subject per identity, keys that die for everybody."""
+"""Subject keys on SQLite and on PostgreSQL: one subject per identity, destruction in every process."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def elsewhere(engine: Engine) -> RelationalSubjectKeys:
 
 @pytest.fixture
 def looking_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits between two looks at the generation of keys."""
+    """Poll the key generation without delay."""
     monkeypatch.setattr(subject_keys, "_POLL_S", 0.0)
 
 

@@ -1,4 +1,4 @@
-"""SUBJECT of a command becomes a subject id in one way, and what was typed is never repeated."""
+"""SUBJECT arguments resolve in one way, and errors never repeat them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suppression list on SQLite and on PostgreSQL: whoever was erased does not come back, in any process."""
+"""The suppression list on SQLite and on PostgreSQL: no process ingests erased people again."""
 
 from __future__ import annotations
 

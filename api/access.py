@@ -41,7 +41,7 @@ async def _authenticated(request: Request) -> Caller:
         ask = partial(authenticator.by_key, key)
     else:
         raise Unauthenticated("give a bearer token or an API key")
-    return await run_in_threadpool(ask) if authenticator.must_look else ask()
+    return await run_in_threadpool(ask) if authenticator.would_block else ask()
 
 
 def scope(name: str) -> DependsParameter:

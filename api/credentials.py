@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import InvalidRequest, Unauthenticated
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
 
 SCOPES = frozenset(
@@ -38,8 +38,8 @@ _NOT_VALID = "the token is not valid, or not valid any more"
 _MOST_MINUTES = 60.0
 _tokens, _api_keys = sql_table("revoked_tokens"), sql_table("api_keys")
 # Asked each second, while a decision waits.
-_REVOKED_TOKENS = Prepared(sa.select(_tokens.c.jti).where(_tokens.c.expires_at > sa.bindparam("now")))
-_KEYS = Prepared(
+_REVOKED_TOKENS = PreparedStatement(sa.select(_tokens.c.jti).where(_tokens.c.expires_at > sa.bindparam("now")))
+_KEYS = PreparedStatement(
     sa.select(_api_keys.c.key_hash, _api_keys.c.name, _api_keys.c.tenant, _api_keys.c.scopes).where(
         _api_keys.c.revoked_at.is_(None)
     )
@@ -150,16 +150,16 @@ class Authenticator:
         self._keys: dict[str, Caller] = {}
 
     @property
-    def must_look(self) -> bool:
+    def would_block(self) -> bool:
         """Whether the next question asks the store, and may wait for it."""
         return self._clock() - self._looked_at >= _REVOCATION_LOOK_S
 
     def _look(self) -> None:
         """Read revocations and keys, if what was read is too old. Raises StoreUnavailable."""
-        if not self.must_look:
+        if not self.would_block:
             return
-        self._revoked = frozenset(jti for (jti,) in _REVOKED_TOKENS.ask(self._engine, now=datetime.now(UTC)))
-        keys = _KEYS.ask(self._engine)
+        self._revoked = frozenset(jti for (jti,) in _REVOKED_TOKENS.read(self._engine, now=datetime.now(UTC)))
+        keys = _KEYS.read(self._engine)
         self._keys = {key: Caller(name, tenant, frozenset(scopes.split())) for key, name, tenant, scopes in keys}
         self._verified = {}
         self._looked_at = self._clock()

@@ -14,7 +14,7 @@ from alphaads_pipelines.decisions.permissions import Permissions
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.decisions.spool import Spool
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.sql.fastpath.transaction import answers_at_once
+from alphaads_pipelines.stores.sql.fastpath import is_nonblocking
 from alphaads_pipelines.wiring.app import Wiring
 
 
@@ -41,7 +41,7 @@ class Deciding(NamedTuple):
 
     Attributes
     ----------
-    at_once: store and audit log are on this machine, and nobody is in the way.
+    is_nonblocking: store and audit log are on this machine, and nobody is in the way.
     """
 
     snapshot: Snapshot
@@ -50,14 +50,15 @@ class Deciding(NamedTuple):
     spool: Spool
     most_age_s: float
     correlation_id: str
-    at_once: bool
+    is_nonblocking: bool
 
 
 async def _deciding(request: Request) -> Deciding:
     held, wiring, correlation_id = request.app.state, _held(request), str(request.state.correlation_id)
-    at_once = answers_at_once(wiring.engine) and not wiring.audit.would_block
+    most_age_s = wiring.settings.max_data_age_s
+    never_blocks = is_nonblocking(wiring.engine) and not wiring.audit.would_block
     parts = (held.reader.current, held.permissions, held.decider, held.spool)
-    return Deciding(*parts, wiring.settings.max_data_age_s, correlation_id, at_once)
+    return Deciding(*parts, most_age_s, correlation_id, never_blocks)
 
 
 async def _correlation_id(request: Request) -> str:

@@ -21,7 +21,7 @@ from assets.audit import recorder
 from assets.reporting import markdown_table
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.decisions.budget.reconciliation import Books
+    from alphaads_pipelines.decisions.budget.reconciliation import Reconciliation
 
 AD_SPENDING = "ad_spending"
 BOOKS_AGREE, WITHIN_BUDGET = "books_agree", "within_budget"
@@ -46,7 +46,7 @@ def ad_spending(
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Bill confirmed impressions, release expired reservations and reconcile."""
     from alphaads_pipelines.campaigns.campaign import MICROUSD
-    from alphaads_pipelines.decisions.budget.reconciliation import look_over
+    from alphaads_pipelines.decisions.budget.reconciliation import reconcile
     from alphaads_pipelines.pipeline.spending import update_spending
     from alphaads_pipelines.stores.sql.relational import reading
 
@@ -54,7 +54,7 @@ def ad_spending(
     note = recorder(context, wiring, action="frequency.count", purpose="operation", resource="ad_frequencies")
     done = update_spending(wiring.stream, wiring.engine, topics=wiring.topics, now=now, note=note)
     with reading(wiring.engine) as connection:
-        books = look_over(connection, now.date())
+        found = reconcile(connection, now.date())
     yield MaterializeResult(
         metadata={
             "events": done.events,
@@ -65,13 +65,13 @@ def ad_spending(
             "released": done.released,
         }
     )
-    yield from _checked(books)
+    yield from _checked(found)
 
 
-def _checked(books: "Books") -> Iterator[AssetCheckResult]:
+def _checked(found: "Reconciliation") -> Iterator[AssetCheckResult]:
     for name, campaigns, severity in (
-        (BOOKS_AGREE, books.wrong, AssetCheckSeverity.ERROR),
-        (WITHIN_BUDGET, books.beyond, AssetCheckSeverity.WARN),
+        (BOOKS_AGREE, found.mismatched, AssetCheckSeverity.ERROR),
+        (WITHIN_BUDGET, found.overspent, AssetCheckSeverity.WARN),
     ):
         yield AssetCheckResult(
             check_name=name,

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.campaigns.campaign import ACTIVE, Campaign
-from alphaads_pipelines.decisions.budget.reconciliation import look_over
+from alphaads_pipelines.decisions.budget.reconciliation import reconcile
 from alphaads_pipelines.decisions.budget.reservations import HELD, Reservations, read_spending
 from alphaads_pipelines.decisions.budget.settlement import confirm, release_expired, settling
 from alphaads_pipelines.stores.sql.relational import connect, migrate, reading, sql_table, transaction
@@ -74,10 +74,10 @@ class _Monitor:
         engine, key = connect(day.url), day.campaign.campaign_id
         while not self.stop.wait(_POLL_S):
             with reading(engine) as connection:
-                books = look_over(connection, _MIDNIGHT.date())
+                result = reconcile(connection, _MIDNIGHT.date())
             found = read_spending(engine, [key], _MIDNIGHT.date())
             self.number += 1
-            self.wrong += bool(books.wrong)
+            self.wrong += bool(result.mismatched)
             self.most_used = max([self.most_used, *(each.used for each in found.values())])
         engine.dispose()
 

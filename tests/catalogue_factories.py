@@ -54,7 +54,7 @@ def offered(texts: Sequence[Mapping[str, str]], campaigns: Sequence[Campaign] | 
     return {
         "catalogue": Catalogue(campaigns=by_id, creatives=tuple(texts), creatives_of=own),
         "catalogue_version": 2,
-        "shelf": EligibilityIndex.of(by_id, texts),
+        "eligibility_index": EligibilityIndex.of(by_id, texts),
     }
 
 

@@ -93,7 +93,7 @@ class AuditLog:
 
     @property
     def would_block(self) -> bool:
-        """Whether the next entry waits for the lock, or for the store to sign a chain's start or end."""
+        """Whether the next entry waits: for the store, where a chain's begin and end are signed, or for who does."""
         chain = self._chain
         return self._lock.locked() or chain is None or not chain.is_sound or chain.is_full(self._clock())
 

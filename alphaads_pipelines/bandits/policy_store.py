@@ -25,7 +25,7 @@ from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles, describe_
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import AlphaAdsError, NotFound, SchemaMismatch
 from alphaads_pipelines.stores.sql.documents import document_version_in, read_document, replace_document_in
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import chunks, select_in, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 
@@ -36,7 +36,9 @@ HOURLY = timedelta(days=7)
 
 _OVERTAKEN = "the roles of the policies were changed meanwhile; nothing was changed by this"
 _versions, _documents = sql_table("policy_versions"), sql_table("published_documents")
-_NEWEST = Prepared(sa.select(sa.func.max(_versions.c.version)).where(_versions.c.policy == sa.bindparam("of_policy")))
+_NEWEST = PreparedStatement(
+    sa.select(sa.func.max(_versions.c.version)).where(_versions.c.policy == sa.bindparam("of_policy"))
+)
 _log = get_logger(__name__)
 
 

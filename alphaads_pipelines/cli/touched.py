@@ -13,12 +13,12 @@ from alphaads_pipelines.cli.options import JsonOutput, PostName
 from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
-    from alphaads_pipelines.decisions.explain.affected_decisions import Touched
+    from alphaads_pipelines.decisions.explain.affected_decisions import PostImpact
 
 
 def run(post: PostName, as_json: JsonOutput = False) -> None:
     """The decisions in which a post weighed in, and the ads that were chosen there."""
-    from alphaads_pipelines.decisions.explain.affected_decisions import members_of, touched_by
+    from alphaads_pipelines.decisions.explain.affected_decisions import find_affected_decisions, members_of
     from alphaads_pipelines.ingest.find_post import find_post, keys_of, parse_post
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
@@ -26,11 +26,11 @@ def run(post: PostName, as_json: JsonOutput = False) -> None:
         found = find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.topics.posts, keys)
         people = members_of(wiring.engine, found[0])
         record(wiring, "touched", action="post.trace", purpose="rights", subjects=people)
-        touched = touched_by(wiring.engine, wiring.lake, found)
+        touched = find_affected_decisions(wiring.engine, wiring.lake, found)
     emit(msgspec.to_builtins(touched)) if as_json else show_touched(touched)
 
 
-def show_touched(touched: Touched) -> None:
+def show_touched(touched: PostImpact) -> None:
     """A table of the ads, and how often each was chosen."""
     changed = sum(each.changed_mood for each in touched.decisions)
     out.print(f"{len(touched.decisions)} decisions were touched; in {changed} the post changed the mood")

@@ -1,4 +1,4 @@
-"""Moves: whether anything that a snapshot is made of changed since the last look.
+"""ChangeMarker: whether anything that a snapshot is made of changed since the last look.
 
 That is asked several times a second, beside the decisions, of one process in which one thread runs at a time; so it is
 one statement, and the rest is read when its answer is another one than before.
@@ -15,11 +15,11 @@ from sqlalchemy import Engine
 from alphaads_pipelines.bandits.policy_store import POLICY
 from alphaads_pipelines.campaigns.campaign_changes import ADVERTISING
 from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import sql_table
 
 
-class Moves(NamedTuple):
+class ChangeMarker(NamedTuple):
     """How things stand.
 
     Attributes
@@ -32,18 +32,18 @@ class Moves(NamedTuple):
     complete_until: datetime | None
 
 
-def look(engine: Engine, consumer: str) -> Moves:
+def read_change_marker(engine: Engine, consumer: str) -> ChangeMarker:
     """How things stand at one moment. Raises StoreUnavailable.
 
     Parameters
     ----------
     consumer: whose positions in the stream say what is complete.
     """
-    [[*marks, not_complete, complete_until]] = _LOOK.ask(engine, of_consumer=consumer)
-    return Moves(tuple(marks), None if not_complete else complete_until)
+    [[*marks, not_complete, complete_until]] = _MARKER.read(engine, of_consumer=consumer)
+    return ChangeMarker(tuple(marks), None if not_complete else complete_until)
 
 
-def _look() -> sa.Select[tuple[object, ...]]:
+def _marker_query() -> sa.Select[tuple[object, ...]]:
     """One row: for each row of an answer the driver takes a turn."""
     published, positions = sql_table("published"), sql_table("stream_positions")
     versions, keys = sql_table("policy_versions"), sql_table("key_generation")
@@ -66,4 +66,4 @@ def _version_of(name: str) -> sa.ScalarSelect[int]:
     return sa.select(documents.c.version).where(documents.c.name == name).scalar_subquery()
 
 
-_LOOK = Prepared(_look())
+_MARKER = PreparedStatement(_marker_query())

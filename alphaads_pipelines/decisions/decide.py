@@ -121,24 +121,21 @@ class Decider:
         permission: Permission,
         now: datetime,
         most_age_s: float,
-        *,
-        waits: bool = True,
     ) -> Decision:
         """Choose a creative, with what the person allows and nothing else of them.
 
         Parameters
         ----------
         permission: for `request.subject_id`, asked just before (permissions.py).
-        waits: for others who hold money, too, of the same store.
 
         Raises
         ------
         StaleData: the snapshot is too old, or empty. NotFound: nothing may be shown here.
-        MustWait: nothing was decided, because somebody else writes and `waits` is not set.
+        WouldBlock: nothing was decided; see `fastpath.nonblocking`.
         """
         age, decision_id = snapshot.check_age(now, most_age_s), _new_id(now)
         person = person_of(snapshot, permission, now)
-        drawn = self._drawn_and_held(snapshot, request, person, decision_id, now, waits=waits)
+        drawn = self._select_and_reserve(snapshot, request, person, decision_id, now)
         taught = drawn.route.taught
         return Decision(
             decision_id=decision_id,
@@ -169,25 +166,23 @@ class Decider:
             decided_at=now.isoformat(),
         )
 
-    def _drawn_and_held(
+    def _select_and_reserve(
         self,
         snapshot: Snapshot,
         request: DecisionRequest,
         person: Person,
         decision_id: str,
         now: datetime,
-        *,
-        waits: bool,
     ) -> _Drawn:
-        """Draw until the drawn campaign has room. Raises NotFound, MustWait."""
-        found = snapshot.shelf.eligible(self._viewer(snapshot, request, person, now), snapshot.funds)
+        """Draw until the drawn campaign has room. Raises NotFound, WouldBlock."""
+        found = snapshot.eligibility_index.eligible(self._viewer(snapshot, request, person, now), snapshot.budget_view)
         offered, left_out = dict(found.creatives), dict(found.left_out)
         while offered:
             drawn = self._draw(snapshot, request, person, decision_id, offered, now)
-            why = self._hold(decision_id, drawn.campaign, person, now, waits=waits)
+            why = self._reserve(decision_id, drawn.campaign, person, now)
             if why is None:
                 return drawn
-            without = _without(offered, snapshot, drawn.campaign, why, is_known=bool(person.subjects))
+            without = _exclude(offered, snapshot, drawn.campaign, why, is_known=bool(person.subjects))
             left_out |= {str(each["campaign_id"]): why for key, each in offered.items() if key not in without}
             offered = without
         raise NotFound(_nothing_fits(left_out))
@@ -201,7 +196,7 @@ class Decider:
             journey=person.journey,
             segment=person.segment,
             is_known=bool(person.subjects),
-            shown=self._shown(person, now) if tenant in snapshot.shelf.capped else {},
+            shown=self._shown(person, now) if tenant in snapshot.eligibility_index.capped else {},
         )
 
     def _shown(self, person: Person, now: datetime) -> Mapping[str, int] | None:
@@ -236,11 +231,11 @@ class Decider:
         campaign = snapshot.catalogue.campaigns[str(creative["campaign_id"])]
         return _Drawn(choice, campaign, creative, eligible, context, route, shadow)
 
-    def _hold(self, decision_id: str, campaign: Campaign, person: Person, now: datetime, *, waits: bool) -> str | None:
-        """Hold what the ad takes; why it could not be, or None. Raises MustWait."""
+    def _reserve(self, decision_id: str, campaign: Campaign, person: Person, now: datetime) -> str | None:
+        """Hold what the ad takes; why it could not be, or None. Raises WouldBlock."""
         try:
             refused = self._reservations.reserve(
-                decision_id, campaign, person.subject_id, person.subjects, person.segment, now, waits=waits
+                decision_id, campaign, person.subject_id, person.subjects, person.segment, now
             )
         except StoreUnavailable as error:
             _log.warning("nothing reserved", error=error.code)
@@ -265,7 +260,7 @@ def _new_id(now: datetime) -> str:
     return f"{milliseconds:012x}7{dice >> 62:03x}{0x8 << 60 | dice & (1 << 62) - 1:016x}"
 
 
-def _without(
+def _exclude(
     offered: Mapping[str, Creative], snapshot: Snapshot, campaign: Campaign, why: str, *, is_known: bool
 ) -> dict[str, Creative]:
     """What is still offered; while the store is away, nothing that needs it."""

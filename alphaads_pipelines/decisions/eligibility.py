@@ -111,13 +111,13 @@ class EligibilityIndex:
             frozenset(each.tenant for each in campaigns.values() if each.daily_cap is not None),
         )
 
-    def eligible(self, viewer: Viewer, funds: BudgetView) -> Eligible:
+    def eligible(self, viewer: Viewer, budget_view: BudgetView) -> Eligible:
         """What may be drawn for this person now."""
         audience = served_emotion(viewer.mood or NEUTRAL, viewer.journey)
         creatives: dict[str, Creative] = {}
         left_out: dict[str, str] = {}
         for campaign in self.campaigns.get(viewer.tenant, ()):
-            why = _why_not(campaign, viewer, funds)
+            why = _why_not(campaign, viewer, budget_view)
             fitting = () if why else self.creatives.get((campaign.campaign_id, audience), ())
             # Moderation is looked at once more, where it is served.
             approved = {str(each["creative_id"]): each for each in fitting if each["moderation"] == APPROVED}
@@ -127,7 +127,7 @@ class EligibilityIndex:
         return Eligible(dict(sorted(creatives.items())), left_out)
 
 
-def _why_not(campaign: Campaign, viewer: Viewer, funds: BudgetView) -> str | None:
+def _why_not(campaign: Campaign, viewer: Viewer, budget_view: BudgetView) -> str | None:
     mood = viewer.mood or NEUTRAL
     if not campaign.runs_at(viewer.now):
         return "not_running"
@@ -137,14 +137,14 @@ def _why_not(campaign: Campaign, viewer: Viewer, funds: BudgetView) -> str | Non
         return "emotion"
     if campaign.segments and viewer.segment not in campaign.segments:
         return "segment"
-    return _why_not_more(campaign, viewer, funds)
+    return _why_not_more(campaign, viewer, budget_view)
 
 
-def _why_not_more(campaign: Campaign, viewer: Viewer, funds: BudgetView) -> str | None:
+def _why_not_more(campaign: Campaign, viewer: Viewer, budget_view: BudgetView) -> str | None:
     """What its limits say."""
     if viewer.shown is None and is_limited(campaign, is_known=viewer.is_known):
         return "unchecked"
     shown = (viewer.shown or {}).get(campaign.campaign_id, 0)
     if campaign.daily_cap is not None and viewer.is_known and shown >= campaign.daily_cap:
         return "cap"
-    return funds.why_not(campaign, viewer.segment, viewer.now) if has_budget(campaign) else None
+    return budget_view.why_not(campaign, viewer.segment, viewer.now) if has_budget(campaign) else None

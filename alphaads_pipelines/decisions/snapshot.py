@@ -24,7 +24,7 @@ from alphaads_pipelines.campaigns.campaign_changes import ADVERTISING
 from alphaads_pipelines.decisions.budget.pacing import BudgetView, Spending, has_budget
 from alphaads_pipelines.decisions.budget.reservations import read_spending
 from alphaads_pipelines.decisions.catalogue import Catalogue, read_catalogue
-from alphaads_pipelines.decisions.change_marker import look
+from alphaads_pipelines.decisions.change_marker import read_change_marker
 from alphaads_pipelines.decisions.eligibility import EligibilityIndex
 from alphaads_pipelines.decisions.routing import policies_asked_for
 from alphaads_pipelines.errors import StaleData, TransientError
@@ -51,8 +51,8 @@ class Snapshot:
     profiles: shard -> subject id -> state bytes.
     pointers: shard -> publication that the shard is seen at.
     catalogue: campaigns, approved creatives, experiments; catalogue_version: edits of them.
-    shelf: the same, laid out for decisions.
-    funds: what campaigns used, as of the last look.
+    eligibility_index: the same, laid out for decisions.
+    budget_view: what campaigns used, as of the last look.
     policies: who decides, ready to.
     segmentation: the behavioural segments; segmentation_version: of their document.
     complete_until: everything that intake saw before is in here; None before anything was published.
@@ -63,8 +63,8 @@ class Snapshot:
     pointers: Mapping[int, int] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=Catalogue)
     catalogue_version: int = 0
-    shelf: EligibilityIndex = field(default_factory=lambda: EligibilityIndex.of({}, ()))
-    funds: BudgetView = field(default_factory=lambda: BudgetView({}))
+    eligibility_index: EligibilityIndex = field(default_factory=lambda: EligibilityIndex.of({}, ()))
+    budget_view: BudgetView = field(default_factory=lambda: BudgetView({}))
     policies: Policies = field(default_factory=Policies)
     segmentation: Segmentation = field(default_factory=no_segments)
     segmentation_version: int = 0
@@ -158,12 +158,12 @@ class SnapshotReader:
     def refresh(self) -> None:
         """Look once, and swap the snapshot if anything moved. Raises StoreUnavailable."""
         with self._turn:  # what was seen and what is held go together
-            found, seen = self._snapshot, look(self._engine, self._consumer)
+            found, seen = self._snapshot, read_change_marker(self._engine, self._consumer)
             if seen.marks != self._marks:
                 with reading(self._engine) as connection:
                     found = self._next(connection)
-            funds = BudgetView(_spending(self._engine, found.catalogue))
-            self._snapshot = replace(found, funds=funds, complete_until=seen.complete_until)
+            budget_view = BudgetView(_spending(self._engine, found.catalogue))
+            self._snapshot = replace(found, budget_view=budget_view, complete_until=seen.complete_until)
             self._marks = seen.marks  # what moved after them is looked for again
 
     def _run(self) -> None:
@@ -215,8 +215,8 @@ class SnapshotReader:
         found = old
         if (version := document_version_in(connection, ADVERTISING)) != old.catalogue_version:
             catalogue = read_catalogue(connection, with_samples=self._with_samples)
-            shelf = EligibilityIndex.of(catalogue.campaigns, catalogue.creatives)
-            found = replace(found, catalogue=catalogue, catalogue_version=version, shelf=shelf)
+            index = EligibilityIndex.of(catalogue.campaigns, catalogue.creatives)
+            found = replace(found, catalogue=catalogue, catalogue_version=version, eligibility_index=index)
         if (version := document_version_in(connection, SEGMENTS)) != old.segmentation_version:
             document = select_in(connection, _DOCUMENTS.name, "name", [SEGMENTS], ["document"])[0].document
             found = replace(found, segmentation=from_document(document), segmentation_version=version)

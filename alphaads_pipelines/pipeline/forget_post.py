@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from alphaads_pipelines.decisions.explain.affected_decisions import Touched, members_of, touched_by
+from alphaads_pipelines.decisions.explain.affected_decisions import PostImpact, find_affected_decisions, members_of
 from alphaads_pipelines.errors import AlphaAdsError, Fenced, NotFound
 from alphaads_pipelines.ingest.batches import Batch
 from alphaads_pipelines.ingest.deduplication import forget
@@ -57,7 +57,7 @@ class Forgotten:
     """
 
     was_here: bool
-    touched: Touched | None
+    touched: PostImpact | None
     records: int
     rows: Mapping[str, int]
 
@@ -99,7 +99,7 @@ def forget_post(ports: Ports, keys: Collection[bytes], note: Note, patience_s: f
     return Forgotten(touched is not None or rows.total() > 0, touched, records, dict(rows))
 
 
-def _find(ports: Ports, keys: Collection[bytes], note: Note) -> Touched | None:
+def _find(ports: Ports, keys: Collection[bytes], note: Note) -> PostImpact | None:
     """The decisions that the post affected, once its people are noted; None if no version of it is in the lake."""
     try:
         versions = find_post(ports.engine, ports.ledger, ports.lake, ports.topics.posts, keys)
@@ -107,7 +107,7 @@ def _find(ports: Ports, keys: Collection[bytes], note: Note) -> Touched | None:
         note(())
         return None
     note(members_of(ports.engine, versions[0]))
-    return touched_by(ports.engine, ports.lake, versions)
+    return find_affected_decisions(ports.engine, ports.lake, versions)
 
 
 def _plan(ports: Ports, keys: Collection[bytes]) -> _Plan:

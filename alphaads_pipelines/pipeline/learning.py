@@ -196,11 +196,11 @@ def _first_of_each(events: Iterable[Row]) -> dict[str, dict[str, datetime]]:
     return heard
 
 
-def _earliest(*heard: ad_decisions.Heard) -> dict[str, datetime]:
+def _earliest(*heard: ad_decisions.EventTimes) -> dict[str, datetime]:
     return {kind: min(each[kind] for each in heard if kind in each) for kind in KINDS if any(kind in e for e in heard)}
 
 
-def _attributed(decided_at: datetime, heard: ad_decisions.Heard) -> dict[str, datetime]:
+def _attributed(decided_at: datetime, heard: ad_decisions.EventTimes) -> dict[str, datetime]:
     return {kind: at for kind, at in heard.items() if is_attributed(decided_at, at)}
 
 
@@ -209,8 +209,8 @@ def _store_new(
     read: Mapping[str, Row],
     stored: set[str],
     living: set[str | None],
-    early: Mapping[str, ad_decisions.Heard],
-    heard: Mapping[str, ad_decisions.Heard],
+    early: Mapping[str, ad_decisions.EventTimes],
+    heard: Mapping[str, ad_decisions.EventTimes],
 ) -> list[_Growth]:
     new = [row for key, row in read.items() if key not in stored and row["subject_id"] in living]
     times = {}
@@ -224,11 +224,11 @@ def _store_new(
 
 
 def _grow_stored(
-    connection: Connection, stored: Sequence[Any], heard: Mapping[str, ad_decisions.Heard]
+    connection: Connection, stored: Sequence[Any], heard: Mapping[str, ad_decisions.EventTimes]
 ) -> list[_Growth]:
     growths, changed = [], {}
     for row in stored:
-        before = ad_decisions.heard_of(row)
+        before = ad_decisions.event_times(row)
         after = _earliest(before, _attributed(row.decided_at, heard.get(row.decision_id, {})))
         if after == before:
             continue
@@ -236,14 +236,14 @@ def _grow_stored(
         pulls, rewards = (now - then for now, then in zip(outcome_counts(after), outcome_counts(before), strict=True))
         if pulls or rewards:
             growths.append(_Growth(row.arm_id, row.context, row.decided_at, pulls, rewards))
-    ad_decisions.note_heard(connection, changed)
+    ad_decisions.update_event_times(connection, changed)
     return growths
 
 
 def _keep_early(
     connection: Connection,
-    heard: Mapping[str, ad_decisions.Heard],
-    early: Mapping[str, ad_decisions.Heard],
+    heard: Mapping[str, ad_decisions.EventTimes],
+    early: Mapping[str, ad_decisions.EventTimes],
     now: datetime,
 ) -> None:
     """Events whose decision is not in yet wait for it; what says nothing new waits no longer than it did."""

@@ -17,24 +17,24 @@ from alphaads_pipelines.stores.sql.relational import insert_ignore, select_in, s
 KINDS = ("impression", "click", "conversion")
 """What may be heard of a decision; each has a column for when it first happened."""
 
-Heard = Mapping[str, datetime]
+EventTimes = Mapping[str, datetime]
 """Kind -> when it first happened."""
 
-_HALF = ("decision_id", "subject_id", "arm_id", "context", "decided_at", *(f"{kind}_at" for kind in KINDS))
+_COLUMNS = ("decision_id", "subject_id", "arm_id", "context", "decided_at", *(f"{kind}_at" for kind in KINDS))
 _CHUNK = 900
 
 
 def read_decisions(connection: Connection, decision_ids: Iterable[str]) -> list[Row[Any]]:
-    """What learning needs of these decisions, as far as they are stored: see `_HALF`."""
-    return select_in(connection, "ad_decisions", "decision_id", decision_ids, _HALF)
+    """What learning needs of these decisions, as far as they are stored: see `_COLUMNS`."""
+    return select_in(connection, "ad_decisions", "decision_id", decision_ids, _COLUMNS)
 
 
-def heard_of(row: Row[Any]) -> dict[str, datetime]:
+def event_times(row: Row[Any]) -> dict[str, datetime]:
     """What was heard of a decision."""
     return {kind: at for kind in KINDS if (at := getattr(row, f"{kind}_at")) is not None}
 
 
-def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]], heard: Mapping[str, Heard]) -> None:
+def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]], heard: Mapping[str, EventTimes]) -> None:
     """Store decisions that are not stored yet.
 
     Parameters
@@ -45,7 +45,7 @@ def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]], hea
     insert_ignore(connection, "ad_decisions", told)
 
 
-def note_heard(connection: Connection, heard: Mapping[str, Heard]) -> None:
+def update_event_times(connection: Connection, heard: Mapping[str, EventTimes]) -> None:
     """Replace what was heard of stored decisions; one that is stored no more stays so."""
     if not heard:
         return
@@ -59,7 +59,7 @@ def note_heard(connection: Connection, heard: Mapping[str, Heard]) -> None:
     connection.execute(statement, rows)
 
 
-def _times(heard: Heard) -> dict[str, datetime | None]:
+def _times(heard: EventTimes) -> dict[str, datetime | None]:
     return {f"{kind}_at": heard.get(kind) for kind in KINDS}
 
 
@@ -71,7 +71,7 @@ def read_early(connection: Connection, decision_ids: Iterable[str]) -> dict[str,
     return found
 
 
-def keep_early(connection: Connection, heard: Mapping[str, Heard], now: datetime) -> None:
+def keep_early(connection: Connection, heard: Mapping[str, EventTimes], now: datetime) -> None:
     """Let events wait for their decision; what waits already of a decision and kind takes the new time."""
     rows = [
         {"decision_id": key, "kind": kind, "occurred_at": at, "seen_at": now}

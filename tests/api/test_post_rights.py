@@ -32,7 +32,7 @@ def made(wiring: Wiring, at: datetime) -> tuple[str, Made]:
         keys = keys_of(wiring.pseudonyms, "generic", f"s1-{number}")
         [post] = find_post(wiring.engine, wiring.ledger, wiring.lake, "posts.raw", keys)
         decision = record(wiring, number, at, post.subject_id)
-        if post_rights.touched_by(wiring.engine, wiring.lake, [post]).decisions:
+        if post_rights.find_affected_decisions(wiring.engine, wiring.lake, [post]).decisions:
             return f"s1-{number}", decision
     raise AssertionError("no post shows an emotion")
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.schema.tables import RELATIONAL_TABLES
 from alphaads_pipelines.stores.sql import relational
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import (
     METADATA,
     connect,
@@ -33,7 +33,7 @@ from deploy.servers import Postgres
 from tests.concurrency import at_once
 from tests.conftest import ROOT
 
-_NUMBER = Prepared(sa.select(sa.func.count()).select_from(relational.sql_table("post_keys")))
+_NUMBER = PreparedStatement(sa.select(sa.func.count()).select_from(relational.sql_table("post_keys")))
 
 pytestmark = pytest.mark.integration
 NOON = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
@@ -230,7 +230,7 @@ def test_a_server_that_went_away_is_an_outage_and_its_return_needs_no_new_engine
     engine = connect(url)
     with transaction(engine) as connection:
         insert_ignore(connection, "post_keys", [_post(1)])
-    assert _NUMBER.ask(engine) == [(1,)]
+    assert _NUMBER.read(engine) == [(1,)]
     with pytest.raises(StoreUnavailable), transaction(engine) as connection:
         insert_ignore(connection, "post_keys", [_post(2)])
         own_server.kill()
@@ -239,7 +239,7 @@ def test_a_server_that_went_away_is_an_outage_and_its_return_needs_no_new_engine
         with pytest.raises(StoreUnavailable):
             ask(engine)
     own_server.start()
-    assert _NUMBER.ask(engine) == [(1,)]
+    assert _NUMBER.read(engine) == [(1,)]
     assert _offsets(engine) == {1: 0}
     engine.dispose()
 

@@ -144,7 +144,7 @@ def test_only_what_is_limited_needs_the_store() -> None:
 def test_what_the_money_of_a_campaign_says_is_found_out_once_a_look() -> None:
     of = campaign(daily_budget_microusd=5 * COST, segment_floors={"night": 0.5})
     held = {"tea": Spending(NOON.date(), COST, {COMMON: Line(COST, 0.0, NOON)})}
-    funds, evening = BudgetView(held), NOON + timedelta(hours=11, minutes=46)
-    assert funds.why_not(of, None, NOON) == funds.why_not(of, None, evening) == "pacing"
-    assert funds.why_not(of, "night", NOON) is None, "each line has its own"
+    budget_view, evening = BudgetView(held), NOON + timedelta(hours=11, minutes=46)
+    assert budget_view.why_not(of, None, NOON) == budget_view.why_not(of, None, evening) == "pacing"
+    assert budget_view.why_not(of, "night", NOON) is None, "each line has its own"
     assert BudgetView(held).why_not(of, None, evening) is None

@@ -15,7 +15,7 @@ from alphaads_pipelines.bandits.policy_store import append_version
 from alphaads_pipelines.bandits.thompson import ThompsonPolicy
 from alphaads_pipelines.decisions import snapshot
 from alphaads_pipelines.decisions.catalogue import Catalogue
-from alphaads_pipelines.decisions.change_marker import Moves, look
+from alphaads_pipelines.decisions.change_marker import ChangeMarker, read_change_marker
 from alphaads_pipelines.decisions.decide import DecisionRequest
 from alphaads_pipelines.decisions.snapshot import Snapshot, SnapshotReader
 from alphaads_pipelines.errors import ConfigurationError, StaleData, StoreUnavailable
@@ -130,14 +130,14 @@ def test_who_looks_at_the_same_time_never_sees_less(engine: Engine, monkeypatch:
     _publish(engine, 1)
     reader, seen, goes_on = SnapshotReader(engine), threading.Event(), threading.Event()
 
-    def slow(*of: Any) -> Moves:
-        found = look(*of)
+    def slow(*of: Any) -> ChangeMarker:
+        found = read_change_marker(*of)
         if threading.current_thread() is first:
             seen.set()
             goes_on.wait(1)
         return found
 
-    monkeypatch.setattr(snapshot, "look", slow)
+    monkeypatch.setattr(snapshot, "read_change_marker", slow)
     first, second = (threading.Thread(target=reader.refresh) for _ in range(2))
     first.start()
     seen.wait()

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, event
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.campaigns.store import insert_campaigns
 from alphaads_pipelines.decisions.budget import settlement
-from alphaads_pipelines.decisions.budget.reconciliation import Books, look_over
+from alphaads_pipelines.decisions.budget.reconciliation import Reconciliation, reconcile
 from alphaads_pipelines.decisions.budget.reservations import HELD, Reservations
 from alphaads_pipelines.errors import StreamUnavailable, WriteConflict
 from alphaads_pipelines.pipeline import spending
@@ -205,14 +205,14 @@ def test_the_books_say_who_is_beyond_a_budget_and_where_they_do_not_agree(ads: A
     with transaction(ads.engine) as connection:
         insert_campaigns(connection, kept, NOON)
     with reading(ads.engine) as connection:
-        assert look_over(connection, NOON.date()) == Books([], ["coffee"])
-        assert look_over(connection, (NOON + timedelta(days=1)).date()) == Books([], [])
+        assert reconcile(connection, NOON.date()) == Reconciliation([], ["coffee"])
+        assert reconcile(connection, (NOON + timedelta(days=1)).date()) == Reconciliation([], [])
     for name in ("campaign_days", "ad_reservations"):
         table = sql_table(name)
         with transaction(ads.engine) as connection:
             connection.execute(table.delete().where(table.c.campaign_id == ("tea" if "days" in name else "milk")))
     with reading(ads.engine) as connection:
-        assert look_over(connection, NOON.date()).wrong == ["milk", "tea"]
+        assert reconcile(connection, NOON.date()).wrong == ["milk", "tea"]
 
 
 _BILLER = """

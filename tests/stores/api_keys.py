@@ -7,23 +7,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
-from alphaads_pipelines.stores.sql.fastpath.transaction import Brief
+from alphaads_pipelines.stores.sql.fastpath import FastTransaction, PreparedStatement
 from alphaads_pipelines.stores.sql.relational import sql_table
 
 KEYS = sql_table("api_keys")
-NUMBER = Prepared(sa.select(sa.func.count()).select_from(KEYS))
-_ADD = Prepared(KEYS.insert())
+NUMBER = PreparedStatement(sa.select(sa.func.count()).select_from(KEYS))
+_ADD = PreparedStatement(KEYS.insert())
 
 
-def add_key(connection: Brief, name: str) -> None:
+def add_key(connection: FastTransaction, name: str) -> None:
     """Add a row."""
     _ADD.run(connection, **_row(name))
 
 
-def send_key(connection: Brief, name: str) -> None:
+def queue_key(connection: FastTransaction, name: str) -> None:
     """Add a row with the next statement, or the commit."""
-    _ADD.send(connection, **_row(name))
+    _ADD.queue(connection, **_row(name))
 
 
 def _row(name: str) -> dict[str, Any]:

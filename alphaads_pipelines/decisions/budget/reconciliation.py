@@ -19,24 +19,26 @@ _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
 _RESERVATIONS, _CAMPAIGNS = sql_table("ad_reservations"), sql_table("campaigns")
 
 
-class Books(NamedTuple):
+class Reconciliation(NamedTuple):
     """Ids of campaigns: whose figures do not agree; who used more than the budget, or the day's. In order."""
 
-    wrong: list[str]
-    beyond: list[str]
+    mismatched: list[str]
+    overspent: list[str]
 
 
-def look_over(connection: Connection, day: date) -> Books:
+def reconcile(connection: Connection, day: date) -> Reconciliation:
     """The books as they are in this transaction, which must see one snapshot (`reading`).
 
     Parameters
     ----------
     day: whose daily budgets are compared.
     """
-    return Books(sorted(connection.execute(_wrong()).scalars()), sorted({*connection.execute(_beyond(day)).scalars()}))
+    return Reconciliation(
+        sorted(connection.execute(_mismatched()).scalars()), sorted({*connection.execute(_overspent(day)).scalars()})
+    )
 
 
-def _wrong() -> sa.Select[tuple[str]]:
+def _mismatched() -> sa.Select[tuple[str]]:
     days = (
         sa.select(
             _DAYS.c.campaign_id,
@@ -65,7 +67,7 @@ def _wrong() -> sa.Select[tuple[str]]:
     )
 
 
-def _beyond(day: date) -> sa.CompoundSelect[tuple[str]]:
+def _overspent(day: date) -> sa.CompoundSelect[tuple[str]]:
     used = _SPENDING.c.reserved_microusd + _SPENDING.c.spent_microusd
     of_day = sa.func.sum(_DAYS.c.reserved_microusd + _DAYS.c.spent_microusd)
     whole = (

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import sql_table
 
 _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
@@ -40,7 +40,7 @@ def _moved(table: sa.Table, *columns: str) -> sa.Update:
     return table.update().where(*_the(table, *columns)).values(reserved_microusd=reserved, spent_microusd=spent)
 
 
-def _added(table: sa.Table, added: str, *replaced: str) -> Prepared:
+def _added(table: sa.Table, added: str, *replaced: str) -> PreparedStatement:
     """Insert a row, or add its `added` to that of the row whose key is there, and replace what else is named.
 
     Whoever finds the row taken waits for it; of those who find none, one makes it.
@@ -50,7 +50,7 @@ def _added(table: sa.Table, added: str, *replaced: str) -> Prepared:
         new = insert(table)
         changed = {added: table.c[added] + new.excluded[added], **{each: new.excluded[each] for each in replaced}}
         statements[dialect] = new.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
-    return Prepared(statements)
+    return PreparedStatement(statements)
 
 
 _DAY_OF_CAMPAIGN = ("campaign_id", "day")
@@ -59,8 +59,8 @@ _FREQUENCY = ("subject_id", "campaign_id", "day")
 _LINE_COLUMNS = (_DAYS.c.segment, _used(_DAYS), _DAYS.c.credit_microusd, _DAYS.c.credited_at)
 _THESE = _among(_RESERVATIONS.c.decision_id, "decision_ids")
 
-HOLD = _added(_SPENDING, "reserved_microusd")
-HOLD_ALL = (
+RESERVE = _added(_SPENDING, "reserved_microusd")
+LOCK_CAMPAIGNS = (
     sa.select(_SPENDING.c.campaign_id)
     .where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
     .order_by(_SPENDING.c.campaign_id)
@@ -68,7 +68,7 @@ HOLD_ALL = (
 )
 
 # One row at least, of a campaign that is held: lines that are not there, and people who are not counted, are NULL.
-LOOK = Prepared(
+READ_STATE = PreparedStatement(
     sa.select(_used(_SPENDING).label("used_ever"), _FREQUENCIES.c.shown, *_LINE_COLUMNS)
     .select_from(
         _SPENDING.outerjoin(_FREQUENCIES, sa.and_(*_the(_FREQUENCIES, *_FREQUENCY))).outerjoin(
@@ -77,28 +77,28 @@ LOOK = Prepared(
     )
     .where(*_the(_SPENDING, "campaign_id"))
 )
-LINES_ON = Prepared(
+LINES_ON = PreparedStatement(
     sa.select(_DAYS.c.campaign_id, _used(_SPENDING).label("used_ever"), *_LINE_COLUMNS)
     .join_from(_DAYS, _SPENDING, _SPENDING.c.campaign_id == _DAYS.c.campaign_id)
     .where(*_the(_DAYS, "day"))
 )
 USED = sa.select(_SPENDING.c.campaign_id, _used(_SPENDING)).where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
-SHOWN_OF = Prepared(sa.select(_FREQUENCIES.c.shown).where(*_the(_FREQUENCIES, *_FREQUENCY)))
+SHOWN_OF = PreparedStatement(sa.select(_FREQUENCIES.c.shown).where(*_the(_FREQUENCIES, *_FREQUENCY)))
 # All days, which are few: asked for one day, SQLite would go through everybody of that day.
-SHOWN = Prepared(
+SHOWN = PreparedStatement(
     sa.select(_FREQUENCIES.c.campaign_id, _FREQUENCIES.c.day, _FREQUENCIES.c.shown).where(
         *_the(_FREQUENCIES, "subject_id")
     )
 )
 
-TAKE_OF_DAY = _added(_DAYS, "reserved_microusd", "credit_microusd", "credited_at")
+RESERVE_OF_DAY = _added(_DAYS, "reserved_microusd", "credit_microusd", "credited_at")
 COUNT = (
     _FREQUENCIES.update()
     .where(*_the(_FREQUENCIES, *_FREQUENCY))
     .values(shown=_FREQUENCIES.c.shown + sa.bindparam("more"))
 )
-COUNT_ONE = _added(_FREQUENCIES, "shown")
-NOTE = Prepared(_RESERVATIONS.insert())
+COUNT_IMPRESSION = _added(_FREQUENCIES, "shown")
+ADD_RESERVATION = PreparedStatement(_RESERVATIONS.insert())
 
 MOVE, MOVE_OF_DAY = _moved(_SPENDING, "campaign_id"), _moved(_DAYS, *_LINE)
 DUE = (
@@ -107,7 +107,7 @@ DUE = (
     .order_by(_RESERVATIONS.c.expires_at)
     .limit(sa.bindparam("most"))
 )
-TAKE_AWAY = _RESERVATIONS.delete().where(_THESE).returning(*_RESERVATIONS.c)
+DELETE = _RESERVATIONS.delete().where(_THESE).returning(*_RESERVATIONS.c)
 RELEASE = (
     _RESERVATIONS.update()
     .where(_THESE, _RESERVATIONS.c.released_at.is_(None))

@@ -19,10 +19,8 @@ process loses nothing, one of the database server may forget what was held in th
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -32,7 +30,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.budget import reservation_statements as sql
 from alphaads_pipelines.decisions.budget.pacing import COMMON, Line, Refused, Spending, ask, has_budget, is_limited
-from alphaads_pipelines.stores.sql.fastpath.transaction import Brief, MustWait, brief
+from alphaads_pipelines.stores.sql.fastpath import FastTransaction, fast_transaction
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS
 
@@ -50,14 +48,12 @@ class Reservations:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        # Whoever finds SQLite's lock taken sleeps for milliseconds; threads of one process can take turns better.
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     def shown(self, subject_ids: Sequence[str], day: date) -> dict[str, int]:
         """Campaign -> how often it was shown to these subjects, one person, on a UTC day. Raises StoreUnavailable."""
         found: Counter[str] = Counter()
         for each in subject_ids:  # one, but for who is linked
-            rows = sql.SHOWN.ask(self._engine, the_subject_id=each)
+            rows = sql.SHOWN.read(self._engine, the_subject_id=each)
             found.update({campaign_id: shown for campaign_id, on, shown in rows if on == day})
         return found
 
@@ -69,8 +65,6 @@ class Reservations:
         subject_ids: Sequence[str],
         segment: str | None,
         now: datetime,
-        *,
-        waits: bool = True,
     ) -> Refused | None:
         """Hold what showing one ad takes; None when it is held, or nothing need be.
 
@@ -80,38 +74,25 @@ class Reservations:
         subject_ids: all subjects of that person that may be used together, `subject_id` among them.
         segment: their behavioural segment, if it may be used.
         now: time of the decision; its UTC day is the one that is charged.
-        waits: for others who write to SQLite.
 
         Raises
         ------
-        StoreUnavailable: nothing is held; an ad of this campaign must not be shown. MustWait: as `brief` says.
+        StoreUnavailable: nothing is reserved; the ad must not be shown. WouldBlock: see `fast_transaction`.
         """
         if not is_limited(campaign, is_known=subject_id is not None):
             return None
         day = now.astimezone(UTC).date()
-        asked, refused = _Asked(decision_id, campaign, subject_id, subject_ids, segment, now, day), None
+        reservation, refused = _Reservation(decision_id, campaign, subject_id, subject_ids, segment, now, day), None
         try:
-            with self._in_turn(waits=waits), brief(self._engine, waits=waits, on_disk=False) as connection:
-                asked.hold(connection)
-        except _TakenBack as back:
+            with fast_transaction(self._engine, durable=False) as connection:
+                reservation.reserve(connection)
+        except _Refusal as back:
             refused = back.refused
         RESERVATIONS.labels("held" if refused is None else refused.reason).inc()
         return refused
 
-    @contextmanager
-    def _in_turn(self, *, waits: bool) -> Iterator[None]:
-        if self._turn is None:
-            yield
-            return
-        if not self._turn.acquire(blocking=waits):
-            raise MustWait
-        try:
-            yield
-        finally:
-            self._turn.release()
 
-
-class _TakenBack(Exception):
+class _Refusal(Exception):
     """Why everything that was taken so far is to be given back."""
 
     def __init__(self, refused: Refused) -> None:
@@ -119,7 +100,7 @@ class _TakenBack(Exception):
         self.refused = refused
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class _Reservation(msgspec.Struct, frozen=True):
     """What is to be held, inside one transaction."""
 
     decision_id: str
@@ -149,18 +130,18 @@ class _Asked(msgspec.Struct, frozen=True):
     def _amount(self) -> int:
         return self.campaign.cost_microusd if has_budget(self.campaign) else 0
 
-    def hold(self, connection: Brief) -> None:
-        """Take everything. Raises _TakenBack, to end the transaction with nothing taken."""
+    def reserve(self, connection: FastTransaction) -> None:
+        """Take everything. Raises _Refusal, to end the transaction with nothing taken."""
         is_counted = self.campaign.daily_cap is not None and self.subject_id is not None
         # First the campaign's row, which is held until the end of the transaction.
-        sql.HOLD.send(connection, **self._campaign, reserved_microusd=self._amount, spent_microusd=0)
+        sql.RESERVE.queue(connection, **self._campaign, reserved_microusd=self._amount, spent_microusd=0)
         if is_counted:
-            sql.COUNT_ONE.send(connection, **self._new, subject_id=self.subject_id, shown=1)
-        rows = sql.LOOK.run(connection, **self._day, the_subject_id=self.subject_id)
+            sql.COUNT_IMPRESSION.queue(connection, **self._new, subject_id=self.subject_id, shown=1)
+        rows = sql.READ_STATE.run(connection, **self._day, the_subject_id=self.subject_id)
         used, shown = rows[0][:2]
         if is_counted:
             self._check_cap(connection, shown)
-        segment = self._take_of_day(connection, used, rows) if has_budget(self.campaign) else COMMON
+        segment = self._reserve_of_day(connection, used, rows) if has_budget(self.campaign) else COMMON
         held = {
             "decision_id": self.decision_id,
             "subject_id": self.subject_id,
@@ -170,34 +151,34 @@ class _Asked(msgspec.Struct, frozen=True):
             "expires_at": self.now + HELD,
             "released_at": None,
         }
-        sql.NOTE.send(connection, **self._new, **held)
+        sql.ADD_RESERVATION.queue(connection, **self._new, **held)
 
-    def _check_cap(self, connection: Brief, shown: int) -> None:
-        """Raises _TakenBack beyond the cap, which counts this ad."""
+    def _check_cap(self, connection: FastTransaction, shown: int) -> None:
+        """Raises _Refusal beyond the cap, which counts this ad."""
         for each in self.subject_ids:  # one, but for who is linked
             if each != self.subject_id:
                 shown += int(sql.SHOWN_OF.scalar(connection, **self._day, the_subject_id=each) or 0)
         if self.campaign.daily_cap is not None and shown > self.campaign.daily_cap:
-            raise _TakenBack(Refused("cap"))
+            raise _Refusal(Refused("cap"))
 
-    def _take_of_day(self, connection: Brief, used: int, rows: Sequence[tuple[Any, ...]]) -> str:
-        """Take the money of the day; the line that it counts in. Raises _TakenBack."""
+    def _reserve_of_day(self, connection: FastTransaction, used: int, rows: Sequence[tuple[Any, ...]]) -> str:
+        """Take the money of the day; the line that it counts in. Raises _Refusal."""
         lines = {name: Line(*line) for _, _, name, *line in rows if name is not None}
         answer = ask(self.campaign, Spending(self.day, used - self._amount, lines), self.segment, self.now)
         if isinstance(answer, Refused):
-            raise _TakenBack(answer)
+            raise _Refusal(answer)
         for segment, line in answer.lines.items():
             amount = self._amount if segment == answer.segment else 0
             taken = {"segment": segment, "reserved_microusd": amount, "spent_microusd": 0}
             credit = {"credit_microusd": line.credit, "credited_at": line.credited_at}
-            sql.TAKE_OF_DAY.send(connection, **self._new, **taken, **credit)
+            sql.RESERVE_OF_DAY.queue(connection, **self._new, **taken, **credit)
         return answer.segment
 
 
 def read_spending(engine: Engine, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:
     """What these campaigns used, those that used anything, with the lines of a UTC day. Raises StoreUnavailable."""
     used, lines = dict[str, int](), dict[str, dict[str, Line]]()
-    for campaign_id, ever, segment, *line in sql.LINES_ON.ask(engine, the_day=day):
+    for campaign_id, ever, segment, *line in sql.LINES_ON.read(engine, the_day=day):
         used[campaign_id] = ever
         lines.setdefault(campaign_id, {})[segment] = Line(*line)
     if rest := [each for each in campaign_ids if each not in used]:

@@ -26,7 +26,7 @@ _RESERVATIONS, _FREQUENCIES = "ad_reservations", "ad_frequencies"
 _WHICH = ("decision_id", "campaign_id")
 
 
-def _nobody(_: Collection[str]) -> None:
+def _no_note(_: Collection[str]) -> None:
     pass
 
 
@@ -43,7 +43,7 @@ def settling(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def confirm(connection: Connection, decision_ids: Collection[str], note: Note = _nobody) -> Counter[str]:
+def confirm(connection: Connection, decision_ids: Collection[str], note: Note = _no_note) -> Counter[str]:
     """Impressions of these decisions were heard of: what was reserved for them is spent, once.
 
     Parameters
@@ -56,22 +56,22 @@ def confirm(connection: Connection, decision_ids: Collection[str], note: Note = 
     person's cap all the same: the ad was seen.
     """
     found = select_in(connection, _RESERVATIONS, "decision_id", decision_ids, _WHICH)
-    _hold(connection, found)
-    rows = _taken(connection, found)
+    _lock_campaigns(connection, found)
+    rows = _delete(connection, found)
     waiting, late = [each for each in rows if each.released_at is None], [each for each in rows if each.released_at]
     _move(connection, waiting, spent=1)
     _count(connection, late, 1, note)
     return Counter(confirmed=len(waiting), microusd=sum(each.amount_microusd for each in waiting), late=len(late))
 
 
-def release_expired(connection: Connection, now: datetime, note: Note = _nobody) -> int:
+def release_expired(connection: Connection, now: datetime, note: Note = _no_note) -> int:
     """Give back what is held longer than HELD, money and frequencies; how many reservations, AT_ONCE at a time.
 
     Impressions that lie in the stream must have been confirmed before, else they are late for no fault of their own.
     `note` is as for `confirm`.
     """
     due = connection.execute(sql.DUE, {"now": now, "most": AT_ONCE}).scalars().all()
-    _hold(connection, select_in(connection, _RESERVATIONS, "decision_id", due, ["campaign_id"]))
+    _lock_campaigns(connection, select_in(connection, _RESERVATIONS, "decision_id", due, ["campaign_id"]))
     released = connection.execute(sql.RELEASE, {"decision_ids": due, "now": now}).all() if due else []
     _move(connection, released, spent=0)
     _count(connection, released, -1, note)
@@ -89,8 +89,8 @@ def release_those_of(connection: Connection, subject_id: str) -> int:
     found = select_in(connection, _RESERVATIONS, "subject_id", [subject_id], _WHICH)
     # Their frequencies are deleted next, and whoever counts those holds the campaigns.
     counted = select_in(connection, _FREQUENCIES, "subject_id", [subject_id], ["campaign_id"])
-    _hold(connection, [*found, *counted])
-    rows = _taken(connection, found)
+    _lock_campaigns(connection, [*found, *counted])
+    rows = _delete(connection, found)
     _move(connection, [each for each in rows if each.released_at is None], spent=0)
     return len(rows)
 
@@ -108,19 +108,19 @@ def prune(connection: Connection, now: datetime) -> int:
     return max(frequencies, released)
 
 
-def _hold(connection: Connection, rows: Iterable[Row[Any]]) -> None:
+def _lock_campaigns(connection: Connection, rows: Iterable[Row[Any]]) -> None:
     """Hold the rows of these campaigns, in the order of their ids. A reservation never changes its campaign."""
     for some in chunks(sorted({row.campaign_id for row in rows})):
-        connection.execute(sql.HOLD_ALL, {"campaign_ids": some}).all()
+        connection.execute(sql.LOCK_CAMPAIGNS, {"campaign_ids": some}).all()
 
 
-def _taken(connection: Connection, found: Iterable[Row[Any]]) -> list[Row[Any]]:
+def _delete(connection: Connection, found: Iterable[Row[Any]]) -> list[Row[Any]]:
     """Delete these reservations, whose campaigns are held; those that were still there.
 
     By their ids: what came in since they were looked for may be of a campaign that is not held.
     """
     ids = sorted(row.decision_id for row in found)
-    return [row for some in chunks(ids) for row in connection.execute(sql.TAKE_AWAY, {"decision_ids": some}).all()]
+    return [row for some in chunks(ids) for row in connection.execute(sql.DELETE, {"decision_ids": some}).all()]
 
 
 def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: int) -> None:

@@ -31,7 +31,7 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class TouchedDecision:
+class AffectedDecision:
     """A decision in which the post weighed in.
 
     `weight` in posts, `share` of the weight of all posts. `changed_mood`: without the post another emotion would have
@@ -52,7 +52,7 @@ class TouchedDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class TouchedCreative:
+class AffectedCreative:
     """An ad that was chosen there, in how many decisions, and how many of those were shown; texts are None if they are
     no longer kept."""
 
@@ -66,15 +66,15 @@ class TouchedCreative:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class PostImpact:
     """What a post touched; `post_keys` are those of its versions, of which the first alone counts in a mood."""
 
     post_keys: list[str]
     subject_id: str
     platform: str
     created_at: datetime
-    decisions: list[TouchedDecision]
-    creatives: list[TouchedCreative]
+    decisions: list[AffectedDecision]
+    creatives: list[AffectedCreative]
 
 
 def members_of(engine: Engine, post: FoundPost) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def members_of(engine: Engine, post: FoundPost) -> tuple[str, ...]:
         return members_in(connection, post.subject_id)
 
 
-def touched_by(engine: Engine, lake: Lake, versions: Sequence[FoundPost]) -> Touched:
+def find_affected_decisions(engine: Engine, lake: Lake, versions: Sequence[FoundPost]) -> PostImpact:
     """What a post touched so far, the latest decision first.
 
     Parameters
@@ -96,7 +96,7 @@ def touched_by(engine: Engine, lake: Lake, versions: Sequence[FoundPost]) -> Tou
     """
     post = versions[0]
     decisions = [] if post.version else _decisions(engine, lake, post)
-    return Touched(
+    return PostImpact(
         post_keys=[each.post_key.hex() for each in versions],
         subject_id=post.subject_id,
         platform=post.platform,
@@ -106,7 +106,7 @@ def touched_by(engine: Engine, lake: Lake, versions: Sequence[FoundPost]) -> Tou
     )
 
 
-def _decisions(engine: Engine, lake: Lake, post: FoundPost) -> list[TouchedDecision]:
+def _decisions(engine: Engine, lake: Lake, post: FoundPost) -> list[AffectedDecision]:
     members = members_of(engine, post)
     since, until = post.created_at - HORIZON, post.created_at + HORIZON + _HOUR
     with reading(engine) as connection:
@@ -129,7 +129,7 @@ def _decisions(engine: Engine, lake: Lake, post: FoundPost) -> list[TouchedDecis
     return touches
 
 
-def _touch(posts: MoodPosts, post: FoundPost, row: Row[Any], subjects: Collection[str]) -> TouchedDecision | None:
+def _touch(posts: MoodPosts, post: FoundPost, row: Row[Any], subjects: Collection[str]) -> AffectedDecision | None:
     at: datetime = row.decided_at
     theirs = posts.frame.filter(pl.col("subject_id").is_in(sorted(subjects)))
     weighed = MoodPosts(theirs).weighed(at)
@@ -137,10 +137,10 @@ def _touch(posts: MoodPosts, post: FoundPost, row: Row[Any], subjects: Collectio
     if mine.is_empty():
         return None
     [own] = mine.iter_rows(named=True)
-    changed = _changes_the_leading(weighed, own, hour_of(at))
+    changed = _changes_leading_emotion(weighed, own, hour_of(at))
     if own["weight"] < FADED and not changed:
         return None
-    return TouchedDecision(
+    return AffectedDecision(
         decision_id=row.decision_id,
         tenant=row.tenant,
         decided_at=at,
@@ -155,22 +155,22 @@ def _touch(posts: MoodPosts, post: FoundPost, row: Row[Any], subjects: Collectio
     )
 
 
-def _changes_the_leading(weighed: pl.DataFrame, own: dict[str, Any], now_hour: int) -> bool:
+def _changes_leading_emotion(weighed: pl.DataFrame, own: dict[str, Any], now_hour: int) -> bool:
     hours = hours_of(weighed)
     leading = leading_emotion(hours, now_hour)
     hours[own["hour"]][place_of(own["emotion"])] -= 1
     return leading_emotion(hours, now_hour) != leading
 
 
-def _creatives(engine: Engine, decisions: Sequence[TouchedDecision]) -> list[TouchedCreative]:
+def _creatives(engine: Engine, decisions: Sequence[AffectedDecision]) -> list[AffectedCreative]:
     """Those of most decisions first."""
-    chosen: dict[str, list[TouchedDecision]] = {}
+    chosen: dict[str, list[AffectedDecision]] = {}
     for each in decisions:
         chosen.setdefault(each.creative_id, []).append(each)
     with reading(engine) as connection:
         kept = {row.creative_id: row for row in select_in(connection, "creatives", "creative_id", chosen)}
     found = [
-        TouchedCreative(
+        AffectedCreative(
             creative_id=creative_id,
             tenant=getattr(kept.get(creative_id), "tenant", None),
             campaign_id=getattr(kept.get(creative_id), "campaign_id", None),

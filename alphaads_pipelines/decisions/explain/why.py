@@ -40,7 +40,7 @@ _UNKNOWN = (
 )
 
 
-def whose(engine: Engine, pseudonyms: Pseudonyms, tenant: str, decision_id: str) -> tuple[str, ...]:
+def decision_subjects(engine: Engine, pseudonyms: Pseudonyms, tenant: str, decision_id: str) -> tuple[str, ...]:
     """The subjects that a decision of a tenant is about, the asked one first; empty where it used nothing of anybody.
 
     Raises
@@ -76,7 +76,7 @@ def explain(
     """
     with reading(engine) as connection:
         row = _decision(connection, tenant, decision_id)
-        why = _told(connection, row, recompute(connection, dict(row._mapping)))
+        why = _explanation(connection, row, recompute(connection, dict(row._mapping)))
     if row.subject_id is not None:
         why = replace(why, person=person_reason(engine, lake, row, subjects, posts_topic))
     return replace(why, summary=sentences(why))
@@ -95,7 +95,7 @@ def _taught_at(connection: Connection, row: Row[Any]) -> datetime | None:
     return next((each.taught_at for each in versions if each.policy == row.policy), None)
 
 
-def _told(connection: Connection, row: Row[Any], again: Recomputed) -> Why:
+def _explanation(connection: Connection, row: Row[Any], again: Recomputed) -> Why:
     creatives = {each.creative_id: each for each in select_in(connection, "creatives", "creative_id", row.eligible)}
     drawn = creatives.get(row.arm_id)
     because = REASONS.get(row.personalisation, row.personalisation).format(mood=row.mood)

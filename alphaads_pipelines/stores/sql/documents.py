@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.schema.records import document_layout
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, sql_table, transaction
 
 _DOCUMENTS = sql_table("published_documents")
-_VERSION = Prepared(sa.select(_DOCUMENTS.c.version).where(_DOCUMENTS.c.name == sa.bindparam("of_name")))
+_VERSION = PreparedStatement(sa.select(_DOCUMENTS.c.version).where(_DOCUMENTS.c.name == sa.bindparam("of_name")))
 
 
 def publish_document(engine: Engine, name: str, document: Mapping[str, Any], now: datetime) -> int:

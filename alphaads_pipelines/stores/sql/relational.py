@@ -29,7 +29,6 @@ from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.schema.columns import Column, ColumnType, Table
 from alphaads_pipelines.schema.tables import RELATIONAL_TABLES
 from alphaads_pipelines.sqlite import BUSY_S, copy_long_wal, enter_wal, leave_copying_to_threads, wait_for_copy
-from alphaads_pipelines.stores.sql.fastpath.connections import forget_connections
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -132,14 +131,12 @@ def connect(url: str) -> Engine:
         engine = sa.create_engine(url, connect_args=arguments, **pool)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        event.listen(engine, "engine_disposed", forget_connections)
         event.listen(engine, "engine_disposed", lambda ended: wait_for_copy(sqlite_file(ended)))
         return engine
     engine = sa.create_engine(
         url, pool_pre_ping=True, pool_size=5, max_overflow=10, connect_args={"connect_timeout": _CONNECT_S}
     )
     event.listen(engine, "connect", _prepare_postgres)
-    event.listen(engine, "engine_disposed", forget_connections)
     return engine
 
 

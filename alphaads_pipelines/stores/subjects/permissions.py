@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.errors import InvalidRequest, NotFound, NotPermitted, Restricted
 from alphaads_pipelines.platforms.terms import is_forbidden
 from alphaads_pipelines.privacy.purposes import needs_consent
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
+from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.stores.subjects.consents import consenting_in, granted_in
 from alphaads_pipelines.stores.subjects.links import join_in, leave_in, members_in, members_of
@@ -86,7 +86,7 @@ class _Allowed(NamedTuple):
 
 
 def _rows(engine: Engine, subject_id: str, purpose: str) -> list[_Allowed]:
-    return [_Allowed(*row) for row in _PERMISSIONS.ask(engine, subject_id=subject_id, purpose=purpose)]
+    return [_Allowed(*row) for row in _WHAT_IS_ALLOWED.read(engine, subject_id=subject_id, purpose=purpose)]
 
 
 def _combined(subject_id: str, rows: Sequence[_Allowed], refusals: Mapping[str, Refusal | None]) -> Permission:
@@ -121,7 +121,7 @@ def _permission_query() -> Any:
     ).select_from(restricted.outerjoin(rectifications, rectifications.c.subject_id == _MEMBERS.c.subject_id))
 
 
-_PERMISSIONS = Prepared(_permission_query())
+_WHAT_IS_ALLOWED = PreparedStatement(_what_is_allowed())
 
 
 def _refusal(row: _Allowed, purpose: str) -> Refusal | None:

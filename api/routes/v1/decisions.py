@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.decisions.decide import DecisionRequest
-from alphaads_pipelines.stores.sql.fastpath.transaction import MustWait
+from alphaads_pipelines.stores.sql.fastpath import WouldBlock, nonblocking
 from alphaads_pipelines.stores.subjects.permissions import Permission
 from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope
@@ -63,13 +63,14 @@ async def make_decision(
     Without consent to personalised ads a decision is made all the same, without anything of the person.
     """
     request = DecisionRequest(body.subject_id, body.placement, caller.tenant, held.correlation_id)
-    if not held.at_once:
+    if not held.is_nonblocking:
         return await run_in_threadpool(lambda: _made(request, held, _permission(request, held, audit)))
     # Another thread works on another core, to which everything must be brought: half as much again.
     permission = _permission(request, held, audit)
     try:
-        return _made(request, held, permission, waits=False)
-    except MustWait:
+        with nonblocking():
+            return _made(request, held, permission)
+    except WouldBlock:
         return await run_in_threadpool(_made, request, held, permission)
 
 
@@ -80,9 +81,9 @@ def _permission(request: DecisionRequest, held: Deciding, audit: Recorder) -> Pe
     return permission
 
 
-def _made(request: DecisionRequest, held: Deciding, permission: Permission, *, waits: bool = True) -> Response:
+def _made(request: DecisionRequest, held: Deciding, permission: Permission) -> Response:
     now = datetime.now(UTC)
-    decision = held.decider.decide(held.snapshot, request, permission, now, held.most_age_s, waits=waits)
+    decision = held.decider.decide(held.snapshot, request, permission, now, held.most_age_s)
     record = _encoder.encode(decision)
     held.spool.append(record)
     DECISIONS.labels(decision.policy).inc()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from alphaads_pipelines.decisions.explain.affected_decisions import Touched, members_of, touched_by
+from alphaads_pipelines.decisions.explain.affected_decisions import PostImpact, find_affected_decisions, members_of
 from alphaads_pipelines.ingest.find_post import FoundPost, find_post, keys_of
 from alphaads_pipelines.pipeline.forget_post import Forgotten, forget_post
 from alphaads_pipelines.wiring.app import Wiring
@@ -31,13 +31,13 @@ def get_touched(
     wiring: WiringDep,
     caller: Officer,
     audit: Annotated[Recorder, recorded("post.trace", "rights")],
-) -> Touched:
+) -> PostImpact:
     """The decisions, of every tenant, in which the post weighed in, and the ads that were chosen there. 404: no post
     of this name is here. The post's id may be logged by whoever forwards the request: `key/POST_KEY` names it, too.
     """
     post = _found(wiring, platform, post_id)
     audit.record(*members_of(wiring.engine, post[0]))
-    return touched_by(wiring.engine, wiring.lake, post)
+    return find_affected_decisions(wiring.engine, wiring.lake, post)
 
 
 def _found(wiring: Wiring, platform: str, post_id: str) -> list[FoundPost]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
 from alphaads_pipelines.decisions.explain.explanation import Why
-from alphaads_pipelines.decisions.explain.why import explain, whose
+from alphaads_pipelines.decisions.explain.why import decision_subjects, explain
 from alphaads_pipelines.nlp.plots import EMOTION_COLOURS
 from alphaads_pipelines.wiring.app import Wiring
 from api.access import scope
@@ -44,7 +44,7 @@ def get_why_page(decision_id: DecisionId, wiring: WiringDep, caller: Reader, aud
 
 
 def _explained(decision_id: str, wiring: Wiring, caller: Caller, audit: Recorder) -> Why:
-    subjects = whose(wiring.engine, wiring.pseudonyms, caller.tenant, decision_id)
+    subjects = decision_subjects(wiring.engine, wiring.pseudonyms, caller.tenant, decision_id)
     audit.record(*subjects) if subjects else audit.nobody()
     topic = wiring.topics.posts
     return explain(wiring.engine, wiring.lake, caller.tenant, decision_id, subjects, topic)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alphaads_pipelines.decisions.explain.affected_decisions import Touched, touched_by
+from alphaads_pipelines.decisions.explain.affected_decisions import PostImpact, find_affected_decisions
 from alphaads_pipelines.decisions.explain.mood_posts import HORIZON, mood_from, read_mood_posts
 from alphaads_pipelines.errors import InvalidRequest, NotFound
 from alphaads_pipelines.ingest.find_post import FoundPost, find_post, keys_of, parse_post
@@ -35,8 +35,8 @@ def found(wiring: Wiring, text: str) -> list[FoundPost]:
     return find_post(wiring.engine, wiring.ledger, wiring.lake, wiring.topics.posts, keys)
 
 
-def touched(wiring: Wiring, text: str) -> Touched:
-    return touched_by(wiring.engine, wiring.lake, found(wiring, text))
+def touched(wiring: Wiring, text: str) -> PostImpact:
+    return find_affected_decisions(wiring.engine, wiring.lake, found(wiring, text))
 
 
 def posts_of(wiring: Wiring, subject: str) -> pl.DataFrame:

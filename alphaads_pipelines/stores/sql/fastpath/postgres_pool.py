@@ -1,8 +1,7 @@
-"""PostgreSQL's connections for statements so short that the journeys around them take longer than they do.
+"""A pool of PostgreSQL connections in autocommit: one round trip per statement instead of six.
 
-Taken out of the engine's pool and given back, one statement is six journeys to the server: is it there, two settings,
-begin, the statement, roll back. So a few connections are kept apart, in autocommit: one statement, one journey. Whether
-the server went away meanwhile is seen by their sockets, to which a server that waits sends nothing but its farewell.
+SQLAlchemy's own pool would add a ping, two settings, BEGIN and ROLLBACK. Dead connections are detected without a round
+trip: an idle server sends nothing but its goodbye, so a readable socket means that the connection is closed.
 """
 
 from __future__ import annotations
@@ -19,56 +18,59 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool, QueuePool
 
-_KEPT, _MORE = 5, 10
-"""How many are kept, and how many more there are while they are asked for at once; then one is waited for."""
+_POOL_SIZE, _MAX_OVERFLOW = 5, 10
 
-_of_engines: WeakKeyDictionary[Engine, tuple[int, Pool]] = WeakKeyDictionary()
+_pools: WeakKeyDictionary[Engine, tuple[int, Pool]] = WeakKeyDictionary()
+"""Engine -> the process that opened its pool, and the pool: a fork must not use its parent's connections."""
 
 
 @contextmanager
-def lent_connection(engine: Engine) -> Iterator[Any]:
-    """One of them, in autocommit and in no transaction. Whoever begins one ends it.
+def pooled_connection(engine: Engine) -> Iterator[Any]:
+    """A connection in autocommit; the caller ends any transaction that it begins.
 
-    Raises what the driver does, and SQLAlchemy's TimeoutError.
+    Raises the driver's errors, and SQLAlchemy's TimeoutError if every connection stays in use.
     """
-    with closing(_pool(engine).connect()) as lent:
-        driver: Any = lent.driver_connection
+    with closing(_pool(engine).connect()) as pooled:
+        driver: Any = pooled.driver_connection
         try:
-            yield lent
+            yield pooled
         finally:
-            if driver.info.transaction_status:  # interrupted, or gone: who comes next must not find that
-                lent.invalidate()
+            if driver.info.transaction_status:  # never return an open transaction or a dead connection to the pool
+                pooled.invalidate()
 
 
 def _pool(engine: Engine) -> Pool:
-    process, pool = _of_engines.get(engine, (0, None))
-    if pool is None or process != os.getpid():  # a fork must not use its parent's
-        pool = _pool_of(weakref.ref(engine))
-        _of_engines[engine] = os.getpid(), pool
+    process, pool = _pools.get(engine, (0, None))
+    if pool is None or process != os.getpid():
+        pool = _new_pool(weakref.ref(engine))
+        _pools[engine] = os.getpid(), pool
+        event.listen(engine, "engine_disposed", _dispose, insert=True)
     return pool
 
 
-def _pool_of(engine: weakref.ref[Engine]) -> Pool:
-    def opened() -> Any:
+def _new_pool(engine: weakref.ref[Engine]) -> Pool:
+    def open_connection() -> Any:
         alive = engine()
-        assert alive is not None, "who asks holds it"
+        assert alive is not None, "the caller holds it"
         pooled = alive.raw_connection()
         connection: Any = pooled.driver_connection
         pooled.detach()
         connection.autocommit = True
         with connection.cursor() as cursor:
-            # What is prepared is planned for the table of that moment, and one that is empty is best read whole. Told
-            # not to, PostgreSQL takes a plan for a dear one, and would compile it each time.
+            # A generic plan made while a table is empty would scan it sequentially for ever. Without sequential scans
+            # plans look expensive, and PostgreSQL would compile each with JIT.
             cursor.execute("SET enable_seqscan = off; SET jit = off")
         return connection
 
-    pool = QueuePool(opened, pool_size=_KEPT, max_overflow=_MORE, use_lifo=True, reset_on_return=None)
-    event.listen(pool, "checkout", _look)
+    pool = QueuePool(
+        open_connection, pool_size=_POOL_SIZE, max_overflow=_MAX_OVERFLOW, use_lifo=True, reset_on_return=None
+    )
+    event.listen(pool, "checkout", _check_socket)
     return pool
 
 
-def _look(connection: Any, _record: Any, _lent: Any) -> None:
-    """Let the pool open another in the place of one that was closed, here or by the server."""
+def _check_socket(connection: Any, _record: Any, _pooled: Any) -> None:
+    """Make the pool replace a connection that was closed here or by the server."""
     poll = select.poll()
     if not connection.closed:
         poll.register(connection.fileno(), select.POLLIN)
@@ -77,8 +79,8 @@ def _look(connection: Any, _record: Any, _lent: Any) -> None:
     raise DisconnectionError
 
 
-def forget_lent(engine: Engine) -> None:
-    """Close those that nobody has, and the others when they are given back."""
-    _, pool = _of_engines.pop(engine, (0, None))
+def _dispose(engine: Engine) -> None:
+    """Close idle connections now, and those in use on their return."""
+    _, pool = _pools.pop(engine, (0, None))
     if pool is not None:
         pool.dispose()

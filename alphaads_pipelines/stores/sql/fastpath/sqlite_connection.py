@@ -1,6 +1,4 @@
-"""A thread's own connection to SQLite, for statements so short that taking one out of a pool and giving it back takes
-longer than they do. It is kept as long as thread and engine are.
-"""
+"""One SQLite connection per thread, kept as long as thread and engine: a checkout takes longer than a statement."""
 
 from __future__ import annotations
 
@@ -12,36 +10,37 @@ from contextlib import closing, contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 _CACHE_KIB = 16 * 1024
-"""There are as many as threads. The operating system has the same pages at hand."""
+"""Small, because each thread has one; the operating system caches the same pages."""
 
 
-class _Own(threading.local):
-    """What a thread has, and the process that opened it: a fork must not use its parent's."""
+class _ThreadConnection(threading.local):
+    """A thread's connection and the process that opened it: a fork must not use its parent's."""
 
     connection: sqlite3.Connection | None = None
     process: int = 0
 
 
-_of_engines: WeakKeyDictionary[Engine, _Own] = WeakKeyDictionary()
+_connections: WeakKeyDictionary[Engine, _ThreadConnection] = WeakKeyDictionary()
 
 
 @contextmanager
-def own_connection(engine: Engine) -> Iterator[Any]:
-    """This thread's connection, in no transaction. Whoever begins one ends it."""
-    if not engine.url.database:  # what is in memory is in one connection alone
+def thread_connection(engine: Engine) -> Iterator[Any]:
+    """This thread's connection in autocommit; the caller ends any transaction that it begins."""
+    if not engine.url.database:  # an in-memory database exists in one connection only
         with closing(engine.raw_connection()) as connection:
             yield connection
         return
-    own = _of_engines.get(engine) or _of_engines.setdefault(engine, _Own())
-    if own.connection is None or own.process != os.getpid():
-        own.connection, own.process = _opened(engine), os.getpid()
-    yield own.connection
+    mine = _connections.get(engine) or _connections.setdefault(engine, _ThreadConnection())
+    if mine.connection is None or mine.process != os.getpid():
+        mine.connection, mine.process = _open(engine), os.getpid()
+        event.listen(engine, "engine_disposed", _drop, insert=True)
+    yield mine.connection
 
 
-def _opened(engine: Engine) -> sqlite3.Connection:
+def _open(engine: Engine) -> sqlite3.Connection:
     pooled = engine.raw_connection()
     connection = pooled.driver_connection
     assert isinstance(connection, sqlite3.Connection)
@@ -50,6 +49,6 @@ def _opened(engine: Engine) -> sqlite3.Connection:
     return connection
 
 
-def forget_own(engine: Engine) -> None:
-    """Close what threads keep, as soon as nobody uses it."""
-    _of_engines.pop(engine, None)
+def _drop(engine: Engine) -> None:
+    """Let every thread's connection close as soon as it is unused."""
+    _connections.pop(engine, None)

@@ -1,16 +1,19 @@
 """Short write transactions of prepared statements on the raw driver connection.
 
-For statements this short SQLAlchemy's connection takes longer than the database. On PostgreSQL each message is a round
-trip, so statements whose rows are not read (`Prepared.send`) travel with the next statement or with the commit. On
-SQLite, which has one writer at a time, a caller that must not wait is told so by `MustWait`.
+On PostgreSQL each message is a round trip, so queued statements (`PreparedStatement.queue`) travel with the next
+statement or the commit. SQLite has one writer at a time: inside `nonblocking()`, used on the event loop, a transaction
+that would wait for another writer raises WouldBlock instead.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Dialect, Engine
 
@@ -18,77 +21,102 @@ from alphaads_pipelines.sqlite import copy_long_wal
 from alphaads_pipelines.stores.sql.fastpath.connections import driver_connection
 from alphaads_pipelines.stores.sql.relational import BUSY_MS, sqlite_file, translated
 
-_OPEN = (2, 3)
-"""What libpq calls a connection in a transaction, and in one that failed (PQtransactionStatus)."""
+_IN_TRANSACTION = (2, 3)
+"""libpq's PQTransactionStatus of a connection in a transaction, and in a failed one."""
+
+_blocking: ContextVar[bool] = ContextVar("blocking", default=True)
+_write_locks: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 
 
-class MustWait(Exception):
-    """Another writes now, and the caller did not want to wait. Nothing was done."""
+class WouldBlock(Exception):
+    """Another writer holds SQLite's write lock, and the caller is in `nonblocking()`. Nothing was done."""
 
 
-class Brief:
-    """A write transaction: what `Prepared` asks of a connection.
+@contextmanager
+def nonblocking() -> Iterator[None]:
+    """Make fast transactions in the block raise WouldBlock instead of waiting for another writer to SQLite."""
+    token = _blocking.set(False)
+    try:
+        yield
+    finally:
+        _blocking.reset(token)
 
-    Attributes
-    ----------
-    unsent: what PostgreSQL is sent in front of the next statement; None of SQLite, to which nothing is sent.
-    """
 
-    def __init__(self, dialect: Dialect, connection: Any, unsent: list[bytes] | None) -> None:
-        self.dialect, self.connection, self.unsent = dialect, connection, unsent
+def is_nonblocking(engine: Engine) -> bool:
+    """Whether a short read waits neither for a network nor for a connection from a pool."""
+    return engine.dialect.name == "sqlite" and bool(engine.url.database)
+
+
+class FastTransaction:
+    """An open write transaction. `pending`: PostgreSQL statements to send with the next message; None on SQLite."""
+
+    def __init__(self, dialect: Dialect, connection: Any, pending: list[bytes] | None) -> None:
+        self.dialect, self.connection, self.pending = dialect, connection, pending
 
     def commit(self) -> None:
-        """Send what is unsent, and end it."""
-        if self.unsent is None:
+        """Send pending statements, and commit."""
+        if self.pending is None:
             self.connection.commit()
         else:
-            self._say(b"; ".join([*self.unsent, b"COMMIT"]))
+            self._execute(b"; ".join([*self.pending, b"COMMIT"]))
 
     def roll_back(self) -> None:
-        """End it with nothing done, if it has begun and the database still answers."""
-        if self.unsent is None:
+        """Roll back, if it has begun and the connection is alive."""
+        if self.pending is None:
             self.connection.rollback()
-        elif self.connection.driver_connection.info.transaction_status in _OPEN:
-            self._say(b"ROLLBACK")
+        elif self.connection.driver_connection.info.transaction_status in _IN_TRANSACTION:
+            self._execute(b"ROLLBACK")
 
-    def _say(self, message: bytes) -> None:
+    def _execute(self, message: bytes) -> None:
         with closing(self.connection.cursor()) as cursor:
             cursor.execute(message)
 
 
 @contextmanager
-def brief(engine: Engine, *, waits: bool = True, on_disk: bool = True) -> Iterator[Brief]:
-    """A write transaction of prepared statements: committed at the end of the block, rolled back by an exception.
+def fast_transaction(engine: Engine, *, durable: bool = True) -> Iterator[FastTransaction]:
+    """Run a write transaction of prepared statements: committed at the end of the block, rolled back by an exception.
 
     Parameters
     ----------
-    waits: for another writer, up to 30 s; else MustWait is raised at once. Only SQLite's writers wait at the start.
-    on_disk: whether the block ends when PostgreSQL's disk has it, or, sooner, when the server has.
+    durable: whether PostgreSQL's commit waits for the disk.
 
     Raises
     ------
-    StoreUnavailable: the database does not answer or stays locked.
+    StoreUnavailable: the database does not answer or stays locked for 30 s. WouldBlock: see `nonblocking`.
     """
-    is_sqlite = engine.dialect.name == "sqlite"
-    with translated(engine), driver_connection(engine) as connection:
-        unsent = None
-        if is_sqlite:
-            _begin(connection, waits=waits)
+    with _write_lock(engine), translated(engine), driver_connection(engine) as connection:
+        pending = None
+        if engine.dialect.name == "sqlite":
+            _begin_sqlite(connection)
         else:  # psycopg2 would send BEGIN in a message of its own, so the connection stays in autocommit
-            unsent = [b"BEGIN"] if on_disk else [b"BEGIN", b"SET LOCAL synchronous_commit = off"]
-        begun = Brief(engine.dialect, connection, unsent)
+            pending = [b"BEGIN"] if durable else [b"BEGIN", b"SET LOCAL synchronous_commit = off"]
+        transaction = FastTransaction(engine.dialect, connection, pending)
         try:
-            yield begun
-            begun.commit()
+            yield transaction
+            transaction.commit()
         except BaseException:
-            begun.roll_back()  # of a commit that failed, too: the connection is kept, and with it what is open
+            transaction.roll_back()  # after a failed commit, too: the connection is kept
             raise
-    if is_sqlite:
+
+
+@contextmanager
+def _write_lock(engine: Engine) -> Iterator[None]:
+    """Serialise this process's writers to SQLite, which would otherwise sleep for milliseconds between retries."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    lock = _write_locks.setdefault(engine, threading.Lock())
+    if not lock.acquire(blocking=_blocking.get()):
+        raise WouldBlock
+    try:
+        yield
         copy_long_wal(sqlite_file(engine))
+    finally:
+        lock.release()
 
 
-def _begin(driver: Any, *, waits: bool) -> None:
-    if waits:
+def _begin_sqlite(driver: Any) -> None:
+    if _blocking.get():
         driver.execute("BEGIN IMMEDIATE")
         return
     driver.execute("PRAGMA busy_timeout=0")
@@ -96,12 +124,7 @@ def _begin(driver: Any, *, waits: bool) -> None:
         driver.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            raise MustWait from None
+            raise WouldBlock from None
         raise
     finally:
         driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-
-
-def answers_at_once(engine: Engine) -> bool:
-    """Whether a short statement waits for nothing: for no network, and for no connection out of a pool."""
-    return engine.dialect.name == "sqlite" and bool(engine.url.database)

@@ -1,4 +1,4 @@
-"""Brief transactions and a thread's own connection: what they hold, whom they make wait, when they are given up."""
+"""Fast transactions and thread-local connections: atomicity, blocking, lifetime."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from sqlalchemy import Engine
 from sqlalchemy.schema import CreateTable
 
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.stores.sql.fastpath import sqlite_connection
+from alphaads_pipelines.stores.sql.fastpath import (
+    PreparedStatement,
+    WouldBlock,
+    fast_transaction,
+    is_nonblocking,
+    nonblocking,
+    sqlite_connection,
+)
 from alphaads_pipelines.stores.sql.fastpath.connections import driver_connection
-from alphaads_pipelines.stores.sql.fastpath.statement import Prepared
-from alphaads_pipelines.stores.sql.fastpath.transaction import MustWait, answers_at_once, brief
 from alphaads_pipelines.stores.sql.relational import connect, migrate, reading, transaction
-from tests.stores.api_keys import KEYS, NUMBER, add_key, send_key
+from tests.stores.api_keys import KEYS, NUMBER, add_key, queue_key
 
 
-def _add(engine: Engine, name: str, *, waits: bool = True) -> None:
-    with brief(engine, waits=waits) as connection:
+def _add(engine: Engine, name: str) -> None:
+    with fast_transaction(engine) as connection:
         add_key(connection, name)
         if name == "bad":
             raise KeyError(name)
@@ -38,7 +43,7 @@ def test_it_is_committed_or_nothing_is(engine: Engine) -> None:
     with pytest.raises(KeyError):
         _add(engine, "bad")
     assert _number(engine) == 1
-    assert NUMBER.ask(engine) == [(1,)], "and the next one finds a connection without a transaction"
+    assert NUMBER.read(engine) == [(1,)], "and the next one finds a connection without a transaction"
 
 
 _ORPHANS = sa.Table(
@@ -56,27 +61,27 @@ def test_a_commit_that_fails_leaves_no_transaction_open(engine: Engine) -> None:
         if engine.dialect.name == "sqlite":
             cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute(str(CreateTable(_ORPHANS).compile(dialect=engine.dialect)))
-    with pytest.raises(engine.dialect.loaded_dbapi.IntegrityError), brief(engine) as broken:
-        Prepared(_ORPHANS.insert()).run(broken, id=1, parent=2)
+    with pytest.raises(engine.dialect.loaded_dbapi.IntegrityError), fast_transaction(engine) as broken:
+        PreparedStatement(_ORPHANS.insert()).run(broken, id=1, parent=2)
     _add(engine, "next")
     assert _number(engine) == 1
 
 
 def test_what_is_sent_is_done_before_the_next_that_is_run_or_the_commit(engine: Engine) -> None:
-    with brief(engine) as connection:
-        send_key(connection, "one")
-        send_key(connection, "two")
+    with fast_transaction(engine) as connection:
+        queue_key(connection, "one")
+        queue_key(connection, "two")
         assert NUMBER.scalar(connection) == 2
-        send_key(connection, "three")
+        queue_key(connection, "three")
     assert _number(engine) == 3
 
 
 def test_what_is_sent_and_refused_takes_everything_back(engine: Engine) -> None:
-    with pytest.raises(engine.dialect.loaded_dbapi.IntegrityError), brief(engine) as connection:
-        send_key(connection, "one")
-        send_key(connection, "one")
-    with pytest.raises(KeyError), brief(engine) as connection:
-        send_key(connection, "two")
+    with pytest.raises(engine.dialect.loaded_dbapi.IntegrityError), fast_transaction(engine) as connection:
+        queue_key(connection, "one")
+        queue_key(connection, "one")
+    with pytest.raises(KeyError), fast_transaction(engine) as connection:
+        queue_key(connection, "two")
         raise KeyError("two")
     assert _number(engine) == 0
     _add(engine, "next")
@@ -86,14 +91,15 @@ def test_what_is_sent_and_refused_takes_everything_back(engine: Engine) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_who_does_not_wait_is_told_at_once_and_has_changed_nothing(engine: Engine) -> None:
     with transaction(engine):
-        with pytest.raises(MustWait):
-            _add(engine, "hasty", waits=False)
+        with pytest.raises(WouldBlock), nonblocking():
+            _add(engine, "hasty")
         waiting = threading.Thread(target=_add, args=(engine, "patient"))
         waiting.start()
         waiting.join(0.2)
         assert waiting.is_alive()
     waiting.join()
-    _add(engine, "hasty", waits=False)
+    with nonblocking():
+        _add(engine, "hasty")
     assert _number(engine) == 2
 
 
@@ -112,14 +118,14 @@ def test_threads_have_one_each_until_the_engine_is_given_up(engine: Engine) -> N
     other.join()
     assert len(seen) == 4 and len(set(seen)) == 2
     engine.dispose()
-    assert engine not in sqlite_connection._of_engines
-    assert NUMBER.ask(engine) == [(0,)], "who goes on has a new one"
+    assert engine not in sqlite_connection._connections
+    assert NUMBER.read(engine) == [(0,)], "who goes on has a new one"
 
 
 def _ask(engine: Engine, inherited: int) -> None:
     with driver_connection(engine) as connection:
         assert id(connection) != inherited
-    assert NUMBER.ask(engine) == [(0,)]
+    assert NUMBER.read(engine) == [(0,)]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -135,17 +141,17 @@ def test_an_engine_that_nobody_holds_leaves_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'a.db'}"
     migrate(url)
     engine = connect(url)
-    NUMBER.ask(engine)
-    before = len(sqlite_connection._of_engines)
+    NUMBER.read(engine)
+    before = len(sqlite_connection._connections)
     engine.dispose()
     del engine
     gc.collect()
-    assert len(sqlite_connection._of_engines) == before - 1
+    assert len(sqlite_connection._connections) == before - 1
 
 
 def test_only_a_file_of_this_machine_answers_at_once(tmp_path: Path) -> None:
-    assert answers_at_once(connect(f"sqlite:///{tmp_path / 'a.db'}"))
+    assert is_nonblocking(connect(f"sqlite:///{tmp_path / 'a.db'}"))
     away = connect("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
-    assert not answers_at_once(away) and not answers_at_once(connect("sqlite://"))
-    with pytest.raises(StoreUnavailable), brief(away):
+    assert not is_nonblocking(away) and not is_nonblocking(connect("sqlite://"))
+    with pytest.raises(StoreUnavailable), fast_transaction(away):
         pass

@@ -1,4 +1,4 @@
-"""Decisions: the in-memory snapshot, eligibility, the decision log.
+"""Decisions: from a request for an ad to the recorded answer.
 
-Belongs here: everything between a request for an ad and the recorded answer. Does not: HTTP (api/).
+Belongs here: snapshot, eligibility, decision, decision log. Does not: HTTP (api/).
 """

@@ -1,7 +1,7 @@
-"""The catalogue: what may be offered now, as decisions see it: active campaigns, approved texts, running experiments.
+"""The catalogue: active campaigns, approved texts and running experiments.
 
-Read again when the document `advertising` changes (campaigns/campaign_changes.py). What depends on the moment or the
-person (the campaign's window, budgets, moods) is decided elsewhere.
+Read again when the document `advertising` changes (campaigns/campaign_changes.py). Checks that depend on the time or
+the person (campaign window, budgets, moods) are in eligibility.py.
 """
 
 from __future__ import annotations
@@ -28,16 +28,15 @@ _PARTS = (*_SHOWN, "moderation")
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What may be offered.
+    """Everything that may be served.
 
     Attributes
     ----------
-    campaigns: campaign id -> campaign, active ones of every tenant.
-    creatives: approved texts that these campaigns use, by id; each is a mapping of strings: what is shown, whose it
-    is, and `moderation`, its state.
-    creatives_of: tenant -> its creatives; a tenant with an active campaign and no text has none.
-    experiments: those that run, by id.
-    sample_tenant: whose campaigns are offered where a tenant has none that is active; None: nobody's.
+    campaigns: active campaigns of every tenant, by id.
+    creatives: their approved texts, ordered by id, with `moderation`, the review state.
+    creatives_of: tenant -> its creatives, possibly none.
+    experiments: those running, by id.
+    sample_tenant: fallback for tenants without an active campaign; None: no fallback.
     """
 
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
@@ -47,16 +46,16 @@ class Catalogue:
     sample_tenant: str | None = None
 
     def offered_to(self, tenant: str) -> str | None:
-        """Whose campaigns a caller of this tenant is offered: its own, else the samples, else nobody's (None)."""
+        """The tenant whose campaigns a caller is served: its own, else the sample tenant."""
         return tenant if tenant in self.creatives_of else self.sample_tenant
 
 
 def read_catalogue(connection: Connection, *, with_samples: bool) -> Catalogue:
-    """The catalogue as of the caller's transaction.
+    """Read the catalogue in the caller's transaction.
 
     Parameters
     ----------
-    with_samples: whether the sample campaigns may be offered.
+    with_samples: whether to include the sample campaigns.
     """
     active = active_campaigns(connection)
     campaigns = {key: each for key, each in active.items() if with_samples or each.tenant != SAMPLE_TENANT}

@@ -1,7 +1,7 @@
-"""ChangeMarker: whether anything that a snapshot is made of changed since the last look.
+"""Change marker: whether anything in the snapshot changed since the last poll.
 
-That is asked several times a second, beside the decisions, of one process in which one thread runs at a time; so it is
-one statement, and the rest is read when its answer is another one than before.
+Polled several times a second in the process that decides, so it is a single statement; the data is read only when the
+marker changes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from alphaads_pipelines.stores.sql.relational import sql_table
 
 
 class ChangeMarker(NamedTuple):
-    """How things stand.
+    """The state of the store's data.
 
     Attributes
     ----------
-    marks: the same as long as nothing moved: publications of the shards, keys, documents, policies.
-    complete_until: everything that intake saw before is behind the publications; None before anything was published.
+    marks: versions of shards, keys, documents and policies; equal while nothing changed.
+    complete_until: everything taken in before is published; None before the first publication.
     """
 
     marks: tuple[object, ...]
@@ -33,24 +33,24 @@ class ChangeMarker(NamedTuple):
 
 
 def read_change_marker(engine: Engine, consumer: str) -> ChangeMarker:
-    """How things stand at one moment. Raises StoreUnavailable.
+    """Read the marker at one moment. Raises StoreUnavailable.
 
     Parameters
     ----------
-    consumer: whose positions in the stream say what is complete.
+    consumer: whose stream positions define completeness.
     """
     [[*marks, not_complete, complete_until]] = _MARKER.read(engine, of_consumer=consumer)
     return ChangeMarker(tuple(marks), None if not_complete else complete_until)
 
 
 def _marker_query() -> sa.Select[tuple[object, ...]]:
-    """One row: for each row of an answer the driver takes a turn."""
+    """One row, because the driver takes a turn of the GIL for each row."""
     published, positions = sql_table("published"), sql_table("stream_positions")
     versions, keys = sql_table("policy_versions"), sql_table("key_generation")
     mine = positions.c.consumer == sa.bindparam("of_consumer")
     not_complete = sa.select(sa.func.count()).where(mine, positions.c.complete_until.is_(None))
     return sa.select(
-        # No shard's publications are ever fewer, so whichever moves moves the sum.
+        # A shard's publish_seq never decreases, so any publication changes the sum.
         sa.select(sa.func.sum(published.c.publish_seq)).scalar_subquery(),
         sa.select(sa.func.count()).select_from(published).scalar_subquery(),
         sa.select(keys.c.generation).scalar_subquery(),

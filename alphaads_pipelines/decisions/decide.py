@@ -1,11 +1,11 @@
-"""A decision: from a request for an ad to the chosen creative with its propensity and a reason people can read.
+"""A decision: choose a creative with its propensity and a readable reason.
 
-    what may be used of the person ─► what may be shown to them ─► who decides ─► a draw ─► money and frequency held
-                                              ▲                                                      │
-                                              └────────── without a campaign that has no room ◄──────┘
+    permission ─► eligible creatives ─► policy ─► draw ─► reserve budget and frequency
+                          ▲                                            │
+                          └──────── exclude an exhausted campaign ◄────┘
 
-The snapshot is a poll old, so a drawn campaign may turn out to have nothing left. Then another creative is drawn from
-the others, and the record says that it was drawn from those: what could not be shown was never a choice.
+The snapshot is one poll old, so the drawn campaign may have nothing left. Then the draw is repeated among the other
+campaigns, and the record lists only those as eligible, so that the logged propensity is right.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ _log = get_logger(__name__)
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What was decided, for whom, and how it can be computed again (recompute.py).
+    """A decision, with everything needed to recompute it (explain/recompute.py).
 
     Attributes
     ----------
-    subject_id: None as well where nothing may be used of the person: then the record names nobody.
-    arm_id: the creative's id. context: the facts that the policy was told. eligible: arms it was drawn from, in order.
-    policy_version: of policy_versions; 0 of a policy that was never taught. policy_role: serving or canary.
-    propensity: probability with which the policy drew the arm. seed: of the draw.
-    experiments: experiment -> arm. shadow: policy -> what it would have drawn.
-    mood: emotion the creatives were chosen for, None where nothing is personalised.
-    personalisation: a key of REASONS: by what it is personalised, or why it is not.
-    version: of the snapshot. publish_seq: publication at which the person's profile was seen, 0 of nobody.
-    cost_microusd: of its impression, in millionths of a US dollar.
+    subject_id: None also where no personal data may be used.
+    arm_id: the creative's id. context: features given to the policy. eligible: candidate arms, in order.
+    policy_version: of policy_versions; 0: never trained. policy_role: serving or canary.
+    propensity: probability of the arm under the policy. seed: of the draw.
+    experiments: experiment -> arm. shadow: policy -> its counterfactual draw.
+    mood: target emotion; None without personalisation.
+    personalisation: a key of REASONS.
+    version: of the snapshot. publish_seq: of the profile, 0 without one.
+    cost_microusd: of an impression, in millionths of a US dollar.
     data_age_s: seconds since the published data was complete.
     """
 
@@ -81,7 +81,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class DecisionRequest(msgspec.Struct, frozen=True):
-    """Who asks for an ad where; `subject_id` None asks for one that is not personalised."""
+    """A request for an ad; without `subject_id` it is not personalised."""
 
     subject_id: str | None
     placement: str
@@ -90,7 +90,7 @@ class DecisionRequest(msgspec.Struct, frozen=True):
 
 
 class _Drawn(msgspec.Struct, frozen=True):
-    """A creative, how it was drawn, and what the shadows would have."""
+    """A drawn creative, with its route and the shadow policies' draws."""
 
     choice: Choice
     campaign: Campaign
@@ -106,8 +106,7 @@ class Decider:
 
     Parameters
     ----------
-    reservations: holds money and frequency.
-    salt: `Pseudonyms.assignment_salt`. holdout: share of people who are in no experiment, 0 to 1.
+    salt: `Pseudonyms.assignment_salt`. holdout: share of people in no experiment, 0 to 1.
     """
 
     def __init__(self, reservations: Reservations, salt: bytes, holdout: float = 0.0) -> None:
@@ -122,15 +121,15 @@ class Decider:
         now: datetime,
         most_age_s: float,
     ) -> Decision:
-        """Choose a creative, with what the person allows and nothing else of them.
+        """Choose a creative, using only permitted data.
 
         Parameters
         ----------
-        permission: for `request.subject_id`, asked just before (permissions.py).
+        permission: for `request.subject_id`, read just before (permissions.py).
 
         Raises
         ------
-        StaleData: the snapshot is too old, or empty. NotFound: nothing may be shown here.
+        StaleData: the snapshot is empty or too old. NotFound: nothing is eligible.
         WouldBlock: nothing was decided; see `fastpath.nonblocking`.
         """
         age, decision_id = snapshot.check_age(now, most_age_s), _new_id(now)
@@ -174,7 +173,7 @@ class Decider:
         decision_id: str,
         now: datetime,
     ) -> _Drawn:
-        """Draw until the drawn campaign has room. Raises NotFound, WouldBlock."""
+        """Draw until a campaign's reservation succeeds. Raises NotFound, WouldBlock."""
         found = snapshot.eligibility_index.eligible(self._viewer(snapshot, request, person, now), snapshot.budget_view)
         offered, left_out = dict(found.creatives), dict(found.left_out)
         while offered:
@@ -200,7 +199,7 @@ class Decider:
         )
 
     def _shown(self, person: Person, now: datetime) -> Mapping[str, int] | None:
-        """campaign -> how often they saw it today; None: nobody can say."""
+        """Campaign -> impressions today; None if the store is unavailable."""
         if not person.subjects:
             return {}
         try:
@@ -232,7 +231,7 @@ class Decider:
         return _Drawn(choice, campaign, creative, eligible, context, route, shadow)
 
     def _reserve(self, decision_id: str, campaign: Campaign, person: Person, now: datetime) -> str | None:
-        """Hold what the ad takes; why it could not be, or None. Raises WouldBlock."""
+        """Reserve budget and frequency; the reason if refused. Raises WouldBlock."""
         try:
             refused = self._reservations.reserve(
                 decision_id, campaign, person.subject_id, person.subjects, person.segment, now
@@ -243,7 +242,7 @@ class Decider:
         return refused.reason if refused is not None else None
 
     def _router(self, snapshot: Snapshot) -> Router:
-        """The router of this snapshot; made anew only when catalogue or policies moved."""
+        """A cached router, rebuilt when the catalogue or the policies change."""
         held = self._routed
         if held is None or held[0] is not snapshot.catalogue or held[1] is not snapshot.policies:
             router = Router(snapshot.catalogue, snapshot.policies, self._salt, self._holdout)
@@ -252,9 +251,9 @@ class Decider:
 
 
 def _new_id(now: datetime) -> str:
-    """A UUID of version 7 (RFC 9562, section 5.7), 32 hexadecimal digits: milliseconds, then 74 random bits.
+    """A UUIDv7 (RFC 9562, section 5.7) as 32 hexadecimal digits: milliseconds, then 74 random bits.
 
-    Ids that grow are written where the last ones were; random ones all over a table, which costs each decision.
+    Increasing ids are inserted at the end of an index; random ones would dirty pages all over it.
     """
     milliseconds, dice = int(now.timestamp() * 1_000), secrets.randbits(74)
     return f"{milliseconds:012x}7{dice >> 62:03x}{0x8 << 60 | dice & (1 << 62) - 1:016x}"
@@ -263,7 +262,7 @@ def _new_id(now: datetime) -> str:
 def _exclude(
     offered: Mapping[str, Creative], snapshot: Snapshot, campaign: Campaign, why: str, *, is_known: bool
 ) -> dict[str, Creative]:
-    """What is still offered; while the store is away, nothing that needs it."""
+    """Creatives that remain eligible; without the store, only those of unlimited campaigns."""
 
     def stays(each: Creative) -> bool:
         its = snapshot.catalogue.campaigns[str(each["campaign_id"])]

@@ -1,25 +1,22 @@
-"""Eligibility: which creatives an ad may be drawn from, for this person at this moment, and why not the others. Pure.
+"""Eligibility: the creatives that may be drawn for a person now, and why other campaigns are excluded. Pure.
 
-What a campaign has left is asked here of the snapshot, which is a poll old, so that hopeless ones are not drawn; it is
-held for the decision afterwards (reservations.py), and only that counts.
+Budgets are checked against the snapshot, one poll old, only to skip hopeless campaigns; the reservation afterwards
+(budget/reservations.py) decides.
 
-Left out is a campaign that
+===========  ==========================================================
+not_running  inactive, or outside its time window
+emotion      targets other moods
+unsafe_mood  must not be shown in this mood (brand safety)
+segment      targets other behavioural segments
+cap          shown to this person often enough today
+budget       total or daily budget exhausted
+pacing       no budget released yet by pacing
+floor        the remainder is reserved for other segments
+unchecked    limits cannot be checked, because the store is unavailable
+no_creative  no approved creative for this mood
+===========  ==========================================================
 
-===========  ===============================================================================
-not_running  is not active, or outside of its time
-emotion      is for people in other moods
-unsafe_mood  must not stand before somebody in this mood (brand safety)
-segment      is for other behavioural segments
-cap          was shown to this person often enough today
-budget       has used up its money, or the day's
-pacing       has used what was free so far of the day's money
-floor        has nothing left but what is kept for other segments
-unchecked    has limits that nobody can check now, because the store is away
-no_creative  has no approved creative for this mood
-===========  ===============================================================================
-
-The mood of somebody of whom nothing is known, or may be used, is neutral. Somebody whose mood falls or swings is shown
-calm texts alone, whatever it is now (creatives/tone.py).
+An unknown mood counts as neutral. A falling or volatile mood gets calm texts only (creatives/tone.py).
 """
 
 from __future__ import annotations
@@ -42,15 +39,14 @@ Creative = Mapping[str, Any]
 
 
 class Viewer(msgspec.Struct, frozen=True):
-    """Who will see the ad: what may be used of them, and nothing else.
+    """The person who will see the ad, as far as their data may be used.
 
     Attributes
     ----------
-    tenant: whose ads.
-    mood: None where nothing is personalised. journey: where it is going, steady where nobody can say.
-    segment: their behavioural segment, None as the mood.
-    is_known: whether they are a subject whom frequency caps can be kept for.
-    shown: campaign -> how often it was shown to them today; None: the store that knows is away.
+    mood: None without personalisation. journey: its trend, steady if unknown.
+    segment: behavioural segment, or None.
+    is_known: whether they have a subject id, which frequency caps need.
+    shown: campaign -> impressions today; None: the store is unavailable.
     """
 
     tenant: str
@@ -63,12 +59,7 @@ class Viewer(msgspec.Struct, frozen=True):
 
 
 class Eligible(msgspec.Struct, frozen=True):
-    """What may be drawn.
-
-    Attributes
-    ----------
-    creatives: by id, in order. left_out: campaign of the tenant -> why nothing of it may be drawn.
-    """
+    """Eligible creatives by id, in order, and `left_out`: the tenant's other campaigns -> reason."""
 
     creatives: dict[str, Creative]
     left_out: dict[str, str]
@@ -76,12 +67,12 @@ class Eligible(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class EligibilityIndex:
-    """Campaigns and their approved creatives, laid out so that a decision looks at its own tenant's alone.
+    """Campaigns and approved creatives, indexed by tenant.
 
     Parameters
     ----------
-    campaigns: tenant -> its campaigns. creatives: (campaign, emotion) -> creatives.
-    capped: tenants with a campaign that has a frequency cap.
+    campaigns: tenant -> campaigns. creatives: (campaign, emotion) -> creatives.
+    capped: tenants with a frequency-capped campaign.
     """
 
     campaigns: Mapping[str, tuple[Campaign, ...]]
@@ -90,12 +81,12 @@ class EligibilityIndex:
 
     @staticmethod
     def of(campaigns: Mapping[str, Campaign], creatives: Iterable[Creative]) -> EligibilityIndex:
-        """The shelf of everything that is advertised; made once, when it changes.
+        """Build the index of a catalogue.
 
         Parameters
         ----------
-        creatives: with creative_id, campaign_id, tenant, emotion and moderation. Those that are not approved, of no
-            campaign, or of another tenant than their campaign are left away.
+        creatives: with creative_id, campaign_id, tenant, emotion and moderation; ignored if not approved, without a
+            campaign, or of another tenant than their campaign.
         """
         tenants: dict[str, list[Campaign]] = {}
         for _, campaign in sorted(campaigns.items()):
@@ -112,14 +103,14 @@ class EligibilityIndex:
         )
 
     def eligible(self, viewer: Viewer, budget_view: BudgetView) -> Eligible:
-        """What may be drawn for this person now."""
+        """Find what may be drawn for this person now."""
         audience = served_emotion(viewer.mood or NEUTRAL, viewer.journey)
         creatives: dict[str, Creative] = {}
         left_out: dict[str, str] = {}
         for campaign in self.campaigns.get(viewer.tenant, ()):
             why = _why_not(campaign, viewer, budget_view)
             fitting = () if why else self.creatives.get((campaign.campaign_id, audience), ())
-            # Moderation is looked at once more, where it is served.
+            # Moderation is checked again at serving time.
             approved = {str(each["creative_id"]): each for each in fitting if each["moderation"] == APPROVED}
             creatives.update(approved)
             if not approved:
@@ -141,7 +132,7 @@ def _why_not(campaign: Campaign, viewer: Viewer, budget_view: BudgetView) -> str
 
 
 def _why_not_more(campaign: Campaign, viewer: Viewer, budget_view: BudgetView) -> str | None:
-    """What its limits say."""
+    """Check the campaign's limits."""
     if viewer.shown is None and is_limited(campaign, is_known=viewer.is_known):
         return "unchecked"
     shown = (viewer.shown or {}).get(campaign.campaign_id, 0)

@@ -1,7 +1,6 @@
-"""Permission of each decision: asked from the store when the decision is made, never from the snapshot.
+"""Permission of each decision, read from the store and never from the snapshot.
 
-The snapshot is up to a poll old, and a withdrawal must hold for the next decision, whichever process makes it. So the
-answer is read anew each time, in one indexed statement.
+A withdrawal must hold for the next decision in any process, so each one reads it, in one indexed statement.
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ _log = get_logger(__name__)
 
 
 class Permissions:
-    """What decisions may use. Thread-safe. A store that is away allows nothing: ads go on, without personalisation.
+    """Reads permissions. Thread-safe. While the store is unavailable nothing is personalised.
 
     Parameters
     ----------
-    engine: the relational store.
-    retry_s: an outage is believed for so long, so that decisions do not wait for it one by one.
+    retry_s: after an outage the store is not queried for so long, so that decisions do not each wait for it.
     clock: monotonic seconds.
     """
 
@@ -35,7 +33,7 @@ class Permissions:
         self._away_until = float("-inf")
 
     def of(self, subject_id: str | None) -> Permission:
-        """What may be used of a subject now."""
+        """Read the permission of a subject."""
         if subject_id is not None and self._clock() < self._away_until:
             return _UNCHECKED
         try:

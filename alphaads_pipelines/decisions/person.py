@@ -1,7 +1,4 @@
-"""What a decision knows of the person who will see the ad: what they allow, and nothing else.
-
-Pure: the permission was asked just before (permissions.py), the profile is the snapshot's.
-"""
+"""Personal data that a decision may use: the permission just read, and the snapshot's profile. Pure."""
 
 from __future__ import annotations
 
@@ -32,22 +29,20 @@ REASONS: Mapping[str, str] = {
     "source_terms": "The terms of this person's network forbid personalised ads, so nothing is personalised",
     "unchecked": "Consent could not be checked now, so nothing is personalised",
 }
-"""By what a decision is personalised, or why it is not."""
+"""The kinds of personalisation, and the reasons for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What may be used of them.
+    """Permitted data of the person.
 
     Attributes
     ----------
-    subjects: whose data is used together, the asked one first; empty: nobody's.
+    subjects: linked subjects used together, the requested one first; empty: none.
     personalisation: a key of REASONS.
-    mood: the emotion that creatives are chosen for; None where nothing is personalised.
-    journey: where it is going, as far as the profile says.
-    segment: their behavioural segment, where something is personalised by the profile.
-    glance: likewise.
-    publish_seq: the publication at which their profile was seen; 0 where none was.
+    mood: target emotion; None without personalisation. journey: its trend.
+    segment, glance: behavioural segment and profile summary, if personalised by the profile.
+    publish_seq: publication of the profile, 0 without one.
     """
 
     personalisation: str
@@ -60,7 +55,7 @@ class Person:
 
     @property
     def subject_id(self) -> str | None:
-        """The one who was asked for, if anything may be used of them."""
+        """The requested subject, if any of their data may be used."""
         return self.subjects[0] if self.subjects else None
 
     def facts(self, now: datetime, placement: str) -> dict[str, Any]:
@@ -69,9 +64,9 @@ class Person:
 
 
 def person_of(snapshot: Snapshot, permission: Permission, now: datetime) -> Person:
-    """What may be used of whom `permission` is about. Raises SchemaMismatch: their state cannot be read.
+    """Collect the permitted data. Raises SchemaMismatch for an unreadable profile.
 
-    Who says of themselves that their mood was inferred wrongly has no other inference used in its place.
+    A correction that the mood was inferred wrongly is not replaced by another inference.
     """
     if permission.refusal is not None:
         return Person(permission.refusal)

@@ -1,8 +1,8 @@
-"""Which policy makes a decision: the one that serves, the canary in its share of the people, or an experiment's.
+"""Routing: the serving policy, the canary for its share of people, or an experiment's policy decides.
 
-People are placed by keyed hashes (experiments/assignment.py), the canary's as those of an experiment of its
-own layer: so everybody meets the same policy each time, on every host. Of whom nothing may be used, nobody could be
-told again: they are in no experiment, and meet the canary by chance, decision by decision.
+People are assigned by keyed hashes (experiments/assignment.py), the canary's as an experiment in a layer of its own, so
+a person meets the same policy on every host. Without a subject id a decision is in no experiment, and the canary is
+drawn per decision.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CANARY = "policy canary"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who decides.
+    """The policy that decides.
 
     Attributes
     ----------
-    taught: the policy. role: SERVING or CANARY; an experiment's policy decides in the part of the one that serves.
-    experiments: experiment -> arm, of all in which the person takes part.
+    role: SERVING, also for an experiment's policy, or CANARY.
+    experiments: experiment -> arm, of all that the person takes part in.
     """
 
     taught: PolicyVersion
@@ -36,15 +36,15 @@ class Route:
 
 
 class Router:
-    """Routes of one state of catalogue and policies.
+    """Routes for one catalogue and set of policies.
 
     Parameters
     ----------
-    salt: `Pseudonyms.assignment_salt`. holdout: share of people who are in no experiment, 0 to 1.
+    salt: `Pseudonyms.assignment_salt`. holdout: share of people in no experiment, 0 to 1.
 
     Raises
     ------
-    InvalidRequest: running experiments claim the same slots.
+    InvalidRequest: running experiments overlap in their slots.
     """
 
     def __init__(self, catalogue: Catalogue, policies: Policies, salt: bytes, holdout: float = 0.0) -> None:
@@ -61,19 +61,19 @@ class Router:
         self._canary = Assigner(salt, _canary_of(policies))
 
     def route(self, tenant: str, subject_id: str | None, decision_id: str, campaigns: Collection[str]) -> Route:
-        """Who decides.
+        """Choose the policy of a decision.
 
         Parameters
         ----------
-        subject_id: None where nothing may be used of the person.
-        campaigns: that compete for this decision; a campaign's own experiment is for decisions it competes for.
+        subject_id: None if no personal data may be used.
+        campaigns: competing for this decision; a campaign's own experiment applies only if it is among them.
         """
         arms = self._arms(tenant, subject_id, campaigns)
         for experiment_id, arm in sorted(arms.items()):
             if (named := self._treatment(tenant, experiment_id, arm)) is not None:
                 return Route(named, SERVING, arms)
         canary = self._policies.canary
-        # Decisions of an experiment are its own: the canary would blur what its control is.
+        # The canary would contaminate an experiment's control arm.
         if canary is not None and not arms and self._canary.arms(subject_id or decision_id):
             return Route(canary, CANARY)
         return Route(self._policies.serving, SERVING, arms)
@@ -92,7 +92,7 @@ class Router:
 
 
 def policies_asked_for(catalogue: Catalogue) -> set[str]:
-    """Names of policies that running experiments have decide."""
+    """Policies used by running experiments."""
     return {name for each in catalogue.experiments for name in each.treatments.values() if name is not None}
 
 
@@ -101,5 +101,5 @@ def _canary_of(policies: Policies) -> list[Experiment]:
     if canary is None or policies.canary is None:
         return []
     shares = {CANARY: round(canary.share * SLOTS)}
-    # Its name is part of the hash, so the next canary is tried on other people.
+    # The name is part of the hash, so the next canary gets other people.
     return [Experiment(f"{_CANARY} {canary.policy}", _CANARY, 0, SLOTS, Allocation().with_shares(shares))]

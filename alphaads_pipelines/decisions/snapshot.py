@@ -1,10 +1,9 @@
-"""The snapshot: what was last published, in memory, swapped without a pause.
+"""The snapshot: published data in memory, replaced atomically.
 
-Readers hold one immutable `Snapshot`. A thread polls the published pointers and, when some moved, reads only the
-profiles that changed behind them and swaps the reference; who was away for longer than changes are listed reads whole
-shards. A shard's profiles and pointer are read in one transaction, so a reader never sees half of a batch. So are
-campaigns with their creatives, and policies with who of them decides. What a person allows is not in it: that is asked
-anew (permissions.py); what campaigns spent is, and only keeps hopeless ones from being drawn (reservations.py).
+Readers hold one immutable `Snapshot`. A thread polls the published pointers, reads the profiles changed since, and
+swaps the reference; after a gap longer than the list of changes it reads whole shards. A shard's profiles and pointer
+are read in one transaction, so no reader sees part of a batch; likewise campaigns with creatives, and policies with
+roles. Permissions are not included (permissions.py). Budgets are, only to skip exhausted campaigns.
 """
 
 from __future__ import annotations
@@ -44,19 +43,17 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What decisions are made from.
+    """The data that decisions are made from.
 
     Attributes
     ----------
-    profiles: shard -> subject id -> state bytes.
-    pointers: shard -> publication that the shard is seen at.
-    catalogue: campaigns, approved creatives, experiments; catalogue_version: edits of them.
-    eligibility_index: the same, laid out for decisions.
-    budget_view: what campaigns used, as of the last look.
-    policies: who decides, ready to.
-    segmentation: the behavioural segments; segmentation_version: of their document.
-    complete_until: everything that intake saw before is in here; None before anything was published.
-    key_generation: how often keys had been destroyed; people erased since then must not be served on.
+    profiles: shard -> subject id -> encoded state.
+    pointers: shard -> its publication.
+    catalogue_version: edits of the catalogue; eligibility_index: its index.
+    budget_view: campaigns' spending as of the last poll.
+    segmentation_version: of the document of behavioural segments.
+    complete_until: everything taken in before is included; None before the first publication.
+    key_generation: number of key destructions; people erased since then must not be served.
     """
 
     profiles: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
@@ -73,18 +70,18 @@ class Snapshot:
 
     @property
     def version(self) -> str:
-        """Names what was served: newest publication, edit of the catalogue, and policies."""
+        """Newest publication, catalogue edit, and policies."""
         return f"p{max(self.pointers.values(), default=0)}.c{self.catalogue_version}.b{self.policies.version}"
 
     def state_of(self, subject_id: str) -> bytes | None:
-        """The subject's state, or None."""
+        """The subject's encoded state, or None."""
         for subjects in self.profiles.values():
             if (state := subjects.get(subject_id)) is not None:
                 return state
         return None
 
     def publish_seq_of(self, subject_ids: Iterable[str]) -> int:
-        """The newest publication at which the states of these subjects are seen; 0 where none has one."""
+        """The newest publication of these subjects' states; 0 without any."""
         newest = 0
         for each in subject_ids:
             for shard, held in self.profiles.items():
@@ -93,18 +90,18 @@ class Snapshot:
         return newest
 
     def state_together(self, subject_ids: Iterable[str]) -> ProfileState | None:
-        """The states of linked subjects as one, or None where none of them has one. Raises SchemaMismatch."""
+        """The combined state of linked subjects, or None. Raises SchemaMismatch."""
         found = [decode(state) for each in subject_ids if (state := self.state_of(each)) is not None]
         return reduce(combine, found) if found else None
 
     def age_s(self, now: datetime) -> float:
-        """Seconds since everything was complete. Raises StaleData before anything was published."""
+        """Seconds since the data was complete. Raises StaleData before the first publication."""
         if self.complete_until is None:
             raise StaleData("nothing is published yet; run the pipeline first")
         return max(0.0, (now - self.complete_until).total_seconds())
 
     def check_age(self, now: datetime, most_s: float) -> float:
-        """The age, if it may be served. Raises StaleData."""
+        """The age, if it is at most `most_s`. Raises StaleData."""
         age = self.age_s(now)
         if age > most_s:
             raise StaleData(f"the published data is {age:.0f} s old; more than {most_s:.0f} s is not served")
@@ -112,7 +109,7 @@ class Snapshot:
 
 
 class _Pointer(NamedTuple):
-    """Publication that a shard is at, and the one after which its changes are listed."""
+    """A shard's publication, and the one after which its changes are listed."""
 
     shard: int
     publish_seq: int
@@ -124,9 +121,8 @@ class SnapshotReader:
 
     Parameters
     ----------
-    engine: the relational store.
-    poll_s: seconds between looks.
-    with_samples: whether the sample campaigns may be offered.
+    poll_s: seconds between polls.
+    with_samples: whether to serve the sample campaigns.
     """
 
     def __init__(
@@ -142,29 +138,29 @@ class SnapshotReader:
 
     @property
     def current(self) -> Snapshot:
-        """The newest snapshot; hold on to it for as long as one answer takes."""
+        """The newest snapshot; keep one reference per answer."""
         return self._snapshot
 
     def start(self) -> None:
-        """Begin to poll; a store that is away is no error, the snapshot just ages."""
+        """Start polling; during an outage the snapshot only ages."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def refresh(self) -> None:
-        """Look once, and swap the snapshot if anything moved. Raises StoreUnavailable."""
-        with self._turn:  # what was seen and what is held go together
+        """Poll once, and swap the snapshot if anything changed. Raises StoreUnavailable."""
+        with self._turn:  # keeps the marks and the snapshot consistent
             found, seen = self._snapshot, read_change_marker(self._engine, self._consumer)
             if seen.marks != self._marks:
                 with reading(self._engine) as connection:
                     found = self._next(connection)
             budget_view = BudgetView(_spending(self._engine, found.catalogue))
             self._snapshot = replace(found, budget_view=budget_view, complete_until=seen.complete_until)
-            self._marks = seen.marks  # what moved after them is looked for again
+            self._marks = seen.marks  # later changes are found by the next poll
 
     def _run(self) -> None:
         while True:
@@ -172,7 +168,7 @@ class SnapshotReader:
                 self.refresh()
             except TransientError as error:
                 _log.warning("snapshot not refreshed", error=error.code)
-            except Exception as error:  # noqa: BLE001 - the thread must outlive any one bad look
+            except Exception as error:  # noqa: BLE001 - the thread must survive a failed poll
                 _log.error("snapshot not refreshed", error=type(error).__name__)
             self._note_age()
             if self._stopping.wait(self._poll_s):
@@ -185,7 +181,7 @@ class SnapshotReader:
     def _next(self, connection: Connection) -> Snapshot:
         old = self._snapshot
         generation = connection.execute(sa.select(_GENERATION.c.generation)).scalar() or 0
-        # Whoever was erased since the last look leaves no trace: every profile is read anew.
+        # After an erasure every profile is read again, so that no trace of it remains.
         seen = old if generation == old.key_generation else Snapshot()
         published = [_Pointer(*row) for row in connection.execute(_POINTERS).tuples()]
         advertised = self._advertised(connection, old)
@@ -200,7 +196,7 @@ class SnapshotReader:
     def _profiles(
         self, connection: Connection, published: Sequence[_Pointer], old: Snapshot
     ) -> Mapping[int, Mapping[str, bytes]]:
-        """The shards that moved; whole, where the list of changes begins later than what was seen."""
+        """The changed shards; whole where the list of changes does not reach back far enough."""
         seen = {row.shard: old.pointers.get(row.shard, 0) for row in published}
         moved = [row for row in published if seen[row.shard] != row.publish_seq]
         missed = [row.shard for row in moved if row.listed_after is None or seen[row.shard] < row.listed_after]
@@ -211,7 +207,7 @@ class SnapshotReader:
         return profiles
 
     def _advertised(self, connection: Connection, old: Snapshot) -> Snapshot:
-        """`old` with the catalogue and the segments of now; those that did not move are the same objects."""
+        """`old` with the current catalogue and segments; unchanged ones stay the same objects."""
         found = old
         if (version := document_version_in(connection, ADVERTISING)) != old.catalogue_version:
             catalogue = read_catalogue(connection, with_samples=self._with_samples)
@@ -224,6 +220,6 @@ class SnapshotReader:
 
 
 def _spending(engine: Engine, catalogue: Catalogue) -> Mapping[str, Spending]:
-    """What campaigns used whose budget is kept."""
+    """The spending of campaigns with a budget."""
     kept = [campaign_id for campaign_id, each in catalogue.campaigns.items() if has_budget(each)]
     return read_spending(engine, kept, datetime.now(UTC).date()) if kept else {}

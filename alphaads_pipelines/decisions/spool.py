@@ -1,8 +1,8 @@
-"""The decision spool: a record is in the operating system's hands before its answer leaves the process.
+"""The decision spool: a record reaches the operating system before its answer leaves the process.
 
-Append-only segments, one per process: length and CRC-32 before each record, so that one torn by a crash is seen and
-skipped. A forwarder ships complete records to the stream. A crash between shipping and remembering ships some again;
-consumers drop doubles by decision id. Process crash is covered, power loss is not (no fsync).
+Append-only segments, one per process; length and CRC-32 precede each record, so a torn one is detected and skipped. A
+forwarder ships records to the stream at least once; consumers deduplicate by decision id. Survives a process crash, not
+power loss (no fsync).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _log = get_logger(__name__)
 
 
 class Spool:
-    """The segments of one process under a shared folder. Thread-safe."""
+    """One process's segments in a shared folder. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -41,7 +41,7 @@ class Spool:
         self._size = 0
 
     def append(self, record: bytes) -> None:
-        """Write one record. Raises StoreUnavailable when it cannot be written: then nothing may be answered."""
+        """Write one record. Raises StoreUnavailable; then nothing may be answered."""
         framed = _HEADER.pack(len(record), zlib.crc32(record)) + record
         with self._lock:
             try:
@@ -50,7 +50,7 @@ class Spool:
                 self._close()
                 raise StoreUnavailable("the decision could not be recorded, so it was not made") from error
             if written != len(framed):
-                self._close()  # the torn record is skipped by its CRC; a new segment starts clean
+                self._close()  # its CRC makes readers skip the torn record
                 raise StoreUnavailable("the decision could not be recorded whole, so it was not made")
             self._size += written
 
@@ -68,14 +68,13 @@ class Spool:
             self._file = None
 
     def close(self) -> None:
-        """End the open segment."""
+        """Close the open segment."""
         with self._lock:
             self._close()
 
 
 def _open_segment(path: Path) -> int:
-    """A new segment, under its final name only once its lock says that it is written to: else a forwarder might take
-    it for an ended one and remove it."""
+    """Create a segment, renamed to its final name once locked: a forwarder removes unlocked segments as ended."""
     segment = path / f"{os.getpid()}-{uuid.uuid4().hex}{_SUFFIX}"
     opening = segment.with_suffix(".opening")
     file = os.open(opening, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -89,9 +88,9 @@ def _open_segment(path: Path) -> int:
 
 
 def forward(path: Path, stream: Stream, topic: str) -> int:
-    """Ship what is new in every segment to the stream; the number of records shipped. One forwarder at a time.
+    """Ship new records of every segment to the stream; the number shipped. One forwarder runs at a time.
 
-    Raises StreamUnavailable; what was not shipped is shipped by the next call.
+    Raises StreamUnavailable; the next call ships the rest.
     """
     if not path.exists():
         return 0
@@ -121,7 +120,7 @@ def _forward_segment(segment: Path, stream: Stream, topic: str) -> int:
 
 @contextmanager
 def _opened(position: Path) -> Iterator[int]:
-    """The file that says how far a segment is shipped; it is written over in its place, as long as it always is."""
+    """Open a segment's position file, which is overwritten in place with fixed width."""
     file = os.open(position, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield file
@@ -143,7 +142,7 @@ def _is_closed(file: BinaryIO) -> bool:
 
 
 class _Spooled(NamedTuple):
-    """A record, its CRC-32, and the position after it."""
+    """A record, its CRC-32, and the offset after it."""
 
     end: int
     crc: int
@@ -151,8 +150,8 @@ class _Spooled(NamedTuple):
 
 
 def _records(file: BinaryIO, start: int) -> Iterator[_Spooled]:
-    """Every whole record; a torn one ends the walk."""
-    # All at once, which is a segment at most: a thread that reads bit by bit takes turns with decisions each time.
+    """Iterate whole records, up to the first torn one."""
+    # Read a segment at once: each small read would contend with decisions for the GIL.
     file.seek(start)
     content, at = file.read(), 0
     while at + _HEADER.size <= len(content):
@@ -166,7 +165,7 @@ def _records(file: BinaryIO, start: int) -> Iterator[_Spooled]:
 
 
 def _with_rests(records: Iterator[_Spooled]) -> Iterator[_Spooled]:
-    """The same, with pauses: a thread that has much to do in Python lets no other one do anything meanwhile."""
+    """Yield with pauses, so that a long loop does not starve other threads of the GIL."""
     for number, record in enumerate(records, 1):
         if number % _PIECE == 0:
             time.sleep(_REST_S)
@@ -174,24 +173,24 @@ def _with_rests(records: Iterator[_Spooled]) -> Iterator[_Spooled]:
 
 
 def spooled(path: Path) -> Iterator[bytes]:
-    """Every whole record that lies in the spool, shipped or not; nothing is changed."""
+    """Every whole record in the spool, shipped or not; read-only."""
     for segment in sorted(path.glob(f"*{_SUFFIX}")):
         try:
             with segment.open("rb") as file:
                 yield from (each.content for each in _records(file, 0))
         except FileNotFoundError:
-            continue  # shipped whole, and removed, since it was listed
+            continue  # shipped and removed meanwhile
 
 
 def is_blank(record: bytes) -> bool:
-    """Whether the record is what an erasure left of one."""
+    """Whether an erasure blanked the record."""
     return record[:1] == b" " and not record.strip(b" ")
 
 
 def erase_from_spool(path: Path, ids: Collection[str]) -> int:
-    """Overwrite every record in which any of the ids stands with blanks, shipped or not; how many there were.
+    """Blank every record that contains any of the ids, shipped or not; the number blanked.
 
-    Nobody forwards meanwhile. A process may go on to append: what it is about to write is not seen.
+    No forwarder runs meanwhile. Other processes may append; their later records are not seen.
     """
     if not path.exists():
         return 0
@@ -215,7 +214,7 @@ def _blank_out(segment: Path, words: Sequence[bytes]) -> int:
 class Forwarder:
     """Forwards the spool in a thread. `start`, `stop`; stopping forwards once more.
 
-    `stream` is asked for at each look: decisions are made and kept while there is none to be had.
+    `stream` is called on each pass, so decisions continue while no stream is available.
     """
 
     def __init__(self, path: Path, stream: Callable[[], Stream], topic: str, every_s: float = 1.0) -> None:
@@ -225,11 +224,11 @@ class Forwarder:
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Forward what is left and end."""
+        """Forward the rest, and stop."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -241,7 +240,7 @@ class Forwarder:
                 forward(self._path, self._stream(), self._topic)
             except TransientError as error:
                 _log.warning("decisions not forwarded", error=error.code)
-            except Exception as error:  # noqa: BLE001 - the thread must outlive any one bad look
+            except Exception as error:  # noqa: BLE001 - the thread must survive a failed pass
                 _log.error("decisions not forwarded", error=type(error).__name__)
             if is_last:
                 return

@@ -1,4 +1,4 @@
-"""Stores: the lake, the relational store and what is kept in them by key.
+"""Stores: the lake, the relational store, and keyed data in them.
 
-Belongs here: connections, reads and writes of declared tables. Does not: what the rows mean.
+Belongs here: connections, reads and writes of declared tables. Does not: the meaning of rows.
 """

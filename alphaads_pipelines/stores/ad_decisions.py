@@ -1,6 +1,6 @@
-"""Decisions as they are stored, each with what was heard of it, and the events that came before their decision.
+"""Stored decisions with the times of their events, and events that arrived before their decision.
 
-Belongs here: reads and writes of `ad_decisions` and `early_events`. Does not: what counts (bandits/reward_join.py).
+Belongs here: reads and writes of `ad_decisions` and `early_events`. Does not: rewards (bandits/reward_join.py).
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from sqlalchemy import Connection, Row
 from alphaads_pipelines.stores.sql.relational import insert_ignore, select_in, sql_table, upsert
 
 KINDS = ("impression", "click", "conversion")
-"""What may be heard of a decision; each has a column for when it first happened."""
+"""Kinds of events; each has a column for its first occurrence."""
 
 EventTimes = Mapping[str, datetime]
-"""Kind -> when it first happened."""
+"""Kind -> first occurrence."""
 
 _COLUMNS = ("decision_id", "subject_id", "arm_id", "context", "decided_at", *(f"{kind}_at" for kind in KINDS))
 _CHUNK = 900
 
 
 def read_decisions(connection: Connection, decision_ids: Iterable[str]) -> list[Row[Any]]:
-    """What learning needs of these decisions, as far as they are stored: see `_COLUMNS`."""
+    """Read `_COLUMNS` of the decisions that are stored."""
     return select_in(connection, "ad_decisions", "decision_id", decision_ids, _COLUMNS)
 
 
 def event_times(row: Row[Any]) -> dict[str, datetime]:
-    """What was heard of a decision."""
+    """The event times of a stored decision."""
     return {kind: at for kind in KINDS if (at := getattr(row, f"{kind}_at")) is not None}
 
 
 def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]], heard: Mapping[str, EventTimes]) -> None:
-    """Store decisions that are not stored yet.
+    """Insert decisions that are not stored yet.
 
     Parameters
     ----------
-    rows: every column but the times of events. heard: by decision.
+    rows: every column but the event times. heard: decision -> event times.
     """
     told = [{**row, **_times(heard.get(row["decision_id"], {}))} for row in rows]
     insert_ignore(connection, "ad_decisions", told)
 
 
 def update_event_times(connection: Connection, heard: Mapping[str, EventTimes]) -> None:
-    """Replace what was heard of stored decisions; one that is stored no more stays so."""
+    """Replace the event times of stored decisions; missing ones are ignored."""
     if not heard:
         return
     table = sql_table("ad_decisions")
@@ -64,7 +64,7 @@ def _times(heard: EventTimes) -> dict[str, datetime | None]:
 
 
 def read_early(connection: Connection, decision_ids: Iterable[str]) -> dict[str, dict[str, datetime]]:
-    """Decision -> kind -> when it first happened, of events that wait for their decision."""
+    """Read early events: decision -> kind -> first occurrence."""
     found: dict[str, dict[str, datetime]] = {}
     for row in select_in(connection, "early_events", "decision_id", decision_ids):
         found.setdefault(row.decision_id, {})[row.kind] = row.occurred_at
@@ -72,7 +72,7 @@ def read_early(connection: Connection, decision_ids: Iterable[str]) -> dict[str,
 
 
 def keep_early(connection: Connection, heard: Mapping[str, EventTimes], now: datetime) -> None:
-    """Let events wait for their decision; what waits already of a decision and kind takes the new time."""
+    """Store early events; one that is stored already takes the new time."""
     rows = [
         {"decision_id": key, "kind": kind, "occurred_at": at, "seen_at": now}
         for key, times in heard.items()
@@ -82,14 +82,14 @@ def keep_early(connection: Connection, heard: Mapping[str, EventTimes], now: dat
 
 
 def drop_early(connection: Connection, decision_ids: Iterable[str]) -> None:
-    """Forget the events of these decisions: they wait no longer."""
+    """Delete the early events of these decisions."""
     table, ids = sql_table("early_events"), sorted(set(decision_ids))
     for start in range(0, len(ids), _CHUNK):
         connection.execute(table.delete().where(table.c.decision_id.in_(ids[start : start + _CHUNK])))
 
 
 def forget(connection: Connection, *, decided_before: datetime, early_before: datetime) -> tuple[int, int]:
-    """Delete old decisions, and events that have waited since before a time; how many of each."""
+    """Delete decisions and early events older than a time; the number of each."""
     decisions, early = sql_table("ad_decisions"), sql_table("early_events")
     old = connection.execute(decisions.delete().where(decisions.c.decided_at < decided_before)).rowcount
     lost = connection.execute(early.delete().where(early.c.seen_at < early_before)).rowcount

@@ -1,6 +1,6 @@
-"""Engagement as it is stored: the hours of a subject, and the ads that wait for their other half.
+"""Stored engagement: hourly counts per subject, and ads known by one half only.
 
-Belongs here: reads and writes of `ad_engagement` and `open_ads`. Does not: what counts (profiles/engagement.py).
+Belongs here: reads and writes of `ad_engagement` and `open_ads`. Does not: counting rules (profiles/engagement.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NOTHING = (0, 0, 0)
 
 
 def read_engagement(engine: Engine, *subject_ids: str) -> dict[int, list[int]]:
-    """Hour since the epoch -> [impressions, clicks, conversions], of all together. Raises StoreUnavailable."""
+    """Hour since the epoch -> [impressions, clicks, conversions], summed over subjects. Raises StoreUnavailable."""
     with reading(engine) as connection:
         rows = select_in(connection, "ad_engagement", "subject_id", subject_ids)
     hours: dict[int, list[int]] = {}
@@ -28,7 +28,7 @@ def read_engagement(engine: Engine, *subject_ids: str) -> dict[int, list[int]]:
 
 
 def add_engagement(connection: Connection, changes: Mapping[tuple[str, int], Sequence[int]], change_seq: int) -> None:
-    """Add to the hours of subjects; an hour whose counts come to nothing is deleted."""
+    """Add to hourly counts; an hour whose counts become zero is deleted."""
     subjects = {subject for subject, _ in changes}
     rows = select_in(connection, "ad_engagement", "subject_id", subjects)
     held = {(row.subject_id, row.hour): _counts(row) for row in rows}
@@ -53,16 +53,16 @@ def _hour(subject_id: str, hour: int, change_seq: int, counts: Sequence[int]) ->
 
 
 def read_open_ads(connection: Connection, decision_ids: Iterable[str]) -> list[Row[Any]]:
-    """The rows of `open_ads` of these decisions."""
+    """Read the `open_ads` of these decisions."""
     return select_in(connection, "open_ads", "decision_id", decision_ids)
 
 
 def write_open_ads(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what is known of ads: whole rows of `open_ads`."""
+    """Upsert whole rows of `open_ads`."""
     upsert(connection, "open_ads", rows)
 
 
 def forget_open_ads(connection: Connection, before: datetime) -> int:
-    """Delete the ads whose first half came before a time; how many."""
+    """Delete ads whose first half was seen before a time; the number deleted."""
     table = sql_table("open_ads")
     return int(connection.execute(table.delete().where(table.c.seen_at < before)).rowcount)

@@ -1,10 +1,10 @@
-"""The published profiles, and whose of them the last publications changed.
+"""Published profiles, and the subjects that recent publications changed.
 
-Belongs here: writes and reads of `live_profiles` and `profile_changes`. Does not: when a shard's pointer moves
-(ingest/publish.py), what a state holds (profiles/state.py).
+Belongs here: writes and reads of `live_profiles` and `profile_changes`. Does not: moving a shard's pointer
+(ingest/publish.py), a state's contents (profiles/state.py).
 
-Readers follow the changes instead of an index over all profiles: an index entry that moves leaves a page anywhere in a
-large store, while changes are appended at one end and trimmed at the other.
+Readers follow a list of changes rather than an index over all profiles: an index entry that moves dirties a page
+anywhere in a large store, while changes are appended at one end and trimmed at the other.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from sqlalchemy import Connection, Row
 from alphaads_pipelines.stores.sql.relational import sql_table, upsert
 
 LISTED = 32
-"""Publications whose changes are kept; who missed more reads whole shards."""
+"""Publications whose changes are kept; a reader that missed more reads whole shards."""
 
 _PROFILES, _CHANGES = sql_table("live_profiles"), sql_table("profile_changes")
 _CHUNK_ROWS = 2_000
 
 
 def write_profiles(connection: Connection, profiles: Sequence[Mapping[str, Any]], publish_seq: int) -> None:
-    """Make profiles current and list them as changed by the publication `publish_seq`.
+    """Upsert profiles, and list them as changed by the publication `publish_seq`.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ def write_profiles(connection: Connection, profiles: Sequence[Mapping[str, Any]]
 def trim_changes(
     connection: Connection, shards: Collection[int], held: Mapping[int, Row[Any]], publish_seq: int
 ) -> dict[int, int]:
-    """Forget changes that are older than the last `LISTED` publications; shard -> `listed_after` of its pointer.
+    """Delete changes older than the last `LISTED` publications; shard -> `listed_after` of its pointer.
 
     Parameters
     ----------
-    shards: that publish now; nobody else does so meanwhile.
+    shards: those published now, under the caller's lock.
     held: shard -> its row of `published` so far.
     """
     after = {shard: _listed_after(held[shard], publish_seq) if shard in held else 0 for shard in shards}
@@ -59,14 +59,14 @@ def trim_changes(
 
 
 def _listed_after(held: Row[Any], publish_seq: int) -> int:
-    """Of a shard that seldom moves the last change stays: a reader that is at its pointer must find the next one."""
+    """Keep the last change of a rarely published shard, so that a reader at its pointer finds the next one."""
     since = held.publish_seq if held.listed_after is None else held.listed_after
     after: int = max(since, min(held.publish_seq, publish_seq - LISTED))
     return after
 
 
 def changed_profiles(connection: Connection, shard: int, after: int) -> dict[str, bytes]:
-    """Subject id -> state, of whom later publications of the shard than `after` changed."""
+    """Subject id -> state, of subjects changed by publications of the shard later than `after`."""
     query = (
         sa.select(_PROFILES.c.subject_id, _PROFILES.c.state)
         .join(_CHANGES, _CHANGES.c.subject_id == _PROFILES.c.subject_id)
@@ -76,7 +76,7 @@ def changed_profiles(connection: Connection, shard: int, after: int) -> dict[str
 
 
 def whole_shards(connection: Connection, shards: Collection[int]) -> dict[int, dict[str, bytes]]:
-    """Shard -> subject id -> state, of everybody there, in one walk over all profiles."""
+    """Shard -> subject id -> state, of all subjects, in one scan over all profiles."""
     found: dict[int, dict[str, bytes]] = {shard: {} for shard in shards}
     query = sa.select(_PROFILES.c.shard, _PROFILES.c.subject_id, _PROFILES.c.state)
     wanted = query.where(_PROFILES.c.shard.in_(found)).execution_options(yield_per=_CHUNK_ROWS)

@@ -1,6 +1,6 @@
-"""The privacy budget: what noisy answers cost a tenant in a month, and the answers that were released for it.
+"""Differential-privacy budgets: monthly epsilon per tenant, and the answers it was spent on.
 
-Costs are counted in thousandths of epsilon, so that sums are exact.
+Costs are in thousandths of epsilon, so that sums are exact.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BUDGET_LOCK = 7_305_418
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A tenant's budget in a month; epsilon in thousandths. period: YYYY-MM, UTC."""
+    """A tenant's budget in a month (`period`: YYYY-MM, UTC), in thousandths of epsilon."""
 
     period: str
     whole_milli: int
@@ -32,7 +32,7 @@ class Budget:
 
     @property
     def left_milli(self) -> int:
-        """What may still be spent."""
+        """The unspent remainder."""
         return max(0, self.whole_milli - self.spent_milli)
 
     def check(self, cost_milli: int) -> None:
@@ -45,13 +45,13 @@ class Budget:
 
 
 def read_budget(engine: Engine, tenant: str, whole_milli: int, now: datetime) -> Budget:
-    """What a tenant has left now. Raises StoreUnavailable."""
+    """Read a tenant's budget as of `now`. Raises StoreUnavailable."""
     with reading(engine) as connection:
         return _budget(connection, tenant, whole_milli, now)
 
 
 def released_answer(engine: Engine, tenant: str, digest: str) -> dict[str, Any] | None:
-    """What the tenant got for this question already. Raises StoreUnavailable."""
+    """The stored answer to this question, if the tenant has one. Raises StoreUnavailable."""
     with reading(engine) as connection:
         return _released(connection, tenant, digest)
 
@@ -66,18 +66,17 @@ def spend(
     whole_milli: int,
     now: datetime,
 ) -> dict[str, Any]:
-    """Account for an answer and keep it; the answer that may be handed out.
+    """Charge for an answer, store it, and return the answer to release.
 
-    Of two that race for the last of a budget one is refused; of two that ask the same, both get one answer, for the
-    cost of one.
+    Concurrent callers cannot overspend; for the same question both get one answer, charged once.
 
     Parameters
     ----------
-    digest: of the question and the version of the data. answer: JSON-ready; not to be shown before this returns.
+    digest: of the question and the data's version. answer: JSON-ready; secret until this returns.
 
     Raises
     ------
-    BudgetSpent: it would cost more than is left; nothing was spent. StoreUnavailable.
+    BudgetSpent: the remainder is too small; nothing was spent. StoreUnavailable.
     """
     with transaction(engine) as connection:
         _lock(connection, tenant)
@@ -91,7 +90,7 @@ def spend(
 
 
 def _lock(connection: Connection, tenant: str) -> None:
-    """One spender of a tenant at a time; SQLite has one writer anyway."""
+    """Serialise a tenant's spenders; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         key = zlib.crc32(tenant.encode()) - 2**31
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_BUDGET_LOCK, key)))

@@ -1,4 +1,4 @@
-"""Published documents: small JSON views, each replaced whole under a version that counts up."""
+"""Published documents: small JSON views, replaced whole under an increasing version."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _VERSION = PreparedStatement(sa.select(_DOCUMENTS.c.version).where(_DOCUMENTS.c.
 
 
 def publish_document(engine: Engine, name: str, document: Mapping[str, Any], now: datetime) -> int:
-    """Swap a small published view whole; its new version. Raises StoreUnavailable."""
+    """Replace a document, and return its new version. Raises StoreUnavailable."""
     with transaction(engine) as connection:
         return publish_document_in(connection, name, document, now)
 
 
 def publish_document_in(connection: Connection, name: str, document: Mapping[str, Any], now: datetime) -> int:
-    """The same inside the caller's transaction. Raises KeyError for a document that no layout declares."""
+    """`publish_document` in the caller's transaction. Raises KeyError for an undeclared document."""
     document_layout(name)
-    # The database counts, under the row's lock: of two that publish at once each gets a version of its own.
+    # Incremented under the row's lock, so that concurrent publishers get different versions.
     insert_ignore(connection, _DOCUMENTS.name, [{"name": name, "version": 0, "document": {}, "published_at": now}])
     counted = _DOCUMENTS.update().where(_DOCUMENTS.c.name == name).values(version=_DOCUMENTS.c.version + 1)
     moved = counted.values(document=dict(document), published_at=now).returning(_DOCUMENTS.c.version)
@@ -37,11 +37,11 @@ def publish_document_in(connection: Connection, name: str, document: Mapping[str
 def replace_document_in(
     connection: Connection, name: str, document: Mapping[str, Any], now: datetime, *, seen: int, overtaken: str
 ) -> int:
-    """The same, if the document is still of the version `seen` that it was made from.
+    """`publish_document_in`, if the document still has the version `seen` that it was derived from.
 
     Raises
     ------
-    WriteConflict: with the words of `overtaken`; the transaction is to be given up.
+    WriteConflict: with the message `overtaken`; roll the transaction back.
     """
     version = publish_document_in(connection, name, document, now)
     if version != seen + 1:
@@ -50,12 +50,12 @@ def replace_document_in(
 
 
 def document_version_in(connection: Connection, name: str) -> int:
-    """Version of a published view, 0 before the first; for those who ask often, and read it only when it moved."""
+    """The version of a document, 0 before the first: cheap to poll."""
     return _VERSION.scalar(connection, of_name=name) or 0
 
 
 def read_document(engine: Engine, name: str) -> tuple[int, dict[str, Any]]:
-    """Version and content of a published view; (0, {}) before the first. Raises StoreUnavailable."""
+    """Version and content of a document; (0, {}) before the first. Raises StoreUnavailable."""
     with reading(engine) as connection:
         rows = select_in(connection, _DOCUMENTS.name, "name", [name])
     return (rows[0].version, rows[0].document) if rows else (0, {})

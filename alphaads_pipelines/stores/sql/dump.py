@@ -1,10 +1,8 @@
-"""The relational store as files: one consistent state of it, without the keys, and back into an empty database.
+"""Dump the relational store, without its keys, as one consistent state, and load it into an empty database.
 
-SQLite becomes a SQLite file, copied table by table in one transaction. It is no page copy: the keys' pages never come
-near it. PostgreSQL becomes one file per table, in the binary format of its own COPY, read in one snapshot; that needs
-no program of PostgreSQL's on this machine. Each goes back into a database of its own kind.
-
-The other writers go on meanwhile; SQLite's write-ahead log grows until the copy is made.
+SQLite becomes a SQLite file, copied table by table in one transaction; a page copy would contain the keys' pages.
+PostgreSQL becomes one file per table in COPY's binary format, read in one snapshot, with no client program. A dump is
+loaded into a database of its own kind. Writers go on meanwhile; SQLite's write-ahead log grows until the end.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from alphaads_pipelines.schema.tables import PUBLISHED, RELATIONAL_TABLES
 from alphaads_pipelines.stores.sql.relational import connect, migrate, reading, revision, sql_table, transaction
 
 KEY_TABLES = frozenset({"subject_keys", "active_kek"})
-"""What a dump never holds: the wrapped data keys, and which key wraps new ones."""
+"""Never dumped: the wrapped data keys, and the key that wraps new ones."""
 
 SQLITE_FILE, POSTGRES_FOLDER = "relational.db", "relational"
 _COUNTERS = "sqlite_sequence"
@@ -35,15 +33,15 @@ _DUMPED = tuple(table for table in RELATIONAL_TABLES if table.name not in KEY_TA
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """What a dump is of.
+    """The metadata of a dump.
 
     Attributes
     ----------
     dialect: sqlite or postgresql.
     revision: of the schema.
-    tables: of PostgreSQL: table -> its columns, in the order in which they were written.
-    counters: of PostgreSQL: table -> [column that counts, last number that was given away].
-    published: lake table -> its versions that are published.
+    tables: PostgreSQL: table -> columns in dump order.
+    counters: PostgreSQL: table -> (autoincrement column, last number used).
+    published: lake table -> published versions.
     """
 
     dialect: str
@@ -71,16 +69,16 @@ def dump(engine: Engine, folder: Path) -> Dump:
 
 
 def load(url: str, folder: Path, of: Dump, then: Callable[[Connection], None]) -> None:
-    """Put a dump into the database of `url`, in place of all that is in it, keys included, and migrate it.
+    """Replace the contents of the database at `url`, keys included, by a dump, and migrate it.
 
     Parameters
     ----------
-    folder: that the dump was written into.
-    then: what else belongs into the transaction that brings the rows.
+    folder: of the dump.
+    then: further writes in the same transaction.
 
     Raises
     ------
-    InvalidRequest: the database is of the other kind, or has another schema than the dump.
+    InvalidRequest: the database is of another kind, or has another schema.
     ConfigurationError: the dump is of a newer version of this code. StoreUnavailable.
     """
     if make_url(url).get_backend_name() != of.dialect:
@@ -99,7 +97,7 @@ def load(url: str, folder: Path, of: Dump, then: Callable[[Connection], None]) -
 
 
 def is_empty(engine: Engine) -> bool:
-    """Whether no table of the store holds a row. Raises StoreUnavailable."""
+    """Whether every table is empty. Raises StoreUnavailable."""
     with reading(engine) as connection:
         tables = [sql_table(table.name) for table in RELATIONAL_TABLES]
         return all(connection.execute(sa.select(table).limit(1)).first() is None for table in tables)
@@ -118,10 +116,10 @@ def _connected(url: str) -> Iterator[Engine]:
 
 
 def _dump_sqlite(source: Path, target: Path) -> list[dict[str, int]]:
-    """The published pointers of the state that was copied."""
+    """Copy the database, and return its published pointers."""
     try:
         with closing(sqlite3.connect(target, isolation_level=None, timeout=30)) as copy:
-            copy.execute("PRAGMA journal_mode=OFF")  # what a kill leaves is no backup
+            copy.execute("PRAGMA journal_mode=OFF")  # an interrupted copy is discarded
             copy.execute("ATTACH ? AS live", (str(source),))
             copy.execute("BEGIN")
             made = copy.execute("SELECT type, name, sql FROM live.sqlite_master WHERE sql IS NOT NULL").fetchall()
@@ -131,9 +129,7 @@ def _dump_sqlite(source: Path, target: Path) -> list[dict[str, int]]:
             for name, _ in tables:
                 if name not in KEY_TABLES:
                     copy.execute(f'INSERT INTO main."{name}" SELECT * FROM live."{name}"')  # noqa: S608 - our own names
-            if any(
-                name == _COUNTERS for _, name, _ in made
-            ):  # of rows that were deleted, too, so that none comes twice
+            if any(name == _COUNTERS for _, name, _ in made):  # keeps numbers of deleted rows unused
                 copy.execute(f"DELETE FROM main.{_COUNTERS}")  # noqa: S608
                 copy.execute(f"INSERT INTO main.{_COUNTERS} SELECT * FROM live.{_COUNTERS}")  # noqa: S608
             for kind, _, sql in made:
@@ -177,7 +173,7 @@ def _last_number(connection: Connection, table: Table) -> tuple[str, int]:
 
 
 def _copy(connection: Connection, statement: str, path: Path, mode: str) -> None:
-    """Run a COPY in the connection's transaction, out of or into a file."""
+    """Run COPY in the connection's transaction, to or from a file."""
     import psycopg2
 
     driver: Any = connection.connection.driver_connection

@@ -1,11 +1,10 @@
-"""The relational store: SQLite (WAL) or PostgreSQL behind the same few functions.
+"""The relational store: SQLite (WAL) or PostgreSQL behind the same functions.
 
-Belongs here: connections, transactions, set-sized reads and writes, migration. Does not: what the rows mean (the
-ledger, the keys and the profiles know that). The schema is generated from `tables.RELATIONAL_TABLES`; Alembic's
-migrations lead to the same schema, and a test proves it.
+Belongs here: connections, transactions, bulk reads and writes, migration. Does not: the meaning of rows. The schema is
+generated from `RELATIONAL_TABLES`; a test proves that Alembic's migrations lead to the same one.
 
-Both databases are made to behave alike: a write transaction takes its lock at the start (SQLite) or row by row in key
-order (PostgreSQL), a reading transaction sees one snapshot, timestamps are aware UTC datetimes.
+Both databases behave alike: a write transaction locks at its start (SQLite) or row by row in key order (PostgreSQL), a
+reading transaction sees one snapshot, timestamps are aware UTC datetimes.
 """
 
 from __future__ import annotations
@@ -36,23 +35,23 @@ BUSY_MS = int(BUSY_S * 1000)
 _IDLE_MS = 60_000
 _CONNECT_S = 10
 _CACHE_KIB = 256 * 1024
-_CHUNK = 900  # SQLite allows 32,766 parameters; a chunk of this size plans equally well on both databases
+_CHUNK = 900  # SQLite allows 32,766 parameters; this size plans equally well on both databases
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class UtcTimestamp(sa.TypeDecorator[datetime]):
-    """Aware UTC datetimes, in and out: integer microseconds on SQLite, timestamptz on PostgreSQL."""
+    """Aware UTC datetimes: integer microseconds on SQLite, timestamptz on PostgreSQL."""
 
     impl = sa.BigInteger
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
-        """The type stored by `dialect`."""
+        """The column type of `dialect`."""
         kind = sa.DateTime(timezone=True) if dialect.name == "postgresql" else sa.BigInteger()
         return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
-        """Python to database; a naive datetime is refused."""
+        """Convert to the database. Raises ValueError for a naive datetime."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -60,7 +59,7 @@ class UtcTimestamp(sa.TypeDecorator[datetime]):
         return value.astimezone(UTC) if dialect.name == "postgresql" else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        """Database to Python."""
+        """Convert from the database."""
         if value is None:
             return None
         if dialect.name == "postgresql":
@@ -94,8 +93,8 @@ def _column(table: Table, column: Column) -> sa.Column[Any]:
 
 
 def _declare(table: Table) -> sa.Table:
-    # A clustered primary key saves SQLite the second lookup and the second copy of the key. But it keeps what is longer
-    # than a quarter of a page apart, in a page for each row: three times the file, and three times the reading.
+    # A clustered primary key saves SQLite a second lookup and a copy of the key. But rows longer than a quarter of a
+    # page go to overflow pages of their own: three times the file, and three times the reading.
     keys = [table.column(name).type for name in table.key]
     clustered = not table.autoincrement and not table.has_long_rows and all(kind in ("binary", "utf8") for kind in keys)
     indexes = [sa.Index(f"ix_{table.name}_{'_'.join(columns)}", *columns) for columns in table.indexes]
@@ -114,19 +113,19 @@ _DECLARED = {table.name: (_declare(table), table) for table in RELATIONAL_TABLES
 
 
 def sql_table(name: str) -> sa.Table:
-    """The SQLAlchemy table called `name`; KeyError if there is none."""
+    """The SQLAlchemy table `name`. Raises KeyError."""
     return _DECLARED[name][0]
 
 
 def connect(url: str) -> Engine:
-    """An engine for `url`; nothing is opened until it is used.
+    """Make an engine, which connects on first use.
 
-    SQLite runs in WAL mode with `synchronous=NORMAL` (safe against a crash of the process, not against power loss)
-    and `secure_delete` (a destroyed key is overwritten). Both databases wait up to 30 s for another writer.
+    SQLite runs in WAL mode with `synchronous=NORMAL` (survives a process crash, not power loss) and `secure_delete`
+    (overwrites destroyed keys). Both databases wait up to 30 s for another writer.
     """
     if url.startswith("sqlite"):
         arguments = {"timeout": BUSY_MS / 1000, "check_same_thread": False}
-        # A commit makes every other connection read its pages anew, so the one that was used last is the cheapest.
+        # A commit invalidates every other connection's page cache, so the last one used is the cheapest.
         pool = {"pool_use_lifo": True} if sa.make_url(url).database else {}
         engine = sa.create_engine(url, connect_args=arguments, **pool)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -141,7 +140,7 @@ def connect(url: str) -> Engine:
 
 
 def _prepare_postgres(connection: Any, _record: Any) -> None:
-    # A frozen process must not hold its locks against the rest for longer than a minute.
+    # A frozen process must not hold its locks for longer than a minute.
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = {BUSY_MS}")
         cursor.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_MS}")
@@ -149,7 +148,7 @@ def _prepare_postgres(connection: Any, _record: Any) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # pysqlite must not open transactions of its own; _begin_sqlite does
+    connection.isolation_level = None  # _begin_sqlite opens transactions, not pysqlite
     enter_wal(connection)
     for pragma in (
         "foreign_keys=ON",
@@ -162,16 +161,15 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A deferred transaction that reads first and writes later can fail with SQLITE_BUSY at once; taking the write
-    # lock at the start waits for it instead.
+    # A deferred transaction that writes after reading can fail with SQLITE_BUSY at once; BEGIN IMMEDIATE waits.
     writes = connection.get_execution_options().get("alphaads_write", False)
     driver: Any = connection.connection.driver_connection
-    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # SQLAlchemy would take longer about it than SQLite does
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # SQLAlchemy's execute is slower
 
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """What the database or its driver raises in the block, in our words. Raises StoreUnavailable for an outage."""
+    """Translate the database's and driver's errors. Raises StoreUnavailable for an outage."""
     try:
         yield
     except PoolTimeout as error:
@@ -180,7 +178,7 @@ def translated(engine: Engine) -> Iterator[None]:
         if error.connection_invalidated or _is_outage(engine, error.orig):
             raise StoreUnavailable(f"the relational store did not answer: {type(error.orig).__name__}") from error
         raise
-    except engine.dialect.loaded_dbapi.Error as error:  # from what the driver was asked past SQLAlchemy
+    except engine.dialect.loaded_dbapi.Error as error:  # raised outside SQLAlchemy, on the fast path
         if _is_outage(engine, error):
             raise StoreUnavailable(f"the relational store did not answer: {type(error).__name__}") from error
         raise
@@ -188,7 +186,7 @@ def translated(engine: Engine) -> Iterator[None]:
 
 def _is_outage(engine: Engine, error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
-        # SQLite calls a wrong statement operational, too; a retry would only hide it.
+        # SQLite calls a wrong statement operational, too; it is no outage.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
     driver = engine.dialect.loaded_dbapi
@@ -197,7 +195,7 @@ def _is_outage(engine: Engine, error: BaseException | None) -> bool:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """A write transaction: committed at the end of the block, rolled back by an exception.
+    """Run a write transaction: committed at the end of the block, rolled back by an exception.
 
     Raises
     ------
@@ -215,12 +213,11 @@ def sqlite_file(engine: Engine) -> Path:
 
 
 _path = lru_cache(Path)
-"""Asked after each commit."""
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that only reads, and sees one snapshot. Raises StoreUnavailable."""
+    """Run a read-only transaction on one snapshot. Raises StoreUnavailable."""
     with translated(engine), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -233,12 +230,12 @@ def _insert(connection: Connection, table: sa.Table) -> Any:
 
 
 def _in_key_order(table_name: str, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    # Racing transactions that lock rows in one order cannot deadlock.
+    # Locking rows in one order prevents deadlocks.
     return sorted(rows, key=itemgetter(*_DECLARED[table_name][1].key))
 
 
 def insert_ignore(connection: Connection, table_name: str, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows whose key is not there yet; the number inserted."""
+    """Insert rows with new keys; the number inserted."""
     if not rows:
         return 0
     table = sql_table(table_name)
@@ -252,7 +249,7 @@ def insert_ignore(connection: Connection, table_name: str, rows: Sequence[Mappin
 
 
 def upsert(connection: Connection, table_name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows, or replace those whose key is there; all rows name the same columns, the last of a key stays."""
+    """Insert or replace rows. All name the same columns; the last row of a key wins."""
     if not rows:
         return
     table = sql_table(table_name)
@@ -267,7 +264,7 @@ def upsert(connection: Connection, table_name: str, rows: Sequence[Mapping[str, 
 def select_in(
     connection: Connection, table_name: str, column: str, values: Iterable[Any], columns: Sequence[str] | None = None
 ) -> list[Row[Any]]:
-    """The rows whose `column` is among `values`, in no particular order; `columns` narrows what is read."""
+    """Rows whose `column` is among `values`, unordered; `columns` narrows the result."""
     table = sql_table(table_name)
     wanted = [table.c[name] for name in columns] if columns else list(table.c)
     rows: list[Row[Any]] = []
@@ -277,7 +274,7 @@ def select_in(
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The values in order, as many at a time as a statement names at most."""
+    """Split values into chunks of a statement's maximal size, in order."""
     return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
 
 
@@ -293,7 +290,7 @@ def _head(folder: Path) -> str:
 
 
 def revision(engine: Engine) -> str | None:
-    """The revision of the schema; None if there is none yet. Raises StoreUnavailable."""
+    """The schema's revision, None without one. Raises StoreUnavailable."""
     with translated(engine), engine.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
@@ -302,15 +299,15 @@ def revision(engine: Engine) -> str | None:
 
 
 def migrate(url: str, to: str | None = None) -> None:
-    """Bring the database to the newest schema; cheap when it is there, safe when several processes start at once.
+    """Upgrade the database's schema; cheap when it is current, safe from several processes at once.
 
     Parameters
     ----------
-    to: an older revision, for rows that are of it; a database that is newer already stays so.
+    to: an older revision, for older rows; a newer database is left alone.
 
     Raises
     ------
-    ConfigurationError: the migrations cannot be found, or a newer version of this code migrated the database.
+    ConfigurationError: the migrations are missing, or a newer version of this code migrated the database.
     StoreUnavailable: the database does not answer.
     """
     folder = _migrations()

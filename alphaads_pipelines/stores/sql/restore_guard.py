@@ -1,6 +1,6 @@
-"""The mark of a restore that is not finished: one row that lies in the restored database itself.
+"""Guard against an unfinished restore: one row in the restored database itself.
 
-While it is there, people who were erased since the backup was made may be in the stores; nothing may be served.
+While it exists the stores may hold people erased since the backup, so nothing may be served.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ _ROW = 1
 
 
 def mark(connection: Connection, backup_id: str, now: datetime) -> None:
-    """Say that the restore of a backup has begun, in the transaction that brings its rows."""
+    """Record that the restore of a backup has begun, in the transaction that loads its rows."""
     upsert(connection, _MARK.name, [{"id": _ROW, "backup_id": backup_id, "began_at": now}])
 
 
 def marked(engine: Engine) -> str | None:
-    """The id of the backup whose restore is not finished, or None. Raises StoreUnavailable."""
+    """The backup id of an unfinished restore, or None. Raises StoreUnavailable."""
     with reading(engine) as connection:
         return connection.execute(sa.select(_MARK.c.backup_id)).scalar()
 
 
 def clear(connection: Connection) -> None:
-    """The restore is finished."""
+    """Record that the restore is finished."""
     connection.execute(_MARK.delete())
 
 
 def refuse_unfinished(engine: Engine) -> None:
-    """Raises ConfigurationError while a restore is not finished. Raises StoreUnavailable."""
+    """Raise ConfigurationError while a restore is unfinished. Raises StoreUnavailable."""
     if backup_id := marked(engine):
         raise ConfigurationError(
             f"the restore of backup {backup_id} is not finished: people who were erased since may be in the data. "

@@ -1,5 +1,4 @@
-"""Budget: how much of a campaign's money may be spent now, what is reserved, and what is settled.
+"""Budget: pacing, reservation, settlement and reports of campaigns' money.
 
-Belongs here: pacing, reservations, settlement, reconciliation, spend reports. Does not: which creative is chosen
-(decide.py).
+Belongs here: how much may be spent now, what is reserved or spent. Does not: choosing a creative (decide.py).
 """

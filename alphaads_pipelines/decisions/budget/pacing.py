@@ -1,19 +1,17 @@
-"""Pacing: whether a campaign may show one more ad now, and what that takes of its money. Pure; nothing is kept here.
+"""Pacing: whether a campaign may show one more ad now, and from which budget. Pure; nothing is stored here.
 
-A day's budget is spent evenly over the day, as far as there is anybody to show ads to. Money becomes free at the even
-rate of what is left: as much a second as is left, over the seconds that are left. What was not used because nobody came
-is spread over the rest of the day, so a quiet morning is caught up with by the evening, never at once: at most a 96th
-of the day (15 minutes) may be saved up, and in any case one ad, so the first ad of a day can be shown. The plan ends
-those 15 minutes early, and what is left then is free. This is a token bucket whose rate follows the remainder; pacing
-against a schedule is after Agarwal, Ghosh, Wei & You, "Budget Pacing for Targeted Online Advertisements at LinkedIn"
-(KDD 2014), with the clock in the place of a forecast of traffic.
+A day's budget is released evenly: the remaining money over the remaining seconds. Budget left unused for lack of
+traffic is spread over the rest of the day, so a quiet morning is made up for by the evening and never at once: credit
+is capped at 1/96 of the day (15 minutes), and at least one ad, so that the first ad of a day can be shown. The plan
+ends those 15 minutes early; what is left is then free. This is a token bucket whose rate follows the remainder, after
+Agarwal, Ghosh, Wei & You, "Budget Pacing for Targeted Online Advertisements at LinkedIn" (KDD 2014), with the clock as
+the schedule instead of a traffic forecast.
 
-A segment's floor is the share of a day's budget that is kept for its people: others cannot use it until the last 24th
-of the day (23:00), when whatever is left is for everybody, so that the budget can still be spent. Each floor has a
-bucket of its own, which is paced to be used by then; people of such a segment also use what is free to all.
+A segment's floor is a share of the day's budget reserved for its people until the last 1/24 of the day (23:00), when
+the remainder is open to all, so that the budget can still be spent. Each floor has a bucket, paced to be empty by then;
+people of the segment may also use the common one.
 
-Everything counts in millionths of a US dollar, reserved and spent alike. The day is the UTC day, cut to the part of it
-in which the campaign runs.
+Amounts are millionths of a US dollar and include reservations. Days are UTC, clipped to the campaign's run.
 """
 
 from __future__ import annotations
@@ -27,26 +25,27 @@ import msgspec
 from alphaads_pipelines.campaigns.campaign import Campaign
 
 Reason = Literal["budget", "pacing", "floor", "cap"]
-"""Why a campaign may not show an ad now: its money, or the day's, is used up; the day's is not free yet; what is left
-is kept for other segments; the person saw it often enough today."""
+"""Why a campaign is refused: budget (total or daily) exhausted, not released yet, reserved for other segments, or shown
+to this person often enough today.
+"""
 
 COMMON: Final = ""
-"""The line of everybody who belongs to no segment with a floor."""
+"""The line of people in no segment with a floor."""
 
 _SAVED_UP = 96
-"""The part of a day whose money may be saved up is one of so many."""
+"""The inverse share of a day whose budget may accumulate."""
 _FLOORS_END = 24
-"""Floors end with the last of so many parts of a day."""
+"""The inverse share of a day, at its end, without floors."""
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Line(msgspec.Struct, frozen=True):
-    """What people of one segment used of a day.
+    """A segment's use of a day's budget.
 
     Attributes
     ----------
-    used: reserved and spent. credit: money that was free, and left, at `credited_at`; None: nothing was taken yet.
+    used: reserved and spent. credit: released and unused at `credited_at`; None: no ad yet.
     """
 
     used: int = 0
@@ -55,11 +54,11 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Spending(msgspec.Struct, frozen=True):
-    """What a campaign used.
+    """A campaign's use of its budget.
 
     Attributes
     ----------
-    used: ever, reserved and spent. lines: of the day, by segment; COMMON is everybody of a segment without a floor.
+    used: in total, reserved and spent. lines: of the day, by segment.
     """
 
     day: date
@@ -67,7 +66,7 @@ class Spending(msgspec.Struct, frozen=True):
     lines: Mapping[str, Line] = {}
 
     def on(self, day: date) -> Spending:
-        """As of another day, on which nothing is used yet."""
+        """As of another day, with nothing used yet."""
         return self if day == self.day else Spending(day, self.used)
 
 
@@ -78,11 +77,11 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What showing one ad takes.
+    """Permission to show one ad.
 
     Attributes
     ----------
-    segment: line that the ad counts in. lines: the lines of the day as they are then, those that change.
+    segment: the line charged. lines: the day's changed lines.
     """
 
     segment: str
@@ -90,7 +89,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Day(NamedTuple):
-    """A day's money, and from when until when (exclusive) it is for."""
+    """A day's budget, and its period (end exclusive)."""
 
     budget: int
     begin: datetime
@@ -98,33 +97,33 @@ class Day(NamedTuple):
 
 
 def has_budget(campaign: Campaign) -> bool:
-    """Whether what it spends is kept."""
+    """Whether its spending is accounted for."""
     return campaign.budget_microusd is not None or campaign.daily_budget_microusd is not None
 
 
 def is_limited(campaign: Campaign, *, is_known: bool) -> bool:
-    """Whether the store must reserve budget or frequency before this campaign is shown.
+    """Whether budget or frequency must be reserved before this campaign is shown.
 
     Parameters
     ----------
-    is_known: whether the viewer has a subject id; a frequency cap needs one.
+    is_known: whether the viewer has a subject id, which a frequency cap needs.
     """
     return has_budget(campaign) or (campaign.daily_cap is not None and is_known)
 
 
 def line_of(campaign: Campaign, segment: str | None) -> str:
-    """The line in which an ad to somebody of this segment counts."""
+    """The line charged for an ad to this segment."""
     return segment if segment is not None and segment in campaign.segment_floors else COMMON
 
 
 def day_of(campaign: Campaign, used_before: int, now: datetime) -> Day | None:
-    """The day's money; None where there is none to pace: no daily budget, and no end of the whole one.
+    """The day's budget; None without pacing: no daily budget, and no end of the total one.
 
-    A whole budget that ends is divided evenly over the time left: each day gets its part of what the days before left.
+    A total budget with an end is divided evenly over the remaining time; each day gets its part of the remainder.
 
     Parameters
     ----------
-    used_before: reserved and spent on the days before.
+    used_before: reserved and spent on earlier days.
     """
     midnight = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
     begin = max(midnight, campaign.starts_at or midnight)
@@ -140,11 +139,11 @@ def day_of(campaign: Campaign, used_before: int, now: datetime) -> Day | None:
 
 
 def ask(campaign: Campaign, spending: Spending, segment: str | None, now: datetime) -> Grant | Refused:
-    """Whether one more ad may be shown to somebody of this segment now.
+    """Decide whether one more ad may be shown to this segment now.
 
     Parameters
     ----------
-    campaign: has a budget. spending: of whatever day; another one than that of `now` counts as a day not begun.
+    campaign: with a budget. spending: of any day; a day other than that of `now` counts as unused.
     """
     spending, cost = spending.on(now.astimezone(UTC).date()), campaign.cost_microusd
     if campaign.budget_microusd is not None and spending.used + cost > campaign.budget_microusd:
@@ -167,14 +166,13 @@ def ask(campaign: Campaign, spending: Spending, segment: str | None, now: dateti
 
 
 class BudgetView:
-    """What campaigns used, as of one look, for whom many decisions lean on it. Thread-safe.
+    """Campaigns' spending as of one poll, shared by many decisions. Thread-safe.
 
-    What it says of a campaign is found out once, as of the first question: the next look comes soon, and what is taken
-    in the end is asked anew (reservations.py).
+    Each answer is computed once: the next poll comes soon, and the reservation checks again.
 
     Parameters
     ----------
-    spending: campaign -> what it used; one that is not named has used nothing.
+    spending: campaign -> spending; a missing campaign has used nothing.
     """
 
     def __init__(self, spending: Mapping[str, Spending]) -> None:
@@ -182,7 +180,7 @@ class BudgetView:
         self._said: dict[tuple[str, str], Reason | None] = {}
 
     def why_not(self, campaign: Campaign, segment: str | None, now: datetime) -> Reason | None:
-        """Why one more ad may not be shown to somebody of this segment now, or None."""
+        """Why one more ad may not be shown to this segment now, or None."""
         key = campaign.campaign_id, line_of(campaign, segment)
         if key not in self._said:
             spending = self.spending.get(campaign.campaign_id) or Spending(now.date())
@@ -196,7 +194,7 @@ def _floors_end(day: Day) -> datetime:
 
 
 def _kept(campaign: Campaign, spending: Spending, day: Day, now: datetime) -> dict[str, int]:
-    """What is still kept for each segment with a floor."""
+    """Budget still reserved for each segment with a floor."""
     if not campaign.segment_floors or now >= _floors_end(day):
         return {}
     return {
@@ -206,7 +204,7 @@ def _kept(campaign: Campaign, spending: Spending, day: Day, now: datetime) -> di
 
 
 def _credit(line: Line, left: int, cost: int, day: Day, now: datetime) -> float:
-    """What is free now of `left`, the money that this line may still use until the end of `day`."""
+    """Budget released by now, out of `left`, which this line may use until the end of `day`."""
     if left < cost:
         return 0.0
     saved_up = (day.end - day.begin) / _SAVED_UP
@@ -216,7 +214,7 @@ def _credit(line: Line, left: int, cost: int, day: Day, now: datetime) -> float:
     most = min(float(left), max(float(cost), left * (saved_up / (close - now))))
     if line.credited_at is None:
         return most
-    # The clock of another host may be ahead: then nothing has become free since.
+    # Another host's clock may be ahead; then nothing was released since.
     since = max(line.credited_at, day.begin)
     if now <= since:
         return min(line.credit, most)
@@ -224,7 +222,7 @@ def _credit(line: Line, left: int, cost: int, day: Day, now: datetime) -> float:
 
 
 def _granted(spending: Spending, line: str, payer: str | None, credit: float, cost: int, now: datetime) -> Grant:
-    """One ad, counted in `line`, out of what was free in `payer`."""
+    """Charge one ad to `line`, paid from the credit of `payer`."""
     held = spending.lines.get(line, Line())
     lines = {line: Line(held.used + cost, held.credit, held.credited_at)}
     if payer is not None:

@@ -1,8 +1,7 @@
-"""The books of campaigns' money, looked over: do they agree with each other, and is anybody beyond a budget?
+"""Reconciliation of campaigns' money: do the records agree, and is any campaign over budget?
 
-Money is written in three places by every transaction that moves it: for the campaign, for its day and segment, and in
-the reservation itself. If they differ, something moved money without the others. A campaign can be beyond its budget
-for one reason only: the budget was set lower than what was used already.
+Each transaction records money in three places: per campaign, per day and segment, and per reservation. A difference
+means a write that missed one. A campaign can exceed its budget only if the budget was lowered later.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ _RESERVATIONS, _CAMPAIGNS = sql_table("ad_reservations"), sql_table("campaigns")
 
 
 class Reconciliation(NamedTuple):
-    """Ids of campaigns: whose figures do not agree; who used more than the budget, or the day's. In order."""
+    """Sorted campaign ids: `mismatched` records, and `overspent` total or daily budgets."""
 
     mismatched: list[str]
     overspent: list[str]
 
 
 def reconcile(connection: Connection, day: date) -> Reconciliation:
-    """The books as they are in this transaction, which must see one snapshot (`reading`).
+    """Compare the records in this transaction, which must see one snapshot (`reading`).
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""The statements of reservations.py and settlement.py, made once; those that each decision asks are prepared.
+"""The statements of reservations.py and settlement.py; those of each decision are prepared.
 
-Who reserves takes first and looks then, and gives everything back by ending the transaction; so that what is taken
-travels together, and everything that is to be known comes back at once.
+A reservation writes first, checks afterwards, and rolls back if refused: so the writes share one round trip, and a
+single read returns everything to check.
 
-Parameters that choose rows begin with `the_`: an update would take the name of a column for its new value.
+Parameters that select rows start with `the_`: in an update a column's name would mean its new value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_freque
 
 
 def _the(table: sa.Table, *columns: str) -> list[Any]:
-    """Conditions that choose by these columns of a key."""
+    """Conditions that select by these key columns."""
     return [table.c[each] == sa.bindparam(f"the_{each}") for each in columns]
 
 
@@ -34,16 +34,16 @@ def _used(table: sa.Table) -> Any:
 
 
 def _moved(table: sa.Table, *columns: str) -> sa.Update:
-    """`amount` is not reserved any more; of it, `spent` is."""
+    """Release `amount` of the reserved money, `spent` of it as spent."""
     reserved = table.c.reserved_microusd - sa.bindparam("amount")
     spent = table.c.spent_microusd + sa.bindparam("spent")
     return table.update().where(*_the(table, *columns)).values(reserved_microusd=reserved, spent_microusd=spent)
 
 
 def _added(table: sa.Table, added: str, *replaced: str) -> PreparedStatement:
-    """Insert a row, or add its `added` to that of the row whose key is there, and replace what else is named.
+    """Insert a row, or add its `added` to the existing row's and overwrite `replaced`.
 
-    Whoever finds the row taken waits for it; of those who find none, one makes it.
+    Concurrent writers of a row wait for each other.
     """
     statements = {}
     for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert)):
@@ -67,7 +67,7 @@ LOCK_CAMPAIGNS = (
     .with_for_update()
 )
 
-# One row at least, of a campaign that is held: lines that are not there, and people who are not counted, are NULL.
+# At least one row for a locked campaign: missing lines and frequencies are NULL.
 READ_STATE = PreparedStatement(
     sa.select(_used(_SPENDING).label("used_ever"), _FREQUENCIES.c.shown, *_LINE_COLUMNS)
     .select_from(
@@ -84,7 +84,7 @@ LINES_ON = PreparedStatement(
 )
 USED = sa.select(_SPENDING.c.campaign_id, _used(_SPENDING)).where(_among(_SPENDING.c.campaign_id, "campaign_ids"))
 SHOWN_OF = PreparedStatement(sa.select(_FREQUENCIES.c.shown).where(*_the(_FREQUENCIES, *_FREQUENCY)))
-# All days, which are few: asked for one day, SQLite would go through everybody of that day.
+# All days, which are few: for a single day SQLite would scan everyone of that day.
 SHOWN = PreparedStatement(
     sa.select(_FREQUENCIES.c.campaign_id, _FREQUENCIES.c.day, _FREQUENCIES.c.shown).where(
         *_the(_FREQUENCIES, "subject_id")
@@ -117,7 +117,7 @@ RELEASE = (
 
 
 def _forget(table: sa.Table, over: sa.Column[Any]) -> sa.Delete:
-    """Delete rows that were over before `before`, `most` of them."""
+    """Delete `most` rows that ended before `before`."""
     key = [table.c[each.name] for each in table.primary_key.columns]
     some = sa.select(*key).where(over < sa.bindparam("before")).limit(sa.bindparam("most"))
     return table.delete().where(sa.tuple_(*key).in_(some))

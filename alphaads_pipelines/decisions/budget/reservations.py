@@ -1,20 +1,20 @@
-"""Reservations: money and frequency, held in the store for each decision until its impression is heard of.
+"""Reservations of money and frequency, made for each decision until its impression arrives.
 
-    reserve ──► impression heard in time ──► confirm: what was reserved is spent
+    reserve ──► impression in time ──► confirm: the reserved amount is spent
        │
-       └──────► nothing heard for HELD ────► release: money and frequency are given back
+       └──────► none within HELD ────► release: amount and frequency are given back
 
-A decision holds what it needs in one transaction before it is answered, so any number of processes cannot overspend:
-reserved and spent together never exceed a budget at the moment when something is added. A process that dies between
-this and its answer leaves a reservation that times out.
+A decision reserves in one transaction before it is answered, so no number of processes can overspend: reserved plus
+spent never exceeds a budget when something is added. A process that dies before its answer leaves a reservation that
+expires.
 
-Everything that changes a campaign's money or frequencies (here and in settlement.py) locks its row in
-`campaign_spending` first, campaigns in the order of their ids, and touches its other rows after that: so two
-transactions never wait for each other in a circle, and what was read under the row is still so when it is written.
+Every transaction that changes a campaign's money or frequencies (here and in settlement.py) locks its row in
+`campaign_spending` first, campaigns in order of their ids, and its other rows afterwards. This prevents deadlocks, and
+values read under the lock stay valid until written.
 
-On PostgreSQL a decision does not wait until its reservation is on the disk, as it does not on SQLite: a crash of the
-process loses nothing, one of the database server may forget what was held in the last 0.6 s (three times its
-`wal_writer_delay`). An ad that nothing is held for is not billed when it is seen, so nothing is overspent even then.
+On PostgreSQL a decision does not wait for the disk (on SQLite neither): a process crash loses nothing, a server crash
+up to 0.6 s of reservations (three times its `wal_writer_delay`). An impression without a reservation is not billed, so
+even then nothing is overspent.
 """
 
 from __future__ import annotations
@@ -35,24 +35,19 @@ from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS
 
 HELD: Final = timedelta(minutes=15)
-"""How long money waits for the news of an impression: longer than a page is open before its ad is seen, as a rule."""
+"""A reservation's lifetime: longer than a page is usually open before its ad is seen."""
 
 
 class Reservations:
-    """What decisions hold. Thread-safe.
-
-    Parameters
-    ----------
-    engine: the relational store.
-    """
+    """Reserves money and frequency. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def shown(self, subject_ids: Sequence[str], day: date) -> dict[str, int]:
-        """Campaign -> how often it was shown to these subjects, one person, on a UTC day. Raises StoreUnavailable."""
+        """Campaign -> impressions for one person's subjects on a UTC day. Raises StoreUnavailable."""
         found: Counter[str] = Counter()
-        for each in subject_ids:  # one, but for who is linked
+        for each in subject_ids:  # usually one; more if linked
             rows = sql.SHOWN.read(self._engine, the_subject_id=each)
             found.update({campaign_id: shown for campaign_id, on, shown in rows if on == day})
         return found
@@ -66,14 +61,14 @@ class Reservations:
         segment: str | None,
         now: datetime,
     ) -> Refused | None:
-        """Hold what showing one ad takes; None when it is held, or nothing need be.
+        """Reserve one ad; None if reserved, or nothing need be.
 
         Parameters
         ----------
-        subject_id: whom the decision is recorded for; None where it names nobody: then no cap can be kept.
-        subject_ids: all subjects of that person that may be used together, `subject_id` among them.
+        subject_id: recorded with the decision; None: no cap can be kept.
+        subject_ids: the person's linked subjects, including `subject_id`.
         segment: their behavioural segment, if it may be used.
-        now: time of the decision; its UTC day is the one that is charged.
+        now: of the decision; its UTC day is charged.
 
         Raises
         ------
@@ -93,7 +88,7 @@ class Reservations:
 
 
 class _Refusal(Exception):
-    """Why everything that was taken so far is to be given back."""
+    """Rolls the transaction back."""
 
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.reason)
@@ -101,7 +96,7 @@ class _Refusal(Exception):
 
 
 class _Reservation(msgspec.Struct, frozen=True):
-    """What is to be held, inside one transaction."""
+    """The reservation of one ad, inside one transaction."""
 
     decision_id: str
     campaign: Campaign
@@ -113,17 +108,17 @@ class _Reservation(msgspec.Struct, frozen=True):
 
     @property
     def _day(self) -> dict[str, object]:
-        """Chooses the campaign's day."""
+        """Selects the campaign's day."""
         return {"the_campaign_id": self.campaign.campaign_id, "the_day": self.day}
 
     @property
     def _campaign(self) -> dict[str, object]:
-        """What a new row of the campaign begins with."""
+        """Columns of a new campaign row."""
         return {"campaign_id": self.campaign.campaign_id, "tenant": self.campaign.tenant}
 
     @property
     def _new(self) -> dict[str, object]:
-        """What a new row of its day begins with."""
+        """Columns of a new row of the day."""
         return {**self._campaign, "day": self.day}
 
     @property
@@ -131,9 +126,9 @@ class _Reservation(msgspec.Struct, frozen=True):
         return self.campaign.cost_microusd if has_budget(self.campaign) else 0
 
     def reserve(self, connection: FastTransaction) -> None:
-        """Take everything. Raises _Refusal, to end the transaction with nothing taken."""
+        """Write everything. Raises _Refusal, to roll back."""
         is_counted = self.campaign.daily_cap is not None and self.subject_id is not None
-        # First the campaign's row, which is held until the end of the transaction.
+        # The campaign's row first, which stays locked until the end.
         sql.RESERVE.queue(connection, **self._campaign, reserved_microusd=self._amount, spent_microusd=0)
         if is_counted:
             sql.COUNT_IMPRESSION.queue(connection, **self._new, subject_id=self.subject_id, shown=1)
@@ -154,15 +149,15 @@ class _Reservation(msgspec.Struct, frozen=True):
         sql.ADD_RESERVATION.queue(connection, **self._new, **held)
 
     def _check_cap(self, connection: FastTransaction, shown: int) -> None:
-        """Raises _Refusal beyond the cap, which counts this ad."""
-        for each in self.subject_ids:  # one, but for who is linked
+        """Raises _Refusal beyond the cap, which includes this ad."""
+        for each in self.subject_ids:  # usually one; more if linked
             if each != self.subject_id:
                 shown += int(sql.SHOWN_OF.scalar(connection, **self._day, the_subject_id=each) or 0)
         if self.campaign.daily_cap is not None and shown > self.campaign.daily_cap:
             raise _Refusal(Refused("cap"))
 
     def _reserve_of_day(self, connection: FastTransaction, used: int, rows: Sequence[tuple[Any, ...]]) -> str:
-        """Take the money of the day; the line that it counts in. Raises _Refusal."""
+        """Reserve the day's money; the line charged. Raises _Refusal."""
         lines = {name: Line(*line) for _, _, name, *line in rows if name is not None}
         answer = ask(self.campaign, Spending(self.day, used - self._amount, lines), self.segment, self.now)
         if isinstance(answer, Refused):
@@ -176,7 +171,7 @@ class _Reservation(msgspec.Struct, frozen=True):
 
 
 def read_spending(engine: Engine, campaign_ids: Collection[str], day: date) -> dict[str, Spending]:
-    """What these campaigns used, those that used anything, with the lines of a UTC day. Raises StoreUnavailable."""
+    """Spending of these campaigns, if any, with the lines of a UTC day. Raises StoreUnavailable."""
     used, lines = dict[str, int](), dict[str, dict[str, Line]]()
     for campaign_id, ever, segment, *line in sql.LINES_ON.read(engine, the_day=day):
         used[campaign_id] = ever

@@ -1,4 +1,4 @@
-"""Settling: what becomes of reservations (reservations.py): spent, given back, or forgotten with the person."""
+"""Settlement of reservations (reservations.py): confirmed, released, or erased with the person."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from alphaads_pipelines.decisions.budget import reservation_statements as sql
 from alphaads_pipelines.stores.sql.relational import chunks, reading, select_in, transaction
 
 KNOWN_FOR: Final = timedelta(days=1)
-"""For so long a released reservation is kept to know a late impression by."""
+"""How long a released reservation is kept to recognise a late impression."""
 
 AT_ONCE: Final = 100
-"""Reservations that one transaction should settle at most: decisions wait for their campaigns meanwhile, some 3 ms."""
+"""Reservations settled per transaction at most: decisions on their campaigns wait meanwhile, about 3 ms."""
 
 Note = Callable[[Collection[str]], None]
 
@@ -32,10 +32,10 @@ def _no_note(_: Collection[str]) -> None:
 
 @contextmanager
 def settling(engine: Engine) -> Iterator[Connection]:
-    """A transaction to confirm or release in, and nothing else. Raises StoreUnavailable.
+    """A transaction for confirming or releasing only. Raises StoreUnavailable.
 
-    Decisions wait for the campaigns that it holds, so it does not wait for PostgreSQL's disk: what a crash of the
-    database server makes it forget is done again, by whoever reads the same events again.
+    It blocks decisions on its campaigns, so its commit does not wait for PostgreSQL's disk; if a server crash loses it,
+    the same events are read and settled again.
     """
     with transaction(engine) as connection:
         if connection.dialect.name == "postgresql":
@@ -44,16 +44,16 @@ def settling(engine: Engine) -> Iterator[Connection]:
 
 
 def confirm(connection: Connection, decision_ids: Collection[str], note: Note = _no_note) -> Counter[str]:
-    """Impressions of these decisions were heard of: what was reserved for them is spent, once.
+    """Spend the reserved amounts of these decisions, whose impressions arrived, once.
 
     Parameters
     ----------
-    note: is told whose frequencies change, before they do; what it raises ends the transaction.
+    note: called with the subjects whose frequencies are about to change; its errors end the transaction.
 
     Returns
     -------
-    `confirmed` and `microusd`; `late`: those that came after their release, which are not billed. They count for the
-    person's cap all the same: the ad was seen.
+    `confirmed` and `microusd`; `late`: impressions after their release, not billed but counted for the cap, because the
+    ad was seen.
     """
     found = select_in(connection, _RESERVATIONS, "decision_id", decision_ids, _WHICH)
     _lock_campaigns(connection, found)
@@ -65,10 +65,9 @@ def confirm(connection: Connection, decision_ids: Collection[str], note: Note = 
 
 
 def release_expired(connection: Connection, now: datetime, note: Note = _no_note) -> int:
-    """Give back what is held longer than HELD, money and frequencies; how many reservations, AT_ONCE at a time.
+    """Release up to AT_ONCE reservations older than HELD, money and frequencies; the number released.
 
-    Impressions that lie in the stream must have been confirmed before, else they are late for no fault of their own.
-    `note` is as for `confirm`.
+    Impressions in the stream must be confirmed before, or they would count as late. `note`: as for `confirm`.
     """
     due = connection.execute(sql.DUE, {"now": now, "most": AT_ONCE}).scalars().all()
     _lock_campaigns(connection, select_in(connection, _RESERVATIONS, "decision_id", due, ["campaign_id"]))
@@ -79,15 +78,15 @@ def release_expired(connection: Connection, now: datetime, note: Note = _no_note
 
 
 def is_any_due(engine: Engine, now: datetime) -> bool:
-    """Whether `release_expired` would find anything. Raises StoreUnavailable."""
+    """Whether a reservation is due for release. Raises StoreUnavailable."""
     with reading(engine) as connection:
         return connection.execute(sql.DUE, {"now": now, "most": 1}).first() is not None
 
 
 def release_those_of(connection: Connection, subject_id: str) -> int:
-    """Give back, and forget, what is held for decisions about a subject who is being erased; how many reservations."""
+    """Release and delete the reservations of a subject being erased; the number deleted."""
     found = select_in(connection, _RESERVATIONS, "subject_id", [subject_id], _WHICH)
-    # Their frequencies are deleted next, and whoever counts those holds the campaigns.
+    # Their frequencies are deleted next, which needs the campaigns' locks, too.
     counted = select_in(connection, _FREQUENCIES, "subject_id", [subject_id], ["campaign_id"])
     _lock_campaigns(connection, [*found, *counted])
     rows = _delete(connection, found)
@@ -96,11 +95,11 @@ def release_those_of(connection: Connection, subject_id: str) -> int:
 
 
 def prune(connection: Connection, now: datetime) -> int:
-    """Forget frequencies of days that are over, and released reservations by which no impression is known any more.
+    """Delete frequencies of past days, and released reservations older than KNOWN_FOR, AT_ONCE of each.
 
     Returns
     -------
-    how many rows of one of the two at most; AT_ONCE of each at a time.
+    The larger of the two numbers deleted.
     """
     day = now.astimezone(UTC).date() - timedelta(days=_FREQUENCY_DAYS)
     frequencies = connection.execute(sql.FORGET_FREQUENCIES, {"before": day, "most": AT_ONCE}).rowcount
@@ -109,22 +108,22 @@ def prune(connection: Connection, now: datetime) -> int:
 
 
 def _lock_campaigns(connection: Connection, rows: Iterable[Row[Any]]) -> None:
-    """Hold the rows of these campaigns, in the order of their ids. A reservation never changes its campaign."""
+    """Lock these campaigns' rows in order of their ids. A reservation never changes its campaign."""
     for some in chunks(sorted({row.campaign_id for row in rows})):
         connection.execute(sql.LOCK_CAMPAIGNS, {"campaign_ids": some}).all()
 
 
 def _delete(connection: Connection, found: Iterable[Row[Any]]) -> list[Row[Any]]:
-    """Delete these reservations, whose campaigns are held; those that were still there.
+    """Delete these reservations, whose campaigns are locked, and return the rows still present.
 
-    By their ids: what came in since they were looked for may be of a campaign that is not held.
+    By id: a row added since the lookup may belong to an unlocked campaign.
     """
     ids = sorted(row.decision_id for row in found)
     return [row for some in chunks(ids) for row in connection.execute(sql.DELETE, {"decision_ids": some}).all()]
 
 
 def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: int) -> None:
-    """What these held is reserved no longer: it is spent (1), or free again (0)."""
+    """Turn reserved amounts into spent (1) or free (0) ones."""
     of_campaigns: Counter[str] = Counter()
     of_days: Counter[tuple[str, date, str]] = Counter()
     for each in reservations:
@@ -152,7 +151,7 @@ def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: in
 
 
 def _count(connection: Connection, reservations: Iterable[Row[Any]], shown: int, note: Note) -> None:
-    """Count these impressions for the people they were for, or (-1) take them back."""
+    """Add these impressions to the frequencies, or (-1) subtract them."""
     times = Counter((each.subject_id, each.campaign_id, each.day) for each in reservations if each.is_counted)
     rows = [
         {"the_subject_id": subject_id, "the_campaign_id": campaign_id, "the_day": day, "more": shown * number}

@@ -1,4 +1,4 @@
-"""The spend report of a campaign: what its money became, ever and day by day. Read here; reservations.py moves it."""
+"""The spend report of a campaign, in total and by day. Read-only; reservations.py writes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Spend(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    reserved_microusd: held for ads that were decided on, and are not known to have been seen yet.
+    reserved_microusd: for decisions without an impression so far.
     spent_microusd: for impressions.
     """
 
@@ -33,12 +33,12 @@ class Spend(msgspec.Struct, frozen=True):
 
     @property
     def used(self) -> int:
-        """Both: what a budget counts."""
+        """Reserved plus spent, as budgets count."""
         return self.reserved_microusd + self.spent_microusd
 
 
 class SpendOfDay(msgspec.Struct, frozen=True):
-    """A UTC day's; `segments`: of it, those with a floor; all others count in the day alone."""
+    """A UTC day's spend; `segments`: those with a floor, the others count in the total alone."""
 
     day: date
     total: Spend
@@ -46,14 +46,14 @@ class SpendOfDay(msgspec.Struct, frozen=True):
 
 
 class SpendReport(msgspec.Struct, frozen=True):
-    """What became of a campaign's money.
+    """A campaign's spend.
 
     Attributes
     ----------
-    total: ever, while it had a budget. left_microusd: of its budget; None where it has none.
-    today_budget_microusd: what pacing plans for this UTC day; None where there is no plan.
-    today_left_microusd: of that.
-    days: those on which anything was reserved or spent, the newest first.
+    total: while it had a budget. left_microusd: of its budget; None without one.
+    today_budget_microusd: paced for this UTC day; None without pacing.
+    today_left_microusd: its remainder.
+    days: with any spend, the newest first.
     """
 
     campaign_id: str
@@ -65,11 +65,11 @@ class SpendReport(msgspec.Struct, frozen=True):
 
 
 def read_spend(engine: Engine, campaign: Campaign, now: datetime, days: int = 31) -> SpendReport:
-    """The report as of now.
+    """Read the report as of now.
 
     Parameters
     ----------
-    days: how many UTC days are looked at, today among them; MOST_DAYS at most.
+    days: UTC days covered, including today; at most MOST_DAYS.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _report(campaign: Campaign, total: Spend, days: list[SpendOfDay], now: datet
 
 
 def _left(budget: int | None, spend: Spend) -> int | None:
-    """What is left; nothing, where a budget was set lower than what was used already."""
+    """The remainder; zero if the budget was lowered below its use."""
     return None if budget is None else max(0, budget - spend.used)
 
 

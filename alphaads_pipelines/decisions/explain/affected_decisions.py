@@ -1,9 +1,9 @@
-"""Forwards from a post: the decisions that it touched, and the ads that were chosen there.
+"""Decisions affected by a post, and the ads chosen there.
 
-A post touched a decision that went by the mood of its author (or of accounts linked with theirs), was known then, and
-weighed at least FADED of a post, or without it another emotion would have led, or none. Weight ends with the horizon of
-moods, a week after the post. What a post does to counts over all time (a profile's number of posts, its mean sentiment)
-it does to every later decision alike, so it is not told.
+A post affected a decision if that used the mood of its author (or linked accounts), the post was known by then, and
+it weighed at least FADED of a post, or removing it changes the leading emotion. Weights end a week after the post, with
+the mood's horizon. Effects on all-time counts (number of posts, mean sentiment) are left out: they affect every later
+decision alike.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class AffectedDecision:
-    """A decision in which the post weighed in.
+    """A decision in which the post had weight.
 
-    `weight` in posts, `share` of the weight of all posts. `changed_mood`: without the post another emotion would have
-    led, or none. `impression_at`: None where nothing was heard of it.
+    `weight` in posts, `share` of all posts' weight. `changed_mood`: without the post another emotion, or none, would
+    lead. `impression_at`: None without an impression.
     """
 
     decision_id: str
@@ -53,8 +53,7 @@ class AffectedDecision:
 
 @dataclass(frozen=True, slots=True)
 class AffectedCreative:
-    """An ad that was chosen there, in how many decisions, and how many of those were shown; texts are None if they are
-    no longer kept."""
+    """An ad chosen there, with numbers of decisions and impressions; texts are None once deleted."""
 
     creative_id: str
     tenant: str | None
@@ -67,7 +66,7 @@ class AffectedCreative:
 
 @dataclass(frozen=True, slots=True)
 class PostImpact:
-    """What a post touched; `post_keys` are those of its versions, of which the first alone counts in a mood."""
+    """The effects of a post; `post_keys`: of its versions, of which only the first counts in a mood."""
 
     post_keys: list[str]
     subject_id: str
@@ -78,13 +77,13 @@ class PostImpact:
 
 
 def members_of(engine: Engine, post: FoundPost) -> tuple[str, ...]:
-    """Whom the answer is about: the author, and the subjects linked with them. Raises StoreUnavailable."""
+    """The author and linked subjects. Raises StoreUnavailable."""
     with reading(engine) as connection:
         return members_in(connection, post.subject_id)
 
 
 def find_affected_decisions(engine: Engine, lake: Lake, versions: Sequence[FoundPost]) -> PostImpact:
-    """What a post touched so far, the latest decision first.
+    """Find the effects of a post so far, the latest decision first.
 
     Parameters
     ----------
@@ -163,7 +162,7 @@ def _changes_leading_emotion(weighed: pl.DataFrame, own: dict[str, Any], now_hou
 
 
 def _creatives(engine: Engine, decisions: Sequence[AffectedDecision]) -> list[AffectedCreative]:
-    """Those of most decisions first."""
+    """Most decisions first."""
     chosen: dict[str, list[AffectedDecision]] = {}
     for each in decisions:
         chosen.setdefault(each.creative_id, []).append(each)

@@ -1,4 +1,4 @@
-"""What is told of why somebody was shown an ad: the shape of the answer. why.py builds it, wording.py words it."""
+"""The explanation of a decision: data only. why.py builds it, wording.py words it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 MOST_POSTS = 50
-"""Posts that are listed; all of them are counted."""
+"""Posts listed; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class EligibleReason:
-    """A creative that could have been drawn. `probability`: by the policy as it was; None where that is not known."""
+    """A candidate creative. `probability`: under the policy as it was; None if unknown."""
 
     creative_id: str
     headline: str | None
@@ -25,9 +25,8 @@ class EligibleReason:
 class PolicyReason:
     """The policy that drew.
 
-    `version` 0 knew nothing yet. `is_same_arm`, `is_same_propensity`: whether the decision, computed again from the
-    policy's state, context, eligible creatives and seed, is the one that was logged; None where it cannot be computed,
-    and then `problem` says why.
+    `version` 0: never trained. `is_same_arm`, `is_same_propensity`: whether recomputing from the policy's state,
+    context, eligible creatives and seed gives the logged decision; None if impossible, for the reason in `problem`.
     """
 
     name: str
@@ -43,7 +42,7 @@ class PolicyReason:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReason:
-    """An experiment that the decision was part of. `name`: None if it is not kept."""
+    """An experiment that the decision was part of. `name`: None once deleted."""
 
     experiment_id: str
     name: str | None
@@ -52,11 +51,10 @@ class ExperimentReason:
 
 @dataclass(frozen=True, slots=True)
 class CreativeReason:
-    """The ad's text, who wrote it for whom, and what was said of it before it could be served.
+    """The ad's text, its origin and its review.
 
-    `generator` names the generator with its version, of a language model that of its prompt, too. `state` is that of
-    now; `state_then` that at the decision, None where its history does not reach back. `reviewer`: the caller who
-    decided, where a person did.
+    `generator`: name and version, for a language model also the prompt's. `state`: now; `state_then`: at the decision,
+    None if unknown. `reviewer`: if a person decided.
     """
 
     creative_id: str
@@ -75,7 +73,7 @@ class CreativeReason:
 
 @dataclass(frozen=True, slots=True)
 class CampaignReason:
-    """What was advertised, and to whom, as the campaign says now; empty lists mean everybody."""
+    """The campaign as of now; empty lists mean no restriction."""
 
     campaign_id: str
     name: str
@@ -88,10 +86,9 @@ class CampaignReason:
 
 @dataclass(frozen=True, slots=True)
 class PostReason:
-    """A post that weighed in the mood; its text is not shown here: it is in the person's export.
+    """A post that contributed to the mood; its text is in the person's export only.
 
-    `weight` in posts, `share` of the weight of all posts that weighed in. `topic`, `partition`, `offset` are its place
-    in the stream.
+    `weight` in posts, `share` of all posts' weight. `topic`, `partition`, `offset`: its place in the stream.
     """
 
     post_key: str
@@ -109,12 +106,12 @@ class PostReason:
 
 @dataclass(frozen=True, slots=True)
 class PersonReason:
-    """What was used of the person.
+    """Personal data used.
 
-    `subjects` are looked at together, the asked one first: accounts linked before the decision and still. `shares`:
-    emotion -> its part of all weight, the greatest first. `posts`: the heaviest, of `posts_weighed`. `mood_again`: the
-    mood that these posts make; another one than `mood` means that posts or labels changed since. `posts_rerun`: how
-    many are in batches that were run again since, of which the first time is known only roughly.
+    `subjects`: linked before the decision and still, the requested one first. `shares`: emotion -> share of the weight,
+    the greatest first. `posts`: the heaviest of `posts_weighed`. `mood_again`: recomputed; different from `mood` if
+    posts or labels changed since. `posts_rerun`: posts in batches run again since, whose first publication is known
+    only roughly.
     """
 
     subject_id: str
@@ -130,12 +127,11 @@ class PersonReason:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why an ad was chosen.
+    """The explanation.
 
-    `creative_id`: the drawn one. `summary`: all of it in sentences. `personalisation`: by what the ad was chosen for a
-    person, or why not; `because` in words. `person`: None where nothing of a person was used. `context`: the facts that
-    the policy was told. `creative`, `campaign`: None where they are not kept. `snapshot`: the version of the data that
-    was decided from.
+    `summary`: in sentences. `personalisation`: its kind, or the reason for none; `because`: in words. `person`: None
+    without personal data. `context`: features given to the policy. `creative`, `campaign`: None once deleted.
+    `snapshot`: version of the data used.
     """
 
     decision_id: str

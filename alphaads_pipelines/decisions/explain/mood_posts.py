@@ -1,10 +1,10 @@
-"""The posts behind a mood: which of a person's posts were known at a decision, and what each weighed in it.
+"""Posts behind a mood: those known at a decision, with their weights.
 
-A post was known once the batch that brought it was published. The ledger keeps the last time that a batch was: of one
-that was run again since, the time of its plan stands for the first time, some seconds too early. Labels are those of
-now; a post that was scored again since may have had another then.
+A post is known once its batch is published. The ledger keeps only the last publication; for a batch run again since,
+its planning time is used, some seconds too early. Labels are the current ones; a post scored again may have had
+another.
 
-Only the rows of the people asked for are read: their shards, and the days of the horizon.
+Reads only the shards and days needed.
 """
 
 from __future__ import annotations
@@ -45,8 +45,7 @@ class MoodPosts:
     frame: pl.DataFrame
 
     def weighed(self, at: datetime) -> pl.DataFrame:
-        """Those that weighed in at a time, with their `weight` in posts and their `share` of all weight; the heaviest
-        first, of equals the newest."""
+        """Posts known at a time, with `weight` in posts and `share` of the total; the heaviest, then newest, first."""
         ages = pl.lit(hour_of(at)) - pl.col("hour")
         known = self.frame.filter(pl.col("known_at") <= at, ages >= 0, ages < HORIZON_HOURS)
         weights = np.array(DECAYS)[hour_of(at) - known["hour"].to_numpy()]
@@ -58,12 +57,12 @@ class MoodPosts:
 def read_mood_posts(
     engine: Engine, lake: Lake, shards: Mapping[str, int], since: datetime, until: datetime
 ) -> MoodPosts:
-    """The posts of some people that were written in a time range and show an emotion.
+    """Read posts of some people, written in a time range, that show an emotion.
 
     Parameters
     ----------
     shards: subject id -> shard.
-    since, until: both inclusive.
+    since, until: inclusive.
 
     Raises
     ------
@@ -76,7 +75,7 @@ def read_mood_posts(
             pl.col("shard").is_in(sorted(set(shards.values()))),
             pl.col("subject_id").is_in(sorted(shards)),
             pl.col("created_at").is_between(since, until),
-            pl.col("version") == 0,  # an edit says again what was counted already
+            pl.col("version") == 0,  # edits do not count again
             pl.col("emotion").is_not_null(),
         )
         .select(*_COLUMNS, "batch_seq", hour=pl.col("created_at").dt.timestamp("us") // _HOUR_US)
@@ -86,7 +85,7 @@ def read_mood_posts(
 
 
 def _batches(engine: Engine, seqs: Collection[int]) -> pl.DataFrame:
-    """batch_seq, known_at, is_rerun of the batches that were ever published."""
+    """batch_seq, known_at, is_rerun of published batches."""
     with reading(engine) as connection:
         found = select_in(connection, "batches", "batch_seq", seqs)
     known = [
@@ -98,12 +97,12 @@ def _batches(engine: Engine, seqs: Collection[int]) -> pl.DataFrame:
 
 
 def mood_from(posts: pl.DataFrame, at: datetime) -> str | None:
-    """The leading emotion that posts make at a time: the rule of profiles/mood.py over columns `hour` and `emotion`."""
+    """The leading emotion of posts (columns `hour`, `emotion`) by the rule of profiles/mood.py."""
     return leading_emotion(hours_of(posts), hour_of(at))
 
 
 def hours_of(posts: pl.DataFrame) -> Hours:
-    """Hour -> counts as in a profile's state, of the emotions alone."""
+    """Hour -> counts as in a profile's state, emotions only."""
     hours: Hours = {}
     for (hour, emotion), count in Counter(posts.select("hour", "emotion").iter_rows()).items():
         hours.setdefault(hour, [0] * WIDTH)[place_of(emotion)] += count
@@ -111,5 +110,5 @@ def hours_of(posts: pl.DataFrame) -> Hours:
 
 
 def place_of(emotion: str) -> int:
-    """Where an emotion stands in an hour's counts."""
+    """An emotion's index in an hour's counts."""
     return FIRST_EMOTION + EMOTIONS.index(emotion)

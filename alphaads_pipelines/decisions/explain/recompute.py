@@ -1,4 +1,4 @@
-"""A decision computed again from its record: the policy's state, the context, the eligible arms and the seed."""
+"""Recompute a decision from its record: policy state, context, eligible arms and seed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """What the policy says when it is asked again.
+    """A recomputed draw.
 
     Attributes
     ----------
-    problem: why it cannot be asked; empty if it was.
-    arm_id, propensity: what it draws, and how probable that is.
+    problem: why it is impossible; empty otherwise.
     probabilities: eligible arm -> probability; they sum to 1.
-    is_same_arm, is_same_propensity: whether that is what was logged (to 1e-9: other machines round otherwise).
+    is_same_arm, is_same_propensity: equal to the log (to 1e-9, as machines round differently).
     """
 
     problem: str = ""
@@ -36,7 +35,7 @@ class Recomputed:
 
 
 def recompute(connection: Connection, record: Mapping[str, Any]) -> Recomputed:
-    """Ask the policy of a record again, in the version that decided.
+    """Run the recorded version of the policy again.
 
     Parameters
     ----------

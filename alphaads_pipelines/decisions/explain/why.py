@@ -1,7 +1,7 @@
-"""Why this ad: from a decision back to its policy, its text and campaign, and the posts behind the mood it went by.
+"""Explain an ad: from a decision to its policy, text, campaign, and the posts behind the mood.
 
-Whose decision it is must be known before anything of it is read, for the audit log records that: first `whose`, then
-`explain`. A decision can be explained once the learner has read it from the stream, some seconds after it was made.
+The audit log must name the subjects before their data is read: call `decision_subjects`, then `explain`. A decision can
+be explained once the learner has read it from the stream, some seconds later.
 """
 
 from __future__ import annotations
@@ -41,12 +41,11 @@ _UNKNOWN = (
 
 
 def decision_subjects(engine: Engine, pseudonyms: Pseudonyms, tenant: str, decision_id: str) -> tuple[str, ...]:
-    """The subjects that a decision of a tenant is about, the asked one first; empty where it used nothing of anybody.
+    """The linked subjects of a tenant's decision, the requested one first; empty without personal data.
 
     Raises
     ------
-    NotFound: the tenant made no such decision, or it is not in yet. Erased: of somebody who was erased.
-    Restricted: the person's data is kept and not used. StoreUnavailable.
+    NotFound: no such decision, or not yet. Erased. Restricted: the person's data must not be used. StoreUnavailable.
     """
     with reading(engine) as connection:
         subject_id = _decision(connection, tenant, decision_id).subject_id
@@ -56,23 +55,23 @@ def decision_subjects(engine: Engine, pseudonyms: Pseudonyms, tenant: str, decis
     if permission.refusal == "restricted":
         raise Restricted("the data of this person is restricted: it is kept and not used")
     if permission.refusal is not None:
-        resolve_subject(engine, pseudonyms, subject_id)  # raises: erased, or never known
+        resolve_subject(engine, pseudonyms, subject_id)  # raises Erased or NotFound
     return permission.subjects
 
 
 def explain(
     engine: Engine, lake: Lake, tenant: str, decision_id: str, subjects: Sequence[str], posts_topic: str
 ) -> Why:
-    """Walk back from a decision.
+    """Explain a decision.
 
     Parameters
     ----------
-    subjects: what `whose` says.
-    posts_topic: the stream that posts came by.
+    subjects: from `decision_subjects`.
+    posts_topic: the stream of posts.
 
     Raises
     ------
-    NotFound: as `whose`. StoreUnavailable.
+    NotFound: see `decision_subjects`. StoreUnavailable.
     """
     with reading(engine) as connection:
         row = _decision(connection, tenant, decision_id)
@@ -137,7 +136,7 @@ def _policy_reason(row: Row[Any], taught_at: datetime | None, again: Recomputed)
 
 
 def _eligible(row: Row[Any], creatives: Mapping[str, Row[Any]], again: Recomputed) -> list[EligibleReason]:
-    """The most probable first."""
+    """Most probable first."""
     found = [
         EligibleReason(
             creative_id=arm,
@@ -176,7 +175,7 @@ def _creative(connection: Connection, row: Row[Any], then: datetime) -> Creative
 
 
 def _campaign(connection: Connection, campaign_id: str) -> CampaignReason | None:
-    # By the id in the caller's own decision: it may be a sample campaign, which is of another tenant.
+    # Not filtered by tenant: it may be a sample campaign.
     for row in select_in(connection, "campaigns", "campaign_id", [campaign_id]):
         return CampaignReason(
             campaign_id=row.campaign_id,

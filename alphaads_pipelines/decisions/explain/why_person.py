@@ -1,4 +1,4 @@
-"""The person's part of why: the mood, and the posts that made it, each with its place in the stream."""
+"""The personal part of an explanation: the mood, and its posts with their stream offsets."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from alphaads_pipelines.stores.lake.base import Lake
 from alphaads_pipelines.stores.sql.relational import reading, select_in
 
 BY_POSTS = "mood"
-"""The personalisation that goes by posts; whatever else is said of a person, no post decided it."""
+"""The only personalisation that uses posts."""
 
 
 def person_reason(engine: Engine, lake: Lake, row: Row[Any], subjects: Sequence[str], posts_topic: str) -> PersonReason:
-    """What a decision used of a person.
+    """Explain a decision's use of personal data.
 
     Parameters
     ----------
-    row: of `ad_decisions`, with a subject. subjects: theirs, as of now.
+    row: of `ad_decisions`, with a subject. subjects: the person's, as of now.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def person_reason(engine: Engine, lake: Lake, row: Row[Any], subjects: Sequence[
 
 
 def linked_then(engine: Engine, subjects: Sequence[str], at: datetime) -> dict[str, int]:
-    """Subject id -> shard of the first of the subjects, and of those who were linked to it by that time."""
+    """Subject id -> shard, of the first subject and those linked to it by that time."""
     with reading(engine) as connection:
         known = select_in(connection, "subjects", "subject_id", subjects, ["subject_id", "shard"])
         people = select_in(connection, "people", "subject_id", subjects, ["subject_id", "linked_at"])

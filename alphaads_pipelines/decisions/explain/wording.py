@@ -1,4 +1,4 @@
-"""Why an ad was chosen, in sentences that anybody can read. No word in them is a person's own."""
+"""Explanations in sentences for everyone; they contain no personal text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alphaads_pipelines.profiles.mood import HALF_LIFE_HOURS, HORIZON_HOURS
 
 
 def sentences(why: Why) -> list[str]:
-    """The summary of an answer that is otherwise whole."""
+    """The summary of a complete explanation."""
     told = [_what(why), f"{why.because}.", *_posts(why.person), _drawn(why), _again(why), *_experiments(why)]
     return [*told, *_text(why), _heard(why)]
 

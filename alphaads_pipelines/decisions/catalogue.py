@@ -1,7 +1,6 @@
 """The catalogue: active campaigns, approved texts and running experiments.
 
-Read again when the document `advertising` changes (campaigns/campaign_changes.py). Checks that depend on the time or
-the person (campaign window, budgets, moods) are in eligibility.py.
+Read again when the document `advertising` changes (campaigns/campaign_changes.py).
 """
 
 from __future__ import annotations
@@ -33,10 +32,9 @@ class Catalogue:
     Attributes
     ----------
     campaigns: active campaigns of every tenant, by id.
-    creatives: their approved texts, ordered by id, with `moderation`, the review state.
+    creatives: their approved texts by id, with `moderation`, the review state.
     creatives_of: tenant -> its creatives, possibly none.
-    experiments: those running, by id.
-    sample_tenant: fallback for tenants without an active campaign; None: no fallback.
+    sample_tenant: fallback for tenants without an active campaign, if any.
     """
 
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
@@ -51,12 +49,7 @@ class Catalogue:
 
 
 def read_catalogue(connection: Connection, *, with_samples: bool) -> Catalogue:
-    """Read the catalogue in the caller's transaction.
-
-    Parameters
-    ----------
-    with_samples: whether to include the sample campaigns.
-    """
+    """Read the catalogue in the caller's transaction, with or without the sample campaigns."""
     active = active_campaigns(connection)
     campaigns = {key: each for key, each in active.items() if with_samples or each.tenant != SAMPLE_TENANT}
     creatives = _creatives(connection, campaigns)

@@ -1,7 +1,6 @@
 """Change marker: whether anything in the snapshot changed since the last poll.
 
-Polled several times a second in the process that decides, so it is a single statement; the data is read only when the
-marker changes.
+One statement, because it is polled several times a second in the process that decides.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class ChangeMarker(NamedTuple):
 
     Attributes
     ----------
-    marks: versions of shards, keys, documents and policies; equal while nothing changed.
+    marks: versions of shards, keys, documents and policies.
     complete_until: everything taken in before is published; None before the first publication.
     """
 
@@ -33,12 +32,7 @@ class ChangeMarker(NamedTuple):
 
 
 def read_change_marker(engine: Engine, consumer: str) -> ChangeMarker:
-    """Read the marker at one moment. Raises StoreUnavailable.
-
-    Parameters
-    ----------
-    consumer: whose stream positions define completeness.
-    """
+    """Read the marker; `consumer`: whose stream positions define completeness. Raises StoreUnavailable."""
     [[*marks, not_complete, complete_until]] = _MARKER.read(engine, of_consumer=consumer)
     return ChangeMarker(tuple(marks), None if not_complete else complete_until)
 

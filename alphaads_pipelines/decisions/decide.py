@@ -42,8 +42,7 @@ class Decision(msgspec.Struct, frozen=True):
     ----------
     subject_id: None also where no personal data may be used.
     arm_id: the creative's id. context: features given to the policy. eligible: candidate arms, in order.
-    policy_version: of policy_versions; 0: never trained. policy_role: serving or canary.
-    propensity: probability of the arm under the policy. seed: of the draw.
+    policy_version: 0: never trained. policy_role: serving or canary. seed: of the draw.
     experiments: experiment -> arm. shadow: policy -> its counterfactual draw.
     mood: target emotion; None without personalisation.
     personalisation: a key of REASONS.
@@ -242,7 +241,7 @@ class Decider:
         return refused.reason if refused is not None else None
 
     def _router(self, snapshot: Snapshot) -> Router:
-        """A cached router, rebuilt when the catalogue or the policies change."""
+        """The router, rebuilt when the catalogue or the policies change."""
         held = self._routed
         if held is None or held[0] is not snapshot.catalogue or held[1] is not snapshot.policies:
             router = Router(snapshot.catalogue, snapshot.policies, self._salt, self._holdout)
@@ -251,9 +250,9 @@ class Decider:
 
 
 def _new_id(now: datetime) -> str:
-    """A UUIDv7 (RFC 9562, section 5.7) as 32 hexadecimal digits: milliseconds, then 74 random bits.
+    """A UUIDv7 (RFC 9562, section 5.7) in hexadecimal: milliseconds, then 74 random bits.
 
-    Increasing ids are inserted at the end of an index; random ones would dirty pages all over it.
+    Increasing ids append to an index; random ones would dirty pages all over it.
     """
     milliseconds, dice = int(now.timestamp() * 1_000), secrets.randbits(74)
     return f"{milliseconds:012x}7{dice >> 62:03x}{0x8 << 60 | dice & (1 << 62) - 1:016x}"

@@ -3,7 +3,7 @@
 Budgets are checked against the snapshot, one poll old, only to skip hopeless campaigns; the reservation afterwards
 (budget/reservations.py) decides.
 
-===========  ==========================================================
+===========  =================================================
 not_running  inactive, or outside its time window
 emotion      targets other moods
 unsafe_mood  must not be shown in this mood (brand safety)
@@ -11,12 +11,12 @@ segment      targets other behavioural segments
 cap          shown to this person often enough today
 budget       total or daily budget exhausted
 pacing       no budget released yet by pacing
-floor        the remainder is reserved for other segments
-unchecked    limits cannot be checked, because the store is unavailable
+floor        remainder reserved for other segments
+unchecked    limits cannot be checked: store unavailable
 no_creative  no approved creative for this mood
-===========  ==========================================================
+===========  =================================================
 
-An unknown mood counts as neutral. A falling or volatile mood gets calm texts only (creatives/tone.py).
+An unknown mood is neutral. A falling or volatile mood gets calm texts only (creatives/tone.py).
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ class Viewer(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    mood: None without personalisation. journey: its trend, steady if unknown.
-    segment: behavioural segment, or None.
+    mood: None without personalisation. journey: its trend.
     is_known: whether they have a subject id, which frequency caps need.
     shown: campaign -> impressions today; None: the store is unavailable.
     """
@@ -59,7 +58,7 @@ class Viewer(msgspec.Struct, frozen=True):
 
 
 class Eligible(msgspec.Struct, frozen=True):
-    """Eligible creatives by id, in order, and `left_out`: the tenant's other campaigns -> reason."""
+    """Creatives by id, in order, and `left_out`: campaign -> reason."""
 
     creatives: dict[str, Creative]
     left_out: dict[str, str]
@@ -67,13 +66,7 @@ class Eligible(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class EligibilityIndex:
-    """Campaigns and approved creatives, indexed by tenant.
-
-    Parameters
-    ----------
-    campaigns: tenant -> campaigns. creatives: (campaign, emotion) -> creatives.
-    capped: tenants with a frequency-capped campaign.
-    """
+    """Campaigns by tenant, creatives by (campaign, emotion), and tenants with a frequency cap (`capped`)."""
 
     campaigns: Mapping[str, tuple[Campaign, ...]]
     creatives: Mapping[tuple[str, str], tuple[Creative, ...]]
@@ -81,12 +74,13 @@ class EligibilityIndex:
 
     @staticmethod
     def of(campaigns: Mapping[str, Campaign], creatives: Iterable[Creative]) -> EligibilityIndex:
-        """Build the index of a catalogue.
+        """Index a catalogue.
 
         Parameters
         ----------
-        creatives: with creative_id, campaign_id, tenant, emotion and moderation; ignored if not approved, without a
-            campaign, or of another tenant than their campaign.
+        creatives: with creative_id, campaign_id, tenant, emotion and moderation; ignored unless approved and of a
+        campaign of
+            the same tenant.
         """
         tenants: dict[str, list[Campaign]] = {}
         for _, campaign in sorted(campaigns.items()):
@@ -103,7 +97,7 @@ class EligibilityIndex:
         )
 
     def eligible(self, viewer: Viewer, budget_view: BudgetView) -> Eligible:
-        """Find what may be drawn for this person now."""
+        """Creatives that may be drawn for this person now."""
         audience = served_emotion(viewer.mood or NEUTRAL, viewer.journey)
         creatives: dict[str, Creative] = {}
         left_out: dict[str, str] = {}
@@ -132,7 +126,7 @@ def _why_not(campaign: Campaign, viewer: Viewer, budget_view: BudgetView) -> str
 
 
 def _why_not_more(campaign: Campaign, viewer: Viewer, budget_view: BudgetView) -> str | None:
-    """Check the campaign's limits."""
+    """Check its limits."""
     if viewer.shown is None and is_limited(campaign, is_known=viewer.is_known):
         return "unchecked"
     shown = (viewer.shown or {}).get(campaign.campaign_id, 0)

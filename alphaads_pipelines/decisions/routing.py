@@ -1,8 +1,7 @@
 """Routing: the serving policy, the canary for its share of people, or an experiment's policy decides.
 
-People are assigned by keyed hashes (experiments/assignment.py), the canary's as an experiment in a layer of its own, so
-a person meets the same policy on every host. Without a subject id a decision is in no experiment, and the canary is
-drawn per decision.
+Keyed hashes (experiments/assignment.py) assign people, for the canary in a layer of its own, so a person meets the same
+policy on every host. Without a subject id a decision is in no experiment, and the canary is drawn per decision.
 """
 
 from __future__ import annotations
@@ -22,13 +21,7 @@ _CANARY = "policy canary"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The policy that decides.
-
-    Attributes
-    ----------
-    role: SERVING, also for an experiment's policy, or CANARY.
-    experiments: experiment -> arm, of all that the person takes part in.
-    """
+    """The policy that decides. `role`: SERVING, also in an experiment, or CANARY. `experiments`: experiment -> arm."""
 
     taught: PolicyVersion
     role: str = SERVING

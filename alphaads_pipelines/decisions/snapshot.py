@@ -1,9 +1,9 @@
 """The snapshot: published data in memory, replaced atomically.
 
-Readers hold one immutable `Snapshot`. A thread polls the published pointers, reads the profiles changed since, and
-swaps the reference; after a gap longer than the list of changes it reads whole shards. A shard's profiles and pointer
-are read in one transaction, so no reader sees part of a batch; likewise campaigns with creatives, and policies with
-roles. Permissions are not included (permissions.py). Budgets are, only to skip exhausted campaigns.
+Readers hold one immutable `Snapshot`. A thread polls the published pointers, reads the profiles changed since (after a
+longer gap whole shards), and swaps the reference. Each part is read in one transaction: a shard's profiles and pointer,
+campaigns with creatives, policies with roles. Permissions are not included (permissions.py). Budgets are, only to skip
+exhausted campaigns.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ class Snapshot:
     ----------
     profiles: shard -> subject id -> encoded state.
     pointers: shard -> its publication.
-    catalogue_version: edits of the catalogue; eligibility_index: its index.
-    budget_view: campaigns' spending as of the last poll.
-    segmentation_version: of the document of behavioural segments.
+    budget_view: spending as of the last poll.
     complete_until: everything taken in before is included; None before the first publication.
     key_generation: number of key destructions; people erased since then must not be served.
     """

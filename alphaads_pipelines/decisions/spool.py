@@ -1,8 +1,7 @@
 """The decision spool: a record reaches the operating system before its answer leaves the process.
 
-Append-only segments, one per process; length and CRC-32 precede each record, so a torn one is detected and skipped. A
-forwarder ships records to the stream at least once; consumers deduplicate by decision id. Survives a process crash, not
-power loss (no fsync).
+Append-only segments, one per process; length and CRC-32 precede each record, so a torn one is skipped. A forwarder
+ships records at least once; consumers deduplicate by decision id. Survives a process crash, not power loss (no fsync).
 """
 
 from __future__ import annotations
@@ -214,7 +213,7 @@ def _blank_out(segment: Path, words: Sequence[bytes]) -> int:
 class Forwarder:
     """Forwards the spool in a thread. `start`, `stop`; stopping forwards once more.
 
-    `stream` is called on each pass, so decisions continue while no stream is available.
+    `stream` is called on each pass: decisions continue without it.
     """
 
     def __init__(self, path: Path, stream: Callable[[], Stream], topic: str, every_s: float = 1.0) -> None:

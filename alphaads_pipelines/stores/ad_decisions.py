@@ -35,12 +35,7 @@ def event_times(row: Row[Any]) -> dict[str, datetime]:
 
 
 def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]], heard: Mapping[str, EventTimes]) -> None:
-    """Insert decisions that are not stored yet.
-
-    Parameters
-    ----------
-    rows: every column but the event times. heard: decision -> event times.
-    """
+    """Insert new decisions: rows without event times, and `heard`, their event times."""
     told = [{**row, **_times(heard.get(row["decision_id"], {}))} for row in rows]
     insert_ignore(connection, "ad_decisions", told)
 
@@ -72,7 +67,7 @@ def read_early(connection: Connection, decision_ids: Iterable[str]) -> dict[str,
 
 
 def keep_early(connection: Connection, heard: Mapping[str, EventTimes], now: datetime) -> None:
-    """Store early events; one that is stored already takes the new time."""
+    """Store early events; a stored one takes the new time."""
     rows = [
         {"decision_id": key, "kind": kind, "occurred_at": at, "seen_at": now}
         for key, times in heard.items()

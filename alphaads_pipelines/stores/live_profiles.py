@@ -1,10 +1,9 @@
 """Published profiles, and the subjects that recent publications changed.
 
-Belongs here: writes and reads of `live_profiles` and `profile_changes`. Does not: moving a shard's pointer
-(ingest/publish.py), a state's contents (profiles/state.py).
+Does not belong here: moving a shard's pointer (ingest/publish.py), a state's contents (profiles/state.py).
 
-Readers follow a list of changes rather than an index over all profiles: an index entry that moves dirties a page
-anywhere in a large store, while changes are appended at one end and trimmed at the other.
+Changes are a list, appended at one end and trimmed at the other: an index over all profiles would dirty a page anywhere
+in a large store.
 """
 
 from __future__ import annotations
@@ -25,12 +24,7 @@ _CHUNK_ROWS = 2_000
 
 
 def write_profiles(connection: Connection, profiles: Sequence[Mapping[str, Any]], publish_seq: int) -> None:
-    """Upsert profiles, and list them as changed by the publication `publish_seq`.
-
-    Parameters
-    ----------
-    profiles: subject_id, shard, state.
-    """
+    """Upsert profiles (subject_id, shard, state), and list them as changed by the publication `publish_seq`."""
     if not profiles:
         return
     upsert(connection, "live_profiles", [{**each, "publish_seq": publish_seq} for each in profiles])
@@ -47,7 +41,7 @@ def trim_changes(
 
     Parameters
     ----------
-    shards: those published now, under the caller's lock.
+    shards: published now, under the caller's lock.
     held: shard -> its row of `published` so far.
     """
     after = {shard: _listed_after(held[shard], publish_seq) if shard in held else 0 for shard in shards}
@@ -59,7 +53,7 @@ def trim_changes(
 
 
 def _listed_after(held: Row[Any], publish_seq: int) -> int:
-    """Keep the last change of a rarely published shard, so that a reader at its pointer finds the next one."""
+    """Keep a rarely published shard's last change: a reader at its pointer must find the next one."""
     since = held.publish_seq if held.listed_after is None else held.listed_after
     after: int = max(since, min(held.publish_seq, publish_seq - LISTED))
     return after
@@ -76,7 +70,7 @@ def changed_profiles(connection: Connection, shard: int, after: int) -> dict[str
 
 
 def whole_shards(connection: Connection, shards: Collection[int]) -> dict[int, dict[str, bytes]]:
-    """Shard -> subject id -> state, of all subjects, in one scan over all profiles."""
+    """Shard -> subject id -> state, in one scan over all profiles."""
     found: dict[int, dict[str, bytes]] = {shard: {} for shard in shards}
     query = sa.select(_PROFILES.c.shard, _PROFILES.c.subject_id, _PROFILES.c.state)
     wanted = query.where(_PROFILES.c.shard.in_(found)).execution_options(yield_per=_CHUNK_ROWS)

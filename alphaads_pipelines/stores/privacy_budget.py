@@ -76,7 +76,7 @@ def spend(
 
     Raises
     ------
-    BudgetSpent: the remainder is too small; nothing was spent. StoreUnavailable.
+    BudgetSpent: nothing was spent. StoreUnavailable.
     """
     with transaction(engine) as connection:
         _lock(connection, tenant)

@@ -235,7 +235,7 @@ def test_a_server_that_went_away_is_an_outage_and_its_return_needs_no_new_engine
         insert_ignore(connection, "post_keys", [_post(2)])
         own_server.kill()
         insert_ignore(connection, "post_keys", [_post(3)])
-    for ask in (_offsets, _NUMBER.ask):
+    for ask in (_offsets, _NUMBER.read):
         with pytest.raises(StoreUnavailable):
             ask(engine)
     own_server.start()

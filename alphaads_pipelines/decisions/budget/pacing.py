@@ -1,17 +1,16 @@
 """Pacing: whether a campaign may show one more ad now, and from which budget. Pure; nothing is stored here.
 
-A day's budget is released evenly: the remaining money over the remaining seconds. Budget left unused for lack of
-traffic is spread over the rest of the day, so a quiet morning is made up for by the evening and never at once: credit
-is capped at 1/96 of the day (15 minutes), and at least one ad, so that the first ad of a day can be shown. The plan
-ends those 15 minutes early; what is left is then free. This is a token bucket whose rate follows the remainder, after
-Agarwal, Ghosh, Wei & You, "Budget Pacing for Targeted Online Advertisements at LinkedIn" (KDD 2014), with the clock as
-the schedule instead of a traffic forecast.
+A day's budget is released evenly: the remaining money over the remaining seconds. Budget unused for lack of traffic is
+spread over the rest of the day, never released at once: credit is capped at 1/96 of the day (15 minutes), but covers at
+least one ad. The plan ends those 15 minutes early; the remainder is then free. This is a token bucket whose rate
+follows the remainder, after Agarwal, Ghosh, Wei & You, "Budget Pacing for Targeted Online Advertisements at LinkedIn"
+(KDD 2014), with the clock instead of a traffic forecast.
 
-A segment's floor is a share of the day's budget reserved for its people until the last 1/24 of the day (23:00), when
-the remainder is open to all, so that the budget can still be spent. Each floor has a bucket, paced to be empty by then;
-people of the segment may also use the common one.
+A segment's floor reserves a share of the day's budget for its people until the last 1/24 of the day (23:00), when the
+remainder opens to all so that it can be spent. Each floor has a bucket, paced to be empty by then; its people may also
+use the common one.
 
-Amounts are millionths of a US dollar and include reservations. Days are UTC, clipped to the campaign's run.
+Amounts are millionths of a US dollar, reservations included. Days are UTC, clipped to the campaign's run.
 """
 
 from __future__ import annotations
@@ -25,28 +24,21 @@ import msgspec
 from alphaads_pipelines.campaigns.campaign import Campaign
 
 Reason = Literal["budget", "pacing", "floor", "cap"]
-"""Why a campaign is refused: budget (total or daily) exhausted, not released yet, reserved for other segments, or shown
-to this person often enough today.
+"""Total or daily budget exhausted, not released yet, reserved for other segments, or shown to this person often
+enough today.
 """
 
 COMMON: Final = ""
-"""The line of people in no segment with a floor."""
+"""The line of people without a floor."""
 
-_SAVED_UP = 96
-"""The inverse share of a day whose budget may accumulate."""
-_FLOORS_END = 24
-"""The inverse share of a day, at its end, without floors."""
+_SAVED_UP = 96  # parts of a day; one part's budget may accumulate
+_FLOORS_END = 24  # parts of a day; the last has no floors
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A segment's use of a day's budget.
-
-    Attributes
-    ----------
-    used: reserved and spent. credit: released and unused at `credited_at`; None: no ad yet.
-    """
+    """A segment's use of a day's budget: `credit` was released and unused at `credited_at` (None: no ad yet)."""
 
     used: int = 0
     credit: float = 0.0
@@ -54,12 +46,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Spending(msgspec.Struct, frozen=True):
-    """A campaign's use of its budget.
-
-    Attributes
-    ----------
-    used: in total, reserved and spent. lines: of the day, by segment.
-    """
+    """A campaign's use of its budget: `used` in total, `lines` of the day by segment."""
 
     day: date
     used: int = 0
@@ -77,12 +64,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """Permission to show one ad.
-
-    Attributes
-    ----------
-    segment: the line charged. lines: the day's changed lines.
-    """
+    """Permission to show one ad, charged to the line `segment`. `lines`: the day's changed lines."""
 
     segment: str
     lines: Mapping[str, Line]
@@ -119,7 +101,7 @@ def line_of(campaign: Campaign, segment: str | None) -> str:
 def day_of(campaign: Campaign, used_before: int, now: datetime) -> Day | None:
     """The day's budget; None without pacing: no daily budget, and no end of the total one.
 
-    A total budget with an end is divided evenly over the remaining time; each day gets its part of the remainder.
+    A total budget is divided evenly over the remaining time.
 
     Parameters
     ----------
@@ -143,7 +125,7 @@ def ask(campaign: Campaign, spending: Spending, segment: str | None, now: dateti
 
     Parameters
     ----------
-    campaign: with a budget. spending: of any day; a day other than that of `now` counts as unused.
+    spending: of any day; a day other than that of `now` counts as unused.
     """
     spending, cost = spending.on(now.astimezone(UTC).date()), campaign.cost_microusd
     if campaign.budget_microusd is not None and spending.used + cost > campaign.budget_microusd:
@@ -166,13 +148,9 @@ def ask(campaign: Campaign, spending: Spending, segment: str | None, now: dateti
 
 
 class BudgetView:
-    """Campaigns' spending as of one poll, shared by many decisions. Thread-safe.
+    """Campaigns' spending (campaign -> spending) as of one poll, shared by many decisions. Thread-safe.
 
     Each answer is computed once: the next poll comes soon, and the reservation checks again.
-
-    Parameters
-    ----------
-    spending: campaign -> spending; a missing campaign has used nothing.
     """
 
     def __init__(self, spending: Mapping[str, Spending]) -> None:
@@ -180,7 +158,7 @@ class BudgetView:
         self._said: dict[tuple[str, str], Reason | None] = {}
 
     def why_not(self, campaign: Campaign, segment: str | None, now: datetime) -> Reason | None:
-        """Why one more ad may not be shown to this segment now, or None."""
+        """Why one more ad may not be shown to this segment now."""
         key = campaign.campaign_id, line_of(campaign, segment)
         if key not in self._said:
             spending = self.spending.get(campaign.campaign_id) or Spending(now.date())
@@ -194,7 +172,7 @@ def _floors_end(day: Day) -> datetime:
 
 
 def _kept(campaign: Campaign, spending: Spending, day: Day, now: datetime) -> dict[str, int]:
-    """Budget still reserved for each segment with a floor."""
+    """Budget reserved for each floor."""
     if not campaign.segment_floors or now >= _floors_end(day):
         return {}
     return {

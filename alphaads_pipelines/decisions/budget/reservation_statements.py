@@ -1,7 +1,6 @@
 """The statements of reservations.py and settlement.py; those of each decision are prepared.
 
-A reservation writes first, checks afterwards, and rolls back if refused: so the writes share one round trip, and a
-single read returns everything to check.
+A reservation writes first, reads once, and rolls back if refused: so the writes share the read's round trip.
 
 Parameters that select rows start with `the_`: in an update a column's name would mean its new value.
 """
@@ -21,7 +20,7 @@ _RESERVATIONS, _FREQUENCIES = sql_table("ad_reservations"), sql_table("ad_freque
 
 
 def _the(table: sa.Table, *columns: str) -> list[Any]:
-    """Conditions that select by these key columns."""
+    """Conditions on key columns."""
     return [table.c[each] == sa.bindparam(f"the_{each}") for each in columns]
 
 

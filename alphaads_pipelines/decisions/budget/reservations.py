@@ -4,17 +4,15 @@
        │
        └──────► none within HELD ────► release: amount and frequency are given back
 
-A decision reserves in one transaction before it is answered, so no number of processes can overspend: reserved plus
-spent never exceeds a budget when something is added. A process that dies before its answer leaves a reservation that
-expires.
+Each decision reserves in one transaction before it is answered, so reserved plus spent never exceeds a budget, whatever
+the number of processes. If the process dies before its answer, the reservation expires.
 
 Every transaction that changes a campaign's money or frequencies (here and in settlement.py) locks its row in
-`campaign_spending` first, campaigns in order of their ids, and its other rows afterwards. This prevents deadlocks, and
-values read under the lock stay valid until written.
+`campaign_spending` first, in order of campaign ids. This prevents deadlocks, and values read under the lock stay valid.
 
-On PostgreSQL a decision does not wait for the disk (on SQLite neither): a process crash loses nothing, a server crash
-up to 0.6 s of reservations (three times its `wal_writer_delay`). An impression without a reservation is not billed, so
-even then nothing is overspent.
+Neither database's commit waits for the disk: a process crash loses nothing, a crash of PostgreSQL up to 0.6 s of
+reservations (three times its `wal_writer_delay`). An impression without a reservation is not billed, so nothing is
+overspent even then.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS
 
 HELD: Final = timedelta(minutes=15)
-"""A reservation's lifetime: longer than a page is usually open before its ad is seen."""
+"""Longer than a page is usually open before its ad is seen."""
 
 
 class Reservations:
@@ -65,10 +63,9 @@ class Reservations:
 
         Parameters
         ----------
-        subject_id: recorded with the decision; None: no cap can be kept.
+        subject_id: None: no cap can be kept.
         subject_ids: the person's linked subjects, including `subject_id`.
-        segment: their behavioural segment, if it may be used.
-        now: of the decision; its UTC day is charged.
+        now: its UTC day is charged.
 
         Raises
         ------
@@ -96,7 +93,7 @@ class _Refusal(Exception):
 
 
 class _Reservation(msgspec.Struct, frozen=True):
-    """The reservation of one ad, inside one transaction."""
+    """One ad's reservation, inside a transaction."""
 
     decision_id: str
     campaign: Campaign
@@ -126,7 +123,7 @@ class _Reservation(msgspec.Struct, frozen=True):
         return self.campaign.cost_microusd if has_budget(self.campaign) else 0
 
     def reserve(self, connection: FastTransaction) -> None:
-        """Write everything. Raises _Refusal, to roll back."""
+        """Raises _Refusal, to roll back."""
         is_counted = self.campaign.daily_cap is not None and self.subject_id is not None
         # The campaign's row first, which stays locked until the end.
         sql.RESERVE.queue(connection, **self._campaign, reserved_microusd=self._amount, spent_microusd=0)

@@ -34,8 +34,8 @@ def _no_note(_: Collection[str]) -> None:
 def settling(engine: Engine) -> Iterator[Connection]:
     """A transaction for confirming or releasing only. Raises StoreUnavailable.
 
-    It blocks decisions on its campaigns, so its commit does not wait for PostgreSQL's disk; if a server crash loses it,
-    the same events are read and settled again.
+    It blocks decisions, so its commit does not wait for PostgreSQL's disk; after a server crash the events are read
+    again.
     """
     with transaction(engine) as connection:
         if connection.dialect.name == "postgresql":
@@ -52,8 +52,7 @@ def confirm(connection: Connection, decision_ids: Collection[str], note: Note = 
 
     Returns
     -------
-    `confirmed` and `microusd`; `late`: impressions after their release, not billed but counted for the cap, because the
-    ad was seen.
+    `confirmed` and `microusd`; `late`: impressions after their release, not billed but counted for the cap.
     """
     found = select_in(connection, _RESERVATIONS, "decision_id", decision_ids, _WHICH)
     _lock_campaigns(connection, found)
@@ -123,7 +122,6 @@ def _delete(connection: Connection, found: Iterable[Row[Any]]) -> list[Row[Any]]
 
 
 def _move(connection: Connection, reservations: Sequence[Row[Any]], *, spent: int) -> None:
-    """Turn reserved amounts into spent (1) or free (0) ones."""
     of_campaigns: Counter[str] = Counter()
     of_days: Counter[tuple[str, date, str]] = Counter()
     for each in reservations:

@@ -20,13 +20,7 @@ _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")
 
 
 class Spend(msgspec.Struct, frozen=True):
-    """Money in millionths of a US dollar.
-
-    Attributes
-    ----------
-    reserved_microusd: for decisions without an impression so far.
-    spent_microusd: for impressions.
-    """
+    """Money in millionths of a US dollar; reserved: without an impression so far."""
 
     reserved_microusd: int = 0
     spent_microusd: int = 0
@@ -38,7 +32,7 @@ class Spend(msgspec.Struct, frozen=True):
 
 
 class SpendOfDay(msgspec.Struct, frozen=True):
-    """A UTC day's spend; `segments`: those with a floor, the others count in the total alone."""
+    """A UTC day's spend; `segments`: those with a floor."""
 
     day: date
     total: Spend

@@ -1,9 +1,8 @@
 """Decisions affected by a post, and the ads chosen there.
 
-A post affected a decision if that used the mood of its author (or linked accounts), the post was known by then, and
-it weighed at least FADED of a post, or removing it changes the leading emotion. Weights end a week after the post, with
-the mood's horizon. Effects on all-time counts (number of posts, mean sentiment) are left out: they affect every later
-decision alike.
+A post affected a decision if that used the mood of its author (or linked accounts), the post was known by then, and it
+weighed at least FADED of a post, or removing it changes the leading emotion. Weights end with the mood's horizon, a
+week after the post. Effects on all-time counts are left out: they affect every later decision alike.
 """
 
 from __future__ import annotations

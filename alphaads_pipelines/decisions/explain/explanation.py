@@ -109,9 +109,8 @@ class PersonReason:
     """Personal data used.
 
     `subjects`: linked before the decision and still, the requested one first. `shares`: emotion -> share of the weight,
-    the greatest first. `posts`: the heaviest of `posts_weighed`. `mood_again`: recomputed; different from `mood` if
-    posts or labels changed since. `posts_rerun`: posts in batches run again since, whose first publication is known
-    only roughly.
+    the greatest first. `posts`: the heaviest. `mood_again`: recomputed; different if posts or labels changed since.
+    `posts_rerun`: posts in batches run again since, whose first publication is known only roughly.
     """
 
     subject_id: str
@@ -129,9 +128,8 @@ class PersonReason:
 class Why:
     """The explanation.
 
-    `summary`: in sentences. `personalisation`: its kind, or the reason for none; `because`: in words. `person`: None
-    without personal data. `context`: features given to the policy. `creative`, `campaign`: None once deleted.
-    `snapshot`: version of the data used.
+    `because`: `personalisation` in words. `person`: None without personal data. `context`: features given to the
+    policy. `creative`, `campaign`: None once deleted. `snapshot`: version of the data used.
     """
 
     decision_id: str

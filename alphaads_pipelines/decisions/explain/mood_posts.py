@@ -1,10 +1,7 @@
 """Posts behind a mood: those known at a decision, with their weights.
 
 A post is known once its batch is published. The ledger keeps only the last publication; for a batch run again since,
-its planning time is used, some seconds too early. Labels are the current ones; a post scored again may have had
-another.
-
-Reads only the shards and days needed.
+its planning time is used, some seconds too early. Labels are the current ones.
 """
 
 from __future__ import annotations

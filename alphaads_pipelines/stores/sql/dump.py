@@ -1,8 +1,7 @@
 """Dump the relational store, without its keys, as one consistent state, and load it into an empty database.
 
-SQLite becomes a SQLite file, copied table by table in one transaction; a page copy would contain the keys' pages.
-PostgreSQL becomes one file per table in COPY's binary format, read in one snapshot, with no client program. A dump is
-loaded into a database of its own kind. Writers go on meanwhile; SQLite's write-ahead log grows until the end.
+SQLite becomes a SQLite file, copied table by table: a page copy would contain the keys' pages. PostgreSQL becomes one
+file per table in COPY's binary format, read in one snapshot. Writers go on meanwhile; SQLite's write-ahead log grows.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from alphaads_pipelines.schema.tables import PUBLISHED, RELATIONAL_TABLES
 from alphaads_pipelines.stores.sql.relational import connect, migrate, reading, revision, sql_table, transaction
 
 KEY_TABLES = frozenset({"subject_keys", "active_kek"})
-"""Never dumped: the wrapped data keys, and the key that wraps new ones."""
+"""Never dumped."""
 
 SQLITE_FILE, POSTGRES_FOLDER = "relational.db", "relational"
 _COUNTERS = "sqlite_sequence"
@@ -73,7 +72,6 @@ def load(url: str, folder: Path, of: Dump, then: Callable[[Connection], None]) -
 
     Parameters
     ----------
-    folder: of the dump.
     then: further writes in the same transaction.
 
     Raises

@@ -1,7 +1,7 @@
 """A pool of PostgreSQL connections in autocommit: one round trip per statement instead of six.
 
-SQLAlchemy's own pool would add a ping, two settings, BEGIN and ROLLBACK. Dead connections are detected without a round
-trip: an idle server sends nothing but its goodbye, so a readable socket means that the connection is closed.
+SQLAlchemy's own pool adds a ping, two settings, BEGIN and ROLLBACK. Dead connections are detected without a round trip:
+an idle server sends nothing but its goodbye, so a readable socket means a closed connection.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from sqlalchemy.pool import Pool, QueuePool
 _POOL_SIZE, _MAX_OVERFLOW = 5, 10
 
 _pools: WeakKeyDictionary[Engine, tuple[int, Pool]] = WeakKeyDictionary()
-"""Engine -> the process that opened its pool, and the pool: a fork must not use its parent's connections."""
 
 
 @contextmanager
@@ -35,13 +34,13 @@ def pooled_connection(engine: Engine) -> Iterator[Any]:
         try:
             yield pooled
         finally:
-            if driver.info.transaction_status:  # never return an open transaction or a dead connection to the pool
+            if driver.info.transaction_status:  # a transaction is open, or the connection dead
                 pooled.invalidate()
 
 
 def _pool(engine: Engine) -> Pool:
     process, pool = _pools.get(engine, (0, None))
-    if pool is None or process != os.getpid():
+    if pool is None or process != os.getpid():  # a fork must not use its parent's
         pool = _new_pool(weakref.ref(engine))
         _pools[engine] = os.getpid(), pool
         event.listen(engine, "engine_disposed", _dispose, insert=True)
@@ -57,8 +56,8 @@ def _new_pool(engine: weakref.ref[Engine]) -> Pool:
         pooled.detach()
         connection.autocommit = True
         with connection.cursor() as cursor:
-            # A generic plan made while a table is empty would scan it sequentially for ever. Without sequential scans
-            # plans look expensive, and PostgreSQL would compile each with JIT.
+            # A plan made while a table is empty would scan it sequentially for ever. Without sequential scans plans
+            # look expensive, and PostgreSQL would compile each.
             cursor.execute("SET enable_seqscan = off; SET jit = off")
         return connection
 

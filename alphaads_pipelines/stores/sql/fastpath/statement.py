@@ -1,10 +1,9 @@
 """Prepared statements: compiled once for each kind of database, executed by its driver.
 
 SQLAlchemy spends 20 to 45 microseconds on an execution of which SQLite needs three, and a decision makes ten. So the
-text, the parameter order and the type processors are cached here. The transaction around is SQLAlchemy's
-(`relational.reading`, `relational.transaction`) or a fast one (transaction.py); it translates the driver's errors.
+text, the parameter order and the type processors are cached. The transaction around translates the driver's errors.
 
-On PostgreSQL planning takes three times as long as execution. So each connection PREPAREs a statement once and EXECUTEs
+On PostgreSQL planning takes three times as long as execution, so each connection PREPAREs a statement once and EXECUTEs
 it by name from then on.
 """
 
@@ -85,7 +84,7 @@ class PreparedStatement:
 
 
 class _Compiled:
-    """A statement compiled for one dialect and driver. `text`: what is executed."""
+    """A statement compiled for one dialect and driver; `text` is executed."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)

@@ -1,8 +1,8 @@
 """Short write transactions of prepared statements on the raw driver connection.
 
-On PostgreSQL each message is a round trip, so queued statements (`PreparedStatement.queue`) travel with the next
-statement or the commit. SQLite has one writer at a time: inside `nonblocking()`, used on the event loop, a transaction
-that would wait for another writer raises WouldBlock instead.
+On PostgreSQL each message is a round trip, so queued statements travel with the next statement or the commit. SQLite
+has one writer at a time; the event loop must not wait for it, so inside `nonblocking()` a transaction raises
+WouldBlock.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def is_nonblocking(engine: Engine) -> bool:
 
 
 class FastTransaction:
-    """An open write transaction. `pending`: PostgreSQL statements to send with the next message; None on SQLite."""
+    """An open write transaction. `pending`: statements to send with the next message; None on SQLite."""
 
     def __init__(self, dialect: Dialect, connection: Any, pending: list[bytes] | None) -> None:
         self.dialect, self.connection, self.pending = dialect, connection, pending
@@ -101,7 +101,7 @@ def fast_transaction(engine: Engine, *, durable: bool = True) -> Iterator[FastTr
 
 @contextmanager
 def _write_lock(engine: Engine) -> Iterator[None]:
-    """Serialise this process's writers to SQLite, which would otherwise sleep for milliseconds between retries."""
+    """Serialise this process's writers to SQLite, which would sleep for milliseconds between retries."""
     if engine.dialect.name != "sqlite":
         yield
         return

@@ -67,7 +67,7 @@ def show(wiring: Wiring, snapshot: Snapshot, audit: Recorder, subject_id: str) -
     permission = _permission(wiring, subject_id)
     audit.record(*permission.subjects)
     age = snapshot.check_age(now, wiring.settings.max_data_age_s)
-    state = snapshot.state_together(permission.subjects)
+    state = snapshot.combined_state(permission.subjects)
     if state is None:
         raise NotFound("there is no published profile of this subject")
     return Shown(

@@ -74,7 +74,7 @@ def person_of(snapshot: Snapshot, permission: Permission, now: datetime) -> Pers
     if "mood" in permission.rectified:
         stated = permission.rectified["mood"]
         return Person("correction" if stated is not None else "correction_to_nothing", subjects, stated)
-    state = snapshot.state_together(subjects)
+    state = snapshot.combined_state(subjects)
     if state is None:
         return Person("no_profile", subjects)
     glance = summarise(state, now)

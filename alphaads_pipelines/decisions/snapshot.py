@@ -87,7 +87,7 @@ class Snapshot:
                     newest = max(newest, self.pointers.get(shard, 0))
         return newest
 
-    def state_together(self, subject_ids: Iterable[str]) -> ProfileState | None:
+    def combined_state(self, subject_ids: Iterable[str]) -> ProfileState | None:
         """The combined state of linked subjects, or None. Raises SchemaMismatch."""
         found = [decode(state) for each in subject_ids if (state := self.state_of(each)) is not None]
         return reduce(combine, found) if found else None
@@ -130,7 +130,7 @@ class SnapshotReader:
         self._with_samples = with_samples
         self._snapshot = Snapshot()
         self._marks: object = None
-        self._turn = threading.Lock()
+        self._refresh_lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
 
@@ -151,7 +151,7 @@ class SnapshotReader:
 
     def refresh(self) -> None:
         """Poll once, and swap the snapshot if anything changed. Raises StoreUnavailable."""
-        with self._turn:  # keeps the marks and the snapshot consistent
+        with self._refresh_lock:  # keeps the marks and the snapshot consistent
             found, seen = self._snapshot, read_change_marker(self._engine, self._consumer)
             if seen.marks != self._marks:
                 with reading(self._engine) as connection:

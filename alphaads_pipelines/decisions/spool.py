@@ -26,7 +26,7 @@ _HEADER = struct.Struct("<II")
 _MOST_BYTES = 16 * 1024 * 1024
 _SUFFIX = ".spool"
 _DIGITS = 20
-_PIECE, _REST_S = 20, 0.001
+_RECORDS_PER_PAUSE, _PAUSE_S = 20, 0.001
 _log = get_logger(__name__)
 
 
@@ -105,7 +105,7 @@ def _forward_segment(segment: Path, stream: Stream, topic: str) -> int:
     position = segment.with_suffix(".position")
     with segment.open("rb") as file, _opened(position) as done:
         is_closed = _is_closed(file)
-        records = list(_with_rests(_records(file, int(os.pread(done, _DIGITS, 0) or 0))))
+        records = list(_with_pauses(_records(file, int(os.pread(done, _DIGITS, 0) or 0))))
         if records:
             partitions = stream.partitions(topic)
             kept = [Record(each.crc % partitions, each.content) for each in records if not is_blank(each.content)]
@@ -163,11 +163,11 @@ def _records(file: BinaryIO, start: int) -> Iterator[_Spooled]:
         at = end
 
 
-def _with_rests(records: Iterator[_Spooled]) -> Iterator[_Spooled]:
+def _with_pauses(records: Iterator[_Spooled]) -> Iterator[_Spooled]:
     """Yield with pauses, so that a long loop does not starve other threads of the GIL."""
     for number, record in enumerate(records, 1):
-        if number % _PIECE == 0:
-            time.sleep(_REST_S)
+        if number % _RECORDS_PER_PAUSE == 0:
+            time.sleep(_PAUSE_S)
         yield record
 
 

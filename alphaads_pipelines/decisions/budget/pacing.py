@@ -120,7 +120,7 @@ def day_of(campaign: Campaign, used_before: int, now: datetime) -> Day | None:
     return Day(-(-left * today // altogether) if 0 < today < altogether else left, begin, end)
 
 
-def ask(campaign: Campaign, spending: Spending, segment: str | None, now: datetime) -> Grant | Refused:
+def pace(campaign: Campaign, spending: Spending, segment: str | None, now: datetime) -> Grant | Refused:
     """Decide whether one more ad may be shown to this segment now.
 
     Parameters
@@ -162,7 +162,7 @@ class BudgetView:
         key = campaign.campaign_id, line_of(campaign, segment)
         if key not in self._said:
             spending = self.spending.get(campaign.campaign_id) or Spending(now.date())
-            answer = ask(campaign, spending, segment, now)
+            answer = pace(campaign, spending, segment, now)
             self._said[key] = answer.reason if isinstance(answer, Refused) else None
         return self._said[key]
 

@@ -27,7 +27,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.budget import reservation_statements as sql
-from alphaads_pipelines.decisions.budget.pacing import COMMON, Line, Refused, Spending, ask, has_budget, is_limited
+from alphaads_pipelines.decisions.budget.pacing import COMMON, Line, Refused, Spending, has_budget, is_limited, pace
 from alphaads_pipelines.stores.sql.fastpath import FastTransaction, fast_transaction
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS
@@ -156,7 +156,7 @@ class _Reservation(msgspec.Struct, frozen=True):
     def _reserve_of_day(self, connection: FastTransaction, used: int, rows: Sequence[tuple[Any, ...]]) -> str:
         """Reserve the day's money; the line charged. Raises _Refusal."""
         lines = {name: Line(*line) for _, _, name, *line in rows if name is not None}
-        answer = ask(self.campaign, Spending(self.day, used - self._amount, lines), self.segment, self.now)
+        answer = pace(self.campaign, Spending(self.day, used - self._amount, lines), self.segment, self.now)
         if isinstance(answer, Refused):
             raise _Refusal(answer)
         for segment, line in answer.lines.items():

@@ -82,7 +82,7 @@ def is_any_due(engine: Engine, now: datetime) -> bool:
         return connection.execute(sql.DUE, {"now": now, "most": 1}).first() is not None
 
 
-def release_those_of(connection: Connection, subject_id: str) -> int:
+def release_for_subject(connection: Connection, subject_id: str) -> int:
     """Release and delete the reservations of a subject being erased; the number deleted."""
     found = select_in(connection, _RESERVATIONS, "subject_id", [subject_id], _WHICH)
     # Their frequencies are deleted next, which needs the campaigns' locks, too.

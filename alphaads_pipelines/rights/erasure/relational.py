@@ -16,7 +16,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.decisions.budget.settlement import release_those_of
+from alphaads_pipelines.decisions.budget.settlement import release_for_subject
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.rights.erasure.base import CheckResult, Eraser, ErasureTarget, Figures
 from alphaads_pipelines.schema.tables import RAW_POSTS, REJECTED_POSTS, RELATIONAL_TABLES
@@ -36,8 +36,8 @@ def delete_subject(connection: Connection, subject_id: str) -> dict[str, int]:
 
     Their requests stay, anonymised; open ones are refused. Budget reserved for their ads returns to the campaigns.
     """
-    # First: budget transactions lock the campaign's row before any other.
-    rows = {_RESERVATIONS: release_those_of(connection, subject_id)}
+    # First, for whoever moves a campaign's money holds its row before anything else.
+    rows = {_RESERVATIONS: release_for_subject(connection, subject_id)}
     was_linked = leave_in(connection, subject_id)
     for name in _BY_SUBJECT:
         if name == _RESERVATIONS:

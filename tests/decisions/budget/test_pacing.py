@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphaads_pipelines.campaigns.campaign import Campaign
-from alphaads_pipelines.decisions.budget.pacing import COMMON, Day, Grant, Line, Refused, Spending, ask, day_of
+from alphaads_pipelines.decisions.budget.pacing import COMMON, Day, Grant, Line, Refused, Spending, day_of, pace
 from alphaads_pipelines.errors import InvalidRequest
 from tests.decisions.campaigns import COST, MIDNIGHT, NOON, campaign
 
@@ -25,7 +25,7 @@ class Till:
 
     def ask(self, now: datetime, segment: str | None = None) -> bool:
         """Whether an ad was shown."""
-        answer = ask(self.of, self.spending, segment, now)
+        answer = pace(self.of, self.spending, segment, now)
         if isinstance(answer, Refused):
             self.reasons.append(answer.reason)
             return False
@@ -146,8 +146,8 @@ def test_both_budgets_hold() -> None:
 def test_a_budget_that_was_lowered_below_what_is_spent_refuses() -> None:
     for lowered in (campaign(daily_budget_microusd=5 * COST), campaign(budget_microusd=5 * COST)):
         held = Spending(NOON.date(), 9 * COST, {COMMON: Line(9 * COST, 0.0, NOON)})
-        assert ask(lowered, held, None, NOON) == Refused("budget")
-        assert ask(lowered, held, "night", NOON + timedelta(hours=11, minutes=59)) == Refused("budget")
+        assert pace(lowered, held, None, NOON) == Refused("budget")
+        assert pace(lowered, held, "night", NOON + timedelta(hours=11, minutes=59)) == Refused("budget")
 
 
 def test_a_floor_is_kept_for_its_people_until_the_last_hour() -> None:
@@ -178,9 +178,9 @@ def test_people_of_a_floor_also_use_what_is_free_to_all() -> None:
 
 def test_what_is_left_for_other_segments_is_refused_by_its_name() -> None:
     of = campaign(daily_budget_microusd=10 * COST, segment_floors={"night": 1.0})
-    assert ask(of, Spending(NOON.date()), "day", NOON) == Refused("floor")
-    assert isinstance(ask(of, Spending(NOON.date()), "night", NOON), Grant)
-    assert isinstance(ask(of, Spending(NOON.date()), "day", NOON + timedelta(hours=11, minutes=1)), Grant)
+    assert pace(of, Spending(NOON.date()), "day", NOON) == Refused("floor")
+    assert isinstance(pace(of, Spending(NOON.date()), "night", NOON), Grant)
+    assert isinstance(pace(of, Spending(NOON.date()), "day", NOON + timedelta(hours=11, minutes=1)), Grant)
 
 
 def test_floors_need_a_day_to_be_kept_of() -> None:

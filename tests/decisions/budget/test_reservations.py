@@ -17,7 +17,13 @@ from sqlalchemy import Engine
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.budget.pacing import COMMON, Line, Refused, Spending
 from alphaads_pipelines.decisions.budget.reservations import HELD, Reservations, read_spending
-from alphaads_pipelines.decisions.budget.settlement import KNOWN_FOR, confirm, prune, release_expired, release_those_of
+from alphaads_pipelines.decisions.budget.settlement import (
+    KNOWN_FOR,
+    confirm,
+    prune,
+    release_expired,
+    release_for_subject,
+)
 from alphaads_pipelines.errors import StoreUnavailable
 from alphaads_pipelines.stores.sql.relational import connect, sql_table, transaction
 from tests.concurrency import at_once
@@ -178,7 +184,7 @@ def test_erasing_a_person_gives_back_what_was_held_for_them(shop: Shop) -> None:
     keys = [shop.ask(of, ADA), shop.ask(of, ADA), shop.ask(of, BO)]
     shop.heard(keys[0])
     with transaction(shop.engine) as connection:
-        assert release_those_of(connection, ADA) == 1
+        assert release_for_subject(connection, ADA) == 1
     assert shop.money() == (COST, COST)
     assert waiting(shop.engine) == {keys[2]}
     assert shop.heard(keys[1]) == Counter(), "what is heard of later says nothing to anybody"
@@ -247,7 +253,7 @@ def _erase(shop: Shop, subject: str) -> None:
     """As an erasure does: their frequencies go as well."""
     frequencies = sql_table("ad_frequencies")
     with transaction(shop.engine) as connection:
-        release_those_of(connection, subject)
+        release_for_subject(connection, subject)
         connection.execute(frequencies.delete().where(frequencies.c.subject_id == subject))
 
 

@@ -1,7 +1,4 @@
-"""Change marker: whether anything in the snapshot changed since the last poll.
-
-One statement, because it is polled several times a second in the process that decides.
-"""
+"""Change marker: whether the snapshot's data changed since the last poll. One statement, because polls are frequent."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ def read_change_marker(engine: Engine, consumer: str) -> ChangeMarker:
 
 
 def _marker_query() -> sa.Select[tuple[object, ...]]:
-    """One row, because the driver takes a turn of the GIL for each row."""
+    """One row: the driver takes the GIL for each."""
     published, positions = sql_table("published"), sql_table("stream_positions")
     versions, keys = sql_table("policy_versions"), sql_table("key_generation")
     mine = positions.c.consumer == sa.bindparam("of_consumer")

@@ -4,8 +4,8 @@
                           ▲                                            │
                           └──────── exclude an exhausted campaign ◄────┘
 
-The snapshot is one poll old, so the drawn campaign may have nothing left. Then the draw is repeated among the other
-campaigns, and the record lists only those as eligible, so that the logged propensity is right.
+The snapshot is one poll old, so the drawn campaign may be exhausted. Then the draw is repeated without it, and the
+record lists only the rest as eligible, so that the logged propensity is right.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class DecisionRequest(msgspec.Struct, frozen=True):
 
 
 class _Drawn(msgspec.Struct, frozen=True):
-    """A drawn creative, with its route and the shadow policies' draws."""
+    """A drawn creative, its route and the shadow draws."""
 
     choice: Choice
     campaign: Campaign
@@ -105,7 +105,7 @@ class Decider:
 
     Parameters
     ----------
-    salt: `Pseudonyms.assignment_salt`. holdout: share of people in no experiment, 0 to 1.
+    salt: `Pseudonyms.assignment_salt`. holdout: share of people in no experiment.
     """
 
     def __init__(self, reservations: Reservations, salt: bytes, holdout: float = 0.0) -> None:
@@ -172,7 +172,7 @@ class Decider:
         decision_id: str,
         now: datetime,
     ) -> _Drawn:
-        """Draw until a campaign's reservation succeeds. Raises NotFound, WouldBlock."""
+        """Draw until a reservation succeeds. Raises NotFound, WouldBlock."""
         found = snapshot.eligibility_index.eligible(self._viewer(snapshot, request, person, now), snapshot.budget_view)
         offered, left_out = dict(found.creatives), dict(found.left_out)
         while offered:
@@ -261,7 +261,7 @@ def _new_id(now: datetime) -> str:
 def _exclude(
     offered: Mapping[str, Creative], snapshot: Snapshot, campaign: Campaign, why: str, *, is_known: bool
 ) -> dict[str, Creative]:
-    """Creatives that remain eligible; without the store, only those of unlimited campaigns."""
+    """Creatives that remain eligible; without the store, only unlimited campaigns'."""
 
     def stays(each: Creative) -> bool:
         its = snapshot.catalogue.campaigns[str(each["campaign_id"])]

@@ -1,7 +1,4 @@
-"""Permission of each decision, read from the store and never from the snapshot.
-
-A withdrawal must hold for the next decision in any process, so each one reads it, in one indexed statement.
-"""
+"""Permission of each decision, read from the store every time: a withdrawal holds for the next decision anywhere."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ class Permissions:
 
     Parameters
     ----------
-    retry_s: after an outage the store is not queried for so long, so that decisions do not each wait for it.
+    retry_s: after an outage decisions do not query the store for so long.
     clock: monotonic seconds.
     """
 

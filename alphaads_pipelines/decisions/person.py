@@ -1,4 +1,4 @@
-"""Personal data that a decision may use: the permission just read, and the snapshot's profile. Pure."""
+"""Personal data that a decision may use. Pure."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Person:
 def person_of(snapshot: Snapshot, permission: Permission, now: datetime) -> Person:
     """Collect the permitted data. Raises SchemaMismatch for an unreadable profile.
 
-    A correction that the mood was inferred wrongly is not replaced by another inference.
+    After a correction that the mood was wrong, no other inference replaces it.
     """
     if permission.refusal is not None:
         return Person(permission.refusal)

@@ -31,13 +31,11 @@ class Route:
 class Router:
     """Routes for one catalogue and set of policies.
 
+    Raises InvalidRequest if running experiments overlap in their slots.
+
     Parameters
     ----------
-    salt: `Pseudonyms.assignment_salt`. holdout: share of people in no experiment, 0 to 1.
-
-    Raises
-    ------
-    InvalidRequest: running experiments overlap in their slots.
+    salt: `Pseudonyms.assignment_salt`. holdout: share of people in no experiment.
     """
 
     def __init__(self, catalogue: Catalogue, policies: Policies, salt: bytes, holdout: float = 0.0) -> None:

@@ -79,7 +79,7 @@ class Snapshot:
         return None
 
     def publish_seq_of(self, subject_ids: Iterable[str]) -> int:
-        """The newest publication of these subjects' states; 0 without any."""
+        """The newest publication of these subjects' states, or 0."""
         newest = 0
         for each in subject_ids:
             for shard, held in self.profiles.items():
@@ -107,7 +107,7 @@ class Snapshot:
 
 
 class _Pointer(NamedTuple):
-    """A shard's publication, and the one after which its changes are listed."""
+    """A shard's publication, and how far back its changes are listed."""
 
     shard: int
     publish_seq: int
@@ -140,7 +140,7 @@ class SnapshotReader:
         return self._snapshot
 
     def start(self) -> None:
-        """Start polling; during an outage the snapshot only ages."""
+        """Start polling; an outage only ages the snapshot."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -194,7 +194,7 @@ class SnapshotReader:
     def _profiles(
         self, connection: Connection, published: Sequence[_Pointer], old: Snapshot
     ) -> Mapping[int, Mapping[str, bytes]]:
-        """The changed shards; whole where the list of changes does not reach back far enough."""
+        """Changed shards; whole where the list of changes is too short."""
         seen = {row.shard: old.pointers.get(row.shard, 0) for row in published}
         moved = [row for row in published if seen[row.shard] != row.publish_seq]
         missed = [row.shard for row in moved if row.listed_after is None or seen[row.shard] < row.listed_after]
@@ -205,7 +205,7 @@ class SnapshotReader:
         return profiles
 
     def _advertised(self, connection: Connection, old: Snapshot) -> Snapshot:
-        """`old` with the current catalogue and segments; unchanged ones stay the same objects."""
+        """`old` with the current catalogue and segments; unchanged ones stay identical."""
         found = old
         if (version := document_version_in(connection, ADVERTISING)) != old.catalogue_version:
             catalogue = read_catalogue(connection, with_samples=self._with_samples)
@@ -218,6 +218,5 @@ class SnapshotReader:
 
 
 def _spending(engine: Engine, catalogue: Catalogue) -> Mapping[str, Spending]:
-    """The spending of campaigns with a budget."""
     kept = [campaign_id for campaign_id, each in catalogue.campaigns.items() if has_budget(each)]
     return read_spending(engine, kept, datetime.now(UTC).date()) if kept else {}

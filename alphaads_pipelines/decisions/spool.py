@@ -73,7 +73,7 @@ class Spool:
 
 
 def _open_segment(path: Path) -> int:
-    """Create a segment, renamed to its final name once locked: a forwarder removes unlocked segments as ended."""
+    """Create a segment, visible to forwarders only once locked: they remove unlocked ones as ended."""
     segment = path / f"{os.getpid()}-{uuid.uuid4().hex}{_SUFFIX}"
     opening = segment.with_suffix(".opening")
     file = os.open(opening, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -89,7 +89,7 @@ def _open_segment(path: Path) -> int:
 def forward(path: Path, stream: Stream, topic: str) -> int:
     """Ship new records of every segment to the stream; the number shipped. One forwarder runs at a time.
 
-    Raises StreamUnavailable; the next call ships the rest.
+    Raises StreamUnavailable; the next call continues.
     """
     if not path.exists():
         return 0
@@ -119,7 +119,7 @@ def _forward_segment(segment: Path, stream: Stream, topic: str) -> int:
 
 @contextmanager
 def _opened(position: Path) -> Iterator[int]:
-    """Open a segment's position file, which is overwritten in place with fixed width."""
+    """Open a segment's position file, overwritten in place."""
     file = os.open(position, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield file
@@ -141,7 +141,7 @@ def _is_closed(file: BinaryIO) -> bool:
 
 
 class _Spooled(NamedTuple):
-    """A record, its CRC-32, and the offset after it."""
+    """A record and the offset after it."""
 
     end: int
     crc: int
@@ -164,7 +164,7 @@ def _records(file: BinaryIO, start: int) -> Iterator[_Spooled]:
 
 
 def _with_pauses(records: Iterator[_Spooled]) -> Iterator[_Spooled]:
-    """Yield with pauses, so that a long loop does not starve other threads of the GIL."""
+    """Pause between records, so that other threads get the GIL."""
     for number, record in enumerate(records, 1):
         if number % _RECORDS_PER_PAUSE == 0:
             time.sleep(_PAUSE_S)
@@ -189,7 +189,7 @@ def is_blank(record: bytes) -> bool:
 def erase_from_spool(path: Path, ids: Collection[str]) -> int:
     """Blank every record that contains any of the ids, shipped or not; the number blanked.
 
-    No forwarder runs meanwhile. Other processes may append; their later records are not seen.
+    Blocks forwarders. Records that other processes append meanwhile are not seen.
     """
     if not path.exists():
         return 0

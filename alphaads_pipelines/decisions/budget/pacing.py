@@ -84,12 +84,7 @@ def has_budget(campaign: Campaign) -> bool:
 
 
 def is_limited(campaign: Campaign, *, is_known: bool) -> bool:
-    """Whether budget or frequency must be reserved before this campaign is shown.
-
-    Parameters
-    ----------
-    is_known: whether the viewer has a subject id, which a frequency cap needs.
-    """
+    """Whether budget or, for a viewer with a subject id (`is_known`), frequency must be reserved."""
     return has_budget(campaign) or (campaign.daily_cap is not None and is_known)
 
 
@@ -148,7 +143,7 @@ def pace(campaign: Campaign, spending: Spending, segment: str | None, now: datet
 
 
 class BudgetView:
-    """Campaigns' spending (campaign -> spending) as of one poll, shared by many decisions. Thread-safe.
+    """Campaigns' spending as of one poll, shared by many decisions. Thread-safe.
 
     Each answer is computed once: the next poll comes soon, and the reservation checks again.
     """
@@ -182,7 +177,7 @@ def _kept(campaign: Campaign, spending: Spending, day: Day, now: datetime) -> di
 
 
 def _credit(line: Line, left: int, cost: int, day: Day, now: datetime) -> float:
-    """Budget released by now, out of `left`, which this line may use until the end of `day`."""
+    """Budget released by now, out of `left` until the end of `day`."""
     if left < cost:
         return 0.0
     saved_up = (day.end - day.begin) / _SAVED_UP

@@ -1,7 +1,7 @@
 """Reconciliation of campaigns' money: do the records agree, and is any campaign over budget?
 
-Each transaction records money in three places: per campaign, per day and segment, and per reservation. A difference
-means a write that missed one. A campaign can exceed its budget only if the budget was lowered later.
+Each transaction records money per campaign, per day and segment, and per reservation; a difference means a missed
+write. A campaign can exceed its budget only if that was lowered later.
 """
 
 from __future__ import annotations
@@ -26,12 +26,7 @@ class Reconciliation(NamedTuple):
 
 
 def reconcile(connection: Connection, day: date) -> Reconciliation:
-    """Compare the records in this transaction, which must see one snapshot (`reading`).
-
-    Parameters
-    ----------
-    day: whose daily budgets are compared.
-    """
+    """Compare the records, and the daily budgets of `day`, in a transaction on one snapshot (`reading`)."""
     return Reconciliation(
         sorted(connection.execute(_mismatched()).scalars()), sorted({*connection.execute(_overspent(day)).scalars()})
     )

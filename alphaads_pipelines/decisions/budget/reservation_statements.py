@@ -33,17 +33,14 @@ def _used(table: sa.Table) -> Any:
 
 
 def _moved(table: sa.Table, *columns: str) -> sa.Update:
-    """Release `amount` of the reserved money, `spent` of it as spent."""
+    """Release `amount`, of which `spent` is spent."""
     reserved = table.c.reserved_microusd - sa.bindparam("amount")
     spent = table.c.spent_microusd + sa.bindparam("spent")
     return table.update().where(*_the(table, *columns)).values(reserved_microusd=reserved, spent_microusd=spent)
 
 
 def _added(table: sa.Table, added: str, *replaced: str) -> PreparedStatement:
-    """Insert a row, or add its `added` to the existing row's and overwrite `replaced`.
-
-    Concurrent writers of a row wait for each other.
-    """
+    """Insert a row, or add its `added` to the existing row's and overwrite `replaced`. Concurrent writers wait."""
     statements = {}
     for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert)):
         new = insert(table)

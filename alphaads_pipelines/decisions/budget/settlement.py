@@ -14,10 +14,10 @@ from alphaads_pipelines.decisions.budget import reservation_statements as sql
 from alphaads_pipelines.stores.sql.relational import chunks, reading, select_in, transaction
 
 KNOWN_FOR: Final = timedelta(days=1)
-"""How long a released reservation is kept to recognise a late impression."""
+"""Released reservations are kept this long, to recognise late impressions."""
 
 AT_ONCE: Final = 100
-"""Reservations settled per transaction at most: decisions on their campaigns wait meanwhile, about 3 ms."""
+"""Reservations per transaction: decisions on their campaigns wait about 3 ms."""
 
 Note = Callable[[Collection[str]], None]
 
@@ -64,9 +64,9 @@ def confirm(connection: Connection, decision_ids: Collection[str], note: Note = 
 
 
 def release_expired(connection: Connection, now: datetime, note: Note = _no_note) -> int:
-    """Release up to AT_ONCE reservations older than HELD, money and frequencies; the number released.
+    """Release up to AT_ONCE reservations older than HELD; the number released.
 
-    Impressions in the stream must be confirmed before, or they would count as late. `note`: as for `confirm`.
+    Impressions in the stream must be confirmed before, or they count as late. `note`: as for `confirm`.
     """
     due = connection.execute(sql.DUE, {"now": now, "most": AT_ONCE}).scalars().all()
     _lock_campaigns(connection, select_in(connection, _RESERVATIONS, "decision_id", due, ["campaign_id"]))
@@ -94,12 +94,7 @@ def release_for_subject(connection: Connection, subject_id: str) -> int:
 
 
 def prune(connection: Connection, now: datetime) -> int:
-    """Delete frequencies of past days, and released reservations older than KNOWN_FOR, AT_ONCE of each.
-
-    Returns
-    -------
-    The larger of the two numbers deleted.
-    """
+    """Delete frequencies of past days and old released reservations, AT_ONCE of each; the larger number deleted."""
     day = now.astimezone(UTC).date() - timedelta(days=_FREQUENCY_DAYS)
     frequencies = connection.execute(sql.FORGET_FREQUENCIES, {"before": day, "most": AT_ONCE}).rowcount
     released = connection.execute(sql.FORGET_RELEASED, {"before": now - KNOWN_FOR, "most": AT_ONCE}).rowcount
@@ -107,13 +102,13 @@ def prune(connection: Connection, now: datetime) -> int:
 
 
 def _lock_campaigns(connection: Connection, rows: Iterable[Row[Any]]) -> None:
-    """Lock these campaigns' rows in order of their ids. A reservation never changes its campaign."""
+    """Lock the campaigns in order of their ids. A reservation never changes its campaign."""
     for some in chunks(sorted({row.campaign_id for row in rows})):
         connection.execute(sql.LOCK_CAMPAIGNS, {"campaign_ids": some}).all()
 
 
 def _delete(connection: Connection, found: Iterable[Row[Any]]) -> list[Row[Any]]:
-    """Delete these reservations, whose campaigns are locked, and return the rows still present.
+    """Delete these reservations and return the rows still present.
 
     By id: a row added since the lookup may belong to an unlocked campaign.
     """

@@ -1,4 +1,4 @@
-"""The spend report of a campaign, in total and by day. Read-only; reservations.py writes."""
+"""The spend report of a campaign, in total and by day."""
 
 from __future__ import annotations
 
@@ -44,9 +44,8 @@ class SpendReport(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    total: while it had a budget. left_microusd: of its budget; None without one.
-    today_budget_microusd: paced for this UTC day; None without pacing.
-    today_left_microusd: its remainder.
+    total: while it had a budget. left_microusd: None without a budget.
+    today_budget_microusd, today_left_microusd: as paced for this UTC day; None without pacing.
     days: with any spend, the newest first.
     """
 
@@ -59,16 +58,7 @@ class SpendReport(msgspec.Struct, frozen=True):
 
 
 def read_spend(engine: Engine, campaign: Campaign, now: datetime, days: int = 31) -> SpendReport:
-    """Read the report as of now.
-
-    Parameters
-    ----------
-    days: UTC days covered, including today; at most MOST_DAYS.
-
-    Raises
-    ------
-    StoreUnavailable.
-    """
+    """Read the report of the last `days` UTC days, at most MOST_DAYS, including today. Raises StoreUnavailable."""
     today = now.astimezone(UTC).date()
     since = today - timedelta(days=min(days, MOST_DAYS) - 1)
     the_days = sa.select(_DAYS).where(_DAYS.c.campaign_id == campaign.campaign_id, _DAYS.c.day >= since)

@@ -52,7 +52,7 @@ class AffectedDecision:
 
 @dataclass(frozen=True, slots=True)
 class AffectedCreative:
-    """An ad chosen there, with numbers of decisions and impressions; texts are None once deleted."""
+    """An ad chosen there; texts are None once deleted."""
 
     creative_id: str
     tenant: str | None
@@ -82,15 +82,11 @@ def members_of(engine: Engine, post: FoundPost) -> tuple[str, ...]:
 
 
 def find_affected_decisions(engine: Engine, lake: Lake, versions: Sequence[FoundPost]) -> PostImpact:
-    """Find the effects of a post so far, the latest decision first.
+    """Find the effects of a post so far, the latest decision first. Raises StoreUnavailable.
 
     Parameters
     ----------
     versions: of one post, the first version first.
-
-    Raises
-    ------
-    StoreUnavailable
     """
     post = versions[0]
     decisions = [] if post.version else _decisions(engine, lake, post)

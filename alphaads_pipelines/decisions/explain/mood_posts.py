@@ -54,16 +54,11 @@ class MoodPosts:
 def read_mood_posts(
     engine: Engine, lake: Lake, shards: Mapping[str, int], since: datetime, until: datetime
 ) -> MoodPosts:
-    """Read posts of some people, written in a time range, that show an emotion.
+    """Read posts that show an emotion, written in a time range (inclusive). Raises StoreUnavailable.
 
     Parameters
     ----------
     shards: subject id -> shard.
-    since, until: inclusive.
-
-    Raises
-    ------
-    StoreUnavailable
     """
     rows = (
         lake.scan(POST_SCORES)

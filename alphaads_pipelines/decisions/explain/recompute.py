@@ -39,7 +39,7 @@ def recompute(connection: Connection, record: Mapping[str, Any]) -> Recomputed:
 
     Parameters
     ----------
-    record: policy, policy_version, eligible, context, seed, arm_id, propensity.
+    record: a row of `ad_decisions`.
     """
     arms: Sequence[str] = record["eligible"]
     try:

@@ -20,15 +20,11 @@ BY_POSTS = "mood"
 
 
 def person_reason(engine: Engine, lake: Lake, row: Row[Any], subjects: Sequence[str], posts_topic: str) -> PersonReason:
-    """Explain a decision's use of personal data.
+    """Explain a decision's use of personal data. Raises StoreUnavailable.
 
     Parameters
     ----------
     row: of `ad_decisions`, with a subject. subjects: the person's, as of now.
-
-    Raises
-    ------
-    StoreUnavailable
     """
     at: datetime = row.decided_at
     shards = linked_then(engine, subjects, at)

@@ -37,7 +37,6 @@ class Dump:
     Attributes
     ----------
     dialect: sqlite or postgresql.
-    revision: of the schema.
     tables: PostgreSQL: table -> columns in dump order.
     counters: PostgreSQL: table -> (autoincrement column, last number used).
     published: lake table -> published versions.
@@ -114,7 +113,7 @@ def _connected(url: str) -> Iterator[Engine]:
 
 
 def _dump_sqlite(source: Path, target: Path) -> list[dict[str, int]]:
-    """Copy the database, and return its published pointers."""
+    """Copy the database; its published pointers."""
     try:
         with closing(sqlite3.connect(target, isolation_level=None, timeout=30)) as copy:
             copy.execute("PRAGMA journal_mode=OFF")  # an interrupted copy is discarded

@@ -1,10 +1,10 @@
 """The relational store: SQLite (WAL) or PostgreSQL behind the same functions.
 
-Belongs here: connections, transactions, bulk reads and writes, migration. Does not: the meaning of rows. The schema is
-generated from `RELATIONAL_TABLES`; a test proves that Alembic's migrations lead to the same one.
+Belongs here: connections, transactions, bulk reads and writes, migration. Does not: the meaning of rows. A test proves
+that `RELATIONAL_TABLES` and Alembic's migrations lead to the same schema.
 
 Both databases behave alike: a write transaction locks at its start (SQLite) or row by row in key order (PostgreSQL), a
-reading transaction sees one snapshot, timestamps are aware UTC datetimes.
+reading one sees one snapshot, timestamps are aware UTC datetimes.
 """
 
 from __future__ import annotations
@@ -197,9 +197,7 @@ def _is_outage(engine: Engine, error: BaseException | None) -> bool:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """Run a write transaction: committed at the end of the block, rolled back by an exception.
 
-    Raises
-    ------
-    StoreUnavailable: the database does not answer or stays locked.
+    Raises StoreUnavailable, also if the database stays locked.
     """
     with translated(engine), engine.connect().execution_options(alphaads_write=True) as connection, connection.begin():
         yield connection
@@ -299,16 +297,15 @@ def revision(engine: Engine) -> str | None:
 
 
 def migrate(url: str, to: str | None = None) -> None:
-    """Upgrade the database's schema; cheap when it is current, safe from several processes at once.
+    """Upgrade the database's schema; cheap when current, safe from several processes at once.
 
     Parameters
     ----------
-    to: an older revision, for older rows; a newer database is left alone.
+    to: an older revision; a newer database is left alone.
 
     Raises
     ------
-    ConfigurationError: the migrations are missing, or a newer version of this code migrated the database.
-    StoreUnavailable: the database does not answer.
+    ConfigurationError: the migrations are missing, or older than the database. StoreUnavailable.
     """
     folder = _migrations()
     wanted = to or _head(folder)

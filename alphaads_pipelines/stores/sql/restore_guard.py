@@ -1,6 +1,6 @@
 """Guard against an unfinished restore: one row in the restored database itself.
 
-While it exists the stores may hold people erased since the backup, so nothing may be served.
+While it exists, people erased since the backup may be in the stores, so nothing is served.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ROW = 1
 
 
 def mark(connection: Connection, backup_id: str, now: datetime) -> None:
-    """Record that the restore of a backup has begun, in the transaction that loads its rows."""
+    """Record that a restore has begun, in the transaction that loads its rows."""
     upsert(connection, _MARK.name, [{"id": _ROW, "backup_id": backup_id, "began_at": now}])
 
 
@@ -29,7 +29,7 @@ def marked(engine: Engine) -> str | None:
 
 
 def clear(connection: Connection) -> None:
-    """Record that the restore is finished."""
+    """Record that it is finished."""
     connection.execute(_MARK.delete())
 
 

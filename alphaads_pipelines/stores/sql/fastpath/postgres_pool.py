@@ -27,7 +27,7 @@ _pools: WeakKeyDictionary[Engine, tuple[int, Pool]] = WeakKeyDictionary()
 def pooled_connection(engine: Engine) -> Iterator[Any]:
     """A connection in autocommit; the caller ends any transaction that it begins.
 
-    Raises the driver's errors, and SQLAlchemy's TimeoutError if every connection stays in use.
+    Raises the driver's errors, and SQLAlchemy's TimeoutError.
     """
     with closing(_pool(engine).connect()) as pooled:
         driver: Any = pooled.driver_connection
@@ -69,7 +69,7 @@ def _new_pool(engine: weakref.ref[Engine]) -> Pool:
 
 
 def _check_socket(connection: Any, _record: Any, _pooled: Any) -> None:
-    """Make the pool replace a connection that was closed here or by the server."""
+    """Make the pool replace a closed connection."""
     poll = select.poll()
     if not connection.closed:
         poll.register(connection.fileno(), select.POLLIN)

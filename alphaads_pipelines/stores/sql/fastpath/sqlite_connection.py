@@ -50,5 +50,5 @@ def _open(engine: Engine) -> sqlite3.Connection:
 
 
 def _drop(engine: Engine) -> None:
-    """Let every thread's connection close as soon as it is unused."""
+    """Let the connections close once unused."""
     _connections.pop(engine, None)

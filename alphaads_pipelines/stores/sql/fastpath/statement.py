@@ -27,11 +27,9 @@ _PREPARED = "alphaads_prepared"
 
 
 class PreparedStatement:
-    """One statement. Thread-safe.
+    """One statement, or dialect -> statement. Thread-safe.
 
-    Parameters
-    ----------
-    statement: for every database, or dialect -> statement. Parameters are single values, all of them required.
+    Parameters are single values, all of them required.
     """
 
     def __init__(self, statement: Executable | Mapping[str, Executable]) -> None:
@@ -49,7 +47,7 @@ class PreparedStatement:
         return rows[0][0] if rows else None
 
     def queue(self, transaction: FastTransaction, **values: Any) -> None:
-        """Execute together with the next `run` or the commit, which raises the errors, and drop the rows."""
+        """Execute with the next `run` or the commit, which raises any error, and drop the rows."""
         if transaction.pending is None:
             self._run(transaction.dialect, transaction.connection, values)
             return
@@ -84,7 +82,7 @@ class PreparedStatement:
 
 
 class _Compiled:
-    """A statement compiled for one dialect and driver; `text` is executed."""
+    """A statement compiled for one dialect and driver."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
@@ -137,7 +135,7 @@ class _Compiled:
 def _prepare_and_execute(text: str) -> tuple[str, str]:
     """The PREPARE and the EXECUTE of a statement in psycopg2's style.
 
-    Each occurrence of a parameter gets a number of its own: two occurrences may have different types.
+    Each occurrence of a parameter is numbered separately: their types may differ.
     """
     name = f"alphaads_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
     parameters = _PARAMETER.findall(text)

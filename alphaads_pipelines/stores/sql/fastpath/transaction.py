@@ -29,7 +29,7 @@ _write_locks: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 
 
 class WouldBlock(Exception):
-    """Another writer holds SQLite's write lock, and the caller is in `nonblocking()`. Nothing was done."""
+    """Another writer holds SQLite's write lock. Nothing was done."""
 
 
 @contextmanager
@@ -54,7 +54,7 @@ class FastTransaction:
         self.dialect, self.connection, self.pending = dialect, connection, pending
 
     def commit(self) -> None:
-        """Send pending statements, and commit."""
+        """Commit, with the pending statements."""
         if self.pending is None:
             self.connection.commit()
         else:
@@ -74,7 +74,7 @@ class FastTransaction:
 
 @contextmanager
 def fast_transaction(engine: Engine, *, durable: bool = True) -> Iterator[FastTransaction]:
-    """Run a write transaction of prepared statements: committed at the end of the block, rolled back by an exception.
+    """Run a write transaction: committed at the end of the block, rolled back by an exception.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def fast_transaction(engine: Engine, *, durable: bool = True) -> Iterator[FastTr
 
     Raises
     ------
-    StoreUnavailable: the database does not answer or stays locked for 30 s. WouldBlock: see `nonblocking`.
+    StoreUnavailable: also if the database stays locked for 30 s. WouldBlock: see `nonblocking`.
     """
     with _write_lock(engine), translated(engine), driver_connection(engine) as connection:
         pending = None

@@ -113,12 +113,7 @@ class Decider:
         self._routed: tuple[object, object, Router] | None = None
 
     def decide(
-        self,
-        snapshot: Snapshot,
-        request: DecisionRequest,
-        permission: Permission,
-        now: datetime,
-        most_age_s: float,
+        self, snapshot: Snapshot, request: DecisionRequest, permission: Permission, now: datetime, most_age_s: float
     ) -> Decision:
         """Choose a creative, using only permitted data.
 
@@ -165,12 +160,7 @@ class Decider:
         )
 
     def _select_and_reserve(
-        self,
-        snapshot: Snapshot,
-        request: DecisionRequest,
-        person: Person,
-        decision_id: str,
-        now: datetime,
+        self, snapshot: Snapshot, request: DecisionRequest, person: Person, decision_id: str, now: datetime
     ) -> _Drawn:
         """Draw until a reservation succeeds. Raises NotFound, WouldBlock."""
         found = snapshot.eligibility_index.eligible(self._viewer(snapshot, request, person, now), snapshot.budget_view)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -21,6 +19,7 @@ from alphaads_pipelines.wiring.app import Wiring
 from api import documentation, errors
 from api.credentials import Authenticator
 from api.middleware import EveryRequest
+from api.process_tuning import tuned_process
 from api.routes import home
 from api.routes.v1 import (
     aggregates,
@@ -44,14 +43,6 @@ from api.routes.v1 import (
     rights,
     spending,
 )
-
-_SWITCH_S = 0.0005
-"""A decision waits for so long at most for a thread that polls; Python's own 5 ms are as much as it may take in all."""
-
-
-_YOUNG_OBJECTS = 10_000
-"""So many more than before, and Python looks for cycles among them. Its own 700 are what shipping the spool takes for a
-moment; a request leaves none."""
 
 
 def create_app(wiring: Wiring | None = None) -> FastAPI:
@@ -111,8 +102,6 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    switch_s, thresholds = sys.getswitchinterval(), gc.get_threshold()
-    sys.setswitchinterval(_SWITCH_S)
     wiring: Wiring = app.state.wiring
     settings = wiring.settings
     app.state.authenticator = Authenticator(wiring.engine, settings.secret_key.get_secret_value())
@@ -123,16 +112,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     forwarder = Forwarder(settings.spool_path, lambda: wiring.stream, wiring.topics.decisions)
     app.state.reader.start()
     forwarder.start()
-    gc.freeze()  # what is here now stays; going through it again and again would stop every request for 0.1 s
-    gc.set_threshold(_YOUNG_OBJECTS)
-    try:
-        yield
-    finally:
-        app.state.spool.close()
-        forwarder.stop()
-        app.state.reader.stop()
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
-        sys.setswitchinterval(switch_s)
-        if app.state.owns_wiring:
-            wiring.close()
+    with tuned_process():
+        try:
+            yield
+        finally:
+            app.state.spool.close()
+            forwarder.stop()
+            app.state.reader.stop()
+    if app.state.owns_wiring:
+        wiring.close()

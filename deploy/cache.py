@@ -1,6 +1,6 @@
-"""Folders that every checkout on a machine shares: what was downloaded or built once is not fetched again.
+"""Downloads and builds that every checkout on a machine shares.
 
-They lie in `$XDG_CACHE_HOME/alphaads`, by default `~/.cache/alphaads`; `make clean-cache` removes them.
+They are in `$XDG_CACHE_HOME/alphaads`, by default `~/.cache/alphaads`; `make clean-cache` removes them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """The folder of this user's cache, made if it is missing."""
+    """The user's cache folder; made if missing."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"  # noqa: TID251 - deploy stands alone, without settings
     folder = Path(base).expanduser() / "alphaads"
     folder.mkdir(parents=True, exist_ok=True)
@@ -24,16 +24,16 @@ def cache_folder() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold a lock of that name against the other processes of this user."""
+    """Hold a named lock against the user's other processes."""
     with (cache_folder() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def cached(name: str, version: str, build: Callable[[Path], None]) -> Path:
-    """The cached folder `name-version`; `build` fills it once, in whichever process comes first.
+    """The folder `name-version`, filled once by `build`.
 
-    It is built in a temporary folder and renamed, so that an interrupted build leaves nothing that looks complete.
+    Builds in a temporary folder and renames it, so that an interrupted build never looks complete.
     """
     folder = cache_folder() / f"{name}-{version}"
     if folder.exists():

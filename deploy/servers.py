@@ -1,7 +1,8 @@
-"""Real servers on free loopback ports: fetch, start, health-check, stop. `python -m deploy.servers up` by hand.
+"""Real servers on free loopback ports: `python -m deploy.servers up`.
 
-Kafka comes from its jars (Maven), PostgreSQL and Redis from PATH, else from the system's packages, else an error says
-what to install. A new server is one class and one line in SERVERS. Nothing outlives the process that started it.
+Kafka comes from its jars (Maven), PostgreSQL and Redis from PATH, else from system packages. A new server is one class
+and one line in SERVERS; its downloads and builds go through `deploy.cache.cached`. No server outlives the process that
+started it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class CannotStart(RuntimeError):
-    """A server could not be had or did not start; the message says what to install, or shows the log's end."""
+    """A server is missing or did not start; the message names the package, or holds the end of the log."""
 
 
 def _free_port() -> int:
@@ -47,7 +48,7 @@ def _free_port() -> int:
 
 
 def find(binary: str, package: str, folders: Sequence[str] = ()) -> str:
-    """Path of a program: on PATH, in `folders` (glob patterns), else after installing the system's package."""
+    """Path of a program: on PATH, in `folders` (glob patterns), else from the installed system package."""
     for attempt in range(2):
         if found := shutil.which(binary):
             return found
@@ -62,7 +63,7 @@ def find(binary: str, package: str, folders: Sequence[str] = ()) -> str:
 def _install(package: str) -> None:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     install = ["apt-get", "install", "--yes", "--no-install-recommends", package]
-    with locked("apt-get"):  # it fails at once where it runs already
+    with locked("apt-get"):  # it fails while another runs
         subprocess.run(["apt-get", "update"], check=False, **quiet)  # type: ignore[call-overload] # noqa: S607
         subprocess.run(install, check=False, **quiet)  # type: ignore[call-overload] # noqa: S603
 
@@ -81,11 +82,11 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 class Server(ABC):
-    """One server with its data folder. A context manager; `kill` and `start` again keep port and data.
+    """One server with its data folder, as a context manager; restarts keep port and data.
 
     Parameters
     ----------
-    folder: where its data and log lie; default: a temporary folder that goes with it.
+    folder: of data and log; default: a temporary folder.
     port: default: a free one.
     """
 
@@ -102,7 +103,7 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """What the setting of this server takes."""
+        """The value of its setting."""
 
     @classmethod
     @abstractmethod
@@ -115,14 +116,14 @@ class Server(ABC):
 
     @abstractmethod
     def _command(self) -> list[str]:
-        """What runs."""
+        """The command line."""
 
     @abstractmethod
     def is_healthy(self) -> bool:
-        """Whether it answers its own protocol."""
+        """Whether it answers its protocol."""
 
     def _user(self) -> str | None:
-        """Whom to run as when we are root; None: as we are."""
+        """The user to run as when started by root; None: root."""
         return None
 
     def start(self) -> Self:
@@ -152,11 +153,11 @@ class Server(ABC):
         return self
 
     def stop(self) -> None:
-        """Stop it the polite way."""
+        """Shut down gracefully."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """kill -9, of the processes that it started, too: left alone they find out, and end, in their own time."""
+        """Kill it and its child processes, which would otherwise end later."""
         started = _started_by(self._process)
         self._end(signal.SIGKILL)
         for each in started:
@@ -337,14 +338,14 @@ class Postgres(Server):
         return [binary, *options, "-h", "127.0.0.1", "-c", "max_connections=200"]
 
     def stop(self) -> None:
-        """Fast shutdown: connections are closed, nothing is lost."""
+        """Fast shutdown: closes connections, loses nothing."""
         self._end(signal.SIGINT)
 
     def is_healthy(self) -> bool:
         """Whether it answers a query."""
         try:
             self._execute("SELECT 1")
-        except Exception:  # noqa: BLE001 - whatever it is, it is not healthy yet
+        except Exception:  # noqa: BLE001 - any error means unhealthy
             return False
         return True
 
@@ -383,7 +384,7 @@ class Redis(Server):
         find("redis-server", "redis-server")
 
     def _prepare(self) -> None:
-        """Redis makes its own files."""
+        """Nothing: Redis makes its files."""
 
     def _command(self) -> list[str]:
         binary = find("redis-server", "redis-server")

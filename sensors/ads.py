@@ -1,4 +1,4 @@
-"""The ads sensor: requests a learning run within seconds of decisions and events."""
+"""Request a learning run within seconds of decisions and events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from alphaads_pipelines.wiring.app import Wiring
 from resources import names
 
 EVERY_S = 5
-"""Least interval between runs, each of which takes a worker for a second or two."""
+"""Least interval between runs, which take a worker for 1 to 2 s each."""
 PATIENCE = timedelta(minutes=5)
 """A longer run lost its worker or has a backlog; a second one may start, since learning is exactly once."""
 

@@ -1,4 +1,4 @@
-"""The campaigns sensor: requests texts within seconds of an edit or a new installation."""
+"""Request ad texts within seconds of an edit or an installation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRY_AGAIN_S = 300
     description="Requests texts when campaigns were edited, texts await moderation, or there are none yet.",
 )
 def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
-    """Request one run per edit; the hourly run makes up for a failed one, and the first run is retried."""
+    """Request one run per edit; the hourly run replaces a failed one, and the first run is retried."""
     from alphaads_pipelines.creatives.pending_work import FIRST, pending_work_token
 
     try:

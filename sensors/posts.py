@@ -1,4 +1,4 @@
-"""The posts sensor: waits for posts, plans batches, requests a run per due attempt."""
+"""Wait for posts, plan batches, request a run per due attempt."""
 
 from __future__ import annotations
 

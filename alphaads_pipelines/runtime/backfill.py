@@ -1,7 +1,4 @@
-"""Backfills by event time, of the hours in which the posts' batches were planned.
-
-With a live daemon, the backfill is launched as from the Dagster UI; without one, its runs execute in this process.
-"""
+"""Backfills by event time: launched like those of the Dagster UI, or run in this process if no daemon is alive."""
 
 from __future__ import annotations
 
@@ -48,10 +45,9 @@ class Backfill:
 
     Attributes
     ----------
-    backfill_id: Dagster's id; None if there was nothing to replay.
-    hours: replayed partitions.
-    batches: committed batches planned in these hours.
-    is_done: whether the runs are over, because they executed in this process.
+    backfill_id: None if there was nothing to replay.
+    hours: replayed partitions. batches: committed batches planned in them.
+    is_done: whether the runs executed in this process, and are over.
     """
 
     backfill_id: str | None
@@ -79,8 +75,8 @@ def backfill(
 
     Parameters
     ----------
-    first_asset: where to start; `post_scores` rescores posts from the lake.
-    in_this_process: execute here even if a daemon is alive.
+    first_asset: `post_scores` rescores posts from the lake.
+    in_this_process: even if a daemon is alive.
 
     Raises
     ------
@@ -153,7 +149,7 @@ def _execute(jobs: InProcess, hours: Sequence[str], assets: Sequence[str]) -> st
 
 
 def _unbroken(hours: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """First and last hour of each run of consecutive hours: a Dagster run takes one partition range."""
+    """First and last of each stretch of consecutive hours: a Dagster run takes one range."""
     times = [datetime.strptime(hour, HOUR_FORMAT) for hour in hours]
     for _, stretch in groupby(enumerate(times), lambda each: each[1] - each[0] * timedelta(hours=1)):
         members = [moment.strftime(HOUR_FORMAT) for _, moment in stretch]

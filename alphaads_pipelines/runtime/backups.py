@@ -33,10 +33,10 @@ class Wishes:
 
     Attributes
     ----------
-    keys: the key backup to use; None: the newest valid one.
-    without_keys: restore without a key backup; sealed data stays sealed.
-    without_journal: restore without the erasure journal; subjects erased since the backup may reappear.
-    replace: move an existing home aside and empty the database.
+    keys: the key backup; None: the newest valid one.
+    without_keys: leave sealed data sealed.
+    without_journal: subjects erased since the backup may reappear.
+    replace: move an existing home aside, empty the database.
     """
 
     keys: Path | None = None
@@ -47,7 +47,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished restore; `replaced` is the new place of the previous home."""
+    """A finished restore; `replaced` is where the previous home was moved."""
 
     backup_id: str
     restored: Restored
@@ -61,8 +61,8 @@ class RestoringWiring(Wiring):
         """Accept any database."""
 
 
-def backed_up(wiring: Wiring) -> BackupSources:
-    """The stores and files that a backup holds."""
+def backed_up(wiring: Wiring) -> BackedUp:
+    """The stores and files of a backup."""
     settings = wiring.settings
     return BackupSources(
         engine=wiring.engine,
@@ -81,9 +81,9 @@ def restore(settings: Settings, folder: Path, wishes: Wishes, progress: Progress
 
     Raises
     ------
-    InvalidRequest: the backup, key backup or journal is unusable, or data would be replaced; existing data is
-        unchanged, or marked as not to be used.
-    ConfigurationError: the key file is missing, or the code is older than the backup.
+    InvalidRequest: backup, key backup or journal is unusable, or data would be replaced; existing data is unchanged
+        or marked unusable.
+    ConfigurationError: the key file is missing, or the code older than the backup.
     StoreUnavailable, StreamUnavailable, WriteConflict: a retry may help.
     """
     now = datetime.now(UTC)
@@ -146,7 +146,7 @@ def _is_back(settings: Settings, manifest: Manifest) -> bool:
 
 
 def _make_way(wiring: Wiring, wishes: Wishes, now: datetime) -> None:
-    """Refuse to replace data in use; first copy the erasures of a replaced store into the journal."""
+    """Refuse to replace data in use; copy a replaced store's erasures into the journal."""
     settings = wiring.settings
     engine = _existing_store(settings)
     try:

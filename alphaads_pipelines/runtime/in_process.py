@@ -1,7 +1,4 @@
-"""Run the same jobs on the same Dagster instance in this process, without servers.
-
-Used by `demo`, benchmarks, replays, and backfills of an installation that is not up.
-"""
+"""Run jobs in this process, without servers: for `demo`, benchmarks, replays and backfills."""
 
 from __future__ import annotations
 
@@ -39,7 +36,6 @@ class Summary:
     ----------
     batches: ids of committed batches.
     read, accepted, rejected, duplicates: records; read is the sum of the others.
-    seconds: wall time.
     waiting: ids of failed or lost batches, which need manual action.
     """
 
@@ -62,7 +58,7 @@ class Summary:
 
 
 class InProcess:
-    """The jobs of an installation, run in this process against its Dagster instance."""
+    """Runs the jobs of an installation against its Dagster instance."""
 
     def __init__(self, wiring: Wiring, instance: DagsterInstance) -> None:
         self.wiring, self.instance = wiring, instance

@@ -1,7 +1,7 @@
 """The metrics server: `python -m alphaads_pipelines.runtime.metrics` serves Prometheus text on METRICS_PORT.
 
-Counters and histograms come from the files of prometheus_client's multiprocess mode, which the supervisor switches on
-for workers, API and code server. Gauges are read from the ledger at each scrape.
+Counters and histograms come from prometheus_client's multiprocess files, which the supervisor enables; gauges are read
+from the ledger at each scrape.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ProcessMetrics(Collector):
 
 
 class LedgerMetrics(Collector):
-    """Backlog, data age, lost offsets and drift. Gauges of an unavailable store or broker are left out, never zero."""
+    """Backlog, data age, lost offsets and drift; left out, never zero, while store or broker are unavailable."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring

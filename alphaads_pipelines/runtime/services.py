@@ -17,11 +17,10 @@ class Service:
 
     Attributes
     ----------
-    arguments: of the Python interpreter; `{...}` names a setting, or a value made at start: `{name}`, `{workspace}`,
-        `{code_server_port}`, `{server_id}`, `{location}`.
-    port: setting or value with the port it listens on.
-    is_awaited: whether later services wait until the port is open.
-    replicas: setting with the number of processes NAME1, NAME2 ...; None: one.
+    arguments: of the interpreter; `{...}` names a setting or a value of `processes`.
+    port: setting or value of the port it listens on.
+    is_awaited: whether later services wait for the open port.
+    replicas: setting of the number of processes NAME1, NAME2 ...; None: one.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The supervisor of `alphaads up`: starts, restarts and stops every process of an installation.
 
-A dead process restarts after 0.5 s, 1 s, 2 s ... up to 30 s; living for a minute resets this backoff. The kernel kills
-the children when the supervisor dies.
+A dead process restarts after 0.5 s, 1 s, 2 s ... up to 30 s; a minute of life resets the backoff. The kernel kills the
+children of a dead supervisor.
 """
 
 from __future__ import annotations

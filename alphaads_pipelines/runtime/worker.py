@@ -1,7 +1,7 @@
 """A warm worker: `python -m alphaads_pipelines.runtime.worker NAME` takes runs from the Celery queue, one at a time.
 
-Solo pool: runs execute in the warmed-up process. Prefork hangs at the first polars call in a child; threads deadlock in
-Dagster's per-run logging. The queue recovers nothing: the ledger requests a dead run again as the next attempt.
+Solo pool, because a prefork child hangs at its first polars call and threads deadlock in Dagster's run logging. The
+queue recovers nothing: the ledger requests a dead run again as the next attempt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RESULTS_KEPT_S = 24 * 3600
 
 
 def celery_app(settings: Settings) -> Celery:
-    """The Celery app of the launcher's tasks, with the queue and task names of `dagster_celery`."""
+    """The Celery app of the launcher's tasks, named as in `dagster_celery`."""
     # The documented option (`broker_transport_options.polling_interval`) crashes the worker.
     sqlalchemy_transport.Transport.polling_interval = BROKER_POLL_S
     app = make_app({"broker": settings.broker_url, "backend": settings.result_backend_url})

@@ -1,8 +1,8 @@
 """Dagster's SQLite storage with one engine per file and process: half the overhead of a run.
 
 Stock storage makes an engine per event, which recompiles each statement, syncs each time, and makes a file per run.
-These classes use one file and SQLite's advice for WAL. They depend on private names (`_connect`, `connect`, `_conn_string`):
-Dagster's version is pinned and a test asserts the names.
+These classes use one file and SQLite's advice for WAL. They depend on the private names `_connect`, `connect` and
+`_conn_string`: Dagster's version is pinned and a test asserts the names.
 """
 
 from __future__ import annotations

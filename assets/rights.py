@@ -44,7 +44,7 @@ def rights_requests(
     context: AssetExecutionContext, wiring: ResourceParam[Wiring]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Continue incomplete erasures; list open requests with their deadlines."""
-    erased = [_carried_on(context, wiring, request) for request in wiring.rights.erasure.pending()]
+    erased = [_continue_erasure(context, wiring, request) for request in wiring.rights.erasure.pending()]
     now, waiting = datetime.now(UTC), wiring.rights.rights_requests.list()
     overdue = [each for each in waiting if each.is_overdue(now)]
     metadata: Mapping[str, RawMetadataValue] = {
@@ -62,7 +62,7 @@ def rights_requests(
     )
 
 
-def _carried_on(context: AssetExecutionContext, wiring: Wiring, request: "RightsRequest") -> bool:
+def _continue_erasure(context: AssetExecutionContext, wiring: Wiring, request: "RightsRequest") -> bool:
     """Continue an erasure, return whether it is complete; a blocked one must not block the others."""
 
     def report(step: str, number: int, steps: int, where: str) -> None:

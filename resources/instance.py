@@ -21,14 +21,14 @@ LOCATION = "alphaads"
 """Name of the code location, as in workspace.yaml; keys the state of schedules and sensors."""
 
 _TEMPLATE = Path(__file__).resolve().parent.parent / "dagster.yaml"
-_STANDS_ALONE = frozenset({"storage", "local_artifact_storage"})
+_TEMPLATE_ONLY = frozenset({"storage", "local_artifact_storage"})
 """Parts of the template that Settings replace."""
 
 
 def dagster_yaml(settings: Settings) -> dict[str, Any]:
     """Content of DAGSTER_HOME/dagster.yaml; URLs, which may hold passwords, come from the environment."""
     return {
-        **{name: part for name, part in _template().items() if name not in _STANDS_ALONE},
+        **{name: part for name, part in _template().items() if name not in _TEMPLATE_ONLY},
         **_storage(settings),
         "run_launcher": _plugin(
             "dagster_celery.launcher",

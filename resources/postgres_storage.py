@@ -15,7 +15,7 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from sqlalchemy import Engine, create_engine
 
-_KEPT, _MORE = 4, 16
+_POOL_SIZE, _MAX_OVERFLOW = 4, 16
 _RECYCLE_S = 1800
 
 
@@ -25,8 +25,8 @@ def _engine(url: str) -> Engine:
     return create_engine(
         url,
         isolation_level="AUTOCOMMIT",
-        pool_size=_KEPT,
-        max_overflow=_MORE,
+        pool_size=_POOL_SIZE,
+        max_overflow=_MAX_OVERFLOW,
         pool_pre_ping=True,  # survives a server restart
         pool_recycle=_RECYCLE_S,
     )

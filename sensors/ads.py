@@ -23,11 +23,11 @@ from resources import names
 
 EVERY_S = 5
 """Least interval between runs, which take a worker for 1 to 2 s each."""
-PATIENCE = timedelta(minutes=5)
+LONGEST_LEARNING = timedelta(minutes=5)
 """A longer run lost its worker or has a backlog; a second one may start, since learning is exactly once."""
 
 _TRY_AGAIN_S = 60
-_GOES_ON = [
+_UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.STARTING,
@@ -44,7 +44,7 @@ _GOES_ON = [
 def ads_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) -> RunRequest | SkipReason:
     """Request a run for new input; skip while broker or store are unavailable."""
     settings = wiring.settings
-    if goes_on(context.instance, datetime.now(UTC)):
+    if is_learning(context.instance, datetime.now(UTC)):
         return SkipReason("a run goes on")
     topics = (wiring.topics.decisions, wiring.topics.events)
     try:
@@ -56,10 +56,10 @@ def ads_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]) 
     return RunRequest(run_key(due, datetime.now(UTC)), tags=names.LONGEST_RUN)
 
 
-def goes_on(instance: DagsterInstance, now: datetime) -> bool:
+def is_learning(instance: DagsterInstance, now: datetime) -> bool:
     """Whether a learning run is pending or running."""
     jobs = (names.ADVERTISING_LOOP, names.ADVERTISING)
-    filters = [RunsFilter(job_name=job, statuses=_GOES_ON, created_after=now - PATIENCE) for job in jobs]
+    filters = [RunsFilter(job_name=job, statuses=_UNFINISHED, created_after=now - LONGEST_LEARNING) for job in jobs]
     return any(instance.get_runs_count(each) for each in filters)
 
 

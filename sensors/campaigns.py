@@ -10,7 +10,7 @@ from alphaads_pipelines.errors import TransientError
 from alphaads_pipelines.wiring.app import Wiring
 from resources import names
 
-_TRY_AGAIN_S = 300
+_RETRY_S = 300
 
 
 @sensor(
@@ -37,4 +37,4 @@ def campaigns_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wir
 
 def first_run_key(now: datetime) -> str:
     """Run key of the first texts; a new one every five minutes retries a failed run."""
-    return f"first-{int(now.timestamp()) // _TRY_AGAIN_S}"
+    return f"first-{int(now.timestamp()) // _RETRY_S}"

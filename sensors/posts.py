@@ -49,7 +49,7 @@ def posts_sensor(context: SensorEvaluationContext, wiring: ResourceParam[Wiring]
     except TransientError as error:
         return SkipReason(f"{error.code}: {error}")
     for batch in due:
-        bury_overtaken(context.instance, batch)
+        fail_overtaken(context.instance, batch)
     return [request(batch) for batch in due] or SkipReason("no batch is due")
 
 
@@ -69,7 +69,7 @@ def is_pending(instance: DagsterInstance, batch: Batch) -> bool:
     return instance.get_runs_count(RunsFilter(tags=tags, statuses=_PENDING)) > 0
 
 
-def bury_overtaken(instance: DagsterInstance, batch: Batch) -> None:
+def fail_overtaken(instance: DagsterInstance, batch: Batch) -> None:
     """Mark started runs of earlier attempts failed: their worker died, and fencing keeps a late one from writing."""
     if batch.attempt == 1:
         return

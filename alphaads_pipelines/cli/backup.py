@@ -42,13 +42,13 @@ def create(folder: Folder, as_json: JsonOutput = False) -> None:
     """Back up the data into DIR, and the wrapped keys into KEY_BACKUPS_FOLDER, while everything runs."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         from alphaads_pipelines.rights.backups.backup import create_backup
-        from alphaads_pipelines.runtime.backups import backed_up
+        from alphaads_pipelines.runtime.backups import backup_sources
 
         record(wiring, "backup create", action="backup.create", purpose="operation")
         now = datetime.now(UTC)
         wiring.rights.erasure_journal.catch_up(wiring.engine, now)
         with _bytes("backing up", as_json) as advance:
-            manifest = create_backup(backed_up(wiring), folder.absolute(), now, advance)
+            manifest = create_backup(backup_sources(wiring), folder.absolute(), now, advance)
         keys = wiring.rights.key_backups.create(wiring.engine, now)
         until = wiring.rights.key_backups.expires_at(keys)
     if as_json:
@@ -106,10 +106,12 @@ def restore(
         settings = load_settings(quiet=True)
         from alphaads_pipelines.runtime import backups
 
-        wishes = backups.Wishes(keys, without_keys=without_keys, without_journal=without_journal, replace=force)
+        options = backups.RestoreOptions(
+            keys, without_keys=without_keys, without_journal=without_journal, replace=force
+        )
         with _bytes("restoring", as_json) as advance:
             done = backups.restore(
-                settings, folder, wishes, lambda what, count: advance(count) if what == "bytes" else None
+                settings, folder, options, lambda what, count: advance(count) if what == "bytes" else None
             )
         with wired(settings) as wiring:
             record(wiring, "backup restore", action="backup.restore", purpose="operation")

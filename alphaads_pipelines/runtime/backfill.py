@@ -90,7 +90,7 @@ def backfill(
     hours = hours_of_events(wiring, start, end)
     if not hours:
         return Backfill(None, (), 0, is_done=True)
-    assets = _from(first_asset)
+    assets = _assets_from(first_asset)
     batches = sum(len(wiring.ledger.batches(hour=hour, state="committed", limit=1_000_000)) for hour in hours)
     with in_process(wiring) as jobs:
         if not in_this_process and daemon_is_alive(jobs.instance):
@@ -106,7 +106,7 @@ def daemon_is_alive(instance: DagsterInstance) -> bool:
     return bool(statuses["BACKFILL"].healthy)
 
 
-def _from(first_asset: str) -> Sequence[str]:
+def _assets_from(first_asset: str) -> Sequence[str]:
     together = {
         REJECTED_POSTS.name: RAW_POSTS.name,
         POST_ENTITIES.name: POST_SCORES.name,
@@ -143,12 +143,12 @@ def _execute(jobs: InProcess, hours: Sequence[str], assets: Sequence[str]) -> st
     from dagster._core.utils import make_new_backfill_id
 
     backfill_id = make_new_backfill_id()
-    for first, last in _unbroken(hours):
+    for first, last in _consecutive(hours):
         jobs.replay_hours(first, last, assets, {"dagster/backfill": backfill_id})
     return backfill_id
 
 
-def _unbroken(hours: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _consecutive(hours: Sequence[str]) -> Iterator[tuple[str, str]]:
     """First and last of each stretch of consecutive hours: a Dagster run takes one range."""
     times = [datetime.strptime(hour, HOUR_FORMAT) for hour in hours]
     for _, stretch in groupby(enumerate(times), lambda each: each[1] - each[0] * timedelta(hours=1)):

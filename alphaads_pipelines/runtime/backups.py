@@ -28,7 +28,7 @@ Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RestoreOptions:
     """Options of a restore.
 
     Attributes
@@ -46,7 +46,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class FinishedRestore:
     """A finished restore; `replaced` is where the previous home was moved."""
 
     backup_id: str
@@ -61,7 +61,7 @@ class RestoringWiring(Wiring):
         """Accept any database."""
 
 
-def backed_up(wiring: Wiring) -> BackedUp:
+def backup_sources(wiring: Wiring) -> BackedUp:
     """The stores and files of a backup."""
     settings = wiring.settings
     return BackupSources(
@@ -76,7 +76,7 @@ def backed_up(wiring: Wiring) -> BackedUp:
     )
 
 
-def restore(settings: Settings, folder: Path, wishes: Wishes, progress: Progress) -> Done:
+def restore(settings: Settings, folder: Path, options: RestoreOptions, progress: Progress) -> FinishedRestore:
     """Restore a backup, or finish an interrupted restore, and make it usable.
 
     Raises
@@ -91,24 +91,24 @@ def restore(settings: Settings, folder: Path, wishes: Wishes, progress: Progress
         raise InvalidRequest(f"ALPHAADS_KEY_FILE: {settings.key_file} is missing; only the key file of the backup does")
     with wired(settings, RestoringWiring) as wiring:
         manifest = read_manifest(folder, wiring.master_keys.signing)
-        keys = _key_backup(wiring, wishes, now)
-        if not settings.erasure_journal_path.exists() and not wishes.without_journal:
+        keys = _key_backup(wiring, options, now)
+        if not settings.erasure_journal_path.exists() and not options.without_journal:
             raise InvalidRequest(
                 f"{settings.erasure_journal_path} is missing: it says who was erased since the backup was made. Copy "
                 "the newest one from beside the key file; if it is lost for good, say --without-journal"
             )
         replaced = None
-        if not _is_back(settings, manifest):
-            _make_way(wiring, wishes, now)
+        if not _is_already_restored(settings, manifest):
+            _ensure_replaceable(wiring, options, now)
             url, home = settings.relational_url, settings.alphaads_home
             replaced = restore_files(folder, manifest, home, url, now, lambda count: progress("bytes", count))
     with wired(settings, RestoringWiring) as wiring:
-        return Done(manifest.backup_id, _finish(wiring, keys, wishes, now, progress), replaced)
+        return FinishedRestore(manifest.backup_id, _finish(wiring, keys, options, now, progress), replaced)
 
 
-def _finish(wiring: Wiring, keys: Path | None, wishes: Wishes, now: datetime, progress: Progress) -> Restored:
+def _finish(wiring: Wiring, keys: Path | None, options: RestoreOptions, now: datetime, progress: Progress) -> Restored:
     journal = wiring.rights.erasure_journal
-    if wishes.without_journal:
+    if options.without_journal:
         journal.catch_up(wiring.engine, now)
     elif unknown := len(journal.missing(wiring.engine)):
         raise InvalidRequest(
@@ -121,10 +121,10 @@ def _finish(wiring: Wiring, keys: Path | None, wishes: Wishes, now: datetime, pr
     return finish_restore(tools, journal.entries(), keys, wiring.settings.alphaads_home, now, progress)
 
 
-def _key_backup(wiring: Wiring, wishes: Wishes, now: datetime) -> Path | None:
-    if wishes.without_keys:
+def _key_backup(wiring: Wiring, options: RestoreOptions, now: datetime) -> Path | None:
+    if options.without_keys:
         return None
-    found = wishes.keys or wiring.rights.key_backups.newest(now)
+    found = options.keys or wiring.rights.key_backups.newest(now)
     if found is None:
         raise InvalidRequest(
             f"no key backup in {wiring.settings.key_backups_path} is younger than KEY_BACKUP_DAYS; without one what is "
@@ -135,7 +135,7 @@ def _key_backup(wiring: Wiring, wishes: Wishes, now: datetime) -> Path | None:
     return found
 
 
-def _is_back(settings: Settings, manifest: Manifest) -> bool:
+def _is_already_restored(settings: Settings, manifest: Manifest) -> bool:
     engine = _existing_store(settings)
     if engine is None:
         return False
@@ -145,21 +145,21 @@ def _is_back(settings: Settings, manifest: Manifest) -> bool:
         engine.dispose()
 
 
-def _make_way(wiring: Wiring, wishes: Wishes, now: datetime) -> None:
+def _ensure_replaceable(wiring: Wiring, options: RestoreOptions, now: datetime) -> None:
     """Refuse to replace data in use; copy a replaced store's erasures into the journal."""
     settings = wiring.settings
     engine = _existing_store(settings)
     try:
         is_unfinished = engine is not None and marked(engine) is not None
         if engine is not None and not is_unfinished and not is_empty(engine):
-            if not wishes.replace:
+            if not options.replace:
                 raise InvalidRequest("the database is not empty; --force replaces what is in it")
             wiring.rights.erasure_journal.catch_up(engine, now)
     finally:
         if engine is not None:
             engine.dispose()
     home = settings.alphaads_home
-    if not wishes.replace and not is_unfinished and home.exists() and any(home.iterdir()):
+    if not options.replace and not is_unfinished and home.exists() and any(home.iterdir()):
         raise InvalidRequest(f"{home} is not empty; --force puts it aside and restores in its place")
 
 

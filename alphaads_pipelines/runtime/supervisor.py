@@ -23,11 +23,11 @@ from alphaads_pipelines.runtime.services import Process, processes
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.telemetry import get_logger
 
-_LOOK_EVERY_S = 0.2
+_POLL_S = 0.2
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _HEALTHY_S = 60.0
-_ASK_AGAIN_S = 1.0
+_SERVER_POLL_S = 1.0
 _STOP_S = 8.0
 _PR_SET_PDEATHSIG = 1
 _LOG_BYTES = 10_000_000
@@ -68,10 +68,10 @@ class Supervisor:
         """Start missing processes until a stop is requested. The processes die with the calling thread."""
         while not self._stopping.is_set():
             for child in self._children:
-                self._tend(child)
+                self._ensure_running(child)
                 if not _is_ready(child):
                     break  # later processes need it
-            self._stopping.wait(_LOOK_EVERY_S)
+            self._stopping.wait(_POLL_S)
 
     def stop(self) -> None:
         """Terminate every process; kill the ones still alive after 8 s."""
@@ -87,15 +87,15 @@ class Supervisor:
                 _process(child).wait()
             self._report(child.plan.name, "stopped")
 
-    def _tend(self, child: _Child) -> None:
+    def _ensure_running(self, child: _Child) -> None:
         if child.process is not None:
             if child.process.poll() is None:
                 return
-            self._bury(child, child.process.returncode)
+            self._schedule_restart(child, child.process.returncode)
         if time.monotonic() >= child.start_at:
             self._spawn(child)
 
-    def _bury(self, child: _Child, code: int) -> None:
+    def _schedule_restart(self, child: _Child, code: int) -> None:
         lived = time.monotonic() - child.started
         child.failures = 1 if lived >= _HEALTHY_S else child.failures + 1
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (child.failures - 1))
@@ -150,7 +150,7 @@ def _await_servers(settings: Settings, report: Report) -> None:
             return
         except TransientError as error:
             report("waiting", str(error))
-            time.sleep(_ASK_AGAIN_S)
+            time.sleep(_SERVER_POLL_S)
 
 
 def run(settings: Settings, report: Report | None = None) -> None:

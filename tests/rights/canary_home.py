@@ -21,7 +21,7 @@ from alphaads_pipelines.decisions.spool import forward
 from alphaads_pipelines.platforms.base import Payload
 from alphaads_pipelines.rights.access.export import answered, write_export
 from alphaads_pipelines.rights.backups.backup import create_backup
-from alphaads_pipelines.runtime.backups import backed_up
+from alphaads_pipelines.runtime.backups import backup_sources
 from alphaads_pipelines.runtime.in_process import in_process, run_until_idle
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
@@ -154,7 +154,7 @@ class Life:
     def _back_up(self) -> None:
         now = datetime.now(UTC)
         backup = self.wiring.settings.alphaads_home.with_name(BACKUP)
-        create_backup(backed_up(self.wiring), backup, now, lambda _: None)
+        create_backup(backup_sources(self.wiring), backup, now, lambda _: None)
         self.wiring.rights.key_backups.create(self.wiring.engine, now)
 
     def erase(self, people: Iterable[Canary]) -> list[dict[str, Any]]:

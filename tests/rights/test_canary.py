@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from alphaads_pipelines.platforms.registry import PLATFORMS
-from alphaads_pipelines.runtime.backups import Wishes, restore
+from alphaads_pipelines.runtime.backups import RestoreOptions, restore
 from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.unsealed import OpenWiring
 from tests.publishing import publish_batches
@@ -159,7 +159,7 @@ def test_the_erased_are_not_taken_in_again(afterwards: Afterwards, folder: Path)
 def test_restoring_the_old_backup_brings_nobody_back(afterwards: Afterwards, life: Life, folder: Path) -> None:
     afterwards[0].close()
     settings = settings_in(folder)
-    done = restore(settings, folder / BACKUP, Wishes(replace=True), lambda what, count: None)
+    done = restore(settings, folder / BACKUP, RestoreOptions(replace=True), lambda what, count: None)
     assert done.restored.erased == len(ERASED)
     with wired(settings) as wiring:
         found = scan(PEOPLE, folder, wiring)

@@ -77,7 +77,7 @@ def test_a_process_that_is_killed_starts_again(tmp_path: Path) -> None:
 def test_one_that_keeps_dying_is_started_less_and_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(module, "_LONGEST_PAUSE_S", 0.04)
-    monkeypatch.setattr(module, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(module, "_POLL_S", 0.01)
     with _watched([_service("one", "raise SystemExit(3)")], tmp_path) as (_, told):
         _wait(lambda: sum(what.startswith("died") for _, what in told) >= 4)
     pauses = [what for _, what in told if what.startswith("died")][:4]

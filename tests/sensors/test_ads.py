@@ -18,7 +18,7 @@ from alphaads_pipelines.streams.base import Record
 from alphaads_pipelines.wiring.app import Wiring
 from resources import names
 from sensors import ads
-from sensors.ads import ads_sensor, goes_on, run_key
+from sensors.ads import ads_sensor, is_learning, run_key
 from tests.pipeline.loop import decision, of_event
 
 
@@ -106,7 +106,7 @@ def test_nothing_is_asked_for_while_a_run_goes_on(
     _tell(wiring, "ads.decisions", decision("1"))
     create_run_for_test(instance, job_name=job, status=status)
     assert _skipped(instance, wiring) == "a run goes on"
-    assert not goes_on(instance, datetime.now(UTC) + ads.PATIENCE), "its worker died, long ago"
+    assert not is_learning(instance, datetime.now(UTC) + ads.LONGEST_LEARNING), "its worker died, long ago"
 
 
 def test_a_run_that_failed_is_asked_for_again_but_not_at_once(instance: DagsterInstance, wiring: Wiring) -> None:

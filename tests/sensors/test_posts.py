@@ -28,7 +28,7 @@ from alphaads_pipelines.streams import kafka
 from alphaads_pipelines.wiring.app import Wiring, wired
 from benchmarks.live import free_port
 from resources import names
-from sensors.posts import bury_overtaken, failed_batches_sensor, is_pending, posts_sensor, request
+from sensors.posts import fail_overtaken, failed_batches_sensor, is_pending, posts_sensor, request
 from tests.planning import due, take_in
 
 
@@ -219,7 +219,7 @@ def test_only_started_runs_of_earlier_attempts_are_buried(instance: DagsterInsta
     ]
     assert is_pending(instance, first)
     assert not is_pending(instance, second)
-    bury_overtaken(instance, second)
+    fail_overtaken(instance, second)
     statuses = [getattr(instance.get_run_by_id(run), "status", None) for run in runs]
     assert statuses == [DagsterRunStatus.FAILURE, pending, started]
 

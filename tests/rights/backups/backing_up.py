@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alphaads_pipelines.rights.backups.backup import create_backup
 from alphaads_pipelines.rights.backups.backup_files import Manifest
 from alphaads_pipelines.runtime import backups
-from alphaads_pipelines.runtime.backups import Done, Wishes, backed_up
+from alphaads_pipelines.runtime.backups import FinishedRestore, RestoreOptions, backup_sources
 from alphaads_pipelines.schema.tables import LAKE_TABLES
 from alphaads_pipelines.settings import Settings
 from alphaads_pipelines.stores.sql.relational import METADATA, reading
@@ -30,14 +30,14 @@ def back_up(wiring: Wiring, folder: Path) -> Manifest:
     """What the command does."""
     now = datetime.now(UTC)
     wiring.rights.erasure_journal.catch_up(wiring.engine, now)
-    manifest = create_backup(backed_up(wiring), folder, now, lambda _: None)
+    manifest = create_backup(backup_sources(wiring), folder, now, lambda _: None)
     wiring.rights.key_backups.create(wiring.engine, now)
     return manifest
 
 
-def restore_to(folder: Path, settings: Settings, **wishes: Any) -> Done:
+def restore_to(folder: Path, settings: Settings, **options: Any) -> FinishedRestore:
     """What the command does."""
-    return backups.restore(settings, folder, Wishes(**wishes), lambda *_: None)
+    return backups.restore(settings, folder, RestoreOptions(**options), lambda *_: None)
 
 
 def moved_to(old: Settings, new: Settings) -> None:

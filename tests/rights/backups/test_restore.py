@@ -249,9 +249,9 @@ def test_once_the_key_backups_are_over_what_is_sealed_stays_sealed(
     new = elsewhere()
     _age(new, 7.1)
     [over] = new.key_backups_path.glob("keys-*.db")
-    for wishes in ({}, {"keys": over}):
+    for options in ({}, {"keys": over}):
         with pytest.raises(InvalidRequest, match="KEY_BACKUP_DAYS"):
-            restore_to(tmp_path / "backup", new, **wishes)
+            restore_to(tmp_path / "backup", new, **options)
     done = restore_to(tmp_path / "backup", new, without_keys=True)
     assert (done.restored.keys, done.restored.keyless) == (0, 8)
     with wired(new) as restored:

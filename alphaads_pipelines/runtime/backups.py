@@ -61,7 +61,7 @@ class RestoringWiring(Wiring):
         """Accept any database."""
 
 
-def backup_sources(wiring: Wiring) -> BackedUp:
+def backup_sources(wiring: Wiring) -> BackupSources:
     """The stores and files of a backup."""
     settings = wiring.settings
     return BackupSources(

@@ -86,7 +86,7 @@ class _Allowed(NamedTuple):
 
 
 def _rows(engine: Engine, subject_id: str, purpose: str) -> list[_Allowed]:
-    return [_Allowed(*row) for row in _WHAT_IS_ALLOWED.read(engine, subject_id=subject_id, purpose=purpose)]
+    return [_Allowed(*row) for row in _PERMISSIONS.read(engine, subject_id=subject_id, purpose=purpose)]
 
 
 def _combined(subject_id: str, rows: Sequence[_Allowed], refusals: Mapping[str, Refusal | None]) -> Permission:
@@ -121,7 +121,7 @@ def _permission_query() -> Any:
     ).select_from(restricted.outerjoin(rectifications, rectifications.c.subject_id == _MEMBERS.c.subject_id))
 
 
-_WHAT_IS_ALLOWED = PreparedStatement(_what_is_allowed())
+_PERMISSIONS = PreparedStatement(_permission_query())
 
 
 def _refusal(row: _Allowed, purpose: str) -> Refusal | None:

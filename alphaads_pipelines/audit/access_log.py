@@ -1,7 +1,6 @@
 """Audit entries as rows for reports and exports.
 
-A run over many people stores only a Merkle root. It is listed as uncertain (`certain` false) for people in its batch,
-or for everyone if it has none.
+Entries with only a Merkle root may concern anyone in their batch, or everyone: listed with `certain` false.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def _in_time(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def entries_about(
     lines: Iterable[Line], keys: AuditKeys, subject_id: str, batches: Collection[str] = ()
 ) -> Iterator[dict[str, Any]]:
-    """Filter `lines`, in order, to one person; `certain` says whether the entry names them.
+    """Filter `lines`, in order, to one person; `certain`: the entry names them.
 
     Parameters
     ----------

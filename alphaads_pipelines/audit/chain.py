@@ -1,7 +1,6 @@
 """One audit chain on disk: an append-only file of entries and its head.
 
-The head, overwritten with each entry, authenticates the last number and `mac` under a separate key, so truncation is
-detectable.
+The head authenticates the last number and `mac` under a separate key, so truncation is detectable.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _OWNER_ONLY = 0o600
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """Number of entries in a chain and the `mac` of the last one."""
+    """Length of a chain and its last `mac`."""
 
     entries: int
     mac: str
@@ -38,7 +37,6 @@ class ChainFile:
     Attributes
     ----------
     writer: unique name; starts with the creation time.
-    head: of the entries written so far.
     is_sound: False once the file was changed from outside or failed; then append nothing more.
     """
 
@@ -62,7 +60,7 @@ class ChainFile:
         return self._size >= MAX_BYTES or now - self._began >= MAX_AGE or os.getpid() != self._pid
 
     def append(self, entry: Entry) -> None:
-        """Append an entry and update the head. Raises OSError, with the entry rolled back."""
+        """Append an entry and update the head. Raises OSError, after rolling back."""
         self._check()
         line, mac = encode(self._keys, entry)
         try:

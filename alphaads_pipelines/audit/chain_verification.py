@@ -1,8 +1,7 @@
 """Verify one chain of the audit log and classify its problems.
 
-Lines authenticate themselves. Gaps in the numbers of authentic lines were edited (a foreign line takes their position),
-deleted, or cut off (at the end); duplicates were inserted, numbers out of order moved. A chain rewritten with the audit
-key is revealed only by the checkpoints, signed with another key.
+Missing numbers of authentic lines were edited (replaced by a foreign line), deleted, or cut off (at the end);
+duplicates were inserted, numbers out of order moved. A rewrite with the audit key is revealed only by the checkpoints.
 """
 
 from __future__ import annotations
@@ -35,9 +34,7 @@ class Problem:
 
     Attributes
     ----------
-    kind: edited, inserted, deleted, moved, cut_off, rewritten, missing or unknown.
-    where: the chain, or `checkpoints`.
-    place: the line, entry or checkpoint.
+    kind: one of the constants above. where: the chain, or `checkpoints`. place: line, entry or checkpoint.
     """
 
     kind: str
@@ -119,7 +116,7 @@ class _ChainVerifier:
             highest = max(highest, each.number)
 
     def _gaps(self) -> Iterator[Problem]:
-        """Foreign lines fill missing numbers as edited entries; surplus ones were inserted."""
+        """Foreign lines fill missing numbers as edited; surplus ones were inserted."""
         expected = max(max(self._by_number, default=0), self._head.entries if self._head else 0)
         missing = [number for number in range(1, expected + 1) if number not in self._by_number]
         numbers, before, replaced = {each.at: each.number for each in self._found}, 0, set[int]()

@@ -1,8 +1,8 @@
 """Checkpoints: signed chain heads, stored apart from the audit log.
 
-One JSON object per line in a file outside ALPHAADS_HOME, shared by all processes and copied to the table `audit_heads`.
-Each signature (Ed25519, RFC 8032) also covers the previous one, so none can be changed, removed or moved. A chain's
-later checkpoints supersede earlier ones.
+One JSON object per line, in a file outside ALPHAADS_HOME shared by all processes and copied to the table `audit_heads`.
+A signature (Ed25519, RFC 8032) also covers the previous one, so none can be changed, removed or moved. A chain's later
+checkpoints supersede earlier ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     checkpoint_id: counts from 1 without gaps.
-    entries, head: number of entries in the chain, and the `mac` of the last one.
+    entries, head: length of the chain and its last `mac`.
     signature: 128 hexadecimal digits.
     """
 

@@ -1,10 +1,10 @@
 """Audit entries: line format, keys, and pseudonymous references to people.
 
-A line is one JSON object. Its last field, `mac`, is HMAC-SHA256 over all bytes before it; the field before, `previous`,
-is the preceding entry's `mac`. So a line authenticates itself and its position.
+A line is one JSON object. Its last field, `mac`, is HMAC-SHA256 over all bytes before it, including `previous`, the
+preceding entry's `mac`: a line authenticates itself and its position.
 
-People are keyed hashes of their random subject ids or, above MOST_LISTED, a 32-byte Merkle root (RFC 6962, section 2.1,
-over the sorted hashes) and a count.
+People are keyed hashes of their subject ids or, above MOST_LISTED, a 32-byte Merkle root (RFC 6962, section 2.1, over
+the sorted hashes) and a count.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The audit log: who accessed personal data, when and why. Append-only, one chain per writing process.
 
-Callers record before they return personal data, and stop if that fails. `record` leaves the entry in the page cache: it
-survives a process crash. A power cut may lose entries since the last checkpoint (fsync); `alphaads audit verify`
-reports them.
+Callers record before they return personal data, and stop on failure. Recorded entries survive a process crash; a power
+cut may lose those since the last checkpoint (fsync), which `alphaads audit verify` reports.
 
-A chain ends at 16 MiB or after a day. Its start and end are signed (`checkpoints.py`), so its removal is detected.
+A chain ends at 16 MiB or after a day. Signed starts and ends (`checkpoints.py`) reveal its removal.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ class AuditLog:
         return people(self._keys, subject_ids)
 
     def close(self) -> None:
-        """End the chain with a signed checkpoint; during an outage the next checkpoint signs it."""
+        """End the chain with a signed checkpoint; in an outage the next one signs it."""
         with self._lock:
             if self._chain is None:
                 return

@@ -1,7 +1,7 @@
 """Verify the whole audit log: chains, checkpoints, and the table's copy of the checkpoints.
 
-Without keys, every change, removal, insertion, move and truncation is detected. With the audit key a chain can be
-rewritten only after its last checkpoint; with the signing key too, only a checkpoint file out of reach helps.
+Without keys, every change is detected. With the audit key a chain can be rewritten only after its last checkpoint; with
+the signing key too, only a checkpoint file out of reach helps.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ class Verdict:
     chains, entries, checkpoints: numbers read.
     uncovered: entries newer than their chain's last checkpoint.
     accepted: broken chains acknowledged by a person.
-    problems: signs of tampering or damage.
     """
 
     chains: int = 0

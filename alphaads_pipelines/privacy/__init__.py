@@ -1,4 +1,4 @@
 """Privacy: envelope, sealer, subject keys, pseudonyms, consent and purposes.
 
-Belongs here: protection of personal data, independent of stores. Does not: storage (stores/), parsing (platforms/).
+Belongs here: protection of personal data. Does not: storage (stores/), parsing (platforms/).
 """

@@ -1,7 +1,6 @@
 """Envelope v1: the only form of a post in the stream.
 
-A MessagePack array of a pseudonymous header and a body sealed with the subject's key. The header is associated data of
-the seal, so it is bound to its body.
+A MessagePack array of a pseudonymous header and a body sealed with the subject's key and bound to the header.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes
     ----------
-    platform: source network.
     shard: stable hash of the subject over the fixed number of shards.
     subject_id: random id of the author, or of the daily key if unattributed.
     key_id: data key that sealed the body.

@@ -1,4 +1,4 @@
-"""Subject keys: store of random data keys, one per subject, wrapped by the key-encryption key.
+"""Subject keys: random data keys, one per subject, wrapped by the key-encryption key.
 
 Never derived: a derived key could be recreated after deletion. See `stores/subjects/subject_keys.py`.
 """
@@ -13,7 +13,7 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A platform identity as a keyed hash: HMAC-SHA256 of platform and author id, 32 bytes."""
+    """A platform identity: HMAC-SHA256 of platform and author id, 32 bytes."""
 
     mac: bytes
     platform: str
@@ -52,7 +52,7 @@ class SubjectKeyStore(ABC):
 
     @abstractmethod
     def daily_key(self, day: date) -> SubjectKey:
-        """The key of a UTC day for unattributed payloads; it expires 30 days later."""
+        """The key of a UTC day for unattributed payloads; it expires after 30 days."""
 
     @abstractmethod
     def destroy(self, subject_id: str) -> int:

@@ -53,13 +53,13 @@ class Pseudonyms:
         return hmac.digest(self._mention, b"\0assignment", "sha256")
 
     def post_key(self, platform: str, post_id: str, version: int) -> bytes:
-        """Key of a post's version, 16 bytes: keyed BLAKE2b (RFC 7693) of platform, id and version."""
+        """Key of a post's version, 16 bytes: keyed BLAKE2b (RFC 7693)."""
         hasher = self._post.copy()
         hasher.update(f"{platform}\0{post_id}\0{version}".encode("utf-8", "surrogatepass"))
         return hasher.digest()
 
     def body_key(self, platform: str, body: bytes) -> bytes:
-        """Key of a payload that is not a post, 16 bytes; a repeated payload has the same key."""
+        """Key of a payload that is not a post, 16 bytes; the same for repeated payloads."""
         hasher = self._post.copy()
         hasher.update(b"\0payload\0" + platform.encode() + b"\0")
         hasher.update(body)

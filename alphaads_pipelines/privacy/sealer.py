@@ -1,6 +1,6 @@
 """Sealer: batch AES-256-GCM under each subject's own key.
 
-NIST SP 800-38D; 96-bit random nonces, one key per subject, so far fewer than 2^32 bodies per key.
+NIST SP 800-38D; 96-bit random nonces, far fewer than 2^32 bodies per key.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The key file: key-encryption keys and keys of the keyed hashes, outside every data store.
 
-It lies beside the home folder, so data backups never contain it. Changes replace it atomically, under a lock.
+Beside the home folder, so never in data backups. Changes replace it atomically, under a lock.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class KeyFileContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes
     ----------
-    kek_id: random id of `kek`, the newest key-encryption key, which wraps the subjects' data keys.
+    kek_id: random id of `kek`, the newest key-encryption key.
     former_keks: id -> older keys that may still wrap something.
     """
 

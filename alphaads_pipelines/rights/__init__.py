@@ -1,4 +1,4 @@
 """Rights of data subjects: access, erasure, rectification, restriction; and backups that respect them.
 
-Belongs here: operations on one person across all stores. Does not: the log of access to data (audit/).
+Belongs here: operations on one person across all stores. Does not: the access log (audit/).
 """

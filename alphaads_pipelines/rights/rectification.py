@@ -16,7 +16,7 @@ from alphaads_pipelines.stores.subjects.restrictions import restrict
 
 
 def restrict_subject(engine: Engine, subject_id: str, reason: str, correlation_id: str, now: datetime) -> None:
-    """Keep a subject's data but stop its use, from the next decision on (article 18).
+    """Stop the use of a subject's data, from the next decision on (article 18).
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def restrict_subject(engine: Engine, subject_id: str, reason: str, correlation_i
 
     Raises
     ------
-    InvalidRequest: no such reason; the request is recorded as refused. StoreUnavailable: it stays open.
+    InvalidRequest: no such reason; recorded as refused. StoreUnavailable: the request stays open.
     """
     with _recorded(engine, "restrict", subject_id, correlation_id, now):
         restrict(engine, subject_id, reason, now)
@@ -41,7 +41,7 @@ def rectify_subject(
 
     Raises
     ------
-    InvalidRequest: no such field or value; the request is recorded as refused. StoreUnavailable: it stays open.
+    InvalidRequest: no such field or value; recorded as refused. StoreUnavailable: the request stays open.
     """
     with _recorded(engine, "rectify", subject_id, correlation_id, now):
         rectify(engine, subject_id, field, value, now)

@@ -1,9 +1,9 @@
 """Data subjects' requests: opened, processed under a lease, finished; due one month after opening.
 
-Belongs here: rows of `rights_requests` and their state changes. Does not: fulfilment (erasure.py, export.py).
+Belongs here: rows of `rights_requests`. Does not: fulfilment (erasure.py, export.py).
 
-The end of the lease is the fencing token: a process that lost its lease changes nothing. One month as in GDPR article
-12(3) and Regulation 1182/71: the same day of the next month, or its last day.
+The end of the lease is the fencing token. One month as in GDPR article 12(3) and Regulation 1182/71: the same day of
+the next month, or its last day.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RightsRequest:
 
 
 def one_month_after(moment: datetime) -> datetime:
-    """The same time on the same day of the next month, or on its last day."""
+    """The same time and day of the next month, or its last day."""
     moment = moment.astimezone(UTC)
     year, month = (moment.year + 1, 1) if moment.month == 12 else (moment.year, moment.month + 1)
     return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))

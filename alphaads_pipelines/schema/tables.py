@@ -1,8 +1,7 @@
 """Registry of all tables: columns, keys, partitioning, privacy labels and erasure paths.
 
-Each stored column is declared once, here or in operational_tables.py, subject_tables.py and advertising_tables.py, as
-columns.py defines. Delta and relational schemas, blocking schema checks and documentation are generated from it;
-nothing here imports a store.
+Relational tables are in operational_tables.py, subject_tables.py and advertising_tables.py. Delta and relational
+schemas, blocking schema checks and documentation are generated from the declarations; nothing here imports a store.
 """
 
 from __future__ import annotations

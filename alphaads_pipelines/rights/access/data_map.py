@@ -1,7 +1,7 @@
 """Collect a person's data from every store, for an export.
 
-Every table with a personal column is read by subject id or post keys, so new tables are included. Sealed bodies are
-opened; keys and internally sealed columns are left out.
+Tables with a personal column are read by subject id or post keys, so new ones are included. Sealed bodies are opened;
+keys and internally sealed columns are left out.
 
 Memory: a few thousand rows, plus the ids of the person's posts and decisions (some hundred bytes each).
 """

@@ -1,6 +1,6 @@
 """Export a person's data as a JSON document and an HTML page (GDPR articles 15 and 20).
 
-The document is streamed, whatever its size; the page shows the first rows of each list. Callers audit the access first.
+The document is streamed; the page shows the first rows of each list. Callers audit the access first.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ def recorded_export(sources: Sources, subject_id: str, correlation_id: str, now:
 def json_chunks(export: Export, summaries: list[ListSummary] | None = None) -> Iterator[bytes]:
     """Serialise the document in chunks: header, then `held`: store -> table or topic -> list of rows.
 
-    Parameters
-    ----------
-    summaries: collects each list's summary for the page.
+    List summaries for the page are appended to `summaries`.
     """
     yield orjson.dumps(export.header(), option=_OPTIONS)[:-1] + b',"held":{'
     store, is_first = None, True

@@ -21,7 +21,6 @@ class Export:
 
     Attributes
     ----------
-    platform: the subject's network.
     profile: current inferences as the API shows them; None if unpublished.
     linked_subjects: other subject ids of the same person, exported separately.
     """

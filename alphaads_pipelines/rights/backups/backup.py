@@ -4,10 +4,10 @@ Included: the relational store without keys, one version of each lake table, the
 the audit log, trained models. Excluded: key file and data keys (key_backups.py), Kafka, and rebuilt data: Dagster's
 history, the workers' broker, logs, metrics, unfinished trainings.
 
-Consistent by order. First lake versions, then a snapshot of the relational store; per table the newest version read or
-published there is copied. Its rows belong to batches in the snapshot: published ones are complete, running ones rerun
-as after a crash. Spool before stream, so each decision is in at least one; the stream last, so it holds every record
-planned in the snapshot.
+Consistent by order: lake versions, then a snapshot of the relational store; per table the newest version read or
+published there is copied. Its batches are in the snapshot: published ones are complete, running ones rerun as after a
+crash. Spool before stream, so each decision is in at least one; the stream last, so it holds all records planned in the
+snapshot.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def create_backup(sources: BackupSources, folder: Path, now: datetime, progress:
     Raises
     ------
     InvalidRequest: the folder is not empty. StoreUnavailable: a store is down, or lake files kept disappearing
-        (erasure, maintenance). Removes the partial backup.
+        (erasure, maintenance).
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidRequest(f"{folder} is not empty; a backup gets a folder of its own")

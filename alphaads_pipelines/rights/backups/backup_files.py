@@ -1,7 +1,7 @@
 """Files of a data backup and their signed manifest.
 
 `manifest.json` lists each file's size and SHA-256; `manifest.sig` is its Ed25519 signature (RFC 8032), after a fixed
-prefix, under the installation's signing key. Damaged files are reported by name; a changed manifest is rejected.
+prefix. Damaged files are reported by name; a changed manifest is rejected.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Short-lived backups of the wrapped data keys, separate from the data.
 
-The newest serves data backups of any age, as data keys never change and destroyed ones are missing. They expire after
-days, and an erasure removes the person's keys from existing ones, so no old pair of backups restores a person. The
-key-encryption key still wraps the keys.
+The newest serves data backups of any age, as data keys never change and destroyed ones are missing. Expiry after days,
+and erasures in existing files, keep any old pair of backups from restoring a person.
 
 Each is one SQLite file, named by its creation time.
 """

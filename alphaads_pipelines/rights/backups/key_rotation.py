@@ -5,8 +5,7 @@
 3. Rewrap every data key in bounded transactions, then the key backups.
 4. Remove unused keys from the key file.
 
-The key file is reread after each row that is unwrapped, so no reader fails or restarts. If killed, the next rotation
-resumes.
+The key file is reread after each row, so no reader fails or restarts. If killed, the next rotation resumes.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class KeyStatus:
     Attributes
     ----------
     newest: target of the current or last rotation.
-    former: not yet dropped by an unfinished rotation.
+    former: not yet dropped.
     wrapped: id -> data keys in the store that it wraps.
     """
 

@@ -78,7 +78,7 @@ def restore_files(
 ) -> Path | None:
     """Replace `home` and the database at `url` with a backup, marked as unfinished.
 
-    The home is replaced atomically. Of the old home's audit log, longer chains are kept.
+    The home is replaced atomically, keeping longer chains of its audit log.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def _put_aside(home: Path, now: datetime) -> Path | None:
 
 
 def _keep_longer(old: Path, new: Path) -> None:
-    """Keep the longer state of each audit chain: the log is append-only, so it is the newer one."""
+    """Keep each audit chain's longer state: the log is append-only."""
     for path in (each for each in old.rglob("*") if each.is_file()):
         target = new / path.relative_to(old)
         if not target.exists() or target.stat().st_size < path.stat().st_size:

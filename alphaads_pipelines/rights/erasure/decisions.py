@@ -1,6 +1,6 @@
 """Erase a subject's decisions and ad events: this host's spool and both topics.
 
-Events are found through decisions, so they go first: after a crash the remaining decisions still lead to them.
+Events first: after a crash the remaining decisions still lead to them.
 """
 
 from __future__ import annotations

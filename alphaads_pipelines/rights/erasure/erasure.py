@@ -1,7 +1,7 @@
 """Erase a person: destroy their keys at once, then remove their data store by store, with proof.
 
-`begin` is one transaction. Once key caches expire (half a second), nothing of the subject can be opened, no decision
-uses their profile, and intake drops their posts.
+`begin` is one transaction. Half a second later, when key caches expire, nothing of the subject can be opened or used,
+and intake drops their posts.
 
 `resume` runs the remaining steps, which may be killed and rerun: each eraser, the wait for running batches (they may
 hold data read earlier), each eraser again, the checks, the receipt. If a check finds anything, the request stays open.

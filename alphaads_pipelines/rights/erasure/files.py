@@ -1,7 +1,7 @@
-"""Check the files beside the stores, which should hold no subject ids.
+"""Check the files beside the stores, which should hold no subject ids (records.py).
 
-Logs, metrics, models, trainings, and the databases of Dagster and the workers' broker hold none by design (records.py);
-their bytes are searched. Only logs can be repaired.
+Logs, metrics, models, trainings, and the databases of Dagster and the workers' broker are searched byte by byte; only
+logs can be repaired.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The erasure journal: double keyed hashes of erased people, as in `suppressions`, outside every store and data backup.
 
-It lies beside the key file. An erasure writes to it before destroying a key, so that people stay erased when an older
-backup is restored, even without the current database.
+An erasure writes to it, beside the key file, before destroying a key, so that restoring an older backup respects the
+erasure even without the current database.
 
-One JSON object per line, durable (fsync) when `remember` returns. A line torn by a crash is truncated by the next call.
+One JSON object per line, durable (fsync) when `remember` returns. The next call truncates a line torn by a crash.
 """
 
 from __future__ import annotations
@@ -86,10 +86,7 @@ class ErasureJournal:
         return len(missing)
 
     def missing(self, engine: Engine) -> dict[bytes, str]:
-        """mac -> kind of erasures in the store but not in this file; if any, the file is not the newest.
-
-        Raises as `entries` does.
-        """
+        """mac -> kind of erasures only in the store; if any, this file is not the newest. Raises as `entries` does."""
         known = {bytes.fromhex(each.mac) for each in self.entries()}
         table = sql_table("suppressions")
         with reading(engine) as connection:

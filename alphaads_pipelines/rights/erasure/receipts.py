@@ -1,8 +1,7 @@
 """Signed, pseudonymous receipts of erasures.
 
 One JSON object. `signature` (Ed25519, RFC 8032, 128 hexadecimal digits) covers a fixed prefix and all other members as
-JSON with sorted keys and no spaces; `public_key` is the installation's. The subject is their keyed hash from
-`suppressions`.
+JSON with sorted keys and no spaces. The subject is their keyed hash from `suppressions`.
 """
 
 from __future__ import annotations

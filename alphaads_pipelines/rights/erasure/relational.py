@@ -1,7 +1,7 @@
 """Erase a subject from the relational store, including traces in the database file and log.
 
-`delete_subject` runs in the transaction that destroys the keys. The eraser repeats it for later rows, deletes the
-subject's post keys, and purges deleted rows from disk.
+`delete_subject` runs in the transaction that destroys the keys; the eraser repeats it for later rows, deletes post
+keys, and purges deleted rows from disk.
 
 Post keys may go: a replay cannot open the posts, and intake drops the suppressed author.
 """

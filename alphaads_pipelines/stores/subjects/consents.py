@@ -28,7 +28,6 @@ def record_consent(
 
     Parameters
     ----------
-    subject_id: from `resolve_subject`.
     source: one of CONSENT_SOURCES. evidence: non-identifying reference to the record of consent.
 
     Raises

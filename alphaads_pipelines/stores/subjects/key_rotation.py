@@ -43,7 +43,7 @@ def wrapped_by(connection: Connection) -> dict[str, int]:
 
 
 def rewrap(engine: Engine, ring: Callable[[], KeyRing], kek_id: str, progress: Callable[[int], None]) -> int:
-    """Rewrap every data key under `kek_id` in bounded transactions; returns how many. Skips keys already rewrapped.
+    """Rewrap data keys not yet under `kek_id`, in bounded transactions; returns how many.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Permissions: whether a subject's data may be used for a purpose, checked at the time of use.
 
-Nothing is cached: a check is one statement of a few point reads, so withdrawals, restrictions, removed links and
-erasures take effect at once in every process.
+Uncached, one statement of a few point reads: withdrawals, restrictions, removed links and erasures take effect at once
+in every process.
 """
 
 from __future__ import annotations

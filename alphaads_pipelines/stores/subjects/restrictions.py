@@ -1,7 +1,7 @@
 """Restrictions (GDPR article 18): data that is kept but not used.
 
-Posts are still ingested, scored and folded, so that the profile is complete afterwards and replays are identical;
-decisions, profiles, aggregates and training exclude the person.
+Posts are still ingested, scored and folded, for a complete profile afterwards and identical replays; decisions,
+profiles, aggregates and training exclude the person.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class SubjectStatus:
     ----------
     linked: subjects of the same person, including this one, sorted.
     allowed: purposes with consent, sorted. restricted: the reason, or None.
-    rectified: field -> the person's own value.
+    rectified: field -> own value.
     """
 
     platform: str

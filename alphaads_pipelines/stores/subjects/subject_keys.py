@@ -3,8 +3,7 @@
 Writers lock the row of `active_kek`, the KEK for new rows, so a rotation (key_rotation.py) knows when the old one is
 out of use. The ring is read after the rows: it holds their KEKs unless they were just rewrapped.
 
-Check `generation` before using a cached key: it changes when any key is destroyed, so no destroyed key outlives the
-polling interval.
+Check `generation` before using a cached key: any key destruction changes it.
 """
 
 from __future__ import annotations

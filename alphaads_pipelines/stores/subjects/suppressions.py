@@ -1,7 +1,7 @@
 """Suppression list of erased people, against re-ingestion.
 
-Keyed hashes of keyed hashes: only with the suppression key can they answer "was this one erased?". They are written in
-the transaction that destroys the keys; the key generation it moves invalidates the cache.
+Keyed hashes of keyed hashes, useless without the suppression key. Written in the transaction that destroys the keys,
+whose new generation invalidates the cache.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Suppressions:
     def suppressed(self, identities: Iterable[bytes]) -> set[bytes]:
         """Filter to suppressed identity macs; one query for all uncached ones.
 
-        Other processes' erasures are visible within half a second; so creating subjects uses `suppressed_among` in its
-        own transaction. Raises StoreUnavailable.
+        Other processes' erasures are visible within half a second; transactions that create subjects use
+        `suppressed_among`. Raises StoreUnavailable.
         """
         generation = self._drop_old()
         unknown = set(identities) - self._clean

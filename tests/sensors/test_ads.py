@@ -44,8 +44,7 @@ def _tell(wiring: Wiring, topic: str, record: object) -> None:
 
 
 def _learn(wiring: Wiring) -> None:
-    topics = {"decisions_topic": wiring.topics.decisions, "events_topic": wiring.topics.events}
-    learn_policies(wiring.stream, wiring.engine, Teaching(), **topics, now=datetime.now(UTC))
+    learn_policies(wiring.stream, wiring.engine, Teaching(), topics=wiring.topics, now=datetime.now(UTC))
 
 
 def test_news_of_either_kind_is_asked_for_until_it_is_learned_from(instance: DagsterInstance, wiring: Wiring) -> None:

@@ -32,7 +32,7 @@ SCOPES = frozenset(
     }
 )
 ISSUER, AUDIENCE, ALGORITHM = "alphaads", "alphaads-api", "HS256"
-_REVOCATION_LOOK_S = 1.0
+_REFRESH_S = 1.0
 _KEY_PREFIX = "aak_"
 _NOT_VALID = "the token is not valid, or not valid any more"
 _MOST_MINUTES = 60.0
@@ -144,7 +144,7 @@ class Authenticator:
 
     def __init__(self, engine: Engine, secret: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine, self._secret, self._clock = engine, secret, clock
-        self._looked_at = float("-inf")
+        self._refreshed_at = float("-inf")
         self._revoked: frozenset[str] = frozenset()
         self._verified: dict[str, _Verified] = {}
         self._keys: dict[str, Caller] = {}
@@ -152,9 +152,9 @@ class Authenticator:
     @property
     def would_block(self) -> bool:
         """Whether the next question asks the store, and may wait for it."""
-        return self._clock() - self._looked_at >= _REVOCATION_LOOK_S
+        return self._clock() - self._refreshed_at >= _REFRESH_S
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         """Read revocations and keys, if what was read is too old. Raises StoreUnavailable."""
         if not self.would_block:
             return
@@ -162,7 +162,7 @@ class Authenticator:
         keys = _KEYS.read(self._engine)
         self._keys = {key: Caller(name, tenant, frozenset(scopes.split())) for key, name, tenant, scopes in keys}
         self._verified = {}
-        self._looked_at = self._clock()
+        self._refreshed_at = self._clock()
 
     def by_token(self, token: str) -> Caller:
         """The caller of a bearer token. Raises Unauthenticated, StoreUnavailable."""
@@ -170,14 +170,14 @@ class Authenticator:
         if found is None:
             # Kept until the next look: a signature costs more than what most calls are for.
             found = self._verified[token] = _verified(_claims(self._secret, token))
-        self._look()
+        self._refresh()
         if found.token_id in self._revoked or found.expires_at <= time.time():
             raise Unauthenticated(_NOT_VALID)
         return found.caller
 
     def by_key(self, key: str) -> Caller:
         """The caller of an API key. Raises Unauthenticated, StoreUnavailable."""
-        self._look()
+        self._refresh()
         caller = self._keys.get(_hash(self._secret, key))
         if caller is None:
             raise Unauthenticated("the API key is not known")

@@ -18,17 +18,17 @@ from alphaads_pipelines.stores.sql.fastpath import is_nonblocking
 from alphaads_pipelines.wiring.app import Wiring
 
 
-def _held(request: Request) -> Wiring:
+def _wiring_of(request: Request) -> Wiring:
     wiring: Wiring = request.app.state.wiring
     return wiring
 
 
 async def _wiring(request: Request) -> Wiring:
-    return _held(request)
+    return _wiring_of(request)
 
 
 async def _settings(request: Request) -> Settings:
-    return _held(request).settings
+    return _wiring_of(request).settings
 
 
 async def _snapshot(request: Request) -> Snapshot:
@@ -36,7 +36,7 @@ async def _snapshot(request: Request) -> Snapshot:
     return snapshot
 
 
-class Deciding(NamedTuple):
+class DecisionContext(NamedTuple):
     """What a decision is made with.
 
     Attributes
@@ -53,12 +53,11 @@ class Deciding(NamedTuple):
     is_nonblocking: bool
 
 
-async def _deciding(request: Request) -> Deciding:
-    held, wiring, correlation_id = request.app.state, _held(request), str(request.state.correlation_id)
-    most_age_s = wiring.settings.max_data_age_s
-    never_blocks = is_nonblocking(wiring.engine) and not wiring.audit.would_block
-    parts = (held.reader.current, held.permissions, held.decider, held.spool)
-    return Deciding(*parts, most_age_s, correlation_id, never_blocks)
+async def _decision_context(request: Request) -> DecisionContext:
+    state, wiring, correlation_id = request.app.state, _wiring_of(request), str(request.state.correlation_id)
+    most_age_s, at_once = wiring.settings.max_data_age_s, answers_at_once(wiring.engine) and not wiring.audit.must_wait
+    parts = (state.reader.current, state.permissions, state.decider, state.spool)
+    return DecisionContext(*parts, most_age_s, correlation_id, at_once)
 
 
 async def _correlation_id(request: Request) -> str:
@@ -68,5 +67,5 @@ async def _correlation_id(request: Request) -> str:
 WiringDep = Annotated[Wiring, Depends(_wiring)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 SnapshotDep = Annotated[Snapshot, Depends(_snapshot)]
-DecidingDep = Annotated[Deciding, Depends(_deciding)]
+DecisionContextDep = Annotated[DecisionContext, Depends(_decision_context)]
 CorrelationId = Annotated[str, Depends(_correlation_id)]

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class PlainRoute(APIRoute):
+class FastRoute(APIRoute):
     """A route of an endpoint that is a coroutine and gives a `Response`; for `APIRouter(route_class=...)`.
 
     Raises
@@ -30,37 +30,37 @@ class PlainRoute(APIRoute):
     def get_route_handler(self) -> _Handler:
         """What answers a request."""
         taken, endpoint = self.dependant, self.endpoint
-        dependencies = [_checked(each) for each in taken.dependencies]
+        dependencies = [_request_dependency(each) for each in taken.dependencies]
         models = [(each.name, each.field_info.annotation) for each in taken.body_params]
-        if _asks(taken) or len(models) != 1 or not iscoroutinefunction(endpoint):
-            raise TypeError(f"{self.path}: a plain route is a coroutine that takes a body and dependencies alone")
+        if _has_other_parameters(taken) or len(models) != 1 or not iscoroutinefunction(endpoint):
+            raise TypeError(f"{self.path}: a fast route is a coroutine that takes a body and dependencies alone")
         [(name, model)] = models
         assert isinstance(model, type) and issubclass(model, BaseModel), "FastAPI's body is a model"
 
         async def handle(request: Request) -> Response:
             sent = await request.body()
             values = {dependency: await call(request) for dependency, call in dependencies}
-            values[name] = _read(model, sent, request.headers.get("content-type", ""))
+            values[name] = _parse_body(model, sent, request.headers.get("content-type", ""))
             response: Response = await endpoint(**values)
             return response
 
         return handle
 
 
-def _checked(dependency: Dependant) -> tuple[str, Callable[[Request], Coroutine[Any, Any, Any]]]:
+def _request_dependency(dependency: Dependant) -> tuple[str, Callable[[Request], Coroutine[Any, Any, Any]]]:
     """Its parameter in the endpoint, and what gives the value."""
     call = dependency.call
     if call is None or not iscoroutinefunction(call) or list(signature(call).parameters) != ["request"]:
-        raise TypeError(f"{call}: a dependency of a plain route is a coroutine that asks for the request alone")
+        raise TypeError(f"{call}: a dependency of a fast route is a coroutine that asks for the request alone")
     return str(dependency.name), call
 
 
-def _asks(taken: Dependant) -> bool:
+def _has_other_parameters(taken: Dependant) -> bool:
     """Whether it takes anything out of address, headers or cookies."""
     return bool(taken.path_params or taken.query_params or taken.header_params or taken.cookie_params)
 
 
-def _read(model: type[BaseModel], sent: bytes, content_type: str) -> BaseModel:
+def _parse_body(model: type[BaseModel], sent: bytes, content_type: str) -> BaseModel:
     """The body. Raises RequestValidationError."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):

@@ -64,14 +64,14 @@ class EveryRequest:
         started = time.perf_counter()
         tokens = structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         try:
-            await self._answered(scope, _limited(headers, receive), answer)
+            await self._respond(scope, _limited(headers, receive), answer)
         finally:
             structlog.contextvars.reset_contextvars(**tokens)
         number, seconds = _metrics(getattr(scope.get("route"), "path", "none"), answer.status)
         number.inc()
         seconds.observe(time.perf_counter() - started)
 
-    async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             await self._app(scope, receive, answer)
         except Exception as error:  # here, so that this answer has its headers, too

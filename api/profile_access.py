@@ -36,7 +36,7 @@ class SegmentOut(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PublishedProfile:
     """A published profile that may be shown.
 
     Parameters
@@ -55,7 +55,7 @@ class Shown:
     data_age_s: float
 
 
-def show(wiring: Wiring, snapshot: Snapshot, audit: Recorder, subject_id: str) -> Shown:
+def read_published_profile(wiring: Wiring, snapshot: Snapshot, audit: Recorder, subject_id: str) -> PublishedProfile:
     """The published profile of a subject, recorded in the audit log before it is read.
 
     Raises
@@ -70,7 +70,7 @@ def show(wiring: Wiring, snapshot: Snapshot, audit: Recorder, subject_id: str) -
     state = snapshot.combined_state(permission.subjects)
     if state is None:
         raise NotFound("there is no published profile of this subject")
-    return Shown(
+    return PublishedProfile(
         now=now,
         subjects=permission.subjects,
         state=state,

@@ -13,7 +13,7 @@ from api.audit import Recorder
 SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of the subject.")]
 
 
-def begin_about(wiring: Wiring, audit: Recorder, text: str) -> str:
+def resolve_and_record(wiring: Wiring, audit: Recorder, text: str) -> str:
     """The subject id that `text` means, known and not erased; the call is recorded as one about them.
 
     Raises

@@ -13,7 +13,7 @@ from rich.table import Table
 from alphaads_pipelines.cli.audit_record import actor
 from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
-from alphaads_pipelines.cli.pagination import check_state, every_page
+from alphaads_pipelines.cli.pagination import all_pages, check_state
 from alphaads_pipelines.wiring.app import wired
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_all(
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         check_state(state, STATES)
-        found = every_page(page, lambda each: each.creative.creative_id)
+        found = all_pages(page, lambda each: each.creative.creative_id)
     if as_json:
         emit([_shown(each) for each in found])
         return

@@ -17,7 +17,7 @@ from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.experiment_output import Alpha, GuardRails, Planned, Report, plan_of, show_result
 from alphaads_pipelines.cli.json_object import read_object
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
-from alphaads_pipelines.cli.pagination import check_state, every_page
+from alphaads_pipelines.cli.pagination import all_pages, check_state
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.schema.advertising_tables import EXPERIMENT_STATES
 from alphaads_pipelines.wiring.app import wired
@@ -77,7 +77,7 @@ def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: Json
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         check_state(state, EXPERIMENT_STATES)
-        found = every_page(page, lambda each: each.experiment_id)
+        found = all_pages(page, lambda each: each.experiment_id)
     if as_json:
         emit([_shown(each) for each in found])
         return

@@ -10,7 +10,7 @@ from alphaads_pipelines.errors import InvalidRequest
 T = TypeVar("T")
 
 
-def every_page(page_after: Callable[[str], list[T]], id_of: Callable[[T], str]) -> list[T]:
+def all_pages(page_after: Callable[[str], list[T]], id_of: Callable[[T], str]) -> list[T]:
     """All there is.
 
     Parameters

@@ -75,7 +75,7 @@ def evaluate(name: Name, version: Version = None, report: Report = None, as_json
         if report is not None:
             _write_report(judged, report)
     if as_json:
-        emit({**_told(judged.report), "is_better": judged.report.is_better})
+        emit({**_as_json(judged.report), "is_better": judged.report.is_better})
     else:
         _show(judged.report)
     if not judged.report.is_better:
@@ -91,7 +91,7 @@ def promote(name: Name, as_json: JsonOutput = False) -> None:
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         judgement, roles = promote(wiring.engine, check_name(name), actor(), datetime.now(UTC))
     if as_json:
-        emit({"serving": roles.serving.policy, "judgement": _told(judgement)})
+        emit({"serving": roles.serving.policy, "judgement": _as_json(judgement)})
     else:
         _show(judgement)
         out.print(f"{roles.serving.policy} serves from the next answer on")
@@ -153,7 +153,7 @@ def _part(roles: Roles, name: str) -> str:
     return ", ".join(parts)
 
 
-def _told(judgement: CandidateReport) -> dict[str, Any]:
+def _as_json(judgement: CandidateReport) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.to_builtins(judgement)
     return told
 

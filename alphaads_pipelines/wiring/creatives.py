@@ -27,11 +27,11 @@ def build_generator(settings: Settings) -> Generator:
 
 def generator_options(settings: Settings) -> Options:
     """What the settings say to whichever generator is built."""
-    told = {
+    credentials = {
         "openai": (settings.openai_api_key, settings.openai_model, settings.openai_base_url),
         "anthropic": (settings.anthropic_api_key, settings.anthropic_model, settings.anthropic_base_url),
     }
-    key, model, base_url = told.get(settings.generator, (None, "", None))
+    key, model, base_url = credentials.get(settings.generator, (None, "", None))
     return Options(
         api_key=key.get_secret_value() if key else None,
         model=model,

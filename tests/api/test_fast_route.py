@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from alphaads_pipelines.decisions.budget.reservations import read_spending
 from alphaads_pipelines.stores.sql.relational import transaction
 from alphaads_pipelines.wiring.app import Wiring
-from api.fast_route import PlainRoute
+from api.fast_route import FastRoute
 from tests.api.conftest import Headers
 from tests.catalogue_factories import advertise
 from tests.decisions.campaigns import COST, campaign
@@ -53,7 +53,7 @@ async def _without_body(path: Annotated[str, Depends(_path)]) -> Response:
 
 
 def test_body_and_dependencies_reach_the_endpoint() -> None:
-    app, router = FastAPI(), APIRouter(route_class=PlainRoute)
+    app, router = FastAPI(), APIRouter(route_class=FastRoute)
     router.add_api_route("/here", _plain, methods=["POST"])
     app.include_router(router, prefix="/api")
     client = TestClient(app)
@@ -69,8 +69,8 @@ def test_body_and_dependencies_reach_the_endpoint() -> None:
 
 @pytest.mark.parametrize("endpoint", [_no_coroutine, _with_query, _with_query_behind, _without_body])
 def test_what_asks_for_more_is_refused_when_it_is_made(endpoint: object) -> None:
-    with pytest.raises(TypeError, match="plain route"):
-        APIRouter(route_class=PlainRoute).add_api_route("/here", endpoint, methods=["POST"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="fast route"):
+        APIRouter(route_class=FastRoute).add_api_route("/here", endpoint, methods=["POST"])  # type: ignore[arg-type]
 
 
 def test_a_decision_that_has_to_wait_for_the_store_keeps_nobody_else_waiting(

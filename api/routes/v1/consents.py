@@ -19,7 +19,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import WiringDep
-from api.subject_params import SubjectId, begin_about
+from api.subject_params import SubjectId, resolve_and_record
 
 router = APIRouter(tags=["consents"])
 Subject = Annotated[str, Field(min_length=3, max_length=256, description="Subject id, or platform:author_id.")]
@@ -100,7 +100,7 @@ def show_consents(
     audit: Annotated[Recorder, recorded("consent.read", "rights")],
 ) -> ConsentsOut:
     """The purposes that the person allows now, and the history."""
-    begin_about(wiring, audit, subject_id)
+    resolve_and_record(wiring, audit, subject_id)
     history = consent_history(wiring.engine, subject_id)
     allowed = sorted(purpose for purpose, event in current(history).items() if event.is_granted)
     return ConsentsOut(subject_id=subject_id, allowed=allowed, history=[_event_out(each) for each in history])
@@ -114,7 +114,7 @@ def put_consent(
     audit: Annotated[Recorder, recorded("consent.write", "rights")],
 ) -> ConsentOut:
     """A grant or a withdrawal; it holds from the next decision on. A withdrawal of `linking` also unlinks at once."""
-    subject_id = begin_about(wiring, audit, body.subject)
+    subject_id = resolve_and_record(wiring, audit, body.subject)
     event = record_consent(
         wiring.engine,
         subject_id,
@@ -148,5 +148,5 @@ def delete_link(
     audit: Annotated[Recorder, recorded("person.unlink", "linking")],
 ) -> Unlinked:
     """The subject stands alone from the next decision on; its consents stay."""
-    begin_about(wiring, audit, subject_id)
+    resolve_and_record(wiring, audit, subject_id)
     return Unlinked(unlinked=unlink(wiring.engine, subject_id))

@@ -17,10 +17,10 @@ from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
-from api.deps import Deciding, DecidingDep
-from api.fast_route import PlainRoute
+from api.deps import DecisionContext, DecisionContextDep
+from api.fast_route import FastRoute
 
-router = APIRouter(tags=["decisions"], route_class=PlainRoute)
+router = APIRouter(tags=["decisions"], route_class=FastRoute)
 _encoder = msgspec.json.Encoder()
 
 
@@ -54,7 +54,7 @@ class DecisionOut(BaseModel):
 @router.post("/decisions", summary="Decide which ad to show", response_model=DecisionOut)
 async def make_decision(
     body: DecisionIn,
-    held: DecidingDep,
+    context: DecisionContextDep,
     caller: Annotated[Caller, scope("decisions:write")],
     audit: Annotated[Recorder, recorded("decision.make", "personalised_ads")],
 ) -> Response:
@@ -62,29 +62,32 @@ async def make_decision(
 
     Without consent to personalised ads a decision is made all the same, without anything of the person.
     """
-    request = DecisionRequest(body.subject_id, body.placement, caller.tenant, held.correlation_id)
-    if not held.is_nonblocking:
-        return await run_in_threadpool(lambda: _made(request, held, _permission(request, held, audit)))
+    request = DecisionRequest(body.subject_id, body.placement, caller.tenant, context.correlation_id)
+    if not context.at_once:
+        return await run_in_threadpool(
+            lambda: _decide_and_spool(request, context, _permission(request, context, audit))
+        )
     # Another thread works on another core, to which everything must be brought: half as much again.
-    permission = _permission(request, held, audit)
+    permission = _permission(request, context, audit)
     try:
-        with nonblocking():
-            return _made(request, held, permission)
-    except WouldBlock:
-        return await run_in_threadpool(_made, request, held, permission)
+        return _decide_and_spool(request, context, permission, waits=False)
+    except MustWait:
+        return await run_in_threadpool(_decide_and_spool, request, context, permission)
 
 
-def _permission(request: DecisionRequest, held: Deciding, audit: Recorder) -> Permission:
+def _permission(request: DecisionRequest, context: DecisionContext, audit: Recorder) -> Permission:
     """What may be used of the person, recorded before it is."""
-    permission = held.permissions.of(request.subject_id)
+    permission = context.permissions.of(request.subject_id)
     audit.record(request.subject_id, *permission.subjects) if request.subject_id else audit.nobody()
     return permission
 
 
-def _made(request: DecisionRequest, held: Deciding, permission: Permission) -> Response:
+def _decide_and_spool(
+    request: DecisionRequest, context: DecisionContext, permission: Permission, *, waits: bool = True
+) -> Response:
     now = datetime.now(UTC)
-    decision = held.decider.decide(held.snapshot, request, permission, now, held.most_age_s)
+    decision = context.decider.decide(context.snapshot, request, permission, now, context.most_age_s, waits=waits)
     record = _encoder.encode(decision)
-    held.spool.append(record)
+    context.spool.append(record)
     DECISIONS.labels(decision.policy).inc()
     return Response(record, media_type="application/json")

@@ -80,7 +80,7 @@ def get_result(
 ) -> ResultOut:
     """From the decisions made in it and what was heard of them so far: effects with intervals that hold at every look,
     whether people are split as planned, and what to do. Counts begin at the last change of shares."""
-    experiment, units, found = _judged(experiment_id, query, wiring, caller, audit)
+    experiment, units, found = _evaluate_recorded(experiment_id, query, wiring, caller, audit)
     return ResultOut.model_validate(result_document(experiment, units, found, looks=query.looks))
 
 
@@ -93,11 +93,11 @@ def get_result_page(
     experiment_id: IdPath, query: Annotated[PlanIn, Query()], wiring: WiringDep, caller: Reader, audit: Record
 ) -> HTMLResponse:
     """The same as a page with a picture."""
-    experiment, _, found = _judged(experiment_id, query, wiring, caller, audit)
+    experiment, _, found = _evaluate_recorded(experiment_id, query, wiring, caller, audit)
     return HTMLResponse(render_page(found, experiment.name))
 
 
-def _judged(
+def _evaluate_recorded(
     experiment_id: str, query: PlanIn, wiring: Wiring, caller: Caller, audit: Recorder
 ) -> tuple[StoredExperiment, Units, Result | str]:
     plan = query.plan

@@ -16,7 +16,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
-from api.subject_params import SubjectId, begin_about
+from api.subject_params import SubjectId, resolve_and_record
 
 router = APIRouter(tags=["rights"])
 _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
@@ -32,7 +32,7 @@ def export(
 ) -> StreamingResponse:
     """The document that `alphaads export` writes, of any size: it is sent as it is read. One that breaks off is no
     valid JSON. 404: nobody has this id; 410: this person was erased."""
-    begin_about(wiring, audit, subject_id)
+    resolve_and_record(wiring, audit, subject_id)
     chunks = _chunks(wiring, subject_id, correlation_id)
     first = next(chunks)  # what fails at once is answered as an error
     name = f'attachment; filename="export-{subject_id}.json"'

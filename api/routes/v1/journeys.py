@@ -19,7 +19,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import SnapshotDep, WiringDep
-from api.profile_access import SegmentOut, show
+from api.profile_access import SegmentOut, read_published_profile
 from api.subject_params import SubjectId
 from api.templates import page
 
@@ -51,15 +51,15 @@ def get_journey(
 ) -> JourneyOut:
     """Episodes, changes and what came before them, transitions and volatility, as of any time: what was posted in later
     hours is not looked at. 409 while restricted, 410 once erased."""
-    shown = show(wiring, snapshot, audit, subject_id)
+    published = read_published_profile(wiring, snapshot, audit, subject_id)
     return JourneyOut(
         subject_id=subject_id,
-        subjects=list(shown.subjects),
-        journey=msgspec.to_builtins(journey_of(shown.state, as_of or shown.now)),
-        rectified=dict(shown.rectified),
-        segment=shown.segment,
-        version=shown.version,
-        data_age_s=shown.data_age_s,
+        subjects=list(published.subjects),
+        journey=msgspec.to_builtins(journey_of(published.state, as_of or published.now)),
+        rectified=dict(published.rectified),
+        segment=published.segment,
+        version=published.version,
+        data_age_s=published.data_age_s,
     )
 
 
@@ -70,24 +70,24 @@ def get_journey_page(
     subject_id: SubjectId, wiring: WiringDep, snapshot: SnapshotDep, caller: Reader, audit: Record, as_of: AsOf = None
 ) -> HTMLResponse:
     """The same as a page with a picture."""
-    shown = show(wiring, snapshot, audit, subject_id)
-    journey = journey_of(shown.state, as_of or shown.now)
+    published = read_published_profile(wiring, snapshot, audit, subject_id)
+    journey = journey_of(published.state, as_of or published.now)
     _, tracked = read_names(wiring.engine, caller.tenant)
     inferred = journey.episodes[-1].emotion if journey.episodes else None
     return page(
         "journey.html",
         subject_id=subject_id,
         journey=journey,
-        mood=shown.rectified.get("mood", inferred),
-        is_rectified="mood" in shown.rectified,
+        mood=published.rectified.get("mood", inferred),
+        is_rectified="mood" in published.rectified,
         episodes=journey.episodes[: -_EPISODES_SHOWN - 1 : -1],
         picture=base64.b64encode(journey_plot_png(journey)).decode(),
         names={each.tracked_id: each.name for each in tracked},
-        segment=shown.segment,
+        segment=published.segment,
         emotions=_seen(journey),
         colours=EMOTION_COLOURS,
-        version=shown.version,
-        data_age_s=shown.data_age_s,
+        version=published.version,
+        data_age_s=published.data_age_s,
     )
 
 

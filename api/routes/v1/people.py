@@ -17,7 +17,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import CorrelationId, WiringDep
-from api.subject_params import SubjectId, begin_about
+from api.subject_params import SubjectId, resolve_and_record
 
 router = APIRouter(tags=["rights"])
 FieldName = Annotated[str, Path(pattern=r"^[a-z_]{1,32}$", description="Field of the profile: mood, language.")]
@@ -82,7 +82,7 @@ def find_person(
     body: WhoIn, wiring: WiringDep, caller: Officer, audit: Annotated[Recorder, recorded("person.find", "rights")]
 ) -> WhoOut:
     """The subject id of `platform:author_id`; 404: nobody is known by it; 410: this person was erased."""
-    return WhoOut(subject_id=begin_about(wiring, audit, body.subject))
+    return WhoOut(subject_id=resolve_and_record(wiring, audit, body.subject))
 
 
 @router.get("/people/{subject_id}", summary="What stands about a person")
@@ -93,7 +93,7 @@ def show_person(
     audit: Annotated[Recorder, recorded("person.read", "rights")],
 ) -> PersonOut:
     """Links, consents, restriction and corrections; `GET /rights/export` has all the rest."""
-    begin_about(wiring, audit, subject_id)
+    resolve_and_record(wiring, audit, subject_id)
     return _person(wiring, subject_id)
 
 
@@ -107,7 +107,7 @@ def put_restriction(
     audit: Annotated[Recorder, recorded("person.restrict", "rights")],
 ) -> PersonOut:
     """From the next decision on nothing of the person is used or shown, until the restriction is lifted."""
-    begin_about(wiring, audit, subject_id)
+    resolve_and_record(wiring, audit, subject_id)
     restrict_subject(wiring.engine, subject_id, body.reason, correlation_id, datetime.now(UTC))
     return _person(wiring, subject_id)
 
@@ -120,7 +120,7 @@ def delete_restriction(
     audit: Annotated[Recorder, recorded("person.unrestrict", "rights")],
 ) -> PersonOut:
     """The data may be used again, for what the person allows."""
-    begin_about(wiring, audit, subject_id)
+    resolve_and_record(wiring, audit, subject_id)
     lift_restriction(wiring.engine, subject_id)
     return _person(wiring, subject_id)
 
@@ -136,7 +136,7 @@ def put_rectification(
     audit: Annotated[Recorder, recorded("person.rectify", "rights")],
 ) -> PersonOut:
     """What the person says stands above what was inferred, in profiles and in decisions."""
-    begin_about(wiring, audit, subject_id)
+    resolve_and_record(wiring, audit, subject_id)
     rectify_subject(wiring.engine, subject_id, field, body.value, correlation_id, datetime.now(UTC))
     return _person(wiring, subject_id)
 
@@ -150,6 +150,6 @@ def delete_rectification(
     audit: Annotated[Recorder, recorded("person.rectify", "rights")],
 ) -> PersonOut:
     """What is inferred is shown again."""
-    begin_about(wiring, audit, subject_id)
+    resolve_and_record(wiring, audit, subject_id)
     withdraw_rectification(wiring.engine, subject_id, field)
     return _person(wiring, subject_id)

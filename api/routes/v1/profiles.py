@@ -15,7 +15,7 @@ from api.access import scope
 from api.audit import Recorder, recorded
 from api.credentials import Caller
 from api.deps import SnapshotDep, WiringDep
-from api.profile_access import SegmentOut, show
+from api.profile_access import SegmentOut, read_published_profile
 from api.subject_params import SubjectId
 
 router = APIRouter(tags=["profiles"])
@@ -34,7 +34,7 @@ class EngagementOut(BaseModel):
 class ProfileOut(BaseModel):
     """The profile, the version of the data it is from, and how old that is.
 
-    `subjects` are linked with consent and shown as one; `rectified` names the fields that the person corrected.
+    `subjects` are linked with consent and published as one; `rectified` names the fields that the person corrected.
     """
 
     subject_id: str
@@ -56,15 +56,15 @@ def get_profile(
     audit: Annotated[Recorder, recorded("profile.read", "personalised_ads")],
 ) -> ProfileOut:
     """Mood, trend, rhythm and emotional journey, as last published; 409 while restricted, 410 once erased."""
-    shown = show(wiring, snapshot, audit, subject_id)
-    hours = read_engagement(wiring.engine, *shown.subjects)
+    published = read_published_profile(wiring, snapshot, audit, subject_id)
+    hours = read_engagement(wiring.engine, *published.subjects)
     return ProfileOut(
         subject_id=subject_id,
-        subjects=list(shown.subjects),
-        profile={**msgspec.to_builtins(view_of(shown.state, shown.now)), **shown.rectified},
-        rectified=sorted(shown.rectified),
-        segment=shown.segment,
-        engagement=EngagementOut(**msgspec.to_builtins(view_engagement(hours, shown.now))),
-        version=shown.version,
-        data_age_s=shown.data_age_s,
+        subjects=list(published.subjects),
+        profile={**msgspec.to_builtins(view_of(published.state, published.now)), **published.rectified},
+        rectified=sorted(published.rectified),
+        segment=published.segment,
+        engagement=EngagementOut(**msgspec.to_builtins(view_engagement(hours, published.now))),
+        version=published.version,
+        data_age_s=published.data_age_s,
     )

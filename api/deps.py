@@ -55,9 +55,10 @@ class DecisionContext(NamedTuple):
 
 async def _decision_context(request: Request) -> DecisionContext:
     state, wiring, correlation_id = request.app.state, _wiring_of(request), str(request.state.correlation_id)
-    most_age_s, at_once = wiring.settings.max_data_age_s, answers_at_once(wiring.engine) and not wiring.audit.must_wait
+    most_age_s = wiring.settings.max_data_age_s
+    never_blocks = is_nonblocking(wiring.engine) and not wiring.audit.would_block
     parts = (state.reader.current, state.permissions, state.decider, state.spool)
-    return DecisionContext(*parts, most_age_s, correlation_id, at_once)
+    return DecisionContext(*parts, most_age_s, correlation_id, never_blocks)
 
 
 async def _correlation_id(request: Request) -> str:

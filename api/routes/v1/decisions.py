@@ -63,15 +63,16 @@ async def make_decision(
     Without consent to personalised ads a decision is made all the same, without anything of the person.
     """
     request = DecisionRequest(body.subject_id, body.placement, caller.tenant, context.correlation_id)
-    if not context.at_once:
+    if not context.is_nonblocking:
         return await run_in_threadpool(
             lambda: _decide_and_spool(request, context, _permission(request, context, audit))
         )
     # Another thread works on another core, to which everything must be brought: half as much again.
     permission = _permission(request, context, audit)
     try:
-        return _decide_and_spool(request, context, permission, waits=False)
-    except MustWait:
+        with nonblocking():
+            return _decide_and_spool(request, context, permission)
+    except WouldBlock:
         return await run_in_threadpool(_decide_and_spool, request, context, permission)
 
 
@@ -82,11 +83,9 @@ def _permission(request: DecisionRequest, context: DecisionContext, audit: Recor
     return permission
 
 
-def _decide_and_spool(
-    request: DecisionRequest, context: DecisionContext, permission: Permission, *, waits: bool = True
-) -> Response:
+def _decide_and_spool(request: DecisionRequest, context: DecisionContext, permission: Permission) -> Response:
     now = datetime.now(UTC)
-    decision = context.decider.decide(context.snapshot, request, permission, now, context.most_age_s, waits=waits)
+    decision = context.decider.decide(context.snapshot, request, permission, now, context.most_age_s)
     record = _encoder.encode(decision)
     context.spool.append(record)
     DECISIONS.labels(decision.policy).inc()

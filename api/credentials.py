@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import InvalidRequest, Unauthenticated
-from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import insert_ignore, sql_table, transaction
 
 SCOPES = frozenset(

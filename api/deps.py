@@ -14,7 +14,7 @@ from alphaads_pipelines.decisions.permissions import Permissions
 from alphaads_pipelines.decisions.snapshot import Snapshot
 from alphaads_pipelines.decisions.spool import Spool
 from alphaads_pipelines.settings import Settings
-from alphaads_pipelines.stores.sql.fastpath import is_nonblocking
+from alphaads_pipelines.stores.sql.fastpath.transaction import is_nonblocking
 from alphaads_pipelines.wiring.app import Wiring
 
 

@@ -25,7 +25,7 @@ from alphaads_pipelines.bandits.policy_roles import FIRST, Pin, Roles, describe_
 from alphaads_pipelines.bandits.registry import POLICIES
 from alphaads_pipelines.errors import AlphaAdsError, NotFound, SchemaMismatch
 from alphaads_pipelines.stores.sql.documents import document_version_in, read_document, replace_document_in
-from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import chunks, select_in, sql_table, transaction
 from alphaads_pipelines.telemetry import get_logger
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.bandits.policy_store import POLICY
 from alphaads_pipelines.campaigns.campaign_changes import ADVERTISING
 from alphaads_pipelines.profiles.segments import DOCUMENT as SEGMENTS
-from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import sql_table
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from alphaads_pipelines.errors import ConfigurationError, StoreUnavailable
 from alphaads_pipelines.schema.tables import RELATIONAL_TABLES
 from alphaads_pipelines.stores.sql import relational
-from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import (
     METADATA,
     connect,

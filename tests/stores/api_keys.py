@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from alphaads_pipelines.stores.sql.fastpath import FastTransaction, PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.transaction import FastTransaction
 from alphaads_pipelines.stores.sql.relational import sql_table
 
 KEYS = sql_table("api_keys")

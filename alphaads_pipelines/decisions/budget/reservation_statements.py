@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import sql_table
 
 _SPENDING, _DAYS = sql_table("campaign_spending"), sql_table("campaign_days")

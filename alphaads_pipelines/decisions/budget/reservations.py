@@ -28,7 +28,7 @@ from sqlalchemy import Engine
 from alphaads_pipelines.campaigns.campaign import Campaign
 from alphaads_pipelines.decisions.budget import reservation_statements as sql
 from alphaads_pipelines.decisions.budget.pacing import COMMON, Line, Refused, Spending, has_budget, is_limited, pace
-from alphaads_pipelines.stores.sql.fastpath import FastTransaction, fast_transaction
+from alphaads_pipelines.stores.sql.fastpath.transaction import FastTransaction, fast_transaction
 from alphaads_pipelines.stores.sql.relational import reading
 from alphaads_pipelines.telemetry import RESERVATIONS
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from alphaads_pipelines.errors import WriteConflict
 from alphaads_pipelines.schema.records import document_layout
-from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, select_in, sql_table, transaction
 
 _DOCUMENTS = sql_table("published_documents")

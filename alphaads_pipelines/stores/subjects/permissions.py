@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from alphaads_pipelines.errors import InvalidRequest, NotFound, NotPermitted, Restricted
 from alphaads_pipelines.platforms.terms import is_forbidden
 from alphaads_pipelines.privacy.purposes import needs_consent
-from alphaads_pipelines.stores.sql.fastpath import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
 from alphaads_pipelines.stores.sql.relational import sql_table, transaction
 from alphaads_pipelines.stores.subjects.consents import consenting_in, granted_in
 from alphaads_pipelines.stores.subjects.links import join_in, leave_in, members_in, members_of

@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from alphaads_pipelines.decisions.decide import DecisionRequest
-from alphaads_pipelines.stores.sql.fastpath import WouldBlock, nonblocking
+from alphaads_pipelines.stores.sql.fastpath.transaction import WouldBlock, nonblocking
 from alphaads_pipelines.stores.subjects.permissions import Permission
 from alphaads_pipelines.telemetry import DECISIONS
 from api.access import scope

@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.stores.sql.fastpath import PreparedStatement, fast_transaction, postgres_pool
+from alphaads_pipelines.stores.sql.fastpath import postgres_pool
 from alphaads_pipelines.stores.sql.fastpath.postgres_pool import pooled_connection
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.transaction import fast_transaction
 from alphaads_pipelines.stores.sql.relational import connect
 from tests.stores.api_keys import KEYS, NUMBER, add_key, queue_key
 

@@ -13,15 +13,10 @@ from sqlalchemy import Engine
 from sqlalchemy.schema import CreateTable
 
 from alphaads_pipelines.errors import StoreUnavailable
-from alphaads_pipelines.stores.sql.fastpath import (
-    PreparedStatement,
-    WouldBlock,
-    fast_transaction,
-    is_nonblocking,
-    nonblocking,
-    sqlite_connection,
-)
+from alphaads_pipelines.stores.sql.fastpath import sqlite_connection
 from alphaads_pipelines.stores.sql.fastpath.connections import driver_connection
+from alphaads_pipelines.stores.sql.fastpath.statement import PreparedStatement
+from alphaads_pipelines.stores.sql.fastpath.transaction import WouldBlock, fast_transaction, is_nonblocking, nonblocking
 from alphaads_pipelines.stores.sql.relational import connect, migrate, reading, transaction
 from tests.stores.api_keys import KEYS, NUMBER, add_key, queue_key
 

@@ -36,7 +36,7 @@ def delete_subject(connection: Connection, subject_id: str) -> dict[str, int]:
 
     Their requests stay, anonymised; open ones are refused. Budget reserved for their ads returns to the campaigns.
     """
-    # First, for whoever moves a campaign's money holds its row before anything else.
+    # First: budget transactions lock the campaign's row before any other.
     rows = {_RESERVATIONS: release_for_subject(connection, subject_id)}
     was_linked = leave_in(connection, subject_id)
     for name in _BY_SUBJECT:

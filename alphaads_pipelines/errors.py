@@ -1,34 +1,34 @@
-"""The error tree: what went wrong, whether a retry helps, and how an API should answer.
+"""The error tree: causes, whether a retry helps, and HTTP statuses.
 
     AlphaAdsError
-    ├── PermanentError            a retry gives the same answer
-    │   ├── ConfigurationError    a setting is missing or wrong
-    │   ├── RejectedPayload       a payload cannot become a post; kept, with its reason
-    │   ├── EnvelopeError         a stream record is not an envelope we can read
-    │   ├── UnsealError           a sealed body cannot be opened
-    │   │   └── KeyDestroyed      ... because its key is gone: the person was erased
-    │   ├── SchemaMismatch        rows do not match their table's contract
-    │   ├── OffsetsLost           a range starts below the stream's low watermark
-    │   ├── Fenced                another attempt owns this batch now; write nothing
-    │   ├── NotFound              no such subject, batch, creative ...
-    │   ├── Erased                the person was erased, and nothing of them is here
-    │   ├── Restricted            the person's data is kept and may not be used
-    │   ├── NotPermitted          the terms of the source, or the person, do not allow this purpose
-    │   ├── GroupTooSmall         an aggregate is about too few people to be told
-    │   ├── BudgetSpent           a noisy answer would cost more privacy than is left
-    │   ├── AccessDenied          the caller may not do this
-    │   │   └── Unauthenticated   ... because nobody knows who the caller is
-    │   ├── InvalidRequest        the caller's input is wrong
-    │   ├── QualityRefused        a new model is worse than the one that serves
-    │   └── MissingArtifact       a model file or optional package is absent or damaged
-    └── TransientError            a retry may help
-        ├── StreamUnavailable     the broker does not answer
-        ├── StoreUnavailable      a database or the lake does not answer
-        ├── WriteConflict         another writer committed first; run the whole write again
-        └── StaleData             what could be served is too old to serve
+    ├── PermanentError
+    │   ├── ConfigurationError
+    │   ├── RejectedPayload
+    │   ├── EnvelopeError
+    │   ├── UnsealError
+    │   │   └── KeyDestroyed
+    │   ├── SchemaMismatch
+    │   ├── OffsetsLost
+    │   ├── Fenced
+    │   ├── NotFound
+    │   ├── Erased
+    │   ├── Restricted
+    │   ├── NotPermitted
+    │   ├── GroupTooSmall
+    │   ├── BudgetSpent
+    │   ├── AccessDenied
+    │   │   └── Unauthenticated
+    │   ├── InvalidRequest
+    │   ├── QualityRefused
+    │   └── MissingArtifact
+    └── TransientError
+        ├── StreamUnavailable
+        ├── StoreUnavailable
+        ├── WriteConflict
+        └── StaleData
 
-Vendor exceptions are translated at the edge of the room that calls the vendor. A message says what was
-attempted, what happened and what to do; it never holds a post's text, a name, a handle or a secret.
+Vendor exceptions are translated in the room that calls the vendor. A message says what was attempted, what happened
+and what to do; it never holds a post's text, a name, a handle or a secret.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from typing import ClassVar
 
 
 class AlphaAdsError(Exception):
-    """Root of every error this project raises on purpose."""
+    """Root of every error that this project raises on purpose."""
 
     code: ClassVar[str] = "error"
     http_status: ClassVar[int] = 500
@@ -45,7 +45,7 @@ class AlphaAdsError(Exception):
 
 
 class PermanentError(AlphaAdsError):
-    """A retry gives the same answer."""
+    """A retry fails in the same way."""
 
     code = "permanent"
 
@@ -65,12 +65,12 @@ class ConfigurationError(PermanentError):
 
 
 class RejectedPayload(PermanentError):
-    """A payload cannot become a post.
+    """A payload cannot become a post; it is kept with the reason.
 
     Parameters
     ----------
     reason: a stable snake_case code, safe to count and to show.
-    detail: what was expected, without any value from the payload.
+    detail: the expectation, without any value from the payload.
     """
 
     code = "rejected_payload"
@@ -83,7 +83,7 @@ class RejectedPayload(PermanentError):
 
 
 class EnvelopeError(PermanentError):
-    """A stream record is not an envelope that this version can read."""
+    """A stream record is not an envelope that this version can parse."""
 
     code = "envelope"
 
@@ -102,13 +102,13 @@ class KeyDestroyed(UnsealError):
 
 
 class SchemaMismatch(PermanentError):
-    """Rows do not match the contract of their table."""
+    """Rows violate their table's contract."""
 
     code = "schema_mismatch"
 
 
 class OffsetsLost(PermanentError):
-    """A range starts below the low watermark: retention removed records that nobody read."""
+    """A range starts below the low watermark: retention removed unread records."""
 
     code = "offsets_lost"
 
@@ -121,20 +121,20 @@ class OffsetsLost(PermanentError):
 
 
 class Fenced(PermanentError):
-    """Another attempt owns this batch now; this one must write nothing more."""
+    """Another attempt owns this batch now; this one must stop writing."""
 
     code = "fenced"
 
 
 class NotFound(PermanentError):
-    """No such thing."""
+    """No such subject, batch, creative, ..."""
 
     code = "not_found"
     http_status = 404
 
 
 class Erased(PermanentError):
-    """The person was erased: nothing of them is here, and nothing of them is taken in again."""
+    """The person was erased: no data of theirs is held or ingested again."""
 
     code = "erased"
     http_status = 410
@@ -155,14 +155,14 @@ class NotPermitted(PermanentError):
 
 
 class GroupTooSmall(PermanentError):
-    """An aggregate is about too few people to be told, or about nobody; which of the two is not told either."""
+    """An aggregate covers too few people to publish, or none; which of the two is not disclosed."""
 
     code = "group_too_small"
     http_status = 403
 
 
 class BudgetSpent(PermanentError):
-    """A noisy answer would cost more of the privacy budget than is left; the message says how much that is."""
+    """A noisy answer would exceed the privacy budget; the message states the remainder."""
 
     code = "budget_spent"
     http_status = 429
@@ -190,37 +190,37 @@ class InvalidRequest(PermanentError):
 
 
 class MissingArtifact(PermanentError):
-    """A model file or an optional package is absent or damaged; the message names the command that mends it."""
+    """A model file or an optional package is absent or damaged; the message names the command that fixes it."""
 
     code = "missing_artifact"
 
 
 class QualityRefused(PermanentError):
-    """A model is worse than the one that serves; the message holds the numbers, and the old one serves on."""
+    """A new model is worse than the serving one, which stays; the message holds the figures."""
 
     code = "quality_refused"
 
 
 class StreamUnavailable(TransientError):
-    """The broker does not answer."""
+    """The broker does not respond."""
 
     code = "stream_unavailable"
 
 
 class StoreUnavailable(TransientError):
-    """A database or the lake does not answer."""
+    """A database or the lake does not respond."""
 
     code = "store_unavailable"
 
 
 class WriteConflict(TransientError):
-    """Another writer committed first; the whole write must run again."""
+    """Another writer committed first; retry the whole write."""
 
     code = "write_conflict"
     http_status = 409
 
 
 class StaleData(TransientError):
-    """What could be served is older than the limit, and a stale answer is worse than none."""
+    """The published data is older than the limit."""
 
     code = "stale_data"

@@ -1,8 +1,8 @@
-"""Reading what was written elsewhere by a type: mappings here, bytes by a module's own `msgspec` decoder.
+"""Type-directed decoding of external data: mappings here, bytes by each module's own `msgspec` decoder.
 
-msgspec (0.22) builds its description of a type on first use, and two threads that build one at the same time crash the
-process (segmentation fault: tests/test_msgspec_types.py). So every decoder and `decoder` is made when its module is
-loaded, and `msgspec.convert` and `msgspec.json.decode`, which build on call, are lint errors elsewhere.
+msgspec (0.22) builds its description of a type on first use, and two threads that build the same one crash the process
+(segmentation fault: tests/test_msgspec_types.py). So every decoder is made at import, and `msgspec.convert` and
+`msgspec.json.decode`, which build on call, are lint errors elsewhere.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 def decoder(kind: type[T]) -> Callable[[Any], T]:
-    """What makes a `kind` of builtin values, and raises msgspec.ValidationError for those that are none.
+    """Return a function that converts builtin values to `kind`, or raises msgspec.ValidationError.
 
-    Called where a module is loaded; all types that `kind` is made of must be there by then.
+    Call it at module level, once all types that `kind` refers to are defined.
     """
-    msgspec.json.Decoder(kind)  # builds what is known of the type
+    msgspec.json.Decoder(kind)  # builds the type's description
     return partial(msgspec.convert, type=kind)

@@ -1,6 +1,6 @@
-"""Templates of pages that need nothing beside themselves: of a room, with style sheets that rooms share.
+"""Templates of self-contained HTML pages: a room's own, with shared style sheets.
 
-Whatever is filled in is escaped, and a name that is not given is an error. Pages of the API are api/templates.py's.
+Values are escaped, and an undefined name is an error. The API's pages use api/templates.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _SHARED = Path(__file__).resolve().parent / "templates"
 
 @lru_cache
 def template(folder: Path, name: str) -> Any:
-    """The Jinja2 template `name` of a room's folder; it may include what lies in this package's own `templates/`."""
+    """Load a template from a room's folder; it may include files of this package's `templates/`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader([folder, _SHARED]), autoescape=True, undefined=StrictUndefined)

@@ -1,7 +1,6 @@
-"""A room's registry: name -> "module:attribute", imported only when asked for.
+"""A room's registry: name -> "module:attribute", imported by `load`, so that unused heavy packages cost nothing.
 
-Adding a platform, stream, model, generator or policy is one new file and one line in its room's `registry.py`.
-Nothing is imported until `load`, so heavy packages cost nothing to those who do not use them.
+Adding a platform, stream, model, generator or policy takes one new file and one line in its room's `registry.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ class Registry(Generic[T]):
 
     Parameters
     ----------
-    kind: what an entry is, for error messages ("platform", "stream", ...).
+    kind: for error messages ("platform", "stream", ...).
     entries: name -> "package.module:attribute".
     """
 
@@ -35,11 +34,11 @@ class Registry(Generic[T]):
         return name in self._entries
 
     def load(self, name: str) -> type[T]:
-        """Import and return the implementation called `name`.
+        """Import and return an implementation.
 
         Raises
         ------
-        ConfigurationError: no entry has that name; the message lists those there are.
+        ConfigurationError: unknown name; the message lists the known ones.
         MissingArtifact: the entry needs a package that is not installed.
         """
         if name not in self._entries:

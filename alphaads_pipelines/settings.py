@@ -1,7 +1,7 @@
 """Every setting, validated once; the only reader of the environment.
 
 `definitions`, `cli`, `resources` and `api` build one `Settings` and pass plain values on. Names are those of the
-environment variables (`.env` is read too); those that belong to this project carry the prefix ALPHAADS_.
+environment variables (or of `.env`); project-specific ones carry the prefix ALPHAADS_.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DEV_SECRET = "development-only-secret-change-me-0123456789"
 
 
 class Settings(BaseSettings):
-    """The configuration of one process. Unset outside services fall back to the embedded ones."""
+    """The configuration of one process. Unset external services default to the embedded ones."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
@@ -144,23 +144,23 @@ class Settings(BaseSettings):
 
     @property
     def key_file(self) -> Path:
-        """Where the key-encryption key lies: beside the home folder, so that a backup of the home omits it."""
+        """The key-encryption key's file: beside the home folder, so that backups of the home omit it."""
         return self.alphaads_key_file or self.alphaads_home.with_name(self.alphaads_home.name + ".key")
 
     @property
     def erasure_journal_path(self) -> Path:
-        """Who was erased, beside the key file: outside of what a backup holds."""
+        """The erasure journal: beside the key file, outside all backups."""
         return self.key_file.with_name(self.key_file.name + ".erasures")
 
     @property
     def checkpoints_file(self) -> Path:
-        """Where the audit log's checkpoints lie: outside the home, so that who has the home has not both."""
+        """The audit log's checkpoints: outside the home, so that access to the home does not give both."""
         beside = self.alphaads_home.with_name(self.alphaads_home.name + ".checkpoints")
         return (self.audit_checkpoints_file or beside).expanduser().absolute()
 
     @property
     def key_backups_path(self) -> Path:
-        """Where backups of the wrapped data keys lie: apart from the backups of the data, which they open."""
+        """Backups of the wrapped data keys: apart from backups of the data, which they unlock."""
         beside = self.alphaads_home.with_name(self.alphaads_home.name + ".key-backups")
         return (self.key_backups_folder or beside).expanduser().absolute()
 
@@ -204,17 +204,17 @@ class Settings(BaseSettings):
 
     @property
     def models_path(self) -> Path:
-        """Folder of the models that this installation trained."""
+        """Folder of the models trained by this installation."""
         return self.alphaads_home / "models" / "posts"
 
     @property
     def ad_texts_path(self) -> Path:
-        """Folder of the answers that language models were paid for."""
+        """Folder of the cached, paid-for responses of language models."""
         return self.alphaads_home / "ad-texts"
 
     @property
     def training_path(self) -> Path:
-        """Where trainings that are not finished keep what they did so far."""
+        """Folder of checkpoints of unfinished trainings."""
         return self.alphaads_home / "training" / "posts"
 
     @property
@@ -229,12 +229,12 @@ class Settings(BaseSettings):
 
     @property
     def multiprocess_metrics_path(self) -> Path:
-        """Where the processes of `up` leave their counters for the metrics server."""
+        """Folder where the processes of `up` share their counters with the metrics server."""
         return self.alphaads_home / "metrics"
 
     @property
     def logs_path(self) -> Path:
-        """Where `up` keeps what its processes say."""
+        """Folder of the output of `up`'s processes."""
         return self.alphaads_home / "logs"
 
     @property
@@ -250,7 +250,7 @@ class Settings(BaseSettings):
 
     @property
     def dagster_environment(self) -> dict[str, str]:
-        """What Dagster reads from the environment, and the addresses that dagster.yaml refers to by name."""
+        """Environment variables that Dagster reads, and URLs that dagster.yaml refers to."""
         return {
             "DAGSTER_HOME": str(self.dagster_home),
             "DAGSTER_DISABLE_TELEMETRY": "yes",
@@ -261,18 +261,20 @@ class Settings(BaseSettings):
 
     @property
     def process_environment(self) -> dict[str, str]:
-        """What a child process needs to build the same Settings."""
+        """Environment from which a child process builds the same Settings."""
         given = {name.upper(): _as_text(getattr(self, name)) for name in type(self).model_fields}
         own = {name: value for name, value in given.items() if value is not None}
         return {**os.environ, **own, "ALPHAADS_KEY_FILE": str(self.key_file), **self.dagster_environment}
 
     def export(self) -> None:
-        """Put what Dagster reads into this process's environment."""
+        """Add Dagster's variables to this process's environment."""
         os.environ.update(self.dagster_environment)
 
     def share_cores(self) -> None:
-        """Let OpenMP's threads sleep where they would spin: on shared cores those of torch slow each other down
-        many times over. Read by OpenMP once, when torch is imported."""
+        """Make OpenMP threads sleep instead of spin: on shared cores, spinning slows torch many times over.
+
+        OpenMP reads this once, when torch is imported.
+        """
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 

@@ -1,4 +1,4 @@
-"""What every SQLite file of an installation shares: write-ahead logging, and how what was deleted leaves the disk."""
+"""SQLite maintenance: write-ahead logging, checkpoints, and removal of deleted content from the disk."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 BUSY_S = 30.0
-"""How long a statement waits for another process's lock."""
+"""Timeout for another process's lock."""
 
 LONG_WAL_BYTES = 64 << 20
-"""A write-ahead log longer than this is copied back by a thread.
+"""Size above which a thread checkpoints the write-ahead log.
 
-Copying waits for the disk. In a large file, whose changed pages lie anywhere, it takes several times as long as the
-commits that filled the log, so no commit should be the one that does it.
+A checkpoint waits for the disk. In a large file with scattered changes it takes several times as long as the commits
+that filled the log, so it stays out of the commit path.
 """
 
 _MOST_WAL_PAGES = 4 * LONG_WAL_BYTES // 4096
-"""Of a log that threads do not get copied, because they are killed or readers hold it: then a commit does."""
+"""Log size at which a commit checkpoints after all, because threads were killed or blocked by readers."""
 
 _RETRY_S = 0.01
 _TRIES = 100
@@ -39,9 +39,9 @@ def enter_wal(connection: Any) -> None:
 
     Raises
     ------
-    sqlite3.OperationalError: the file stayed locked for `BUSY_S` seconds, or cannot be written.
+    sqlite3.OperationalError: the file stayed locked for `BUSY_S` seconds, or is not writable.
     """
-    # Of processes that open a new file at once one enters WAL mode, and SQLite tells the others busy without a wait.
+    # If processes open a new file at once, one enters WAL mode and the others get SQLITE_BUSY without a timeout.
     deadline = time.monotonic() + BUSY_S
     while True:
         try:
@@ -55,14 +55,14 @@ def enter_wal(connection: Any) -> None:
 
 
 def leave_copying_to_threads(connection: Any) -> None:
-    """Let commits through `connection` leave a long log to `copy_long_wal`, which is to be called after each."""
+    """Let commits through `connection` leave a long log to `copy_long_wal`; call that after each commit."""
     connection.execute(f"PRAGMA wal_autocheckpoint={_MOST_WAL_PAGES}")
-    # A log that begins anew keeps the length of its file but for this; the length is to tell how much is in it.
+    # Truncates the log file when it restarts, so that its size reflects its content.
     connection.execute(f"PRAGMA journal_size_limit={LONG_WAL_BYTES // 2}")
 
 
 def copy_long_wal(path: Path) -> None:
-    """Copy the log of the file into it, in a thread, if the log is long; readers and writers go on meanwhile."""
+    """Checkpoint the file's log in a thread if it is long; readers and writers continue meanwhile."""
     try:
         is_long = wal_of(path).stat().st_size > LONG_WAL_BYTES
     except FileNotFoundError:
@@ -76,18 +76,18 @@ def copy_long_wal(path: Path) -> None:
 
 
 def wait_for_copy(path: Path) -> None:
-    """Return when no thread of this process copies the file's log."""
+    """Wait for this process's checkpoint thread of the file."""
     if copy := _copies.get(path):
         copy.join()
 
 
 def _copy_wal(path: Path) -> None:
-    # What goes wrong here goes wrong for the commits, too, and they tell; the next one tries again.
+    # Errors are suppressed: commits hit and report the same ones, and the next commit retries.
     uri = f"{path.resolve().as_uri()}?mode=rw"
     with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True, timeout=0)) as file:
         file.execute("PRAGMA synchronous=NORMAL")
-        # Who writes without a pause has written more meanwhile, and a log begins anew only when all of it is copied. So
-        # the second time little is left, and what is left then is copied in the way of writers.
+        # Busy writers append meanwhile, and a log restarts only once all of it is copied. The second pass leaves
+        # little, and RESTART, which blocks writers, copies the rest.
         file.execute("PRAGMA wal_checkpoint(PASSIVE)")
         file.execute("PRAGMA wal_checkpoint(PASSIVE)")
         for _ in range(_TRIES):
@@ -97,20 +97,20 @@ def _copy_wal(path: Path) -> None:
             time.sleep(_TRY_S)
 
 
-@lru_cache  # asked after each commit
+@lru_cache  # called after each commit
 def wal_of(path: Path) -> Path:
-    """The write-ahead log of a file."""
+    """Return the path of a file's write-ahead log."""
     return path.with_name(f"{path.name}-wal")
 
 
 @dataclass(frozen=True, slots=True)
 class Scrubbed:
-    """What a file and its write-ahead log look like after `scrub`.
+    """State of a file and its write-ahead log after `scrub`.
 
     Attributes
     ----------
-    pages: of the file. wal_bytes: of the log; 0 unless somebody wrote meanwhile.
-    found: how many of the words still stand in either. vacuumed: whether the file had to be written anew.
+    pages: of the file. wal_bytes: of the log; 0 unless there were writes meanwhile.
+    found: number of words still present in either. vacuumed: whether the file was rewritten.
     """
 
     pages: int
@@ -120,20 +120,20 @@ class Scrubbed:
 
 
 def scrub(connection: sqlite3.Connection, path: Path, words: Iterable[bytes]) -> Scrubbed:
-    """Make deleted content leave the disk; the words, in page, free page or log, tell whether it did.
+    """Remove deleted content from the disk, and verify that the words are gone from pages, free pages and log.
 
-    `secure_delete` overwrites a deleted cell, but the log still holds the page from before, and a page that was split
-    may hold a stale copy. So the log is copied and cut, and if a word is left then, the file is written anew (VACUUM).
+    `secure_delete` overwrites a deleted cell, but the log still holds the old page, and a split page may hold a stale
+    copy. So the log is checkpointed and truncated, and if a word remains, the file is rewritten (VACUUM).
 
     Parameters
     ----------
-    connection: to the file, in no transaction. path: of the file. words: that were deleted.
+    connection: outside a transaction. words: deleted content.
     """
     wanted = list(words)
     cut_wal(connection)
     vacuumed = False
     if count_words(path, wanted):
-        connection.execute("PRAGMA temp_store=FILE")  # a copy of the whole file does not fit in memory
+        connection.execute("PRAGMA temp_store=FILE")  # the copy of the file may not fit in memory
         connection.execute("VACUUM")
         connection.execute("PRAGMA temp_store=MEMORY")
         cut_wal(connection)
@@ -145,8 +145,8 @@ def scrub(connection: sqlite3.Connection, path: Path, words: Iterable[bytes]) ->
 
 
 def cut_wal(connection: sqlite3.Connection) -> bool:
-    """Copy the write-ahead log into the file and cut it to nothing; False if others kept it busy for `BUSY_S`."""
-    # SQLite waits for readers, but not for another who copies.
+    """Checkpoint and truncate the write-ahead log; False if others kept it busy for `BUSY_S`."""
+    # SQLite's busy timeout covers readers, but not another checkpoint.
     deadline = time.monotonic() + BUSY_S
     while True:
         is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -156,7 +156,7 @@ def cut_wal(connection: sqlite3.Connection) -> bool:
 
 
 def count_words(path: Path, words: Iterable[bytes]) -> int:
-    """How many of the words stand in the bytes of a file; 0 if there is none."""
+    """Count the words that occur in the bytes of a file; 0 if the file does not exist."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return sum(content.find(word) >= 0 for word in words)

@@ -1,7 +1,7 @@
-"""Telemetry: structured logs, the metrics registry and the correlation id that ties them together.
+"""Telemetry: structured logs, the metrics registry and correlation ids.
 
-Logs go to stderr, as text or JSON lines. Keys whose values could name a person or a secret are refused by a
-processor, so that a careless `log.info(text=...)` cannot leak.
+Logs go to stderr, as text or JSON lines. A processor hides values of keys that could name a person or hold a secret,
+so that a careless `log.info(text=...)` cannot leak.
 """
 
 from __future__ import annotations
@@ -99,24 +99,24 @@ def configure_logging(*, json: bool = False, level: str = "INFO") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        # Looked up anew each time: a stderr that was in place of the process's own may be closed by then.
+        # Resolved on each call: a stderr replaced temporarily may be closed later.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
 
 
 def get_logger(name: str) -> Any:
-    """A logger bound to the name of its module."""
+    """Return a logger bound to the module's name."""
     return structlog.get_logger(module=name)
 
 
 def new_correlation_id() -> str:
-    """A random id that follows one intake, run or request."""
+    """Return a random id that follows one intake, run or HTTP request."""
     return uuid.uuid4().hex
 
 
 @contextmanager
 def correlation(correlation_id: str) -> Iterator[None]:
-    """Bind the correlation id to every log line inside the block."""
+    """Bind the correlation id to log lines inside the block."""
     with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
         yield

@@ -1,1 +1,1 @@
-"""The HTTP service: app factory, access rules, routes. It reads an in-memory snapshot; it knows no Dagster."""
+"""The HTTP service. Belongs here: app factory, access and audit rules, routes. Does not: Dagster, domain logic."""

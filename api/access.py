@@ -1,4 +1,4 @@
-"""Access rules: every route declares one, public or a scope; a test walks the routes and fails where one is missing."""
+"""Access rules. Every route declares one, public or a scope; a test walks the routes and fails where it is missing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def public(endpoint: Endpoint) -> Endpoint:
-    """Declare that anybody may call this."""
+    """Declare that a route needs no credential."""
     setattr(endpoint, RULE, PUBLIC)
     return endpoint
 
 
 async def authenticate(request: Request) -> Caller:
-    """Who calls, from the bearer token or the API key; found out once. Raises Unauthenticated, StoreUnavailable."""
+    """Return the caller of the bearer token or API key, once per request. Raises Unauthenticated, StoreUnavailable."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
         caller = request.state.caller = await _authenticated(request)
@@ -45,7 +45,7 @@ async def _authenticated(request: Request) -> Caller:
 
 
 def scope(name: str) -> DependsParameter:
-    """Dependency: the caller, who must hold the scope. Raises Unauthenticated, AccessDenied."""
+    """Dependency: a caller that holds the scope. Raises Unauthenticated, AccessDenied."""
 
     async def check(request: Request) -> Caller:
         caller = await authenticate(request)
@@ -59,7 +59,7 @@ def scope(name: str) -> DependsParameter:
 
 
 def rule_of(route: Any, attribute: str = RULE) -> str | None:
-    """The declared rule of a route, or None: PUBLIC or the name of a scope; another attribute names another rule."""
+    """Return a route's declared rule: PUBLIC, a scope or None. Another `attribute` reads another kind of rule."""
     if declared := getattr(getattr(route, "endpoint", None), attribute, None):
         return str(declared)
     for dependency in getattr(getattr(route, "dependant", None), "dependencies", []):

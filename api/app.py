@@ -1,4 +1,4 @@
-"""The app factory: routes, handlers and middleware around one wiring."""
+"""The app factory: routes, error handlers and middleware around one wiring."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from api.routes.v1 import (
 
 
 def create_app(wiring: Wiring | None = None) -> FastAPI:
-    """The service. Without a wiring it builds one from the environment, and closes it at the end."""
+    """Build the service. A wiring that it builds itself, from the environment, it also closes at shutdown."""
     own = wiring or Wiring(Settings())
     settings = own.settings
     if wiring is None:
@@ -62,7 +62,7 @@ def create_app(wiring: Wiring | None = None) -> FastAPI:
     app.state.wiring, app.state.owns_wiring = own, wiring is None
     errors.install(app)
     _add_middleware(app, settings)
-    app.include_router(decisions.router, prefix="/api/v1")  # the first: a request asks one after the other
+    app.include_router(decisions.router, prefix="/api/v1")  # first: routes are matched in order
     app.include_router(home.router)
     for routes in (
         posts,

@@ -1,8 +1,8 @@
-"""Audit rules: every route that is not public says what it does with whose data, and records that before it answers.
+"""Audit rules: every route that is not public records its access to personal data before it responds.
 
-A route about people takes a `Recorder` from `recorded(...)`, behind its scope, so that what was refused is no access;
-any other is marked `about_nobody`. A test walks the routes and fails where neither is declared. An answer of an
-endpoint that has a recorder and did not use it never leaves: the middleware turns it into an error.
+A route about people takes a `Recorder` from `recorded(...)`, after its scope, so that refused calls are not recorded as
+accesses; any other is marked `about_nobody`. A test fails for routes that declare neither. If an endpoint does not use
+its recorder, the middleware replaces the response with an error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def about_nobody(endpoint: Endpoint) -> Endpoint:
-    """Declare that this neither reads nor changes anything of a person."""
+    """Declare that a route neither reads nor changes personal data."""
     setattr(endpoint, RULE, NOBODY)
     return endpoint
 
@@ -35,11 +35,11 @@ class Recorder:
         request.state.owes_record = True
 
     def record(self, *subjects: str) -> None:
-        """Write the entry of this call: about these subject ids; about people nobody can name yet if there are none.
+        """Write the entry of this call, about these subject ids; none if they are not known yet.
 
         Raises
         ------
-        StoreUnavailable: it could not be written; the call is answered with 503 and goes no further.
+        StoreUnavailable: the entry could not be written; the response is 503.
         """
         self._request.app.state.wiring.audit.record(
             action=self._action,
@@ -52,17 +52,17 @@ class Recorder:
         self._request.state.owes_record = False
 
     def nobody(self) -> None:
-        """This call turned out to be about nobody."""
+        """Declare that this call concerns no person, so that it needs no entry."""
         self._request.state.owes_record = False
 
 
 def recorded(action: str, purpose: str) -> DependsParameter:
-    """Dependency: the recorder of this call; it stands behind the caller's `scope(...)` in the endpoint's signature.
+    """Dependency: the recorder of this call. Place it after the caller's `scope(...)` in the signature.
 
     Parameters
     ----------
-    action: what the route does, as `noun.verb`.
-    purpose: what for; see `AuditLog.record`.
+    action: `noun.verb`.
+    purpose: see `AuditLog.record`.
     """
 
     async def recorder(request: Request) -> Recorder:
@@ -74,5 +74,5 @@ def recorded(action: str, purpose: str) -> DependsParameter:
 
 
 def record_of(route: Any) -> str | None:
-    """What a route declares of its entry: NOBODY, the action that it records, or None."""
+    """Return a route's audit rule: NOBODY, the recorded action or None."""
     return rule_of(route, RULE)

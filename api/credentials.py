@@ -1,7 +1,7 @@
-"""Credentials: short-lived bearer tokens and hashed API keys. It knows no FastAPI, so the command line can use it.
+"""Credentials: short-lived bearer tokens and hashed API keys. Free of FastAPI, for the command line.
 
-Tokens are JWTs (RFC 7519) signed with HS256 and nothing else, with issuer, audience, expiry and an id that can be
-revoked. API keys are 256 random bits, stored as HMAC-SHA256 under SECRET_KEY: a key of full entropy needs no slow hash.
+Tokens are JWTs (RFC 7519), HS256 only, with issuer, audience, expiry and a revocable id. API keys are 256 random bits,
+stored as HMAC-SHA256 under SECRET_KEY: full entropy needs no slow hash.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _KEY_PREFIX = "aak_"
 _NOT_VALID = "the token is not valid, or not valid any more"
 _MOST_MINUTES = 60.0
 _tokens, _api_keys = sql_table("revoked_tokens"), sql_table("api_keys")
-# Asked each second, while a decision waits.
-_REVOKED_TOKENS = PreparedStatement(sa.select(_tokens.c.jti).where(_tokens.c.expires_at > sa.bindparam("now")))
-_KEYS = PreparedStatement(
+# Prepared: runs each second on the critical path of a decision.
+_REVOKED_TOKENS = Prepared(sa.select(_tokens.c.jti).where(_tokens.c.expires_at > sa.bindparam("now")))
+_KEYS = Prepared(
     sa.select(_api_keys.c.key_hash, _api_keys.c.name, _api_keys.c.tenant, _api_keys.c.scopes).where(
         _api_keys.c.revoked_at.is_(None)
     )
@@ -48,7 +48,7 @@ _KEYS = PreparedStatement(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: named by the credential alone, never by the request."""
+    """The authenticated caller, identified by the credential alone."""
 
     name: str
     tenant: str
@@ -63,7 +63,7 @@ def _checked(scopes: Iterable[str]) -> list[str]:
 
 
 def issue_token(secret: str, *, subject: str, tenant: str, scopes: Iterable[str], minutes: float = 15.0) -> str:
-    """A signed bearer token. Raises InvalidRequest for an unknown scope or a life longer than an hour."""
+    """Sign a bearer token. Raises InvalidRequest for an unknown scope or a lifetime over an hour."""
     if not 0 < minutes <= _MOST_MINUTES:
         raise InvalidRequest(f"a token lives for at most {_MOST_MINUTES:.0f} minutes")
     now = datetime.now(UTC)
@@ -82,7 +82,7 @@ def issue_token(secret: str, *, subject: str, tenant: str, scopes: Iterable[str]
 
 
 def create_api_key(engine: Engine, secret: str, *, name: str, tenant: str, scopes: Iterable[str]) -> str:
-    """Make an API key and store its hash; the key itself is shown this once."""
+    """Create an API key and store its hash. The returned key cannot be read again."""
     key = _KEY_PREFIX + secrets.token_urlsafe(32)
     row = {"key_hash": _hash(secret, key), "name": name, "tenant": tenant, "scopes": " ".join(_checked(scopes))}
     with transaction(engine) as connection:
@@ -91,14 +91,14 @@ def create_api_key(engine: Engine, secret: str, *, name: str, tenant: str, scope
 
 
 def revoke_api_key(engine: Engine, secret: str, key: str) -> None:
-    """No longer accept an API key."""
+    """Revoke an API key."""
     with transaction(engine) as connection:
         revoked = _api_keys.update().where(_api_keys.c.key_hash == _hash(secret, key))
         connection.execute(revoked.values(revoked_at=datetime.now(UTC)))
 
 
 def revoke_token(engine: Engine, secret: str, token: str) -> None:
-    """No longer accept a token; seen by every process within a second. Raises Unauthenticated."""
+    """Revoke a token, in every process within a second. Raises Unauthenticated."""
     claims = _claims(secret, token)
     expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
     with transaction(engine) as connection:
@@ -121,7 +121,7 @@ def _claims(secret: str, token: str) -> dict[str, str | int]:
 
 
 class _Verified(NamedTuple):
-    """A token whose signature is right: who calls, its id, and its end in seconds since 1970."""
+    """A token with a valid signature; `expires_at` is Unix time."""
 
     caller: Caller
     token_id: str
@@ -135,11 +135,11 @@ def _verified(claims: Mapping[str, str | int]) -> _Verified:
 
 
 class Authenticator:
-    """Turns a credential into its caller. Revocations and keys are looked up at most once a second.
+    """Resolves credentials to callers; refreshes revocations and keys at most once a second.
 
     Parameters
     ----------
-    engine: the relational store. secret: SECRET_KEY. clock: monotonic seconds.
+    secret: SECRET_KEY. clock: monotonic seconds.
     """
 
     def __init__(self, engine: Engine, secret: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -150,13 +150,13 @@ class Authenticator:
         self._keys: dict[str, Caller] = {}
 
     @property
-    def would_block(self) -> bool:
-        """Whether the next question asks the store, and may wait for it."""
+    def must_look(self) -> bool:
+        """Whether the next call reads from the store, and so may block."""
         return self._clock() - self._refreshed_at >= _REFRESH_S
 
     def _refresh(self) -> None:
-        """Read revocations and keys, if what was read is too old. Raises StoreUnavailable."""
-        if not self.would_block:
+        """Read revocations and keys if the cached ones are stale. Raises StoreUnavailable."""
+        if not self.must_look:
             return
         self._revoked = frozenset(jti for (jti,) in _REVOKED_TOKENS.read(self._engine, now=datetime.now(UTC)))
         keys = _KEYS.read(self._engine)
@@ -165,10 +165,10 @@ class Authenticator:
         self._refreshed_at = self._clock()
 
     def by_token(self, token: str) -> Caller:
-        """The caller of a bearer token. Raises Unauthenticated, StoreUnavailable."""
+        """Return the caller of a bearer token. Raises Unauthenticated, StoreUnavailable."""
         found = self._verified.get(token)
         if found is None:
-            # Kept until the next look: a signature costs more than what most calls are for.
+            # Cached until the next refresh: verifying a signature is expensive.
             found = self._verified[token] = _verified(_claims(self._secret, token))
         self._refresh()
         if found.token_id in self._revoked or found.expires_at <= time.time():
@@ -176,7 +176,7 @@ class Authenticator:
         return found.caller
 
     def by_key(self, key: str) -> Caller:
-        """The caller of an API key. Raises Unauthenticated, StoreUnavailable."""
+        """Return the caller of an API key. Raises Unauthenticated, StoreUnavailable."""
         self._refresh()
         caller = self._keys.get(_hash(self._secret, key))
         if caller is None:

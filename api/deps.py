@@ -1,6 +1,6 @@
-"""What routes ask for: the objects of the app, by type.
+"""Dependencies of routes: the app's objects, by type.
 
-None of them waits for anything, so they are coroutines: others would each be handed to a thread and back.
+None blocks, so all are coroutines: FastAPI runs plain functions in a thread.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ async def _snapshot(request: Request) -> Snapshot:
 
 
 class DecisionContext(NamedTuple):
-    """What a decision is made with.
+    """Everything that a decision needs.
 
     Attributes
     ----------
-    is_nonblocking: store and audit log are on this machine, and nobody is in the way.
+    at_once: store and audit log are local and unlocked, so the decision does not block.
     """
 
     snapshot: Snapshot

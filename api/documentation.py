@@ -1,4 +1,4 @@
-"""The interactive documentation, with assets from the `fastapi-offline` package: nothing is loaded from elsewhere."""
+"""Interactive API documentation; its assets come from the `fastapi-offline` package, not from a CDN."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AssetName = Literal["swagger-ui-bundle.js", "swagger-ui.css", "redoc.standalone.
 
 
 def install(app: FastAPI) -> None:
-    """Add /api/docs, /api/redoc and the schema they show."""
+    """Add /api/docs, /api/redoc and their OpenAPI schema."""
     favicon = f"{_ASSETS}/favicon.png"
 
     @public

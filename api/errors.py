@@ -1,4 +1,4 @@
-"""Errors as answers: the project's error tree carries codes and statuses; one shape; input is never echoed."""
+"""Error responses: one JSON shape, with code and status from the project's error tree. Input is never echoed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _RETRY_AFTER_S = "2"
 def answer(
     request: Request, status: int, code: str, message: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """The one shape of an error."""
+    """Build an error response."""
     correlation_id = getattr(request.state, "correlation_id", "")
     error = {"code": code, "message": message, "correlation_id": correlation_id}
     return JSONResponse({"error": error}, status_code=status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
-    """Register the handlers."""
+    """Register the exception handlers."""
     app.add_exception_handler(AlphaAdsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -54,7 +54,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def _place(error: Mapping[str, Any]) -> str:
-    """Where the error is, in our names; an unknown field's name is the caller's, so its place stands for it."""
+    """The error's location. The name of an unknown field is caller input, so its parent stands for it."""
     where = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
     return ".".join(part for part in where if isinstance(part, str))
 
@@ -68,7 +68,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def unexpected(request: Request, error: Exception) -> JSONResponse:
-    """The answer to a bug. Its message is not even logged: it may hold what the caller sent."""
+    """Build the response to a bug. Its message is not even logged: it may contain caller input."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
     _log.error("unexpected error", error=type(error).__name__, places=places)

@@ -1,7 +1,7 @@
-"""Plain routes: called without FastAPI's solver, which takes as long about a decision as its reads from the store.
+"""Fast routes: bypass FastAPI's dependency solver, which takes as long as all of a decision's reads from the store.
 
-An endpoint's signature says what it takes, as everywhere; here that may be a JSON body and dependencies which ask for
-nothing but the request. The documentation, the rules of access and audit, and errors are those of any other route.
+An endpoint takes one JSON body, and dependencies whose only parameter is the request. OpenAPI, access and audit rules
+and errors work as on any route.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class FastRoute(APIRoute):
-    """A route of an endpoint that is a coroutine and gives a `Response`; for `APIRouter(route_class=...)`.
+    """A route whose endpoint is a coroutine that returns a `Response`; for `APIRouter(route_class=...)`.
 
     Raises
     ------
-    TypeError: the endpoint takes something else. It is raised when the route is made.
+    TypeError: the endpoint takes other parameters. Raised when the route is added.
     """
 
     def get_route_handler(self) -> _Handler:
-        """What answers a request."""
+        """Build the request handler."""
         taken, endpoint = self.dependant, self.endpoint
         dependencies = [_request_dependency(each) for each in taken.dependencies]
         models = [(each.name, each.field_info.annotation) for each in taken.body_params]
@@ -48,7 +48,7 @@ class FastRoute(APIRoute):
 
 
 def _request_dependency(dependency: Dependant) -> tuple[str, Callable[[Request], Coroutine[Any, Any, Any]]]:
-    """Its parameter in the endpoint, and what gives the value."""
+    """The dependency's parameter name in the endpoint, and its coroutine function."""
     call = dependency.call
     if call is None or not iscoroutinefunction(call) or list(signature(call).parameters) != ["request"]:
         raise TypeError(f"{call}: a dependency of a fast route is a coroutine that asks for the request alone")
@@ -56,12 +56,12 @@ def _request_dependency(dependency: Dependant) -> tuple[str, Callable[[Request],
 
 
 def _has_other_parameters(taken: Dependant) -> bool:
-    """Whether it takes anything out of address, headers or cookies."""
+    """Whether the endpoint takes parameters from path, query, headers or cookies."""
     return bool(taken.path_params or taken.query_params or taken.header_params or taken.cookie_params)
 
 
 def _parse_body(model: type[BaseModel], sent: bytes, content_type: str) -> BaseModel:
-    """The body. Raises RequestValidationError."""
+    """Parse the body. Raises RequestValidationError."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise RequestValidationError([{"type": "model_attributes_type", "loc": ("body",)}])

@@ -1,4 +1,4 @@
-"""What happens to every request: correlation id, size limit, security headers, metrics. Plain ASGI, for speed."""
+"""Middleware of every request: correlation id, size limit, security headers, metrics. Pure ASGI, for speed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class _TooLarge(HTTPException):
-    """The body is larger than allowed."""
+    """The body exceeds the size limit."""
 
     def __init__(self) -> None:
         super().__init__(status_code=413)
@@ -44,7 +44,6 @@ class EveryRequest:
 
     Parameters
     ----------
-    app: what answers.
     is_production: add Strict-Transport-Security.
     """
 
@@ -74,7 +73,7 @@ class EveryRequest:
     async def _respond(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             await self._app(scope, receive, answer)
-        except Exception as error:  # here, so that this answer has its headers, too
+        except Exception as error:  # handled here, so that this response gets the headers, too
             if answer.has_started:
                 raise
             await errors.unexpected(Request(scope), error)(scope, receive, answer)
@@ -82,7 +81,7 @@ class EveryRequest:
 
 @lru_cache
 def _metrics(route: str, status: int) -> tuple[Counter, Histogram]:
-    """Those of these labels; finding them takes longer than counting."""
+    """Cached metric children: looking them up takes longer than counting."""
     return REQUESTS.labels(route, str(status)), REQUEST_SECONDS.labels(route)
 
 
@@ -109,7 +108,7 @@ def _limited(headers: Mapping[bytes, bytes], receive: Receive) -> Receive:
 
 
 class _Answer:
-    """Sends the answer with our headers; remembers its status."""
+    """Adds our headers to the response and remembers its status."""
 
     def __init__(self, scope: Scope, send: Send, extra: tuple[tuple[bytes, bytes], ...], correlation_id: str) -> None:
         self._state, self._send, self._extra = scope["state"], send, extra

@@ -1,4 +1,4 @@
-"""Pages of a list: ids in their order, a page from the last id of the one before."""
+"""Keyset pagination: lists are in order of id, and a page starts after the last id of the one before."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 
 
 def next_page(ids: Sequence[str], limit: int) -> str | None:
-    """From where the next page goes on; None where this one is not full."""
+    """Return the `after` of the next page, or None if this page is not full."""
     return ids[-1] if len(ids) == limit else None

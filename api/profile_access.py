@@ -1,5 +1,4 @@
-"""What may be shown of a person, for every route that shows something of one: permission first, then the record, then
-the published state."""
+"""Access to a person's published profile, shared by all routes that show one: permission, audit record, read."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from api.audit import Recorder
 
 
 class TraitOut(BaseModel):
-    """A feature that sets a segment apart, and by how many standard deviations."""
+    """A feature that sets a segment apart, in standard deviations."""
 
     feature: str
     deviations: float
@@ -37,13 +36,13 @@ class SegmentOut(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PublishedProfile:
-    """A published profile that may be shown.
+    """A published profile that the caller may see.
 
     Parameters
     ----------
-    subjects: who is shown as one, the asked one first; linked with consent.
-    rectified: what the person says of themselves, above what was inferred.
-    segment: None where there are no segments yet, or too few posts.
+    subjects: subjects linked with consent and shown as one, the requested one first.
+    rectified: corrections by the person; they override inferred values.
+    segment: None if there are no segments yet, or too few posts.
     """
 
     now: datetime
@@ -56,12 +55,12 @@ class PublishedProfile:
 
 
 def read_published_profile(wiring: Wiring, snapshot: Snapshot, audit: Recorder, subject_id: str) -> PublishedProfile:
-    """The published profile of a subject, recorded in the audit log before it is read.
+    """Read a subject's published profile, after recording the access in the audit log.
 
     Raises
     ------
-    Restricted: the person's data is kept and not used. Erased. NotFound: nobody has this id, or nothing is published.
-    StaleData: what is published is too old. StoreUnavailable: it could not be asked or recorded.
+    Restricted: the person's data may not be used. Erased. NotFound: the subject is unknown or not published.
+    StaleData: the published data is too old. StoreUnavailable: the store or the audit log is unavailable.
     """
     now = datetime.now(UTC)
     permission = _permission(wiring, subject_id)
@@ -86,7 +85,7 @@ def _permission(wiring: Wiring, subject_id: str) -> Permission:
     if permission.refusal == "restricted":
         raise Restricted("the data of this person is restricted: it is kept and not used")
     if permission.refusal is not None:
-        resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)  # raises: erased, or never known
+        resolve_subject(wiring.engine, wiring.pseudonyms, subject_id)  # raises Erased or NotFound
     return permission
 
 

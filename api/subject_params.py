@@ -1,4 +1,4 @@
-"""Whom a call is about."""
+"""Parameters that name a subject."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of th
 
 
 def resolve_and_record(wiring: Wiring, audit: Recorder, text: str) -> str:
-    """The subject id that `text` means, known and not erased; the call is recorded as one about them.
+    """Resolve `text` to the id of a subject that is known and not erased, and record the call about them.
 
     Raises
     ------
-    What `resolve_subject` does; StoreUnavailable: it could not be recorded.
+    Those of `resolve_subject`. StoreUnavailable: the entry could not be written.
     """
     subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, text)
     audit.record(subject_id)

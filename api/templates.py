@@ -1,4 +1,4 @@
-"""Pages for people: Jinja2 templates in pages/, everything escaped, nothing loaded from elsewhere."""
+"""The API's HTML pages: Jinja2 templates in pages/, escaped, self-contained."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _environment() -> Any:
 
 
 def page(name: str, **values: Any) -> HTMLResponse:
-    """The page `name`, filled in."""
+    """Render the page `name`."""
     return HTMLResponse(_environment().get_template(name).render(**values))
 
 

@@ -1,4 +1,4 @@
-"""Wiring: from one `Settings` to the domain objects; the one place where configuration chooses implementations.
+"""Wiring: builds the domain objects from one `Settings`, choosing implementations. Belongs here: construction only.
 
-core.py builds the stores, the stream and the keys; app.py everything on top of them; the others one subject each.
+core.py builds stores, stream and keys; app.py everything else; the other files one subject each.
 """

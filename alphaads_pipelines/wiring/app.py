@@ -1,7 +1,7 @@
 """The domain objects of one process, each built on first use.
 
-Dagster resources, the API and the CLI all build a `Wiring` and pass its plain objects on, so that the three cannot
-interpret a setting differently.
+Dagster resources, the API and the CLI all build a `Wiring` and pass its objects on, so that settings have one
+interpretation.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 
 class Wiring(CoreWiring):
-    """The domain objects of one process, as `settings` asks for them. Close after use."""
+    """The domain objects of one process. Close after use."""
 
     @cached_property
     def rights(self) -> RightsWiring:
-        """What people may ask for: export, erasure, who saw their data; and what proves it."""
+        """Export, erasure, access log, and their proofs."""
         from alphaads_pipelines.wiring.rights import RightsWiring
 
         return RightsWiring(self)
 
     @cached_property
     def audit(self) -> AuditLog:
-        """Where every access to personal data is recorded before it happens."""
+        """The audit log: every access to personal data is recorded before it happens."""
         from alphaads_pipelines.audit.log import AuditLog
 
         return AuditLog(self.settings.audit_path, self.rights.audit_keys, self.rights.checkpoints)
@@ -56,7 +56,7 @@ class Wiring(CoreWiring):
 
     @cached_property
     def batch_reader(self) -> BatchReader:
-        """Turns a batch's records into accepted and rejected rows."""
+        """Splits a batch's records into accepted and rejected rows."""
         from alphaads_pipelines.ingest.batch_reader import BatchReader
         from alphaads_pipelines.platforms.registry import PLATFORMS
 
@@ -64,7 +64,7 @@ class Wiring(CoreWiring):
 
     @cached_property
     def scorer(self) -> Scorer:
-        """The scorer of the configured tier; a tier of our own model follows what is promoted."""
+        """The scorer of the configured tier; tiers of our own model follow promotions."""
         import msgspec
 
         from alphaads_pipelines.nlp.registry import build_scorer
@@ -81,12 +81,12 @@ class Wiring(CoreWiring):
 
     @cached_property
     def trained_models(self) -> TrainedModels:
-        """What this installation trained, and which model serves."""
+        """The models trained by this installation, and which one serves."""
         return trained_models(self.settings)
 
     @cached_property
     def released_groups(self) -> CurrentGroups:
-        """The groups that aggregates are answered from, as they were last released."""
+        """The last released groups, from which aggregates are computed."""
         from alphaads_pipelines.pipeline.aggregates import CurrentGroups
 
         return CurrentGroups(self.engine)
@@ -102,20 +102,20 @@ class Wiring(CoreWiring):
 
     @cached_property
     def recipe(self) -> Recipe:
-        """How the asset `nlp_model` is trained."""
+        """The training recipe of the asset `nlp_model`."""
         from alphaads_pipelines.nlp.training.recipe import Recipe
 
         return Recipe(threads=self.settings.scorer_threads)
 
     @cached_property
     def gazetteer(self) -> CurrentGazetteer:
-        """The tracked names, as users have them now."""
+        """The current tracked names."""
         from alphaads_pipelines.nlp.tracked_names import CurrentGazetteer
 
         return CurrentGazetteer(self.engine)
 
     def close(self) -> None:
-        """Release what was built."""
+        """Close the objects that were built."""
         if "audit" in self.__dict__:
             self.audit.close()
         if "stream" in self.__dict__:
@@ -126,7 +126,7 @@ class Wiring(CoreWiring):
 
 @contextmanager
 def wired(settings: Settings, kind: type[Wiring] = Wiring) -> Iterator[Wiring]:
-    """A `Wiring`, or one of a kind that overrides some of it, that is closed at the end of the block."""
+    """Context manager: a `Wiring`, or a subclass of it, closed at the end."""
     wiring = kind(settings)
     try:
         yield wiring

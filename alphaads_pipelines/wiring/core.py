@@ -1,4 +1,4 @@
-"""The objects that everything else is built on: the stores, the stream, the keys."""
+"""The objects that everything else is built on: stores, stream, keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class CoreWiring:
-    """Stores, stream and keys of one process, as `settings` asks for them."""
+    """Stores, stream and keys of one process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -42,14 +42,14 @@ class CoreWiring:
         return engine
 
     def admit(self, engine: Engine) -> None:
-        """Raises ConfigurationError if the store may not be used now."""
+        """Refuse a store with an unfinished restore. Raises ConfigurationError."""
         from alphaads_pipelines.stores.sql.restore_guard import refuse_unfinished
 
         refuse_unfinished(engine)
 
     @cached_property
     def master_keys(self) -> MasterKeys:
-        """The keys of the keyed hashes and signatures, made on first use; never anew beside data of older ones."""
+        """The keys of keyed hashes and signatures, created on first use; never if data of older keys exists."""
         from alphaads_pipelines.privacy.secrets_file import MasterKeys
         from alphaads_pipelines.stores.subjects.subject_keys import needs_key_file
 
@@ -57,7 +57,7 @@ class CoreWiring:
 
     @cached_property
     def key_ring(self) -> KeyRingFile:
-        """The key-encryption keys; they follow a rotation without a restart."""
+        """The key-encryption keys; rotations apply without a restart."""
         from alphaads_pipelines.privacy.key_ring import KeyRingFile
 
         _ = self.master_keys  # makes the file
@@ -74,7 +74,7 @@ class CoreWiring:
 
     @cached_property
     def suppressions(self) -> Suppressions:
-        """Who was erased."""
+        """The erased people."""
         from alphaads_pipelines.stores.subjects.suppressions import Suppressions
 
         return Suppressions(self.engine, self.pseudonyms, self.subject_keys.generation)
@@ -88,7 +88,7 @@ class CoreWiring:
 
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
-        """Keyed hashes that stand for identities."""
+        """Keyed hashes of identities."""
         from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
 
         return Pseudonyms(self.master_keys)
@@ -109,7 +109,7 @@ class CoreWiring:
 
     @property
     def kafka_options(self) -> dict[str, str]:
-        """Client options under librdkafka's names; only those that are set."""
+        """The client options that are set, under librdkafka's names."""
         settings = self.settings
         password = settings.kafka_sasl_password
         options = {

@@ -1,4 +1,4 @@
-"""Which generator writes ad texts and which classifiers moderate them."""
+"""The generator of ad texts and the classifiers that moderate them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from alphaads_pipelines.wiring.models import OF_OUR_MODEL, scorer_options
 
 
 def build_generator(settings: Settings) -> Generator:
-    """Who writes the ad texts of one run: the budget is that of the object.
+    """Build the generator of ad texts for one run; each object has its own budget.
 
     Raises
     ------
-    ConfigurationError: there is no such generator, or its key or its price is missing.
+    ConfigurationError: unknown generator, or its key or price is missing.
     MissingArtifact: its package is not installed.
     """
     return GENERATORS.load(settings.generator)(generator_options(settings))
 
 
 def generator_options(settings: Settings) -> Options:
-    """What the settings say to whichever generator is built."""
+    """Return the configured generator's options."""
     credentials = {
         "openai": (settings.openai_api_key, settings.openai_model, settings.openai_base_url),
         "anthropic": (settings.anthropic_api_key, settings.anthropic_model, settings.anthropic_base_url),
@@ -43,12 +43,13 @@ def generator_options(settings: Settings) -> Options:
 
 
 def build_classifiers(wiring: Wiring) -> list[Classifier]:
-    """Who judges the ad texts beside the rules: our offensive model, whatever tier scores the posts; and OpenAI's
-    moderation, where its key is set.
+    """Build the classifiers that moderate ad texts, in addition to the rules.
+
+    They are our offensive-language model, whatever the scorer tier, and OpenAI's moderation if its key is set.
 
     Raises
     ------
-    MissingArtifact: our model, or OpenAI's package, is not there.
+    MissingArtifact: our model or OpenAI's package is missing.
     """
     settings = wiring.settings
     is_ours = settings.scorer_tier in OF_OUR_MODEL

@@ -1,4 +1,4 @@
-"""Which model scores posts: the options of the scorer, and the model of ours that serves."""
+"""The model that scores posts: scorer options, and the serving model of our own."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.trained_models import TrainedModels
 
 OF_OUR_MODEL = frozenset({"neural", "cascade"})
-"""Tiers whose answers come from `Options.artifact`."""
+"""Tiers that run `Options.artifact`."""
 
 
 def trained_models(settings: Settings) -> TrainedModels:
-    """What this installation trained, and which of its models serves."""
+    """Return the models trained by this installation."""
     from alphaads_pipelines.nlp.trained_models import TrainedModels
 
     return TrainedModels(settings.models_path)
 
 
 def serving_model(settings: Settings) -> Path:
-    """Folder of our own model that serves now."""
+    """Return the folder of our own serving model."""
     return settings.nlp_artifact or trained_models(settings).serving()
 
 
 def scorer_options(settings: Settings) -> Options:
-    """What the settings say to whichever scorer is built."""
+    """Return the configured scorer's options."""
     from alphaads_pipelines.nlp.base import Options
 
     token = settings.huggingface_api_token

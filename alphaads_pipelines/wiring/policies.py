@@ -1,4 +1,4 @@
-"""What the settings say of policies, for assets, sensors and commands alike."""
+"""Policy settings, shared by assets, sensors and commands."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def teaching(settings: Settings) -> Teaching:
-    """How policies are taught.
+    """Return how policies are trained.
 
     Raises
     ------
-    ConfigurationError: POLICIES names something that is no policy.
+    ConfigurationError: POLICIES names an unknown policy.
     """
     from alphaads_pipelines.bandits.registry import POLICIES
     from alphaads_pipelines.pipeline.learning import Teaching

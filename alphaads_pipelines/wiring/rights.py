@@ -1,4 +1,4 @@
-"""Wiring of the room `rights`: its domain objects, each built on first use from those of a `Wiring`."""
+"""Wiring of `rights` and `audit`, each object built on first use."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class RightsWiring:
-    """What people may ask for, and what proves it, in one process."""
+    """Data subjects' rights and their proofs, in one process."""
 
     def __init__(self, wiring: CoreWiring) -> None:
         self._wiring = wiring
 
     @cached_property
     def rights_requests(self) -> RightsRequests:
-        """Requests of people, and how far each came."""
+        """Data subjects' requests and their progress."""
         from alphaads_pipelines.rights.requests import RightsRequests
 
         return RightsRequests(self._wiring.engine)
@@ -54,21 +54,21 @@ class RightsWiring:
 
     @cached_property
     def erased_stores(self) -> ErasedStores:
-        """Where people's data lies, for erasures."""
+        """The stores that an erasure covers."""
         from alphaads_pipelines.rights.erasure.base import ErasedStores
 
         return ErasedStores(self._wiring, self.key_backups, self._wiring.settings.dagster_database_url)
 
     @cached_property
     def receipt_signer(self) -> Signer:
-        """Signs receipts of erasures."""
+        """Signs erasure receipts."""
         from alphaads_pipelines.rights.erasure.receipts import Signer
 
         return Signer(self._wiring.master_keys.signing)
 
     @cached_property
     def erasure_journal(self) -> ErasureJournal:
-        """Who was erased, kept outside the stores and their backups."""
+        """The erased people, recorded outside the stores and their backups."""
         from alphaads_pipelines.rights.erasure.journal import ErasureJournal
 
         return ErasureJournal(self._wiring.settings.erasure_journal_path, self._wiring.pseudonyms)
@@ -82,21 +82,21 @@ class RightsWiring:
 
     @cached_property
     def sources(self) -> Sources:
-        """Where people's data lies, for exports."""
+        """The stores that an export covers."""
         from alphaads_pipelines.rights.access.data_map import Sources
 
         return Sources(self._wiring, self.access_log.about)
 
     @cached_property
     def audit_keys(self) -> AuditKeys:
-        """Keys that chain the audit log and hide whom it is about."""
+        """Keys that chain the audit log and pseudonymise its subjects."""
         from alphaads_pipelines.audit.entries import AuditKeys
 
         return AuditKeys.derive(self._wiring.master_keys.audit)
 
     @cached_property
     def checkpoints(self) -> Checkpoints:
-        """Signed heads of the audit log, kept apart from it."""
+        """Signed heads of the audit log, stored apart from it."""
         from alphaads_pipelines.audit.checkpoints import Checkpoints
 
         return Checkpoints(
@@ -105,22 +105,22 @@ class RightsWiring:
 
     @property
     def audit_verifier(self) -> Verifier:
-        """Reads the audit log and judges whether it is as it was written."""
+        """Verifies the integrity of the audit log."""
         from alphaads_pipelines.audit.verification import Verifier
 
         return Verifier(self._wiring.settings.audit_path, self.audit_keys, self.checkpoints)
 
     @property
-    def audit_upkeep(self) -> AuditMaintenance:
-        """Signs checkpoints of the audit log and removes what is too old."""
-        from alphaads_pipelines.audit.maintenance import AuditMaintenance
+    def audit_upkeep(self) -> AuditUpkeep:
+        """Signs checkpoints of the audit log and removes expired chains."""
+        from alphaads_pipelines.audit.maintenance import AuditUpkeep
 
         keep = timedelta(days=self._wiring.settings.audit_retention_days)
         return AuditMaintenance(self._wiring.settings.audit_path, self.audit_verifier, self.checkpoints, keep)
 
     @property
     def access_log(self) -> AccessLog:
-        """Who touched whose data, for people and exports."""
+        """Accesses to personal data, for people and exports."""
         from alphaads_pipelines.audit.access_log import AccessLog
 
         return AccessLog(self.audit_verifier, self.audit_keys, self._wiring.lake)

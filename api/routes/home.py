@@ -24,7 +24,7 @@ def _age(complete_until: datetime | None) -> str:
 @router.get("/", summary="What this is", response_class=HTMLResponse)
 @public
 def home(request: Request, snapshot: SnapshotDep, settings: SettingsDep) -> HTMLResponse:
-    """A page that says what runs here and how fresh it is."""
+    """Show what runs here and how fresh its data is."""
     return page(
         "home.html",
         version=request.app.version,
@@ -40,5 +40,5 @@ def home(request: Request, snapshot: SnapshotDep, settings: SettingsDep) -> HTML
 @router.get("/health", summary="Is the process alive?")
 @public
 def health() -> dict[str, str]:
-    """200 while the process answers; it says nothing about data."""
+    """Return 200 while the process is alive, whatever the state of its data."""
     return {"status": "ok"}

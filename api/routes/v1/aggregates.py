@@ -1,4 +1,4 @@
-"""`/api/v1/aggregates`: figures about many people, never about fewer than MIN_GROUP_SIZE, on request with noise."""
+"""`/api/v1/aggregates`: statistics over at least MIN_GROUP_SIZE people, optionally with differential privacy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOTHING_RELEASED = "nothing is released yet; the asset released_groups does it 
 
 
 class AggregateIn(BaseModel):
-    """What is asked; an empty list lets everybody in."""
+    """Filters and groupings; an empty list does not filter."""
 
     model_config = ConfigDict(extra="forbid")
     platforms: Values = []
@@ -44,13 +44,13 @@ class AggregateIn(BaseModel):
     by: list[Grouping] = Field([], max_length=MOST_GROUPINGS, description="Rows for each value of these.")
 
     def question(self) -> Question:
-        """The same for the domain."""
+        """Convert to the domain's question."""
         given = self.model_dump(exclude={"epsilon"})
         return _to_question(given)
 
 
 class NoisyIn(AggregateIn):
-    """The same, on request with differential privacy."""
+    """The same, optionally with differential privacy."""
 
     epsilon: float | None = Field(
         None, gt=0, le=10, description="A multiple of 0.001. Adds noise and is taken from the budget; null: no noise."
@@ -58,7 +58,7 @@ class NoisyIn(AggregateIn):
 
 
 class RowOut(BaseModel):
-    """Figures; see `analytics.aggregates.Row`."""
+    """Statistics of a group; see `analytics.aggregates.Row`."""
 
     key: dict[str, str | None]
     people_at_least: int
@@ -72,7 +72,7 @@ class RowOut(BaseModel):
 
 
 class NoisyRowOut(BaseModel):
-    """Figures with noise; see `analytics.noise.NoisyRow`."""
+    """Noisy statistics of a group; see `analytics.noise.NoisyRow`."""
 
     key: dict[str, str]
     people: int
@@ -82,7 +82,7 @@ class NoisyRowOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """Rows of whole groups, and what of the question may not be told: `withheld` names keys, without a number."""
+    """Rows of whole groups; `withheld` lists the keys of suppressed rows, without a number."""
 
     total: RowOut
     rows: list[RowOut]
@@ -94,9 +94,9 @@ class AnswerOut(BaseModel):
 
 
 class NoisyAnswerOut(BaseModel):
-    """The same with noise: what it cost, one person's share at most, and how far off the figures are in 19 of 20 cases.
+    """Noisy rows, their cost, one person's largest contribution, and the error bound in 19 of 20 cases.
 
-    Asked again within the day it is the same answer, for nothing.
+    Repeating the query within the day returns the same answer at no cost.
     """
 
     rows: list[NoisyRowOut]
@@ -108,7 +108,7 @@ class NoisyAnswerOut(BaseModel):
 
 
 class BudgetOut(BaseModel):
-    """What noisy answers may still cost the caller's tenant this month (UTC)."""
+    """The privacy budget of the caller's tenant this month (UTC)."""
 
     period: str
     budget: float
@@ -123,7 +123,7 @@ def get_aggregates(
     caller: Annotated[Caller, scope("analytics:read")],
     recorder: Annotated[Recorder, recorded("aggregates.read", "analytics")],
 ) -> AnswerOut:
-    """People, posts, emotions, sentiment and rhythm, from released groups. 403 where nothing may be said."""
+    """Return people, posts, emotions, sentiment and rhythm of released groups. 403: too small to publish."""
     recorder.record()
     return _exact(query, wiring)
 
@@ -135,7 +135,7 @@ def ask_aggregates(
     caller: Annotated[Caller, scope("analytics:read")],
     recorder: Annotated[Recorder, recorded("aggregates.read", "analytics")],
 ) -> AnswerOut | NoisyAnswerOut:
-    """As GET; with `epsilon` differentially private. 429 with what is left where that would exceed the budget."""
+    """Query as with GET; `epsilon` adds differential privacy. 429, with the remainder: over budget."""
     recorder.record()
     if body.epsilon is None:
         return _exact(body, wiring)
@@ -147,7 +147,7 @@ def ask_aggregates(
 @router.get("/aggregates/budget", summary="The privacy budget")
 @about_nobody
 def get_budget(wiring: WiringDep, caller: Annotated[Caller, scope("analytics:read")]) -> BudgetOut:
-    """This month's budget of the caller's tenant."""
+    """Return this month's privacy budget of the caller's tenant."""
     whole = _terms(wiring.settings, caller).budget_milli
     budget = read_budget(wiring.engine, caller.tenant, whole, datetime.now(UTC))
     shown = {"budget": budget.whole_milli, "spent": budget.spent_milli, "left": budget.left_milli}

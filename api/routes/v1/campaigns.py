@@ -1,5 +1,4 @@
-"""`/api/v1/campaigns`: what is advertised to whom, within which limits. Each tenant has its own; an edit is heard of by
-every server within a poll of its snapshot."""
+"""`/api/v1/campaigns`: the tenant's campaigns, their targeting and limits. Servers apply edits with their next poll."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ Writer = Annotated[Caller, scope("campaigns:write")]
 
 
 class VoiceIn(BaseModel):
-    """How the brand speaks: `manner` is told to who writes, the rest is checked in every text."""
+    """The brand's voice: `manner` instructs the generator, the rest is checked in every text."""
 
     model_config = ConfigDict(extra="forbid")
     manner: str = Field("", max_length=LONGEST_WORDS)
@@ -63,7 +62,7 @@ class VoiceIn(BaseModel):
 
 
 class RulesIn(BaseModel):
-    """What the texts may not claim, what they must say, and the brand's voice."""
+    """Claims banned from texts, required disclosures and the brand's voice."""
 
     model_config = ConfigDict(extra="forbid")
     banned_claims: Phrases = []
@@ -72,7 +71,7 @@ class RulesIn(BaseModel):
 
 
 class CampaignIn(BaseModel):
-    """A campaign. The texts are written from product, benefit and call to action, for each emotion of the audience."""
+    """A campaign. Texts are generated from product, benefit and call to action, per emotion of the audience."""
 
     model_config = ConfigDict(extra="forbid")
     name: Words
@@ -96,20 +95,20 @@ class CampaignIn(BaseModel):
 
 
 class CampaignEdit(CampaignIn):
-    """The whole campaign as it is to be, and the version that this was made from."""
+    """The complete new campaign, and the version that was edited."""
 
     version: int = Field(ge=0)
 
 
 class Decided(BaseModel):
-    """The version that this was decided from; null: whatever it is by now."""
+    """The version that the change was based on; null: any."""
 
     model_config = ConfigDict(extra="forbid")
     version: int | None = Field(None, ge=0)
 
 
 class CampaignOut(CampaignIn):
-    """A campaign as it is; `version` counts its edits."""
+    """A campaign as stored; `version` counts its edits."""
 
     campaign_id: str
     state: State
@@ -117,7 +116,7 @@ class CampaignOut(CampaignIn):
 
 
 class CampaignsOut(BaseModel):
-    """A page, by id; `next` is what `after` of the next page is, null on the last."""
+    """A page, by id; `next` is the `after` of the next page, null on the last."""
 
     campaigns: list[CampaignOut]
     next: str | None
@@ -132,7 +131,7 @@ def _shown(campaign: Campaign) -> CampaignOut:
 @router.post("/campaigns", status_code=201, summary="Draft a campaign")
 @about_nobody
 def post_campaign(body: CampaignIn, wiring: WiringDep, caller: Writer) -> CampaignOut:
-    """A draft: nothing of it is served until it is resumed and its texts are written and approved."""
+    """Draft a campaign. It is served once it is resumed and its texts are generated and approved."""
     campaign = parse_draft(body.model_dump(), campaign_id=uuid.uuid4().hex, tenant=caller.tenant)
     return _shown(create_campaign(wiring.engine, campaign, datetime.now(UTC)))
 
@@ -142,7 +141,7 @@ def post_campaign(body: CampaignIn, wiring: WiringDep, caller: Writer) -> Campai
 def get_campaigns(
     wiring: WiringDep, caller: Reader, state: State | None = None, after: After = None, limit: Limit = 100
 ) -> CampaignsOut:
-    """A page of them, by id; those of one state where it is named."""
+    """List a page of campaigns by id, optionally of one state."""
     found = list_campaigns(wiring.engine, caller.tenant, state=state, after=after or "", limit=limit)
     campaigns = [_shown(each) for each in found]
     return CampaignsOut(campaigns=campaigns, next=next_page([each.campaign_id for each in campaigns], limit))
@@ -151,14 +150,14 @@ def get_campaigns(
 @router.get("/campaigns/{campaign_id}", summary="One campaign")
 @about_nobody
 def get_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Reader) -> CampaignOut:
-    """One of the caller's campaigns."""
+    """Return one of the caller's campaigns."""
     return _shown(read_campaign(wiring.engine, caller.tenant, campaign_id))
 
 
 @router.put("/campaigns/{campaign_id}", summary="Edit a campaign")
 @about_nobody
 def put_campaign(campaign_id: IdPath, body: CampaignEdit, wiring: WiringDep, caller: Writer) -> CampaignOut:
-    """409 if it was edited since `version`. Texts of a brief that this changes are served no longer, at once."""
+    """Replace a campaign. 409: edited since `version`. If its brief changes, its old texts are withdrawn at once."""
     wanted = parse_draft(body.model_dump(exclude={"version"}), campaign_id=campaign_id, tenant=caller.tenant)
     changes = {name: getattr(wanted, name) for name in EDITABLE}
     now = datetime.now(UTC)
@@ -168,21 +167,21 @@ def put_campaign(campaign_id: IdPath, body: CampaignEdit, wiring: WiringDep, cal
 @router.post("/campaigns/{campaign_id}/pause", summary="Pause a campaign")
 @about_nobody
 def pause_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body: Decided | None = None) -> CampaignOut:
-    """Nothing of it is served from the next poll of each server on."""
+    """Pause the campaign; each server stops serving it with its next poll."""
     return _moved(wiring, caller, campaign_id, PAUSED, body)
 
 
 @router.post("/campaigns/{campaign_id}/resume", summary="Start a campaign, or let it go on")
 @about_nobody
 def resume_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body: Decided | None = None) -> CampaignOut:
-    """Its approved texts are served; those of a draft have yet to be written, which the asset `ad_creatives` does."""
+    """Serve the campaign's approved texts; the asset `ad_creatives` generates those of a draft."""
     return _moved(wiring, caller, campaign_id, ACTIVE, body)
 
 
 @router.post("/campaigns/{campaign_id}/end", summary="End a campaign for good")
 @about_nobody
 def end_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body: Decided | None = None) -> CampaignOut:
-    """It is kept for the decisions that showed it, and cannot be resumed or edited."""
+    """End the campaign; it is kept for past decisions, and cannot be resumed or edited."""
     return _moved(wiring, caller, campaign_id, ENDED, body)
 
 

@@ -1,6 +1,6 @@
-"""`/api/v1/consents` and `/api/v1/links`: what people allow, purpose by purpose, and which of their accounts are one.
+"""`/api/v1/consents` and `/api/v1/links`: a person's consents by purpose, and links between their accounts.
 
-Who is meant by `platform:author_id` stands in a body, never in a path: paths are logged.
+`platform:author_id` is sent in bodies, never in paths, because paths are logged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_LINKED = 20
 
 
 class ConsentIn(BaseModel):
-    """What a person said about one purpose, and where the record of the asking is kept."""
+    """A person's grant or withdrawal for one purpose, and a reference to its evidence."""
 
     model_config = ConfigDict(extra="forbid")
     subject: Subject
@@ -48,14 +48,14 @@ class EventOut(BaseModel):
 
 
 class ConsentOut(BaseModel):
-    """What was recorded, of whom."""
+    """The recorded event and its subject."""
 
     subject_id: str
     event: EventOut
 
 
 class ConsentsOut(BaseModel):
-    """What a person allows now (a purpose that is not named: no), and how that came about, oldest first."""
+    """A person's allowed purposes (any other is not allowed) and their history, oldest first."""
 
     subject_id: str
     allowed: list[str]
@@ -63,7 +63,7 @@ class ConsentsOut(BaseModel):
 
 
 class LinkIn(BaseModel):
-    """Subjects of several networks who say that they are one person."""
+    """Subjects on several networks that declare themselves one person."""
 
     model_config = ConfigDict(extra="forbid")
     subjects: list[Subject] = Field(min_length=2, max_length=MOST_LINKED)
@@ -76,7 +76,7 @@ class LinkOut(BaseModel):
 
 
 class Unlinked(BaseModel):
-    """Whether it was linked."""
+    """Whether the subject was linked."""
 
     unlinked: bool
 
@@ -99,7 +99,7 @@ def show_consents(
     caller: Annotated[Caller, scope("consents:read")],
     audit: Annotated[Recorder, recorded("consent.read", "rights")],
 ) -> ConsentsOut:
-    """The purposes that the person allows now, and the history."""
+    """List the purposes that the person allows now, and the history."""
     resolve_and_record(wiring, audit, subject_id)
     history = consent_history(wiring.engine, subject_id)
     allowed = sorted(purpose for purpose, event in current(history).items() if event.is_granted)
@@ -113,7 +113,7 @@ def put_consent(
     caller: Annotated[Caller, scope("consents:write")],
     audit: Annotated[Recorder, recorded("consent.write", "rights")],
 ) -> ConsentOut:
-    """A grant or a withdrawal; it holds from the next decision on. A withdrawal of `linking` also unlinks at once."""
+    """Record a grant or withdrawal, effective from the next decision. Withdrawing `linking` also unlinks."""
     subject_id = resolve_and_record(wiring, audit, body.subject)
     event = record_consent(
         wiring.engine,
@@ -134,7 +134,7 @@ def put_link(
     caller: Annotated[Caller, scope("consents:write")],
     audit: Annotated[Recorder, recorded("person.link", "linking")],
 ) -> LinkOut:
-    """Treat the subjects as one person. Each of them must have allowed `linking`; some networks' terms forbid it."""
+    """Treat the subjects as one person. Each must have allowed `linking`; some networks' terms forbid it."""
     subjects = [resolve_subject(wiring.engine, wiring.pseudonyms, each) for each in body.subjects]
     audit.record(*subjects)
     return LinkOut(subjects=list(link(wiring.engine, subjects, datetime.now(UTC))))
@@ -147,6 +147,6 @@ def delete_link(
     caller: Annotated[Caller, scope("consents:write")],
     audit: Annotated[Recorder, recorded("person.unlink", "linking")],
 ) -> Unlinked:
-    """The subject stands alone from the next decision on; its consents stay."""
+    """Unlink the subject from the next decision on; its consents stay."""
     resolve_and_record(wiring, audit, subject_id)
     return Unlinked(unlinked=unlink(wiring.engine, subject_id))

@@ -1,5 +1,7 @@
-"""`/api/v1/creatives`: the texts of the caller's campaigns, where each stands, and the queue of those that wait for a
-person. Approvals and rejections hold for the next decision that a server makes after its next poll."""
+"""`/api/v1/creatives`: texts of the caller's campaigns, their review states and the review queue.
+
+Approvals and rejections take effect on each server with its next poll.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,14 @@ WithRetired = Annotated[bool, Query(description="Also texts that their campaign 
 
 
 class NoteIn(BaseModel):
-    """Why it is decided so."""
+    """The reason for a review decision."""
 
     model_config = ConfigDict(extra="forbid")
     note: str = Field(min_length=1, max_length=LONGEST_NOTE)
 
 
 class StandingOut(BaseModel):
-    """A state that a creative came into; `reasons` are moderation's codes, doubts included."""
+    """A review state; `reasons` are moderation codes, doubts included."""
 
     state: State
     reasons: list[str]
@@ -50,7 +52,7 @@ class StandingOut(BaseModel):
 
 
 class CreativeOut(StandingOut):
-    """A text and where it stands; only an approved one that is current is served."""
+    """A text and its review state; only current, approved texts are served."""
 
     creative_id: str
     campaign_id: str
@@ -66,13 +68,13 @@ class CreativeOut(StandingOut):
 
 
 class CreativeHistoryOut(CreativeOut):
-    """The same with the states that it came into, oldest first."""
+    """A text with its review states, oldest first."""
 
     history: list[StandingOut]
 
 
 class CreativesOut(BaseModel):
-    """A page, by id; `next` is what `after` of the next page is, null on the last."""
+    """A page, by id; `next` is the `after` of the next page, null on the last."""
 
     creatives: list[CreativeOut]
     next: str | None
@@ -117,7 +119,7 @@ def get_creatives(
     after: After = None,
     limit: Limit = 100,
 ) -> CreativesOut:
-    """A page of them, by id: of one state, of one campaign."""
+    """List a page of creatives by id, optionally of one state or campaign."""
     found = list_creatives(
         wiring.engine,
         caller.tenant,
@@ -134,7 +136,7 @@ def get_creatives(
 @router.get("/creatives/{creative_id}", summary="One creative, with its history")
 @about_nobody
 def get_creative(creative_id: IdPath, wiring: WiringDep, caller: Reader) -> CreativeHistoryOut:
-    """The text, where it stands, and how it came there."""
+    """Return a text, its review state and its history."""
     stored, history = read_creative(wiring.engine, caller.tenant, creative_id)
     return CreativeHistoryOut(**_shown(stored).model_dump(), history=[_standing(each) for each in history])
 
@@ -142,7 +144,7 @@ def get_creative(creative_id: IdPath, wiring: WiringDep, caller: Reader) -> Crea
 @router.post("/creatives/{creative_id}/approve", summary="Approve what waits for a person")
 @about_nobody
 def approve(creative_id: IdPath, body: NoteIn, wiring: WiringDep, caller: Reviewer) -> CreativeOut:
-    """The approval is of this text. What the rules refuse, nobody can approve."""
+    """Approve this text. A text that the rules refuse cannot be approved."""
     now = datetime.now(UTC)
     decision = {"reviewer": caller.name, "note": body.note}
     return _shown(approve_creative(wiring.engine, caller.tenant, creative_id, **decision, now=now))
@@ -151,7 +153,7 @@ def approve(creative_id: IdPath, body: NoteIn, wiring: WiringDep, caller: Review
 @router.post("/creatives/{creative_id}/reject", summary="Refuse a creative")
 @about_nobody
 def reject(creative_id: IdPath, body: NoteIn, wiring: WiringDep, caller: Reviewer) -> CreativeOut:
-    """Out of the queue, or after it was approved; it does not come back by itself."""
+    """Reject a queued or approved text, for good."""
     now = datetime.now(UTC)
     decision = {"reviewer": caller.name, "note": body.note}
     return _shown(reject_creative(wiring.engine, caller.tenant, creative_id, **decision, now=now))
@@ -160,5 +162,5 @@ def reject(creative_id: IdPath, body: NoteIn, wiring: WiringDep, caller: Reviewe
 @router.post("/creatives/{creative_id}/resubmit", summary="Have a creative moderated again")
 @about_nobody
 def resubmit(creative_id: IdPath, wiring: WiringDep, caller: Reviewer) -> CreativeOut:
-    """It is not served until the next run of the asset `ad_creatives` has judged it."""
+    """Send a text back to moderation; it is not served until the asset `ad_creatives` has reviewed it."""
     return _shown(resubmit_creative(wiring.engine, caller.tenant, creative_id, now=datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""`POST /api/v1/decisions`: which ad to show, recorded before it is answered."""
+"""`POST /api/v1/decisions`: choose an ad; recorded before the response."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class DecisionIn(BaseModel):
-    """Who will see the ad, and where."""
+    """The subject and placement to decide for."""
 
     model_config = ConfigDict(extra="forbid")
     subject_id: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="None: nothing is personalised.")
@@ -33,7 +33,7 @@ class DecisionIn(BaseModel):
 
 
 class DecisionOut(BaseModel):
-    """The answer, as documented; it is written by msgspec from `decisions.decide.Decision`."""
+    """The documented response; msgspec encodes `decisions.decide.Decision` directly."""
 
     decision_id: str
     campaign_id: str
@@ -58,16 +58,16 @@ async def make_decision(
     caller: Annotated[Caller, scope("decisions:write")],
     audit: Annotated[Recorder, recorded("decision.make", "personalised_ads")],
 ) -> Response:
-    """Choose an approved creative for the subject's mood, if they allow it; the record is spooled before this answers.
+    """Choose an approved creative for the subject's mood, and spool the record before responding.
 
-    Without consent to personalised ads a decision is made all the same, without anything of the person.
+    Without consent to personalised ads, the decision uses no data of the person.
     """
     request = DecisionRequest(body.subject_id, body.placement, caller.tenant, context.correlation_id)
     if not context.is_nonblocking:
         return await run_in_threadpool(
             lambda: _decide_and_spool(request, context, _permission(request, context, audit))
         )
-    # Another thread works on another core, to which everything must be brought: half as much again.
+    # Handing over to a thread, on another core with cold caches, costs half as much again.
     permission = _permission(request, context, audit)
     try:
         with nonblocking():
@@ -77,7 +77,7 @@ async def make_decision(
 
 
 def _permission(request: DecisionRequest, context: DecisionContext, audit: Recorder) -> Permission:
-    """What may be used of the person, recorded before it is."""
+    """Read the permission, recording the access before any personal data is used."""
     permission = context.permissions.of(request.subject_id)
     audit.record(request.subject_id, *permission.subjects) if request.subject_id else audit.nobody()
     return permission

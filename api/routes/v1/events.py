@@ -1,4 +1,4 @@
-"""`POST /api/v1/events`: what happened to a decision: impression, click, conversion."""
+"""`POST /api/v1/events`: report impressions, clicks and conversions of decisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["decisions"])
 
 
 class EventIn(BaseModel):
-    """One event; sending it again with the same `event_id` changes nothing."""
+    """One event; idempotent by `event_id`."""
 
     model_config = ConfigDict(extra="forbid")
     event_id: str = Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")
@@ -30,14 +30,14 @@ class EventIn(BaseModel):
 
 
 class EventsIn(BaseModel):
-    """Events in any order."""
+    """Events, in any order."""
 
     model_config = ConfigDict(extra="forbid")
     events: list[EventIn] = Field(min_length=1, max_length=1_000)
 
 
 class EventsTaken(BaseModel):
-    """How many events are in the stream."""
+    """The number of events written to the stream."""
 
     taken: int
     correlation_id: str
@@ -51,7 +51,7 @@ def take_events(
     caller: Annotated[Caller, scope("events:write")],
     audit: Annotated[Recorder, recorded("events.take_in", "intake")],
 ) -> EventsTaken:
-    """Put the events into the stream that the bandit policy learns from."""
+    """Write the events to the stream that the bandit policies learn from."""
     audit.record()
     topic = wiring.topics.events
     partitions = wiring.stream.partitions(topic)

@@ -1,4 +1,4 @@
-"""`GET /api/v1/experiments/{experiment_id}/result`: what an experiment has shown; `.../result/page` for people."""
+"""`GET /api/v1/experiments/{experiment_id}/result`: an experiment's result; `.../result/page`: the same as HTML."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GuardRail = Annotated[str, Field(pattern=rf"^{_OUTCOME}:0?\.[0-9]{{1,6}}$")]
 
 
 class PlanIn(BaseModel):
-    """What was decided before the first look; another choice after it makes the chances that are stated untrue."""
+    """The plan fixed before the first look. Changing it afterwards invalidates the stated error rates."""
 
     model_config = ConfigDict(extra="forbid")
     goal: str = Field(
@@ -46,21 +46,22 @@ class PlanIn(BaseModel):
 
     @property
     def plan(self) -> Plan:
-        """The same for the domain. Raises InvalidRequest."""
+        """The domain's plan. Raises InvalidRequest."""
         rails = tuple(metric_of(each, "guard_rail") for each in self.guard_rail)
         return Plan(metric_of(self.goal, "goal"), rails, self.alpha, self.planned_units)
 
 
 class ResultIn(PlanIn):
-    """The same, and how much is told."""
+    """A plan, and how much detail to return."""
 
     looks: bool = Field(False, description="With each comparison as it was at up to 200 looks.")
 
 
 class ResultOut(BaseModel):
-    """What was counted since when, and the result: `experiments.result.Result`.
+    """The counts since a time, and the result: `experiments.result.Result`.
 
-    `nothing_yet` says why there is none. `moved_units` were seen in two arms: assignment is broken where there are any.
+    `nothing_yet` says why there is no result. `moved_units` were seen in two variants, which means that assignment is
+    broken.
     """
 
     experiment_id: str
@@ -78,8 +79,11 @@ class ResultOut(BaseModel):
 def get_result(
     experiment_id: IdPath, query: Annotated[ResultIn, Query()], wiring: WiringDep, caller: Reader, audit: Record
 ) -> ResultOut:
-    """From the decisions made in it and what was heard of them so far: effects with intervals that hold at every look,
-    whether people are split as planned, and what to do. Counts begin at the last change of shares."""
+    """Evaluate the experiment from its decisions and their outcomes so far.
+
+    Returns effects with intervals valid at every look, a sample-ratio check and a recommendation. Counting starts with
+    the last change of shares.
+    """
     experiment, units, found = _evaluate_recorded(experiment_id, query, wiring, caller, audit)
     return ResultOut.model_validate(result_document(experiment, units, found, looks=query.looks))
 
@@ -92,7 +96,7 @@ def get_result(
 def get_result_page(
     experiment_id: IdPath, query: Annotated[PlanIn, Query()], wiring: WiringDep, caller: Reader, audit: Record
 ) -> HTMLResponse:
-    """The same as a page with a picture."""
+    """Return the result as an HTML page with a chart."""
     experiment, _, found = _evaluate_recorded(experiment_id, query, wiring, caller, audit)
     return HTMLResponse(render_page(found, experiment.name))
 

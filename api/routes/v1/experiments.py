@@ -1,4 +1,4 @@
-"""`/api/v1/experiments`: which people take part in a comparison of policies, and what each arm does."""
+"""`/api/v1/experiments`: experiments that compare policies: allocation, treatments and life cycle."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Writer = Annotated[Caller, scope("campaigns:write")]
 
 
 class ExperimentIn(BaseModel):
-    """An experiment. Those of one layer exclude one another: `layer_start` to `layer_stop` are its slots there."""
+    """An experiment. Those of one layer are mutually exclusive; `layer_start` to `layer_stop` are its slots."""
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=LONGEST_WORDS)
@@ -58,14 +58,14 @@ class ExperimentIn(BaseModel):
 
 
 class SharesIn(BaseModel):
-    """Other shares; an arm that is not named ends."""
+    """New shares; a variant that is not named ends."""
 
     model_config = ConfigDict(extra="forbid")
     shares: Shares
 
 
 class ExperimentOut(ExperimentIn):
-    """An experiment as it is."""
+    """An experiment as stored."""
 
     experiment_id: str
     state: State
@@ -90,7 +90,7 @@ def _shown(stored: StoredExperiment) -> ExperimentOut:
 @router.post("/experiments", status_code=201, summary="Draft an experiment")
 @about_nobody
 def post_experiment(body: ExperimentIn, wiring: WiringDep, caller: Writer) -> ExperimentOut:
-    """Nobody takes part until it is started."""
+    """Draft an experiment, which assigns no one until it is started."""
     new, now = to_new_experiment(body.model_dump()), datetime.now(UTC)
     return _shown(create_experiment(wiring.engine, caller.tenant, new, policies=list(POLICIES), now=now))
 
@@ -100,7 +100,7 @@ def post_experiment(body: ExperimentIn, wiring: WiringDep, caller: Writer) -> Ex
 def get_experiments(
     wiring: WiringDep, caller: Reader, state: State | None = None, after: After = None, limit: Limit = 100
 ) -> ExperimentsOut:
-    """A page of them, by id; those of one state where it is named."""
+    """List a page of experiments by id, optionally of one state."""
     found = list_experiments(wiring.engine, caller.tenant, state=state, after=after or "", limit=limit)
     experiments = [_shown(each) for each in found]
     return ExperimentsOut(experiments=experiments, next=next_page([each.experiment_id for each in experiments], limit))
@@ -109,26 +109,26 @@ def get_experiments(
 @router.get("/experiments/{experiment_id}", summary="One experiment")
 @about_nobody
 def get_experiment(experiment_id: IdPath, wiring: WiringDep, caller: Reader) -> ExperimentOut:
-    """One of the caller's experiments."""
+    """Return one of the caller's experiments."""
     return _shown(read_experiment(wiring.engine, caller.tenant, experiment_id))
 
 
 @router.post("/experiments/{experiment_id}/start", summary="Start an experiment")
 @about_nobody
 def start(experiment_id: IdPath, wiring: WiringDep, caller: Writer) -> ExperimentOut:
-    """People take part from the next poll of each server on; 422 if its slots are another's, or it was stopped."""
+    """Start the experiment with each server's next poll. 422: its slots are taken, or it was stopped."""
     return _shown(start_experiment(wiring.engine, caller.tenant, experiment_id, datetime.now(UTC)))
 
 
 @router.put("/experiments/{experiment_id}/shares", summary="Change the shares of an experiment")
 @about_nobody
 def put_shares(experiment_id: IdPath, body: SharesIn, wiring: WiringDep, caller: Writer) -> ExperimentOut:
-    """As few people as is possible come into another arm. Results of one that runs count from now on."""
+    """Change the shares, moving as few people as possible. A running experiment's results start over."""
     return _shown(change_shares(wiring.engine, caller.tenant, experiment_id, body.shares, datetime.now(UTC)))
 
 
 @router.post("/experiments/{experiment_id}/stop", summary="Stop an experiment for good")
 @about_nobody
 def stop(experiment_id: IdPath, wiring: WiringDep, caller: Writer) -> ExperimentOut:
-    """Nobody takes part any more; it cannot be started again."""
+    """Stop the experiment for good; it cannot be restarted."""
     return _shown(stop_experiment(wiring.engine, caller.tenant, experiment_id, datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""`GET /api/v1/rights/export/{subject_id}`: everything held on a person, streamed as it is read."""
+"""`GET /api/v1/rights/export/{subject_id}`: all data held on a person, streamed."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ def export(
     caller: Annotated[Caller, scope("privacy:officer")],
     audit: Annotated[Recorder, recorded("subject.export", "rights")],
 ) -> StreamingResponse:
-    """The document that `alphaads export` writes, of any size: it is sent as it is read. One that breaks off is no
-    valid JSON. 404: nobody has this id; 410: this person was erased."""
+    """Stream the document that `alphaads export` writes. If it is cut off, it is not valid JSON.
+
+    404: unknown subject; 410: this person was erased.
+    """
     resolve_and_record(wiring, audit, subject_id)
     chunks = _chunks(wiring, subject_id, correlation_id)
-    first = next(chunks)  # what fails at once is answered as an error
+    first = next(chunks)  # before the status is sent, so that an early failure is an error response
     name = f'attachment; filename="export-{subject_id}.json"'
     headers = {"Content-Disposition": name}
     return StreamingResponse(chain([first], chunks), media_type="application/json", headers=headers)

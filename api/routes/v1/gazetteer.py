@@ -1,4 +1,4 @@
-"""`/api/v1/gazetteer`: the names that a tenant wants to be found in posts. An edit counts from the next batch on."""
+"""`/api/v1/gazetteer`: the tenant's tracked names. Edits take effect with the next batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TrackedId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", d
 
 
 class TrackedNameIn(BaseModel):
-    """A name, how else it is written, and who cares; kinds and types are those of `alphaads gazetteer`."""
+    """A tracked name, its aliases and campaigns; kinds and types as in `alphaads gazetteer`."""
 
     model_config = ConfigDict(extra="forbid")
     name: Written
@@ -37,20 +37,20 @@ class TrackedNameIn(BaseModel):
 
 
 class TrackedNameOut(TrackedNameIn):
-    """The same with its id."""
+    """A tracked name with its id."""
 
     id: str
 
 
 class GazetteerOut(BaseModel):
-    """The caller's names, and which edit of the gazetteer they are of."""
+    """The caller's names, and the version of the gazetteer."""
 
     version: int
     names: list[TrackedNameOut]
 
 
 class Edited(BaseModel):
-    """The version of the gazetteer after an edit; rows of post_entities carry it."""
+    """The gazetteer's version after an edit, as in rows of post_entities."""
 
     version: int
 
@@ -58,7 +58,7 @@ class Edited(BaseModel):
 @router.get("/gazetteer", summary="The tracked names")
 @about_nobody
 def list_names(wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:read")]) -> GazetteerOut:
-    """The names of the caller's tenant, by id."""
+    """List the tracked names of the caller's tenant by id."""
     version, names = read_names(wiring.engine, caller.tenant)
     return GazetteerOut(version=version, names=[TrackedNameOut(**msgspec.to_builtins(each)) for each in names])
 
@@ -68,7 +68,7 @@ def list_names(wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:rea
 def put_name(
     tracked_id: TrackedId, body: TrackedNameIn, wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:write")]
 ) -> Edited:
-    """Track a name, in the place of the caller's name with this id if there is one."""
+    """Track a name, or replace the caller's name with this id."""
     tracked = _to_tracked_name({"id": tracked_id, **body.model_dump()})
     version = save_names(wiring.engine, [tracked], datetime.now(UTC), tenant=caller.tenant)
     return Edited(version=version)

@@ -1,4 +1,4 @@
-"""`GET /api/v1/health/detailed`: does each part answer, and how old is what we serve?"""
+"""`GET /api/v1/health/detailed`: availability of each part, and the age of the served data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ router = APIRouter(tags=["health"])
 
 
 class Part(BaseModel):
-    """One part of the service."""
+    """Health of one part of the service."""
 
     ok: bool
     detail: str
 
 
 class HealthOut(BaseModel):
-    """All parts; `ok` only if each is."""
+    """Health of all parts; `ok` only if each is."""
 
     ok: bool
     version: str
@@ -73,7 +73,7 @@ def _backlog(wiring: Wiring) -> int | None:
 def detailed(
     wiring: WiringDep, snapshot: SnapshotDep, response: Response, caller: Annotated[Caller, scope("health:read")]
 ) -> HealthOut:
-    """Relational store, stream and published data; 503 if one of them is not well."""
+    """Check relational store, stream and published data; 503 if any of them fails."""
     parts = {
         "relational": _part(lambda: _relational(wiring)),
         "stream": _part(lambda: _stream(wiring)),

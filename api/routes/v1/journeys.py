@@ -1,4 +1,4 @@
-"""`GET /api/v1/profiles/{subject_id}/journey`: how a person felt over time; `.../journey/page` shows it to people."""
+"""`GET /api/v1/profiles/{subject_id}/journey`: a person's emotional journey; `.../journey/page`: the same as HTML."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _EPISODES_SHOWN = 15
 
 
 class JourneyOut(BaseModel):
-    """The journey as of a time, the segment that the person is in now, and version and age of the data.
+    """The journey as of a time, the person's current segment, and the version and age of the data.
 
-    `rectified` is what the person says of themselves; it stands above the journey, which is inferred.
+    `rectified` holds the person's corrections, which override the inferred journey.
     """
 
     subject_id: str
@@ -49,8 +49,10 @@ class JourneyOut(BaseModel):
 def get_journey(
     subject_id: SubjectId, wiring: WiringDep, snapshot: SnapshotDep, caller: Reader, audit: Record, as_of: AsOf = None
 ) -> JourneyOut:
-    """Episodes, changes and what came before them, transitions and volatility, as of any time: what was posted in later
-    hours is not looked at. 409 while restricted, 410 once erased."""
+    """Return episodes, changes and their antecedents, transitions and volatility as of any time.
+
+    Posts from later hours are ignored. 409 while restricted, 410 once erased.
+    """
     published = read_published_profile(wiring, snapshot, audit, subject_id)
     return JourneyOut(
         subject_id=subject_id,
@@ -69,7 +71,7 @@ def get_journey(
 def get_journey_page(
     subject_id: SubjectId, wiring: WiringDep, snapshot: SnapshotDep, caller: Reader, audit: Record, as_of: AsOf = None
 ) -> HTMLResponse:
-    """The same as a page with a picture."""
+    """Return the journey as an HTML page with a chart."""
     published = read_published_profile(wiring, snapshot, audit, subject_id)
     journey = journey_of(published.state, as_of or published.now)
     _, tracked = read_names(wiring.engine, caller.tenant)
@@ -92,5 +94,5 @@ def get_journey_page(
 
 
 def _seen(journey: Journey) -> list[str]:
-    """The emotions that any hour shows, for a table no wider than it must be."""
+    """The emotions present in any hour: the columns of the table."""
     return [name for name in EMOTIONS if any(name in hour.emotions for hour in journey.hours)]

@@ -1,4 +1,4 @@
-"""`/api/v1/organisation`: who the caller's tenant is."""
+"""`/api/v1/organisation`: the caller's organisation."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ router = APIRouter(tags=["campaigns"])
 
 
 class OrganisationIn(BaseModel):
-    """How it is called."""
+    """The organisation's name."""
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=LONGEST_WORDS)
 
 
 class OrganisationOut(OrganisationIn):
-    """Whose tenant it is, and since when."""
+    """The organisation's tenant and creation time."""
 
     tenant: str
     created_at: datetime
@@ -39,7 +39,7 @@ def _shown(found: Organisation) -> OrganisationOut:
 @router.get("/organisation", summary="The caller's organisation")
 @about_nobody
 def get_organisation(wiring: WiringDep, caller: Annotated[Caller, scope("campaigns:read")]) -> OrganisationOut:
-    """404 until it is named."""
+    """Return the caller's organisation. 404 until it is named."""
     return _shown(read_organisation(wiring.engine, caller.tenant))
 
 
@@ -48,5 +48,5 @@ def get_organisation(wiring: WiringDep, caller: Annotated[Caller, scope("campaig
 def put_organisation(
     body: OrganisationIn, wiring: WiringDep, caller: Annotated[Caller, scope("campaigns:write")]
 ) -> OrganisationOut:
-    """The first name makes it; another one replaces the name."""
+    """Name or rename the caller's organisation, creating it if needed."""
     return _shown(save_organisation(wiring.engine, caller.tenant, body.name, datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""`/api/v1/people`: for privacy officers: who is meant, what stands about them, restriction and rectification."""
+"""`/api/v1/people`, for privacy officers: look up a person's status, restrict and rectify their data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Officer = Annotated[Caller, scope("privacy:officer")]
 
 
 class WhoIn(BaseModel):
-    """Who is meant; in a body, because paths are logged."""
+    """The person to look up; in a body, because paths are logged."""
 
     model_config = ConfigDict(extra="forbid")
     subject: str = Field(min_length=3, max_length=256, description="Subject id, or platform:author_id.")
@@ -38,7 +38,7 @@ class WhoOut(BaseModel):
 
 
 class PersonOut(BaseModel):
-    """What stands about a person beside their profile.
+    """A person's status, beside their profile.
 
     `restricted` is the reason or null; `linked` are the subjects of the same person, this one included.
     """
@@ -52,14 +52,14 @@ class PersonOut(BaseModel):
 
 
 class RestrictionIn(BaseModel):
-    """Why the data may not be used: accuracy, unlawful, claims or objection (GDPR article 18)."""
+    """The ground: accuracy, unlawful, claims or objection (GDPR article 18)."""
 
     model_config = ConfigDict(extra="forbid")
     reason: str = Field(max_length=32)
 
 
 class RectificationIn(BaseModel):
-    """What the person says; null: only that what was inferred is wrong."""
+    """The corrected value; null only marks the inferred one as wrong."""
 
     model_config = ConfigDict(extra="forbid")
     value: str | None = Field(max_length=64)
@@ -81,7 +81,7 @@ def _person(wiring: Wiring, subject_id: str) -> PersonOut:
 def find_person(
     body: WhoIn, wiring: WiringDep, caller: Officer, audit: Annotated[Recorder, recorded("person.find", "rights")]
 ) -> WhoOut:
-    """The subject id of `platform:author_id`; 404: nobody is known by it; 410: this person was erased."""
+    """Resolve `platform:author_id` to a subject id. 404: unknown; 410: this person was erased."""
     return WhoOut(subject_id=resolve_and_record(wiring, audit, body.subject))
 
 
@@ -92,7 +92,7 @@ def show_person(
     caller: Officer,
     audit: Annotated[Recorder, recorded("person.read", "rights")],
 ) -> PersonOut:
-    """Links, consents, restriction and corrections; `GET /rights/export` has all the rest."""
+    """Return links, consents, restriction and corrections; `GET /rights/export` has everything else."""
     resolve_and_record(wiring, audit, subject_id)
     return _person(wiring, subject_id)
 
@@ -106,7 +106,7 @@ def put_restriction(
     caller: Officer,
     audit: Annotated[Recorder, recorded("person.restrict", "rights")],
 ) -> PersonOut:
-    """From the next decision on nothing of the person is used or shown, until the restriction is lifted."""
+    """Stop using or showing the person's data, from the next decision until the restriction is lifted."""
     resolve_and_record(wiring, audit, subject_id)
     restrict_subject(wiring.engine, subject_id, body.reason, correlation_id, datetime.now(UTC))
     return _person(wiring, subject_id)
@@ -119,7 +119,7 @@ def delete_restriction(
     caller: Officer,
     audit: Annotated[Recorder, recorded("person.unrestrict", "rights")],
 ) -> PersonOut:
-    """The data may be used again, for what the person allows."""
+    """Lift the restriction: the data may be used for what the person allows."""
     resolve_and_record(wiring, audit, subject_id)
     lift_restriction(wiring.engine, subject_id)
     return _person(wiring, subject_id)
@@ -135,7 +135,7 @@ def put_rectification(
     caller: Officer,
     audit: Annotated[Recorder, recorded("person.rectify", "rights")],
 ) -> PersonOut:
-    """What the person says stands above what was inferred, in profiles and in decisions."""
+    """Override an inferred value with the person's own, in profiles and decisions."""
     resolve_and_record(wiring, audit, subject_id)
     rectify_subject(wiring.engine, subject_id, field, body.value, correlation_id, datetime.now(UTC))
     return _person(wiring, subject_id)
@@ -149,7 +149,7 @@ def delete_rectification(
     caller: Officer,
     audit: Annotated[Recorder, recorded("person.rectify", "rights")],
 ) -> PersonOut:
-    """What is inferred is shown again."""
+    """Withdraw a correction: the inferred value is shown again."""
     resolve_and_record(wiring, audit, subject_id)
     withdraw_rectification(wiring.engine, subject_id, field)
     return _person(wiring, subject_id)

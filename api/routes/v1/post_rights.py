@@ -1,4 +1,4 @@
-"""`/api/v1/posts/{platform}/{post_id}`: for privacy officers: what a single post touched, and forgetting it."""
+"""`/api/v1/posts/{platform}/{post_id}`, for privacy officers: trace a post's effects, and forget it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def get_touched(
     wiring: WiringDep,
     caller: Officer,
     audit: Annotated[Recorder, recorded("post.trace", "rights")],
-) -> PostImpact:
-    """The decisions, of every tenant, in which the post weighed in, and the ads that were chosen there. 404: no post
-    of this name is here. The post's id may be logged by whoever forwards the request: `key/POST_KEY` names it, too.
+) -> Touched:
+    """List the decisions of all tenants that the post influenced, and the ads chosen.
+
+    404: unknown post. Proxies may log the post's id; `key/POST_KEY` names it, too.
     """
     post = _found(wiring, platform, post_id)
     audit.record(*members_of(wiring.engine, post[0]))
@@ -53,10 +54,10 @@ def delete_post(
     caller: Officer,
     audit: Annotated[Recorder, recorded("post.forget", "rights")],
 ) -> Forgotten:
-    """The post leaves lake and stream, its author's profile is as if it had never been here, and it is not taken
-    in again, whether or not it was here. The answer lists what it touched before.
+    """Delete the post from lake and stream, rebuild its author's profile without it and block its re-ingestion.
 
-    409: batches of its partition were at work all the time; the post does not come in again, ask again for the rest.
+    The post is blocked even if it was not found. Returns the decisions that it influenced. 409: its partition was busy
+    throughout; the post is blocked, retry for the rest.
     """
     keys = keys_of(wiring.pseudonyms, platform, post_id)
     return forget_post(wiring, keys, lambda who: audit.record(*who), _PATIENCE_S)

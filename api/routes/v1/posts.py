@@ -1,4 +1,4 @@
-"""`POST /api/v1/posts`: intake over HTTP. Durable in the stream before the answer."""
+"""`POST /api/v1/posts`: ingest posts over HTTP; durable in the stream before the response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_PAYLOADS = 1_000
 
 
 class PostsIn(BaseModel):
-    """Payloads of one network, as it gave them."""
+    """Payloads of one network, unchanged."""
 
     model_config = ConfigDict(extra="forbid")
     platform: str = Field(min_length=1, max_length=32, examples=["generic"])
@@ -26,7 +26,7 @@ class PostsIn(BaseModel):
 
 
 class PostsTaken(BaseModel):
-    """How many payloads came, how many sealed posts are in the stream for them, how many an erased person wrote."""
+    """Payloads read, posts written to the stream, and posts suppressed because their author was erased."""
 
     read: int
     produced: int
@@ -42,9 +42,9 @@ def take_posts(
     caller: Annotated[Caller, scope("posts:write")],
     audit: Annotated[Recorder, recorded("posts.take_in", "intake")],
 ) -> PostsTaken:
-    """Seal the payloads and put them into the stream; what cannot be read is kept and rejected with a reason.
+    """Seal the payloads and write them to the stream; malformed ones are kept, and rejected with a reason.
 
-    What an erased person wrote is dropped, and only counted.
+    Posts of erased people are dropped and only counted.
     """
     audit.record()
     taken = wiring.intake.take(body.platform, body.payloads, correlation_id)

@@ -22,7 +22,7 @@ router = APIRouter(tags=["profiles"])
 
 
 class EngagementOut(BaseModel):
-    """Answers to ads, over all time; `decayed` lets a week ago count half. See `profiles.engagement.Engagement`."""
+    """Ad engagement over all time; `decayed` has a half-life of a week. See `profiles.engagement.Engagement`."""
 
     impressions: int
     clicks: int
@@ -32,9 +32,9 @@ class EngagementOut(BaseModel):
 
 
 class ProfileOut(BaseModel):
-    """The profile, the version of the data it is from, and how old that is.
+    """The profile, with the version and age of its data.
 
-    `subjects` are linked with consent and published as one; `rectified` names the fields that the person corrected.
+    `subjects` are linked with consent and shown as one; `rectified` lists the fields that the person corrected.
     """
 
     subject_id: str
@@ -55,7 +55,7 @@ def get_profile(
     caller: Annotated[Caller, scope("profiles:read")],
     audit: Annotated[Recorder, recorded("profile.read", "personalised_ads")],
 ) -> ProfileOut:
-    """Mood, trend, rhythm and emotional journey, as last published; 409 while restricted, 410 once erased."""
+    """Return mood, trend, rhythm and emotional journey as last published. 409 while restricted, 410 once erased."""
     published = read_published_profile(wiring, snapshot, audit, subject_id)
     hours = read_engagement(wiring.engine, *published.subjects)
     return ProfileOut(

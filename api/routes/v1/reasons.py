@@ -1,4 +1,4 @@
-"""`GET /api/v1/decisions/{decision_id}/why`: why an ad was chosen; `.../why/page` shows it to people."""
+"""`GET /api/v1/decisions/{decision_id}/why`: why an ad was chosen; `.../why/page`: the same as HTML."""
 
 from __future__ import annotations
 
@@ -26,18 +26,17 @@ _POSTS_SHOWN = 15
 
 @router.get("/decisions/{decision_id}/why", summary="Why this ad")
 def get_why(decision_id: DecisionId, wiring: WiringDep, caller: Reader, audit: Record) -> Why:
-    """From the ad back: the policy with the draw computed again, the text and who wrote it, the campaign, and of a
-    decision that went by somebody's mood the posts behind it with their places in the stream. No text of a post.
+    """Explain a decision: the policy with its recomputed draw, the text and its generator, and the campaign.
 
-    404: no decision of the caller's tenant, or not in yet (it takes some seconds); 409: the person's data is
-    restricted; 410: they were erased.
+    For a mood-based decision it lists the posts behind the mood with their stream offsets, without their text.
+    404: not the tenant's, or not ingested yet (takes seconds); 409: the person's data is restricted; 410: erased.
     """
     return _explained(decision_id, wiring, caller, audit)
 
 
 @router.get("/decisions/{decision_id}/why/page", summary="Why this ad, to look at", response_class=HTMLResponse)
 def get_why_page(decision_id: DecisionId, wiring: WiringDep, caller: Reader, audit: Record) -> HTMLResponse:
-    """The same as a page."""
+    """Return the explanation as an HTML page."""
     why = _explained(decision_id, wiring, caller, audit)
     posts = why.person.posts[:_POSTS_SHOWN] if why.person else []
     return page("why.html", why=why, posts=posts, colours=EMOTION_COLOURS)

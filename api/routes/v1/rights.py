@@ -1,4 +1,4 @@
-"""`/api/v1/rights`: erasures, and the requests of people with their deadlines and receipts."""
+"""`/api/v1/rights`: erasures, and data subjects' requests with deadlines and receipts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RequestId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
 class ErasureIn(BaseModel):
-    """Whom to erase."""
+    """The subject to erase."""
 
     model_config = ConfigDict(extra="forbid")
     subject: str = Field(min_length=1, max_length=512, description="A subject id, or platform:author_id.")
@@ -32,7 +32,7 @@ class ErasureIn(BaseModel):
 
 
 class RequestOut(BaseModel):
-    """A request. `receipt` is there once an erasure is complete."""
+    """A data subject's request; `receipt` is set once an erasure is complete."""
 
     request_id: str
     kind: str
@@ -46,7 +46,7 @@ class RequestOut(BaseModel):
 
 
 class ErasuresOut(BaseModel):
-    """The erasures that began, and how many other subjects are linked to this one and stay."""
+    """The started erasures, and the number of linked subjects that were not erased."""
 
     requests: list[RequestOut]
     linked_left: int
@@ -60,8 +60,10 @@ def erase(
     caller: Officer,
     audit: Annotated[Recorder, recorded("subject.erase", "rights")],
 ) -> ErasuresOut:
-    """When this answers, the keys are destroyed and nothing of the person can be opened; what they sealed is deleted by
-    the job `erasures` within minutes. 404: nobody is known by this; 410: this person was erased before."""
+    """Destroy the subject's keys at once, which makes their data unreadable.
+
+    The job `erasures` deletes the sealed data within minutes. 404: unknown subject; 410: already erased.
+    """
     subject_id = resolve_subject(wiring.engine, wiring.pseudonyms, body.subject)
     with reading(wiring.engine) as connection:
         others = linked_to(connection, subject_id)
@@ -79,14 +81,14 @@ def list_requests(
     only_open: Annotated[bool, Query(description="Leave out those that are answered.")] = True,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[RequestOut]:
-    """What was asked for, how far each came, and until when it must be answered; nobody is named."""
+    """List the requests with progress and due date, without identities."""
     return [_shown(each) for each in wiring.rights.rights_requests.list(only_open=only_open, limit=limit)]
 
 
 @router.get("/rights/requests/{request_id}", summary="One request, with its receipt")
 @about_nobody
 def read_request(request_id: RequestId, wiring: WiringDep, caller: Officer) -> RequestOut:
-    """404: there is no such request."""
+    """Return one request. 404: there is no such request."""
     return _shown(wiring.rights.rights_requests.get(request_id))
 
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/campaigns/{id}/spending`: what became of a campaign's money."""
+"""`GET /api/v1/campaigns/{id}/spending`: a campaign's spending."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="UTC days that are l
 
 
 class SpendOut(BaseModel):
-    """Millionths of a US dollar: held for ads not known to have been seen yet, and spent for impressions."""
+    """Millionths of a US dollar: reserved for ads without a known impression yet, and spent on impressions."""
 
     reserved_microusd: int
     spent_microusd: int
 
 
 class DayOut(BaseModel):
-    """A UTC day; `segments`: of it, those with a floor."""
+    """A UTC day; `segments` breaks out those with a floor."""
 
     day: date
     total: SpendOut
@@ -37,7 +37,7 @@ class DayOut(BaseModel):
 
 
 class SpendingOut(BaseModel):
-    """What became of a campaign's money; null where no budget says what would be left."""
+    """A campaign's spending; null where there is no budget."""
 
     campaign_id: str
     total: SpendOut = Field(description="Ever, while it had a budget.")
@@ -55,7 +55,7 @@ def get_spending(
     caller: Annotated[Caller, scope("campaigns:read")],
     days: Days = 31,
 ) -> SpendingOut:
-    """Reserved, spent and left: of the whole budget, of today, and day by day."""
+    """Return reserved, spent and remaining money: overall, today and by day."""
     campaign = read_campaign(wiring.engine, caller.tenant, campaign_id)
     report = read_spend(wiring.engine, campaign, datetime.now(UTC), days)
     return SpendingOut.model_validate(msgspec.to_builtins(report))

@@ -1,1 +1,1 @@
-"""The command line: argument parsing and progress only; each command calls one function of the domain or Dagster."""
+"""The command line. Belongs here: arguments and output; each command calls one function of the domain or Dagster."""

@@ -1,4 +1,4 @@
-"""`alphaads audit`: is the audit log as it was written, who touched whose data, sign what is there so far."""
+"""`alphaads audit`: verify the audit log, list accesses to personal data, sign checkpoints."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OnlyNew = Annotated[bool, typer.Option("--new", help="Only what was written sinc
 
 @app.command()
 def verify(only_new: OnlyNew = False, as_json: JsonOutput = False) -> None:
-    """Find what was edited, inserted, deleted, moved, cut off or rewritten; exit code 1 if anything was."""
+    """Verify that the log was not edited, reordered, cut off or rewritten; exit code 1 if it was."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         verdict = wiring.rights.audit_verifier.verify(only_new=only_new)
     counts = {
@@ -56,7 +56,7 @@ def verify(only_new: OnlyNew = False, as_json: JsonOutput = False) -> None:
 
 @app.command()
 def checkpoint(as_json: JsonOutput = False) -> None:
-    """Sign the heads of all chains, and remove chains older than AUDIT_RETENTION_DAYS; Dagster does so each hour."""
+    """Sign the heads of all chains and remove chains older than AUDIT_RETENTION_DAYS; Dagster does so hourly."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         done = wiring.rights.audit_upkeep.checkpoint(datetime.now(UTC))
     if as_json:
@@ -71,7 +71,7 @@ def checkpoint(as_json: JsonOutput = False) -> None:
 
 @app.command()
 def accept(chain: Chain) -> None:
-    """Say that you know that CHAIN is broken: `verify` lists it and does not fail for it any more. It is recorded."""
+    """Accept that CHAIN is broken: `verify` lists it but no longer fails. The acceptance is recorded."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         record(wiring, "audit accept", action="audit.accept", purpose="operation")
         wiring.rights.audit_upkeep.accept(chain)
@@ -80,7 +80,7 @@ def accept(chain: Chain) -> None:
 
 @app.command("list")
 def list_entries(subject: Subject = None, since: Since = None, as_json: JsonOutput = False) -> None:
-    """Show who touched personal data, oldest first; with --subject, of one person, and that is recorded, too."""
+    """List accesses to personal data, oldest first; with --subject, of one person, which is recorded, too."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         rows = _rows(wiring, subject, since)
         if as_json:

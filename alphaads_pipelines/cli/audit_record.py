@@ -1,4 +1,4 @@
-"""How a command is recorded in the audit log: by whom, and what for."""
+"""Audit entries of commands."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 def actor() -> str:
-    """Who runs this command: `cli:USER`, as the operating system knows them, whatever the environment says."""
+    """Return `cli:USER`, from the operating system rather than from the environment."""
     try:
         return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
-    except KeyError:  # a container may run under a number that has no name
+    except KeyError:  # a container may run under a user id without a name
         return f"cli:{os.getuid()}"
 
 
 def record(
     wiring: Wiring, command: str, *, action: str, purpose: str, subjects: Iterable[str] = (), correlation_id: str = ""
 ) -> None:
-    """One entry for a command, before it reads or changes personal data.
+    """Write a command's entry, before it reads or changes personal data.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def record(
 
     Raises
     ------
-    StoreUnavailable: it could not be recorded, so the command may go no further.
+    StoreUnavailable: the entry could not be written; abort the command.
     """
     wiring.audit.record(
         action=action,

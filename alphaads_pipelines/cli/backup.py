@@ -1,4 +1,4 @@
-"""`alphaads backup`: the data and, apart from it, the wrapped keys; and back, without whoever was erased since."""
+"""`alphaads backup`: back up data and wrapped keys separately; restore them without the people erased since."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MIB = 1 << 20
 
 @app.command()
 def create(folder: Folder, as_json: JsonOutput = False) -> None:
-    """Back up the data into DIR, and the wrapped keys into KEY_BACKUPS_FOLDER, while everything runs."""
+    """Back up the data into DIR and the wrapped keys into KEY_BACKUPS_FOLDER, online."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         from alphaads_pipelines.rights.backups.backup import create_backup
         from alphaads_pipelines.runtime.backups import backup_sources
@@ -61,7 +61,7 @@ def create(folder: Folder, as_json: JsonOutput = False) -> None:
 
 @app.command("keys")
 def back_up_keys(as_json: JsonOutput = False) -> None:
-    """Back up the wrapped keys alone; the newest serves for a backup of the data of any age."""
+    """Back up the wrapped keys only; the newest key backup fits a data backup of any age."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         record(wiring, "backup keys", action="backup.keys", purpose="operation")
         keys = wiring.rights.key_backups.create(wiring.engine, datetime.now(UTC))
@@ -71,7 +71,7 @@ def back_up_keys(as_json: JsonOutput = False) -> None:
 
 @app.command()
 def prune(as_json: JsonOutput = False) -> None:
-    """Delete key backups that are older than KEY_BACKUP_DAYS."""
+    """Delete key backups older than KEY_BACKUP_DAYS."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         gone = wiring.rights.key_backups.prune(datetime.now(UTC))
     emit({"deleted": [path.name for path in gone]}) if as_json else out.print(f"{len(gone)} key backups deleted")
@@ -79,7 +79,7 @@ def prune(as_json: JsonOutput = False) -> None:
 
 @app.command()
 def verify(folder: Folder, as_json: JsonOutput = False) -> None:
-    """Read every file of a backup and compare it with what was written."""
+    """Check every file of a backup against its manifest."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         from alphaads_pipelines.rights.backups import backup_files
 
@@ -98,9 +98,9 @@ def restore(
     force: Force = False,
     as_json: JsonOutput = False,
 ) -> None:
-    """Bring a backup back, and erase again whoever was erased since. Stop everything else first.
+    """Restore a backup, and erase again everyone erased since. Stop all other processes first.
 
-    Killed anywhere, the same command goes on; until it is done nothing else starts.
+    If killed, run the same command again; nothing else starts until it is complete.
     """
     with exit_codes():
         settings = load_settings(quiet=True)

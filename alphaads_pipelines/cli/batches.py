@@ -1,4 +1,4 @@
-"""`alphaads batches`: what was planned, what became of it, and what waits for a person."""
+"""`alphaads batches`: show micro-batches, and resume lost or failed ones."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run(
     retry: Retry = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Show micro-batches, newest first; put a lost or failed one back to work."""
+    """Show micro-batches, newest first; resume a lost or failed one."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         _act(wiring, resume_after_loss, retry)
         rows = [_row(batch) for batch in wiring.ledger.batches(hour=hour, limit=limit)]

@@ -38,7 +38,7 @@ def _sizes(given: list[str]) -> dict[str, float]:
 
 
 def _options(benchmark: Callable[..., Any], settings: Settings, **given: Any) -> dict[str, Any]:
-    """What is given; what is not, as the settings say, as far as the benchmark takes it."""
+    """The options given, or else their settings, limited to the benchmark's parameters."""
     taken = signature(benchmark).parameters
     options = {name: value for name, value in given.items() if value is not None}
     if unfit := [f"--{name}" for name in options if name not in taken]:

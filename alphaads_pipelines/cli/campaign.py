@@ -1,4 +1,4 @@
-"""`alphaads campaign`: what is advertised, and what it spent: list, create, edit, pause, resume, end, spending."""
+"""`alphaads campaign`: manage campaigns and show their spending."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _DRAFT, _ACTIVE, _PAUSED, _ENDED = CAMPAIGN_STATES
 
 @app.command("list")
 def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: JsonOutput = False) -> None:
-    """Show the campaigns, by id."""
+    """List the campaigns by id."""
     from alphaads_pipelines.campaigns.store import MOST_LISTED, list_campaigns
 
     def page(after: str) -> list[Campaign]:
@@ -79,7 +79,7 @@ def create(file: File, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = Fa
 def edit(
     campaign_id: Id, file: File, version: Version, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False
 ) -> None:
-    """Change the fields that the file names; refused if somebody edited the campaign since that version."""
+    """Change the fields given in the file; refused if the campaign was edited since that version."""
     from alphaads_pipelines.campaigns.campaign import parse_changes
     from alphaads_pipelines.campaigns.store import edit_campaign, read_campaign
 
@@ -94,25 +94,25 @@ def edit(
 
 @app.command()
 def pause(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """Serve nothing of it until it is resumed."""
+    """Stop serving a campaign until it is resumed."""
     _move(campaign_id, _PAUSED, tenant, as_json=as_json)
 
 
 @app.command()
 def resume(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """Start a draft, or let a paused campaign go on."""
+    """Start a draft, or resume a paused campaign."""
     _move(campaign_id, _ACTIVE, tenant, as_json=as_json)
 
 
 @app.command()
 def end(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """End it for good; it is kept for the decisions that showed it."""
+    """End a campaign for good; it is kept for past decisions."""
     _move(campaign_id, _ENDED, tenant, as_json=as_json)
 
 
 @app.command()
 def spending(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, days: Days = 31, as_json: JsonOutput = False) -> None:
-    """Show what is reserved, spent and left: of the whole budget, of today, and day by day."""
+    """Show reserved, spent and remaining money: overall, today and by day."""
     import msgspec
 
     from alphaads_pipelines.campaigns.store import read_campaign
@@ -138,7 +138,7 @@ def spending(campaign_id: Id, tenant: Tenant = DEFAULT_TENANT, days: Days = 31, 
 
 
 def _add_spend(table: Table, name: str, spend: Spend, budget: int | None, left: int | None) -> None:
-    # An impression costs less than a cent.
+    # Cents are too coarse: an impression costs less than one.
     table.add_row(name, *(_usd(each, 4) for each in (budget, spend.reserved_microusd, spend.spent_microusd, left)))
 
 

@@ -1,4 +1,4 @@
-"""`alphaads consent`: what a person allows, purpose by purpose: show, grant, withdraw."""
+"""`alphaads consent`: show, grant and withdraw a person's consents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Evidence = Annotated[str, typer.Option("--evidence", help="Reference to the reco
 
 @app.command()
 def show(subject: Subject, as_json: JsonOutput = False) -> None:
-    """What SUBJECT allows now, and how that came about."""
+    """Show the purposes that SUBJECT allows now, and their history."""
     from alphaads_pipelines.privacy.consent import current
     from alphaads_pipelines.stores.subjects.consents import consent_history
     from alphaads_pipelines.stores.subjects.subjects import resolve_subject
@@ -53,7 +53,7 @@ def grant(subject: Subject, purpose: Purpose, evidence: Evidence = "cli", as_jso
 
 @app.command()
 def withdraw(subject: Subject, purpose: Purpose, evidence: Evidence = "cli", as_json: JsonOutput = False) -> None:
-    """Record that SUBJECT does not allow a purpose, or no longer; without `linking` their accounts stand alone."""
+    """Record that SUBJECT does not, or no longer, allow a purpose. Withdrawing `linking` also unlinks accounts."""
     _change(subject, purpose, evidence, granted=False, as_json=as_json)
 
 

@@ -1,6 +1,6 @@
-"""What every command shares: where text goes, how progress looks, how an error ends the process.
+"""Output, progress and exit codes shared by all commands.
 
-Data goes to stdout, everything for people to stderr, so that output can be piped.
+Data goes to stdout, messages to stderr, so that output can be piped.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ err = Console(stderr=True, highlight=False)
 
 
 def load_settings(*, log_json: bool = False, quiet: bool = False) -> Settings:
-    """The validated Settings of this process; logging follows them.
+    """Load the validated Settings of this process and configure logging.
 
     Raises
     ------
-    ConfigurationError: a setting is missing or wrong; the message names it and never shows its value.
+    ConfigurationError: a setting is missing or wrong; the message names it, never its value.
     """
     try:
         settings = Settings()
@@ -55,22 +55,22 @@ def load_settings(*, log_json: bool = False, quiet: bool = False) -> Settings:
 
 
 def emit(value: Any) -> None:
-    """One JSON value on one line of stdout."""
+    """Print a JSON value on one line of stdout."""
     sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
 
 
 @contextmanager
 def progress(*more: ProgressColumn, disable: bool = False) -> Iterator[Progress]:
-    """A progress display on stderr; nothing is drawn when stderr is no terminal or when disabled.
+    """A progress display on stderr; silent if disabled or stderr is not a terminal.
 
     Parameters
     ----------
-    more: what is shown behind the usual columns.
+    more: columns after the usual ones.
     """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(20 if more else 40),  # so that a line of 80 characters holds it all
+        BarColumn(20 if more else 40),  # fits 80 characters
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         *more,
@@ -81,7 +81,7 @@ def progress(*more: ProgressColumn, disable: bool = False) -> Iterator[Progress]
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn this project's errors into a message on stderr and the exit code: 1 failed, 2 wrong use."""
+    """Turn this project's errors into a message on stderr and an exit code: 1 failed, 2 wrong usage."""
     try:
         yield
     except (ConfigurationError, InvalidRequest) as error:
@@ -93,7 +93,7 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         raise typer.Exit(FAILED) from None
-    except OSError as error:  # a full disk, a home that may not be written
+    except OSError as error:  # disk full, home not writable
         err.print(f"[red]failed:[/red] {error.filename or 'input or output'}: {error.strerror}", soft_wrap=True)
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:

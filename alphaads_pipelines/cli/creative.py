@@ -1,4 +1,4 @@
-"""`alphaads creative`: the texts of campaigns, and the queue of those that wait for a person."""
+"""`alphaads creative`: list campaigns' texts and process the review queue."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Note = Annotated[str, typer.Option(help="Why; it is kept with your name.", show_
 def list_all(
     tenant: Tenant = DEFAULT_TENANT, state: State = None, campaign: CampaignId = None, as_json: JsonOutput = False
 ) -> None:
-    """Show the texts that campaigns use, by id."""
+    """List the texts that campaigns use, by id."""
     from alphaads_pipelines.creatives.creative_store import MOST_LISTED, list_creatives
     from alphaads_pipelines.creatives.review import STATES
 
@@ -62,7 +62,7 @@ def list_all(
 
 @app.command()
 def approve(creative_id: Id, note: Note, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """Let a text be served that moderation was in doubt of."""
+    """Approve a text that moderation was unsure about."""
     from alphaads_pipelines.creatives.creative_store import approve_creative
 
     decision = {"reviewer": actor(), "note": note}
@@ -71,7 +71,7 @@ def approve(creative_id: Id, note: Note, tenant: Tenant = DEFAULT_TENANT, as_jso
 
 @app.command()
 def reject(creative_id: Id, note: Note, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """Refuse a text that waits for a person, or that was approved; it does not come back by itself."""
+    """Reject a queued or approved text, for good."""
     from alphaads_pipelines.creatives.creative_store import reject_creative
 
     decision = {"reviewer": actor(), "note": note}
@@ -80,7 +80,7 @@ def reject(creative_id: Id, note: Note, tenant: Tenant = DEFAULT_TENANT, as_json
 
 @app.command()
 def resubmit(creative_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """Have a text moderated again; until then it is not served."""
+    """Send a text back to moderation; it is not served meanwhile."""
     from alphaads_pipelines.creatives.creative_store import resubmit_creative
 
     _act(lambda engine, now: resubmit_creative(engine, tenant, creative_id, now=now), as_json=as_json)

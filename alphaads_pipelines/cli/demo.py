@@ -1,4 +1,4 @@
-"""`alphaads demo`: the whole path with no server: posts in, a decision out, and where to look next."""
+"""`alphaads demo`: the whole pipeline without a server: ingest posts, serve a decision, show where to look next."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Inputs = Annotated[
     list[Path] | None,
     typer.Option("--input", "-i", metavar="FILE...", help="JSON lines, gzip accepted; one or more."),
 ]
-# A shell expands `--input *.jsonl` to one option value and the rest as arguments.
+# Shells expand `--input *.jsonl` to one option value and further arguments.
 MoreInputs = Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="")]
 PlatformOption = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads --input holds: x, generic.")]
 
@@ -41,7 +41,7 @@ PlatformOption = Annotated[str, typer.Option("--platform", "-p", help="Whose pay
 def _take_in(wiring: Wiring, files: Sequence[Path], platform: str, display: Progress) -> tuple[int, int]:
     from alphaads_pipelines.ingest.files import PayloadFile
 
-    sources = [PayloadFile(path) for path in files]  # one that is missing is told before the first is taken in
+    sources = [PayloadFile(path) for path in files]  # fail on a missing file before ingesting any
     correlation_id = new_correlation_id()
     with correlation(correlation_id):
         results = [ingest_file(wiring, source, platform, correlation_id, display) for source in sources]
@@ -66,7 +66,7 @@ def _run_batches(wiring: Wiring, display: Progress) -> Summary:
 
 
 def _consent(wiring: Wiring, subject_id: str) -> None:
-    """Record the consent of an account that we invented; nobody's consent but theirs is ever made up."""
+    """Record the consent of a synthetic account; consent of real people is never invented."""
     from alphaads_pipelines.cli.audit_record import record
     from alphaads_pipelines.decisions.permissions import PURPOSE
     from alphaads_pipelines.stores.subjects.consents import record_consent
@@ -80,7 +80,7 @@ def _consent(wiring: Wiring, subject_id: str) -> None:
 
 
 def _decide(wiring: Wiring, subject_id: str | None) -> dict[str, Any]:
-    """One decision, by the API's own code, in this process."""
+    """Make one decision through the API's code, in this process."""
     answer = asyncio.run(_ask(wiring, subject_id))
     if not answer.is_success:
         raise StoreUnavailable(f"no decision was made: {answer.json()['error']['message']}")
@@ -138,7 +138,7 @@ def _show(answer: dict[str, Any], wiring: Wiring) -> None:
 
 @contextmanager
 def _files(inputs: list[Path] | None, more: list[Path] | None) -> Iterator[list[Path]]:
-    """Which files to take in. Raises InvalidRequest if some are given without --input."""
+    """The files to ingest. Raises InvalidRequest for files without --input."""
     if inputs:
         yield [*inputs, *(more or [])]
     elif more:
@@ -156,12 +156,12 @@ def run(
     as_json: JsonOutput = False,
     log_json: LogJson = False,
 ) -> None:
-    """Take posts in (synthetic ones that we wrote, or --input FILES), run every asset, serve one decision."""
+    """Ingest posts (synthetic samples, or --input FILES), run every asset and serve one decision."""
     with exit_codes(), wired(load_settings(log_json=log_json, quiet=True)) as wiring:
         with _files(inputs, more) as files, progress() as display:
             read, produced = _take_in(wiring, files, platform, display)
             summary = _run_batches(wiring, display)
-        if summary.waiting:  # told now: it may be why no decision can be made
+        if summary.waiting:  # warn first: it may be why no decision can be made
             err.print(f"[red]batches wait for a person:[/] {', '.join(summary.waiting)}; see `alphaads batches`")
         subject_id = busiest_subject(wiring, datetime.now(UTC))
         if subject_id is not None and not inputs:

@@ -1,4 +1,4 @@
-"""Whom the demo's one decision is for: who wrote the most and still shows a mood, if their network allows it."""
+"""The subject of the demo's decision: the busiest with a mood, if their network allows personalised ads."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _WHILE = timedelta(hours=1)
 
 
 def busiest_subject(wiring: Wiring, now: datetime) -> str | None:
-    """Who wrote the most, of those whose network allows personalised ads.
+    """Return the busiest subject whose network allows personalised ads.
 
-    Who still shows a mood comes before whose mood has faded by `now` (UTC); None where nobody ever showed any.
+    Subjects with a current mood precede those whose mood has faded by `now` (UTC); None if no one ever showed any.
     """
     from alphaads_pipelines.decisions.permissions import PURPOSE
     from alphaads_pipelines.platforms.terms import is_forbidden
@@ -36,7 +36,7 @@ def busiest_subject(wiring: Wiring, now: datetime) -> str | None:
 
 
 def _busiest(wiring: Wiring) -> dict[str, bytes]:
-    """State by subject of who ever showed a mood, the busiest first."""
+    """State by subject, for subjects that ever showed a mood, the busiest first."""
     import polars as pl
 
     from alphaads_pipelines.schema.tables import CUSTOMER_PROFILES

@@ -1,4 +1,4 @@
-"""The synthetic sample posts as if they were of these days: a mood of last October has faded."""
+"""The synthetic sample posts, shifted to recent days: moods fade."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAY = re.compile(rb"2026-10-\d\d(?=T)")
 
 
 def recent_samples(folder: Path, today: date) -> list[Path]:
-    """Copies of the sample posts in `folder`, moved by whole days so that the newest are of the day before `today`."""
+    """Copy the sample posts to `folder`, shifted by whole days so that the newest are of the day before `today`."""
     moved_by = today - timedelta(days=1) - NEWEST
 
     def moved(found: re.Match[bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""`alphaads doctor`: is everything this installation needs there, and does it answer?"""
+"""`alphaads doctor`: check that everything this installation needs exists and responds."""
 
 from __future__ import annotations
 
@@ -75,20 +75,20 @@ CHECKS: dict[str, Callable[[Wiring], str]] = {
 
 
 def examine(wiring: Wiring) -> list[dict[str, object]]:
-    """One finding per check: `check`, `ok`, `found`."""
+    """Run all checks; one finding each: `check`, `ok`, `found`."""
     findings: list[dict[str, object]] = []
     for name, check in CHECKS.items():
         try:
             findings.append({"check": name, "ok": True, "found": check(wiring)})
         except AlphaAdsError as error:
             findings.append({"check": name, "ok": False, "found": str(error)})
-        except Exception as error:  # noqa: BLE001 - a doctor reports what it cannot name, too
+        except Exception as error:  # noqa: BLE001 - report unknown failures, too
             findings.append({"check": name, "ok": False, "found": f"{type(error).__name__}: {error}"})
     return findings
 
 
 def run(as_json: JsonOutput = False) -> None:
-    """Check settings, keys, stores, stream, broker, ledger and models; exit code 1 if anything is wrong."""
+    """Check settings, keys, stores, stream, broker, ledger and models; exit code 1 if any check fails."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         findings = examine(wiring)
         if as_json:

@@ -1,4 +1,4 @@
-"""`alphaads erase`: erase a person with proof, finish an erasure that was stopped, verify a receipt."""
+"""`alphaads erase`: erase a person with proof, resume an interrupted erasure, verify a receipt."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def run(
     verify_receipt: Receipt = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Erase SUBJECT: keys are destroyed at once, then everything that they sealed goes, store by store.
+    """Erase SUBJECT: destroy their keys at once, then delete the sealed data, store by store.
 
-    The receipt is signed and kept with the request; --json prints it. An erasure that is killed is finished with
-    --resume, or by the job `erasures` within minutes.
+    The receipt is signed and kept with the request; --json prints it. --resume, or the job `erasures` within minutes,
+    finishes an interrupted erasure.
     """
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         if sum((subject is not None, resume, verify_receipt is not None)) != 1:
@@ -92,7 +92,7 @@ def _carry_on(wiring: Wiring, requests: list[RightsRequest], *, quiet: bool) -> 
 
 
 def _await_lease(request: RightsRequest) -> None:
-    """Whoever worked on it may have been killed; that is known when its lease is over."""
+    """Wait for the lease to expire: its holder may have been killed."""
     if request.lease_until is not None and (left := (request.lease_until - datetime.now(UTC)).total_seconds()) > 0:
         err.print(f"request {request.request_id}: another process holds it, or died; waiting up to {left:.0f} s")
         time.sleep(left)

@@ -1,4 +1,4 @@
-"""`alphaads evaluate nlp`: how good a scorer is on public data, beside the published figures."""
+"""`alphaads evaluate nlp`: quality of a scorer on public data, beside published figures."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def nlp(
     artifact: Artifact = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Score the annotated posts of public datasets, and print each figure beside those that others published.
+    """Score the annotated posts of public datasets, and print each figure beside published ones.
 
-    "as served" counts a text without an answer as a miss; "told" is the model's answer where it is told that the text
-    is English, which only our own network can be. What is not given is as the settings say (SCORER_TIER ...).
+    "as served" counts a text without an answer as a miss; "told" is the answer of our own network (no other
+    supports this) with the language given as English. Options default to the settings (SCORER_TIER ...).
     """
     from alphaads_pipelines.nlp.training.evaluation import evaluate
     from alphaads_pipelines.nlp.training.sources import Sources
@@ -84,7 +84,7 @@ def _scorer(tier: str | None, artifact: Path | None, settings: Settings) -> Scor
 
 
 def figures_table(title: str, figures: list[Figure]) -> Table:
-    """Figures beside the published ones."""
+    """A table of our figures beside the published ones."""
     table = Table("task", "data", "measure", title=title, title_justify="left", box=None, pad_edge=False)
     for name in ("cases", "told", "as served"):
         table.add_column(name, justify="right")

@@ -1,4 +1,4 @@
-"""`alphaads experiment`: drafted, started, stopped and judged; `analyse` judges one whose units are in a file."""
+"""`alphaads experiment`: manage and evaluate experiments; `analyse` evaluates one from a file."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ Shares = Annotated[
 
 @app.command("list")
 def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: JsonOutput = False) -> None:
-    """Show the experiments, by id."""
+    """List the experiments by id."""
     from alphaads_pipelines.experiments.store import MOST_LISTED, list_experiments
 
     def page(after: str) -> list[StoredExperiment]:
@@ -90,7 +90,7 @@ def list_all(tenant: Tenant = DEFAULT_TENANT, state: State = None, as_json: Json
 
 @app.command()
 def create(file: Draft, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """Draft an experiment; nobody takes part until it is started."""
+    """Draft an experiment, which assigns no one until it is started."""
     from alphaads_pipelines.bandits.registry import POLICIES
     from alphaads_pipelines.experiments.store import create_experiment, parse_experiment
 
@@ -101,7 +101,7 @@ def create(file: Draft, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = F
 
 @app.command()
 def start(experiment_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """Let people take part; servers follow within a second."""
+    """Start an experiment; servers follow within a second."""
     from alphaads_pipelines.experiments.store import start_experiment
 
     _act(lambda engine, now: start_experiment(engine, tenant, experiment_id, now), as_json)
@@ -109,7 +109,7 @@ def start(experiment_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutpu
 
 @app.command()
 def stop(experiment_id: Id, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """End it for good."""
+    """Stop an experiment for good."""
     from alphaads_pipelines.experiments.store import stop_experiment
 
     _act(lambda engine, now: stop_experiment(engine, tenant, experiment_id, now), as_json)
@@ -127,9 +127,9 @@ def result(
     report: Report = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Judge an experiment from the decisions made in it so far: ship, stop or continue, with the reasons.
+    """Evaluate an experiment from its decisions so far: ship, stop or continue, with the reasons.
 
-    Ask as often as you like; but decide on goal, guard-rails, alpha and planned units before the first look.
+    Evaluate as often as you like, but fix goal, guard-rails, alpha and planned units before the first look.
     """
     from alphaads_pipelines.experiments.page import render_page
     from alphaads_pipelines.experiments.results import evaluate, read_units, result_document
@@ -167,10 +167,10 @@ def analyse(
     report: Report = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Judge an experiment whose units are in a file: ship, stop or continue, with the reasons.
+    """Evaluate an experiment from a file of units: ship, stop or continue, with the reasons.
 
-    Intervals hold at every look: run it after each unit if you like. Metrics, margins, alpha and planned units are
-    decided before the first look. docs/learning.md describes the file, the methods and the rule.
+    Intervals are valid at every look, even after each unit. Fix metrics, margins, alpha and planned units before the
+    first look. docs/learning.md describes the file, the methods and the rule.
     """
     from alphaads_pipelines.experiments.analysis import analyse
     from alphaads_pipelines.experiments.observations import read_observations

@@ -1,4 +1,4 @@
-"""How experiments are asked for and shown on the command line, whether they are in a file or run on decisions."""
+"""Options and output of experiment results, whether from decisions or from a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Report = Annotated[Path | None, typer.Option("--report", help="Also write a page
 
 
 def plan_of(goal: str, guard_rails: list[str] | None, alpha: float, planned_units: int) -> Plan:
-    """What the options say. Raises InvalidRequest."""
+    """Build the plan from the options. Raises InvalidRequest."""
     from alphaads_pipelines.experiments.result import Plan, metric_of
 
     rails = tuple(metric_of(each, "--guard-rail") for each in guard_rails or ())
@@ -36,7 +36,7 @@ def plan_of(goal: str, guard_rails: list[str] | None, alpha: float, planned_unit
 
 
 def show_result(result: Result) -> None:
-    """A table of the comparisons, and what to do."""
+    """Print a table of the comparisons, and the recommendation."""
     from alphaads_pipelines.experiments.page import effect_text, interval_text
 
     table = Table("arm", "metric", box=None, pad_edge=False)

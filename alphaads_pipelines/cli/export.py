@@ -1,4 +1,4 @@
-"""`alphaads export`: everything held on one person, as a JSON document and as a page to read."""
+"""`alphaads export`: all data held on one person, as a JSON document and an HTML page."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the document on stdo
 
 
 def run(subject: Subject, output: Output = Path(), as_json: AsJson = False) -> None:
-    """Write everything that is held on SUBJECT; both files hold personal data, and only you may read them.
+    """Export all data held on SUBJECT, into files that only you may read.
 
-    The request is kept in the list of rights requests, the access in the audit log.
+    The export is listed among the rights requests and recorded in the audit log.
     """
     from alphaads_pipelines.rights.access.export import json_chunks, recorded_export, write_export
     from alphaads_pipelines.stores.subjects.subjects import resolve_subject

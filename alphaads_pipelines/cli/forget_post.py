@@ -1,4 +1,4 @@
-"""`alphaads forget-post`: forget a single post, because its author deleted it at the network."""
+"""`alphaads forget-post`: forget a post that its author deleted at the network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATIENCE_S = 600.0
 
 
 def run(post: PostName, as_json: JsonOutput = False) -> None:
-    """Forget a post for good, as if it had never been here, and say what it touched; it is not taken in again."""
+    """Delete a post, rebuild profiles without it, block its re-ingestion and show the decisions that it influenced."""
     from alphaads_pipelines.ingest.find_post import keys_of, parse_post
     from alphaads_pipelines.pipeline.forget_post import forget_post
 

@@ -1,4 +1,4 @@
-"""`alphaads gazetteer`: the names that are found in posts: list, add, remove, import, export."""
+"""`alphaads gazetteer`: list, add, remove, import and export the tracked names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Replace = Annotated[bool, typer.Option("--replace", help="Forget every name that
 
 @app.command("list")
 def list_names(tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False) -> None:
-    """Show the tracked names, by id."""
+    """List the tracked names by id."""
     names = _read(tenant)
     if as_json:
         emit([_shown(each) for each in names])
@@ -64,7 +64,7 @@ def add(
     tenant: Tenant = DEFAULT_TENANT,
     as_json: JsonOutput = False,
 ) -> None:
-    """Track a name; one with the same id is replaced."""
+    """Track a name, replacing one with the same id."""
     from alphaads_pipelines.nlp.gazetteer import TrackedName
 
     with exit_codes():
@@ -91,7 +91,7 @@ def remove(tracked_id: Ids, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput
 def import_names(
     file: Lines, replace: Replace = False, tenant: Tenant = DEFAULT_TENANT, as_json: JsonOutput = False
 ) -> None:
-    """Track every name of a file, or none if a line is wrong."""
+    """Track every name of a file, or none if a line is invalid."""
     from alphaads_pipelines.nlp.tracked_names import names_from_lines
 
     with exit_codes():

@@ -1,4 +1,4 @@
-"""`alphaads ingest`: seal the payloads of a file and put them into the posts stream."""
+"""`alphaads ingest`: seal the payloads of a file and write them to the posts stream."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 def ingest_file(
     wiring: Wiring, source: PayloadFile, platform: str, correlation_id: str, display: Progress
 ) -> IntakeResult:
-    """Take a whole file in; each batch of payloads is durable before the next is read.
+    """Ingest a file; each batch of payloads is durable before the next is read.
 
     Raises
     ------
-    InvalidRequest: the file is damaged, or holds nothing. StoreUnavailable: the audit log cannot be written.
+    InvalidRequest: the file is damaged or empty. StoreUnavailable: the audit log cannot be written.
     """
     record(wiring, "ingest", action="posts.take_in", purpose="intake", correlation_id=correlation_id)
     task = display.add_task(f"sealing {source.path.name}", total=source.total_bytes)
@@ -41,7 +41,7 @@ def ingest_file(
 
 
 def run(file: InputFile, platform: PlatformName, as_json: JsonOutput = False, log_json: LogJson = False) -> None:
-    """Seal the payloads of FILE and put them into the posts stream; malformed ones are kept and rejected later."""
+    """Seal the payloads of FILE and write them to the posts stream; malformed ones are kept and rejected later."""
     from alphaads_pipelines.ingest.files import PayloadFile
 
     with exit_codes(), wired(load_settings(log_json=log_json, quiet=True)) as wiring, progress() as display:

@@ -1,4 +1,4 @@
-"""A JSON object in a file, or on standard input."""
+"""Reading a JSON object from a file or standard input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_BYTES = 1_000_000
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """Its fields; `-` is standard input. Raises InvalidRequest."""
+    """Parse a JSON object; `-` is standard input. Raises InvalidRequest."""
     import msgspec
 
     try:

@@ -1,4 +1,4 @@
-"""`alphaads keys`: which key-encryption keys there are; a new one in place of the old one, while everything runs."""
+"""`alphaads keys`: show and rotate the key-encryption keys, online."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(help="The key-encryption key, which wraps every data key.", no
 
 @app.command()
 def status(as_json: JsonOutput = False) -> None:
-    """Show which key-encryption keys there are and how much each wraps; never a key."""
+    """List the key-encryption keys and the number of data keys each wraps; never a key."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         from alphaads_pipelines.rights.backups.key_rotation import key_status
 
@@ -32,7 +32,7 @@ def status(as_json: JsonOutput = False) -> None:
 
 @app.command()
 def rotate(as_json: JsonOutput = False) -> None:
-    """Make a new key-encryption key, wrap everything by it and drop the old one; or finish what a kill interrupted."""
+    """Create a key-encryption key, rewrap all data keys and drop the old one; or finish an interrupted rotation."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         from alphaads_pipelines.rights.backups import key_rotation
 

@@ -1,4 +1,4 @@
-"""`alphaads link`: accounts on several networks that are one person: add, remove."""
+"""`alphaads link`: link and unlink a person's accounts on several networks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add(subjects: Subjects, as_json: JsonOutput = False) -> None:
 
 @app.command()
 def remove(subject: Subject, as_json: JsonOutput = False) -> None:
-    """Let SUBJECT stand alone again; its consents stay."""
+    """Unlink SUBJECT; its consents stay."""
     from alphaads_pipelines.stores.subjects.permissions import unlink
     from alphaads_pipelines.stores.subjects.subjects import resolve_subject
 

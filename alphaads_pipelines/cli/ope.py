@@ -1,4 +1,4 @@
-"""`alphaads ope`: what a policy would earn, from the log of another one."""
+"""`alphaads ope`: estimate a policy's reward from the log of another policy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alphaads_pipelines.errors import InvalidRequest
 
 
 class Format(StrEnum):
-    """Which layout a log has."""
+    """The layout of a log."""
 
     OBD = "obd"
 
@@ -49,10 +49,10 @@ def run(
     report: Report = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Evaluate a policy on the log of another one, with 95 % intervals and a diagnosis of the log.
+    """Evaluate a policy off-policy, from another policy's log, with 95 % intervals and a diagnosis of the log.
 
-    The log is held in memory: 0.3 GB, and 0.7 KB a record where contexts have 60 numbers. `ips` is unclipped.
-    docs/learning.md says what the estimators are and what the problems mean.
+    The log is held in memory: 0.3 GB, plus 0.7 KB a record for contexts of 60 numbers. `ips` is unclipped.
+    docs/learning.md describes the estimators and the problems reported.
     """
     with exit_codes():
         load_settings(quiet=True)

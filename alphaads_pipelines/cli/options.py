@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.settings import Settings
 
 DEFAULT_TENANT = "default"
-"""Whose things are meant where nobody says."""
+"""The tenant if none is given."""
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines on stderr.")]
@@ -29,7 +29,7 @@ DataFolder = Annotated[
 
 
 def data_folder(given: Path | None, settings: Settings) -> Path:
-    """Where the public datasets lie. Raises InvalidRequest."""
+    """Return the folder of the public datasets. Raises InvalidRequest."""
     folder = given or settings.nlp_data
     if folder is None:
         raise InvalidRequest("--data or NLP_DATA: name the folder of the datasets; docs/models.md says what is in it")

@@ -1,4 +1,4 @@
-"""Lists of a tenant's things: of one state if it is named, page after page to the end."""
+"""Reading all pages of a tenant's list."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 def all_pages(page_after: Callable[[str], list[T]], id_of: Callable[[T], str]) -> list[T]:
-    """All there is.
+    """Read all pages.
 
     Parameters
     ----------
-    page_after: the page that begins after an id; of "" the first. id_of: by what they are in order.
+    page_after: reads the page after an id; "" for the first. id_of: the sort key.
     """
     found, last = list[T](), ""
     while page := page_after(last):
@@ -25,7 +25,7 @@ def all_pages(page_after: Callable[[str], list[T]], id_of: Callable[[T], str]) -
 
 
 def check_state(state: str | None, known: Collection[str]) -> str | None:
-    """The state. Raises InvalidRequest if one is named that is none."""
+    """Return the state. Raises InvalidRequest if it is unknown."""
     if state is not None and state not in known:
         raise InvalidRequest(f"--state: must be one of {', '.join(known)}")
     return state

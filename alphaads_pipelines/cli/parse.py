@@ -1,4 +1,4 @@
-"""`alphaads parse`: normalised posts as JSON lines on stdout, rejects with reasons as JSON lines on stderr."""
+"""`alphaads parse`: normalised posts as JSON lines on stdout, rejects with reasons on stderr."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alphaads_pipelines.platforms.base import Post
 
 
 def run(file: InputFile, platform: PlatformName) -> None:
-    """Print the posts of FILE as JSON lines; what is rejected goes to stderr with its line and reason."""
+    """Print the posts of FILE as JSON lines; rejects go to stderr with line and reason."""
     from alphaads_pipelines.ingest.parsing import parse_file
 
     encoder = msgspec.json.Encoder()

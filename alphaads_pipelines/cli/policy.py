@@ -1,4 +1,4 @@
-"""`alphaads policy`: who decides which ad is shown: list, evaluate, promote, canary, shadow, rollback."""
+"""`alphaads policy`: evaluate policies and assign their roles: serving, canary, shadow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SHOWN_CHANGES = 10
 
 @app.command("list")
 def list_policies(as_json: JsonOutput = False) -> None:
-    """Show every policy: its part, its newest version, when it was taught; and the last changes."""
+    """List the policies with role, newest version and training time; and the last changes."""
     from alphaads_pipelines.bandits.policy_roles import document_of
     from alphaads_pipelines.bandits.policy_store import read_roles, versions_of
     from alphaads_pipelines.bandits.registry import POLICIES
@@ -62,10 +62,10 @@ def list_policies(as_json: JsonOutput = False) -> None:
 
 @app.command()
 def evaluate(name: Name, version: Version = None, report: Report = None, as_json: JsonOutput = False) -> None:
-    """Judge a policy against the one that serves, on the decisions that this one made.
+    """Evaluate a policy against the serving one, off-policy, on the serving one's decisions.
 
-    Judged is a version that was taught before all of these decisions, for what a policy learned from flatters it: the
-    newest that leaves 20,000 of them, or half of what there is. Ends with 1 where the policy is not shown to be better.
+    It evaluates a version trained before these decisions, because training data would flatter it: the newest that
+    leaves 20,000 of them, or half of them. Exit code 1 unless the policy is shown to be better.
     """
     from alphaads_pipelines.bandits.candidate_evaluation import evaluate_candidate
     from alphaads_pipelines.bandits.policy_roles import check_name
@@ -84,7 +84,7 @@ def evaluate(name: Name, version: Version = None, report: Report = None, as_json
 
 @app.command()
 def promote(name: Name, as_json: JsonOutput = False) -> None:
-    """Let a policy serve, if `evaluate` shows it to be better; else it is refused, with the numbers, and 1."""
+    """Make a policy serve if `evaluate` shows it to be better; otherwise print the figures and exit with 1."""
     from alphaads_pipelines.bandits.candidate_evaluation import promote
     from alphaads_pipelines.bandits.policy_roles import check_name
 
@@ -99,7 +99,7 @@ def promote(name: Name, as_json: JsonOutput = False) -> None:
 
 @app.command()
 def canary(name: OptionalName = None, share: Share = 0.05, end: End = False, as_json: JsonOutput = False) -> None:
-    """Let a policy make a share of the decisions, to see what it earns; the same people meet it each time."""
+    """Route a share of the decisions to a policy, always for the same people, to measure what it earns."""
     from alphaads_pipelines.bandits.policy_roles import Canary, check_name
 
     with exit_codes():
@@ -111,7 +111,7 @@ def canary(name: OptionalName = None, share: Share = 0.05, end: End = False, as_
 
 @app.command()
 def shadow(names: Names = None, as_json: JsonOutput = False) -> None:
-    """Let policies watch: they are asked at each decision, and their answer is recorded and not shown."""
+    """Run policies in shadow: their choices are recorded at each decision, but not shown."""
     from alphaads_pipelines.bandits.policy_roles import check_name
 
     with exit_codes():
@@ -121,7 +121,7 @@ def shadow(names: Names = None, as_json: JsonOutput = False) -> None:
 
 @app.command()
 def rollback(as_json: JsonOutput = False) -> None:
-    """Let serve what served before, and end a canary, at once and unasked; once more undoes it."""
+    """Restore the previous serving policy and end any canary, without evaluation; repeat to undo."""
     with exit_codes():
         _change(lambda roles: roles.roll_back(actor(), datetime.now(UTC)), as_json=as_json)
 
@@ -159,7 +159,7 @@ def _as_json(judgement: CandidateReport) -> dict[str, Any]:
 
 
 def _write_report(judged: EvaluatedCandidate, report: Path) -> None:
-    """Raises InvalidRequest where there is nothing to draw."""
+    """Raises InvalidRequest if there is nothing to draw."""
     from alphaads_pipelines.bandits.ope.report import page
 
     told = judged.report

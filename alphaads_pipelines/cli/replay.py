@@ -1,4 +1,4 @@
-"""`alphaads replay`: run committed batches again, for example after a parser was mended."""
+"""`alphaads replay`: rerun committed batches, for example after a parser fix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rejected = Annotated[bool, typer.Option("--rejected", help="Every batch that has
 def run(
     batch: Batches = None, rejected: Rejected = False, as_json: JsonOutput = False, log_json: LogJson = False
 ) -> None:
-    """Run committed batches again: the same offsets, from the stream or, once it forgot them, from the lake."""
+    """Rerun committed batches: the same offsets, from the stream or, past its retention, from the lake."""
     with exit_codes():
         settings = load_settings(log_json=log_json, quiet=True)
         if bool(batch) == rejected:

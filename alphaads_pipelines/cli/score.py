@@ -38,7 +38,7 @@ def _opened(file: Path | None) -> BinaryIO:
 
 
 def _scorer(tier: str | None, **given: Any) -> Scorer:
-    """What the command line leaves open is as the settings say."""
+    """Build the scorer; options not given come from the settings."""
     settings = load_settings()
     options = {name: value for name, value in given.items() if value is not None}
     return build_scorer(tier or settings.scorer_tier, msgspec.structs.replace(scorer_options(settings), **options))
@@ -54,9 +54,9 @@ def run(
     artifact: Artifact = None,
     threads: Threads = None,
 ) -> None:
-    """Score each line's `text`; a field that cannot honestly be given is null, with its reason.
+    """Score each line's `text`; a field without a trustworthy value is null, with the reason.
 
-    What is not given is as the settings say (SCORER_TIER, SENTIMENT_MODEL ...); the Hugging Face token is read from
+    Options default to the settings (SCORER_TIER, SENTIMENT_MODEL ...); the Hugging Face token comes from
     HUGGINGFACE_API_TOKEN only.
     """
     from alphaads_pipelines.nlp.jsonlines import score_lines

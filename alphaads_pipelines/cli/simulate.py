@@ -1,4 +1,4 @@
-"""`alphaads simulate`: the learning loop in a world whose truth is known, and what each policy regrets there."""
+"""`alphaads simulate`: run the learning loop in a world with known truth, and measure each policy's regret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class WorldName(StrEnum):
-    """Which world."""
+    """A kind of world."""
 
     STATIONARY = "stationary"
     DRIFTING = "drifting"
@@ -56,11 +56,10 @@ def run(
     log: LogFile = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Let policies decide for synthetic people, learn from what is reported of it, and count what they regret.
+    """Let policies decide for synthetic people and learn from the reported events, and measure their regret.
 
-    Regret is what the best creative of each moment would have earned more, in clicks; the truth is known, so it is
-    exact. All policies meet the same people, the same luck and the same late, lost and doubled events. docs/learning.md
-    describes the world.
+    Regret, in clicks, is the exact shortfall against each moment's best creative. All policies face the same people,
+    random draws, and late, lost and duplicate events. docs/learning.md describes the world.
     """
     from alphaads_pipelines.bandits.simulator.log import write_log
     from alphaads_pipelines.bandits.simulator.page import render_page
@@ -92,7 +91,7 @@ def run(
 
 
 def _check_writable(*files: Path | None) -> None:
-    """Now, and not after a minute of work. Raises InvalidRequest."""
+    """Check before a minute of work. Raises InvalidRequest."""
     for file in files:
         if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
             raise InvalidRequest(f"{file} cannot be written: there is no such folder, or it is one")

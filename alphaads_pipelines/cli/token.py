@@ -1,4 +1,4 @@
-"""`alphaads token`: a short-lived bearer token for the API, from the SECRET_KEY of this installation."""
+"""`alphaads token`: a short-lived bearer token for the API, signed with this installation's SECRET_KEY."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads train`: make the project's own model anew, let it serve if it is not worse, and take that back."""
+"""`alphaads train`: train the project's own model, promote it unless it is worse, roll back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NoPromote = Annotated[bool, typer.Option("--no-promote", help="Keep and judge th
 Version = Annotated[str, typer.Argument(help="A trained model's version.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Even if the quality check refuses it.")]
 _SAY_EACH = 20
-"""How often progress is told where stderr is no terminal."""
+"""Interval of progress lines if stderr is not a terminal."""
 
 
 @app.command()
@@ -50,10 +50,10 @@ def nlp(
     no_promote: NoPromote = False,
     as_json: JsonOutput = False,
 ) -> None:
-    """Train the model that scores posts; it serves from then on unless it is worse than the one that does.
+    """Train the model that scores posts, and serve it unless it is worse than the current one.
 
-    Takes hours on a processor. A training that was stopped goes on where it was, if it is started again alike. Exit
-    code 1 if the quality check refuses the model.
+    Takes hours on a CPU. Rerun an interrupted training with the same options to resume it. Exit code 1 if the quality
+    check refuses the model.
     """
     with exit_codes():
         settings = load_settings(quiet=True)
@@ -76,7 +76,7 @@ def nlp(
 
 @app.command()
 def promote(version: Version, force: Force = False) -> None:
-    """Let a trained model serve, from the next batch on, unless the quality check refuses it."""
+    """Serve a trained model from the next batch on, unless the quality check refuses it."""
     with exit_codes():
         settings = load_settings(quiet=True)
         models = trained_models(settings)
@@ -90,7 +90,7 @@ def promote(version: Version, force: Force = False) -> None:
 
 @app.command()
 def rollback() -> None:
-    """Let the model serve again that served before, at last the shipped one."""
+    """Serve the previous model again; ultimately the shipped one."""
     with exit_codes():
         settings = load_settings(quiet=True)
         trained_models(settings).roll_back()
@@ -131,7 +131,7 @@ def _made(data: Path, settings: Settings, recipe: Recipe) -> Made:
 
 @contextmanager
 def _reported() -> Iterator[Report]:
-    """A progress bar with loss and time left; a line now and then where nobody could see it."""
+    """A progress bar with loss and time left; if stderr is not a terminal, occasional lines."""
     with progress(TextColumn("left:"), TimeRemainingColumn()) as display:
         task = display.add_task("fitting", total=None)
 

@@ -1,4 +1,4 @@
-"""`alphaads up`: start every process of this installation and keep it running until Ctrl-C."""
+"""`alphaads up`: start all processes of this installation and supervise them until Ctrl-C."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from alphaads_pipelines.errors import EnvelopeError, KeyDestroyed, OffsetsLost, RejectedPayload, UnsealError
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
-from alphaads_pipelines.ingest.deduplication import Claimant, claim_first
+from alphaads_pipelines.ingest.deduplication import KeyedRecord, register_keys
 from alphaads_pipelines.platforms.base import Platform, Post
 from alphaads_pipelines.privacy.envelope import Envelope, decode
 from alphaads_pipelines.privacy.pseudonyms import Pseudonyms
@@ -54,7 +54,7 @@ class AcceptedBatch:
 
 
 @dataclass(slots=True)
-class _Read:
+class _Entry:
     """One record on its way: where it lies, what it holds, and what is known of it so far."""
 
     partition: int
@@ -63,7 +63,7 @@ class _Read:
     post: Post | None = None
     reason: str = ""
     detail: str = ""
-    claim: bytes = b""
+    post_key: bytes = b""
 
 
 @dataclass(slots=True)
@@ -103,20 +103,21 @@ class BatchReader:
         self._parsers: dict[str, Platform] = {}
         self._platforms = platforms
 
-    def accept(self, batch: Batch) -> AcceptedBatch:
+    def read(self, batch: Batch) -> AcceptedBatch:
         """Read exactly the batch's ranges and sort their records.
 
         Raises
         ------
         OffsetsLost: a live batch starts below the low watermark. StreamUnavailable, StoreUnavailable.
         """
-        reads, kept_duplicates = self._reads(batch)
-        self._parse(batch, reads)
-        first = claim_first(self._engine, [Claimant(each.claim, each.partition, each.offset) for each in reads])
-        good = [each for each, wins in zip(reads, first, strict=True) if wins and each.post is not None]
-        bad = [each for each, wins in zip(reads, first, strict=True) if wins and each.post is None]
-        duplicates = len(reads) - len(good) - len(bad) + kept_duplicates
-        counts = BatchCounts(len(reads) + kept_duplicates, len(good), len(bad), duplicates, _seen_until(reads))
+        entries, kept_duplicates = self._read_records(batch)
+        self._validate(batch, entries)
+        keyed = [KeyedRecord(each.post_key, each.partition, each.offset) for each in entries]
+        first = register_keys(self._engine, keyed)
+        good = [each for each, wins in zip(entries, first, strict=True) if wins and each.post is not None]
+        bad = [each for each, wins in zip(entries, first, strict=True) if wins and each.post is None]
+        duplicates = len(entries) - len(good) - len(bad) + kept_duplicates
+        counts = BatchCounts(len(entries) + kept_duplicates, len(good), len(bad), duplicates, _seen_until(entries))
         posts = [each.post for each in good if each.post is not None]
         return AcceptedBatch(_raw_rows(batch, good), _rejected_rows(batch, bad), posts, counts)
 
@@ -134,31 +135,31 @@ class BatchReader:
                 posts.append(self._parser(platform).parse(orjson.loads(body)))
         return posts
 
-    def _reads(self, batch: Batch) -> tuple[list[_Read], int]:
+    def _read_records(self, batch: Batch) -> tuple[list[_Entry], int]:
         """The batch's records, and how many duplicates the lake no longer holds."""
         try:
             records = [record for chunk in self._stream.read(batch.ranges) for record in chunk]
         except OffsetsLost:
             if batch.kind != "replay" or batch.counts is None:
                 raise
-            held = list(self._from_lake(batch))
+            held = list(self._read_from_lake(batch))
             return held, batch.counts.read - len(held)
         return [self._decode(batch, record) for record in records], 0
 
-    def _decode(self, batch: Batch, record: StoredRecord) -> _Read:
+    def _decode(self, batch: Batch, record: StoredRecord) -> _Entry:
         try:
-            return _Read(record.partition, record.offset, decode(record.value))
+            return _Entry(record.partition, record.offset, decode(record.value))
         except EnvelopeError:
-            envelope = self._sealed_again(batch, record)
+            envelope = self._seal_unreadable(batch, record)
             detail = "the record is no envelope v1"
-            return _Read(record.partition, record.offset, envelope, None, _NOT_AN_ENVELOPE, detail)
+            return _Entry(record.partition, record.offset, envelope, None, _NOT_AN_ENVELOPE, detail)
 
-    def _sealed_again(self, batch: Batch, record: StoredRecord) -> Envelope:
+    def _seal_unreadable(self, batch: Batch, record: StoredRecord) -> Envelope:
         # Whatever wrote it, it may name a person: it is kept under the key of the day.
         [envelope] = self._sealer.seal("unknown", [Unsealed(None, record.value)], batch.id, batch.planned_at)
         return envelope
 
-    def _from_lake(self, batch: Batch) -> Iterator[_Read]:
+    def _read_from_lake(self, batch: Batch) -> Iterator[_Entry]:
         for table in (RAW_POSTS, REJECTED_POSTS):
             rows = self._lake.read_slice(table, batch.slice)
             for row in rows.iter_rows(named=True):
@@ -166,18 +167,18 @@ class BatchReader:
                 header = (row["schema_version"], row["platform"], row["shard"], row["subject_id"], row["key_id"])
                 sealed = (row["nonce"], row["correlation_id"], observed_us, row.get("attributed", True))
                 envelope = Envelope(*header, *sealed, row["sealed_body"])
-                read = _Read(row["stream_partition"], row["stream_offset"], envelope)
-                yield self._record_again(batch, read) if row.get("reason") == _NOT_AN_ENVELOPE else read
+                entry = _Entry(row["stream_partition"], row["stream_offset"], envelope)
+                yield self._decode_sealed_record(batch, entry) if row.get("reason") == _NOT_AN_ENVELOPE else entry
 
-    def _record_again(self, batch: Batch, read: _Read) -> _Read:
+    def _decode_sealed_record(self, batch: Batch, entry: _Entry) -> _Entry:
         # What is sealed here is the whole record, not a payload.
-        [body] = self._sealer.unseal([read.envelope])
+        [body] = self._sealer.unseal([entry.envelope])
         if isinstance(body, UnsealError):
-            return read
-        return self._decode(batch, StoredRecord(read.partition, read.offset, body))
+            return entry
+        return self._decode(batch, StoredRecord(entry.partition, entry.offset, body))
 
-    def _parse(self, batch: Batch, reads: Sequence[_Read]) -> None:
-        waiting = [each for each in reads if not each.reason]
+    def _validate(self, batch: Batch, entries: Sequence[_Entry]) -> None:
+        waiting = [each for each in entries if not each.reason]
         for each, body in zip(waiting, self._sealer.unseal([each.envelope for each in waiting]), strict=True):
             if isinstance(body, UnsealError):
                 each.reason = body.code if isinstance(body, KeyDestroyed) else "unseal_failed"
@@ -186,25 +187,25 @@ class BatchReader:
                 each.reason, each.detail = "wrong_partition", "the author's shard belongs to another stream partition"
             else:
                 self._parse_body(each, body)
-        for each in reads:
-            if not each.claim:
-                each.claim = self._pseudonyms.post_key("record", f"{each.partition}", each.offset)
+        for each in entries:
+            if not each.post_key:
+                each.post_key = self._pseudonyms.post_key("record", f"{each.partition}", each.offset)
 
-    def _parse_body(self, read: _Read, body: bytes) -> None:
-        envelope = read.envelope
+    def _parse_body(self, entry: _Entry, body: bytes) -> None:
+        envelope = entry.envelope
         try:
             post = self._parser(envelope.platform).parse(orjson.loads(body))
             if not envelope.attributed:
                 raise RejectedPayload("missing_author", "nobody could be attributed at intake")
-            read.post = post
-            read.claim = self._pseudonyms.post_key(post.platform, post.post_id, post.version)
+            entry.post = post
+            entry.post_key = self._pseudonyms.post_key(post.platform, post.post_id, post.version)
         except RejectedPayload as error:
-            read.reason, read.detail = error.reason, error.detail
-            read.claim = self._pseudonyms.body_key(envelope.platform, body)
+            entry.reason, entry.detail = error.reason, error.detail
+            entry.post_key = self._pseudonyms.body_key(envelope.platform, body)
         except Exception as error:  # noqa: BLE001 - a parser's bug must not stop a batch; a replay tries again
             _log.error("parser failed", platform=envelope.platform, error=type(error).__name__)
-            read.reason, read.detail = "parser_error", type(error).__name__
-            read.claim = self._pseudonyms.body_key(envelope.platform, body)
+            entry.reason, entry.detail = "parser_error", type(error).__name__
+            entry.post_key = self._pseudonyms.body_key(envelope.platform, body)
 
     def _parser(self, platform: str) -> Platform:
         if platform not in self._parsers:
@@ -214,18 +215,18 @@ class BatchReader:
         return self._parsers[platform]
 
 
-def _seen_until(reads: Sequence[_Read]) -> dict[int, datetime]:
+def _seen_until(entries: Sequence[_Entry]) -> dict[int, datetime]:
     seen: dict[int, int] = {}
-    for each in reads:
+    for each in entries:
         seen[each.partition] = max(seen.get(each.partition, 0), each.envelope.observed_at_us)
     return {partition: _EPOCH + timedelta(microseconds=us) for partition, us in seen.items()}
 
 
-def _place(batch: Batch, read: _Read) -> dict[str, Any]:
-    envelope = read.envelope
+def _shared_columns(batch: Batch, entry: _Entry) -> dict[str, Any]:
+    envelope = entry.envelope
     return {
-        "stream_partition": read.partition,
-        "stream_offset": read.offset,
+        "stream_partition": entry.partition,
+        "stream_offset": entry.offset,
         "batch_seq": batch.seq,
         "platform": envelope.platform,
         "key_id": envelope.key_id,
@@ -236,16 +237,16 @@ def _place(batch: Batch, read: _Read) -> dict[str, Any]:
     }
 
 
-def _raw_rows(batch: Batch, reads: Sequence[_Read]) -> pl.DataFrame:
+def _raw_rows(batch: Batch, entries: Sequence[_Entry]) -> pl.DataFrame:
     columns = _Columns()
-    for each in reads:
+    for each in entries:
         assert each.post is not None
         columns.add(
-            **_place(batch, each),
+            **_shared_columns(batch, each),
             shard=each.envelope.shard,
             subject_id=each.envelope.subject_id,
             sealed_body=each.envelope.body,
-            post_key=each.claim,
+            post_key=each.post_key,
             version=each.post.version,
             kind=each.post.kind,
             created_at=each.post.created_at,
@@ -253,13 +254,13 @@ def _raw_rows(batch: Batch, reads: Sequence[_Read]) -> pl.DataFrame:
     return _frame(RAW_POSTS, columns, pl.col("created_at").dt.date())
 
 
-def _rejected_rows(batch: Batch, reads: Sequence[_Read]) -> pl.DataFrame:
+def _rejected_rows(batch: Batch, entries: Sequence[_Entry]) -> pl.DataFrame:
     columns = _Columns()
-    for each in reads:
+    for each in entries:
         erased = each.reason == KeyDestroyed.code  # an erased person leaves the count, and nothing else
         shard = each.envelope.shard if each.envelope.shard in batch.shards else batch.shards[0]
         columns.add(
-            **_place(batch, each),
+            **_shared_columns(batch, each),
             shard=shard,
             subject_id=_ERASED if erased else each.envelope.subject_id,
             sealed_body=b"" if erased else each.envelope.body,

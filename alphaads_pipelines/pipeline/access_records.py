@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PURPOSES = {"accept": "intake", "score": "analytics", "fold": "analytics", "publish": "personalised_ads"}
 
 
-class Accesses:
+class AccessRecords:
     """Records the steps of one batch."""
 
     def __init__(self, audit: AuditLog, batch: Batch) -> None:

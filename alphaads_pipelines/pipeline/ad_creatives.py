@@ -32,7 +32,7 @@ from alphaads_pipelines.schema.tables import AD_CREATIVES
 from alphaads_pipelines.stores.lake.base import Lake, polars_schema
 from alphaads_pipelines.stores.sql.relational import reading
 
-Judged = tuple[Review, ...]
+Reviews = tuple[Review, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ class _Change:
 
     before: StoredCreative | None
     after: StoredCreative
-    path: Judged = ()
+    path: Reviews = ()
 
     @property
-    def is_news(self) -> bool:
+    def is_changed(self) -> bool:
         return self.before is None or bool(self.path) or self.before.is_current != self.after.is_current
 
 
@@ -85,12 +85,12 @@ def refresh_creatives(
     with reading(engine) as connection:
         known = {**current, **creatives_in(connection, "creative_id", [each.creative_id for _, each in written])}
     changes = {
-        text.creative_id: _judge(of, text, known.get(text.creative_id), classifiers, now) for of, text in written
+        text.creative_id: _review(of, text, known.get(text.creative_id), classifiers, now) for of, text in written
     }
     changes |= {key: _Change(old, replace(old, is_current=False)) for key, old in _unused(current, campaigns, changes)}
     frame = _frame({**current, **{key: each.after for key, each in changes.items()}}.values())
     delta_version = _write(lake, frame)
-    changed = _keep(engine, campaigns, [each for each in changes.values() if each.is_news], now)
+    changed = _store_changes(engine, campaigns, [each for each in changes.values() if each.is_changed], now)
     return Refreshed(frame, delta_version, changed)
 
 
@@ -116,35 +116,35 @@ def _texts_for(brief: Brief, generator: Generator, mine: Sequence[StoredCreative
     return own or texts
 
 
-def _judge(
+def _review(
     campaign: Campaign, text: Creative, before: StoredCreative | None, classifiers: Sequence[Classifier], now: datetime
 ) -> _Change:
     if before is None:
-        path = _judged_anew(draft(text.creative_id, now), text, campaign.rules, classifiers, now)
+        path = _resubmit(draft(text.creative_id, now), text, campaign.rules, classifiers, now)
         began = (draft(text.creative_id, now), *path)
         return _Change(None, StoredCreative(text, campaign.tenant, path[-1], True, now), began)
-    path = _path(before, campaign.rules, classifiers, now)
+    path = _steps(before, campaign.rules, classifiers, now)
     return _Change(before, replace(before, review=path[-1] if path else before.review, is_current=True), path)
 
 
-def _path(before: StoredCreative, rules: CampaignRules, classifiers: Sequence[Classifier], now: datetime) -> Judged:
+def _steps(before: StoredCreative, rules: CampaignRules, classifiers: Sequence[Classifier], now: datetime) -> Reviews:
     """The states that a known text comes into; none where it stays as it is."""
     review, text = before.review, before.creative
     if review.state == PENDING:
         return (apply_verdict(review, moderate(text, rules, classifiers), now),)
     if review.state == APPROVED:
         is_fine = not moderate(text, rules).reasons
-        return () if is_fine else _judged_anew(review, text, rules, classifiers, now)
+        return () if is_fine else _resubmit(review, text, rules, classifiers, now)
     if review.state == NEEDS_REVIEW or review.reviewer is not None:
         return ()
-    path = _judged_anew(review, text, rules, classifiers, now)
+    path = _resubmit(review, text, rules, classifiers, now)
     is_same = (path[-1].state, path[-1].reasons) == (review.state, review.reasons)
     return () if is_same else path
 
 
-def _judged_anew(
+def _resubmit(
     review: Review, text: Creative, rules: CampaignRules, classifiers: Sequence[Classifier], now: datetime
-) -> Judged:
+) -> Reviews:
     pending = submit(review, now)
     return pending, apply_verdict(pending, moderate(text, rules, classifiers), now)
 
@@ -156,7 +156,7 @@ def _unused(
     return [(key, each) for key, each in current.items() if each.creative.campaign_id in campaigns and key not in used]
 
 
-def _keep(engine: Engine, campaigns: Mapping[str, Campaign], changes: Sequence[_Change], now: datetime) -> int:
+def _store_changes(engine: Engine, campaigns: Mapping[str, Campaign], changes: Sequence[_Change], now: datetime) -> int:
     """Store what is still true of what was seen; how many."""
     if not changes:
         return 0

@@ -21,7 +21,7 @@ Parse = Callable[[bytes], dict[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class NewRecords:
     """What came in since.
 
     Parameters
@@ -38,7 +38,7 @@ class News:
     is_all: bool = True
 
 
-def read_news(stream: Stream, topic: str, offsets: Offsets, fields: tuple[str, ...]) -> News:
+def read_new_records(stream: Stream, topic: str, offsets: Offsets, fields: tuple[str, ...]) -> NewRecords:
     """The topic's records since `offsets`; what retention removed meanwhile is passed over.
 
     Parameters
@@ -52,7 +52,7 @@ def read_news(stream: Stream, topic: str, offsets: Offsets, fields: tuple[str, .
     return read_parsed(stream, topic, offsets, partial(_parsed, fields=fields))
 
 
-def read_parsed(stream: Stream, topic: str, offsets: Offsets, parse: Parse, most: int | None = None) -> News:
+def read_parsed(stream: Stream, topic: str, offsets: Offsets, parse: Parse, most: int | None = None) -> NewRecords:
     """The same, with each record read by `parse`, and `most` offsets of each partition at most.
 
     Raises
@@ -71,7 +71,7 @@ def read_parsed(stream: Stream, topic: str, offsets: Offsets, parse: Parse, most
             left_out += record is None
             records += [] if record is None else [record]
     until = {str(each.partition): each.end for each in ranges}
-    return News(records, until, left_out, all(each.end == ends[each.partition] for each in ranges))
+    return NewRecords(records, until, left_out, all(each.end == ends[each.partition] for each in ranges))
 
 
 def _parsed(value: bytes, fields: tuple[str, ...]) -> dict[str, Any] | None:

@@ -56,7 +56,7 @@ class Claim:
     """A claimed attempt with its heartbeat: one step after the other, then committed, or handed back."""
 
     def __init__(
-        self, ports: BatchPorts, requested: Requested, worker: str, still_to_come: frozenset[int] = frozenset()
+        self, ports: BatchPorts, requested: Requested, worker: str, replayed_later: frozenset[int] = frozenset()
     ) -> None:
         from alphaads_pipelines.ingest.heartbeat import Heartbeat
         from alphaads_pipelines.pipeline.microbatch import MicroBatch
@@ -65,7 +65,7 @@ class Claim:
         batch = ports.ledger.claim(requested.seq, requested.attempt, worker, _now())
         self._heartbeat: Heartbeat = Heartbeat(ports.ledger, batch)
         self._heartbeat.__enter__()
-        self._micro: MicroBatch = MicroBatch(ports, batch, self._heartbeat.check, still_to_come)
+        self._micro: MicroBatch = MicroBatch(ports, batch, self._heartbeat.check, replayed_later)
         self._is_over = False
 
     def run(self, stage: Stage) -> StepReport:
@@ -164,10 +164,10 @@ class BatchRun:
                 break
         return {stage: combined(each) for stage, each in reports.items()}
 
-    def _replay_batch(self, seq: int, still_to_come: frozenset[int], reports: dict[Stage, list[StepReport]]) -> bool:
+    def _replay_batch(self, seq: int, replayed_later: frozenset[int], reports: dict[Stage, list[StepReport]]) -> bool:
         """Whether every step kept the contracts; what comes after a breach is not run, its step will say so."""
         attempt = plan_replay(self._ports, seq)
-        self._claim = Claim(self._ports, Requested(seq, attempt), self._worker, still_to_come)
+        self._claim = Claim(self._ports, Requested(seq, attempt), self._worker, replayed_later)
         for stage, told in reports.items():
             told.append(self._claim.run(stage))
             if told[-1].problems:

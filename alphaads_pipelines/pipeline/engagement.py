@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from alphaads_pipelines.pipeline.ad_records import read_news
+from alphaads_pipelines.pipeline.ad_records import read_new_records
 from alphaads_pipelines.profiles.engagement import WINDOW, OpenAd, fold_engagement
 from alphaads_pipelines.stores.engagement import (
     add_engagement,
@@ -75,8 +75,8 @@ def update_engagement(
     """
     seen, held = read_document(engine, POSITION)
     offsets = held.get("offsets", {})
-    decisions = read_news(stream, topics.decisions, offsets, _DECISION)
-    events = read_news(stream, topics.events, offsets, _EVENT)
+    decisions = read_new_records(stream, topics.decisions, offsets, _DECISION)
+    events = read_new_records(stream, topics.events, offsets, _EVENT)
     until = {topics.decisions: decisions.until, topics.events: events.until}
     with transaction(engine) as connection:
         overtaken = "another run counted the engagement meanwhile; this one changed nothing"

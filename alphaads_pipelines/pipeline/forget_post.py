@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from alphaads_pipelines.decisions.explain.affected_decisions import PostImpact, find_affected_decisions, members_of
 from alphaads_pipelines.errors import AlphaAdsError, Fenced, NotFound
 from alphaads_pipelines.ingest.batches import Batch
-from alphaads_pipelines.ingest.deduplication import forget
+from alphaads_pipelines.ingest.deduplication import forget_keys
 from alphaads_pipelines.ingest.find_post import FoundPost, accepted_at, batches_of, find_post
 from alphaads_pipelines.ingest.heartbeat import Heartbeat
 from alphaads_pipelines.ingest.publish import publish
 from alphaads_pipelines.pipeline.batch_run import plan_replay
-from alphaads_pipelines.pipeline.rebuild_profiles import refold_people
+from alphaads_pipelines.pipeline.rebuild_profiles import rebuild_people
 from alphaads_pipelines.ports import Ports
 from alphaads_pipelines.schema.tables import POST_ENTITIES, POST_SCORES, RAW_POSTS
 from alphaads_pipelines.streams.base import Erasable, OffsetRange
@@ -34,14 +34,14 @@ _TABLES = (RAW_POSTS, POST_SCORES, POST_ENTITIES)
 _MARK_BYTES = 32
 """The end of a sealed record: random enough to stand nowhere else."""
 
-_AT_WORK = ("planned", "running", "failed", "lost")
+_UNFINISHED = ("planned", "running", "failed", "lost")
 """States of a batch that may still bring the post."""
 
 Note = Callable[[Collection[str]], None]
 """Told whose data is about to be read and changed, before it is."""
 
 
-def _nothing(_: Collection[str]) -> None:
+def _note_nothing(_: Collection[str]) -> None:
     pass
 
 
@@ -90,12 +90,12 @@ def forget_post(ports: Ports, keys: Collection[bytes], note: Note, patience_s: f
     StoreUnavailable, StreamUnavailable: call again.
     """
     touched = _find(ports, keys, note)
-    forget(ports.engine, keys)
+    forget_keys(ports.engine, keys)
     plan = _plan(ports, keys)
     records = _remove_records(ports, plan.records)
     rows: Counter[str] = Counter()
     for seq, places in plan.batches.items():
-        rows.update(_forget_in(ports, seq, places, keys, note if touched is None else _nothing, patience_s))
+        rows.update(_forget_in_batch(ports, seq, places, keys, note if touched is None else _note_nothing, patience_s))
     return Forgotten(touched is not None or rows.total() > 0, touched, records, dict(rows))
 
 
@@ -114,7 +114,7 @@ def _plan(ports: Ports, keys: Collection[bytes]) -> _Plan:
     found = batches_of(ports.engine, ports.topics.posts, keys)
 
     def is_concerned(batch: Batch) -> bool:
-        return batch.state in _AT_WORK or bool(accepted_at(batch, ports.lake, found[batch.seq], keys))
+        return batch.state in _UNFINISHED or bool(accepted_at(batch, ports.lake, found[batch.seq], keys))
 
     batches = {seq: places for seq, places in found.items() if is_concerned(ports.ledger.get(seq))}
     return _Plan([place for places in found.values() for place in places], batches)
@@ -132,7 +132,7 @@ def _remove_records(ports: Ports, places: Sequence[OffsetRange]) -> int:
     return removed
 
 
-def _forget_in(
+def _forget_in_batch(
     ports: Ports, seq: int, places: Sequence[OffsetRange], keys: Collection[bytes], note: Note, patience_s: float
 ) -> Mapping[str, int]:
     """Delete the posts' rows of one batch and publish the profile that is left; rows by table."""
@@ -142,7 +142,7 @@ def _forget_in(
         with Heartbeat(ports.ledger, batch) as heartbeat:
             posts = accepted_at(batch, ports.lake, places, keys)
             note({post.subject_id for post in posts})
-            return _without(ports, batch, posts, heartbeat.check)
+            return _delete(ports, batch, posts, heartbeat.check)
     except BaseException as error:
         if not isinstance(error, Fenced):
             code = error.code if isinstance(error, AlphaAdsError) else "interrupted"
@@ -150,18 +150,18 @@ def _forget_in(
         raise
 
 
-def _without(ports: Ports, batch: Batch, posts: Sequence[FoundPost], check: Callable[[], None]) -> Mapping[str, int]:
+def _delete(ports: Ports, batch: Batch, posts: Sequence[FoundPost], check: Callable[[], None]) -> Mapping[str, int]:
     rows: Counter[str] = Counter()
     shards = {post.shard: [each.post_key for each in posts if each.shard == post.shard] for post in posts}
     for table in _TABLES:
         for shard, keys in shards.items():
             rows[table.name] += ports.lake.erase_posts(table, keys, shard).get("rows_deleted", 0)
     people = sorted({post.subject_id for post in posts})
-    refolded = refold_people(ports.lake, batch, people, frozenset(), check)
+    rebuilt = rebuild_people(ports.lake, batch, people, frozenset(), check)
     versions = {table.name: version for table in _TABLES if (version := ports.lake.version(table)) is not None}
-    versions |= {name: written.version for name, written in refolded.tables.items() if written.version is not None}
+    versions |= {name: written.version for name, written in rebuilt.tables.items() if written.version is not None}
     assert batch.counts is not None, "only a committed batch is planned again"
     accepted, duplicates = batch.counts.accepted - len(posts), batch.counts.duplicates + len(posts)
     counts = replace(batch.counts, accepted=accepted, duplicates=duplicates)
-    publish(ports.engine, ports.ledger, batch, counts, refolded.current, versions, datetime.now(UTC))
+    publish(ports.engine, ports.ledger, batch, counts, rebuilt.current, versions, datetime.now(UTC))
     return rows

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from alphaads_pipelines.ingest.batches import Batch, BatchCounts
-from alphaads_pipelines.pipeline.access_records import Accesses
+from alphaads_pipelines.pipeline.access_records import AccessRecords
 from alphaads_pipelines.pipeline.batch_ports import BatchPorts
 from alphaads_pipelines.pipeline.reports import (
     CORRELATION_IDS_SHOWN,
@@ -54,21 +54,21 @@ class MicroBatch:
     ports: the domain objects.
     batch: the claimed batch.
     check: raises Fenced once another attempt owns the batch; called before every write and every part of the scoring.
-    still_to_come: batches that the same run replays after this one, whose profiles need not be mended here.
+    replayed_later: batches that the same run replays after this one, whose profiles need not be mended here.
     """
 
     def __init__(
-        self, ports: BatchPorts, batch: Batch, check: Callable[[], None], still_to_come: frozenset[int] = frozenset()
+        self, ports: BatchPorts, batch: Batch, check: Callable[[], None], replayed_later: frozenset[int] = frozenset()
     ) -> None:
         self.batch = batch
-        self._ports, self._check, self._still_to_come = ports, check, still_to_come
+        self._ports, self._check, self._replayed_later = ports, check, replayed_later
         self._accepted: AcceptedBatch | None = None
         self._scores: pl.DataFrame | None = None
         self._entities: pl.DataFrame | None = None
         self._tallies: dict[str, dict[str, int]] = {}
         self._profiles: pl.DataFrame | None = None
         self._versions: dict[str, int] = {}
-        self._accesses = Accesses(ports.audit, batch)
+        self._access_records = AccessRecords(ports.audit, batch)
 
     def run(self, stage: Stage) -> StepReport:
         """Run one step. Raises Fenced, OffsetsLost, StreamUnavailable, StoreUnavailable, WriteConflict."""
@@ -81,7 +81,7 @@ class MicroBatch:
         return StepReport(tables, seconds, figures, (self.batch.id,), offsets, self._correlation_ids(), tallies)
 
     def _accept(self) -> tuple[dict[str, Written], dict[str, int]]:
-        self._accepted = accepted = self._ports.batch_reader.accept(self.batch)
+        self._accepted = accepted = self._ports.batch_reader.read(self.batch)
         counts = accepted.counts
         figures = {
             "read": counts.read,
@@ -140,14 +140,14 @@ class MicroBatch:
         return written, {"subjects": len(subjects), "new_subjects": len(subjects) - len(prior)}
 
     def _refold(self) -> tuple[dict[str, Written], dict[str, int]]:
-        from alphaads_pipelines.pipeline.rebuild_profiles import refold
+        from alphaads_pipelines.pipeline.rebuild_profiles import rebuild_profiles
 
         scores = self._current_scores()
         self._record(Stage.FOLD, {CUSTOMER_PROFILES: scores, EMOTIONAL_JOURNEYS: scores})
-        refolded = refold(self._ports.lake, self.batch, scores, self._still_to_come, self._check)
-        self._profiles = refolded.current
-        self._versions |= {name: written.version for name, written in refolded.tables.items() if written.version}
-        return refolded.tables, {"subjects": refolded.subjects, "mended_batches": refolded.mended}
+        rebuilt = rebuild_profiles(self._ports.lake, self.batch, scores, self._replayed_later, self._check)
+        self._profiles = rebuilt.current
+        self._versions |= {name: written.version for name, written in rebuilt.tables.items() if written.version}
+        return rebuilt.tables, {"subjects": rebuilt.subjects, "mended_batches": rebuilt.mended}
 
     def _publish(self) -> tuple[dict[str, Written], dict[str, int]]:
         from alphaads_pipelines.ingest.publish import publish
@@ -197,7 +197,7 @@ class MicroBatch:
     def _record(self, stage: Stage, frames: Mapping[Table, pl.DataFrame]) -> None:
         ids = self._correlation_ids()
         of_one_intake = ids[0] if len(ids) == 1 else ""
-        self._accesses.record(stage.value, {table.name: frame for table, frame in frames.items()}, of_one_intake)
+        self._access_records.record(stage.value, {table.name: frame for table, frame in frames.items()}, of_one_intake)
 
     def _write(self, stage: Stage, frames: dict[Table, pl.DataFrame]) -> dict[str, Written]:
         """Write all of the frames, or none if any breaks its contract; recorded in the audit log before."""

@@ -25,7 +25,7 @@ _SUBJECT_TABLES = (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
 
 
 @dataclass(frozen=True, slots=True)
-class Refolded:
+class RebuiltProfiles:
     """What a refold did.
 
     Parameters
@@ -43,35 +43,36 @@ class Refolded:
     mended: int
 
 
-def refold(
-    lake: Lake, batch: Batch, scores: pl.DataFrame, still_to_come: frozenset[int], check: Callable[[], None]
-) -> Refolded:
+def rebuild_profiles(
+    lake: Lake, batch: Batch, scores: pl.DataFrame, replayed_later: frozenset[int], check: Callable[[], None]
+) -> RebuiltProfiles:
     """Write the profiles that follow from the scores now in the lake.
 
     Parameters
     ----------
     scores: the batch's rows of `post_scores`, as they are in the lake now.
-    still_to_come: later batches that the same run replays anyway; their slices are left to them.
+    replayed_later: later batches that the same run replays anyway; their slices are left to them.
     check: raises Fenced; called before each write.
     """
-    return refold_people(lake, batch, sorted({*scores["subject_id"], *_before(lake, batch)}), still_to_come, check)
+    subjects = sorted({*scores["subject_id"], *_previous_subjects(lake, batch)})
+    return rebuild_people(lake, batch, subjects, replayed_later, check)
 
 
-def refold_people(
-    lake: Lake, batch: Batch, subjects: list[str], still_to_come: frozenset[int], check: Callable[[], None]
-) -> Refolded:
+def rebuild_people(
+    lake: Lake, batch: Batch, subjects: list[str], replayed_later: frozenset[int], check: Callable[[], None]
+) -> RebuiltProfiles:
     """The same of some people of the batch alone; in its own slice, too, the others' rows stay."""
     history = _fold_history(
         _rows_of(lake, POST_SCORES, batch.shards, subjects), _rows_of(lake, POST_ENTITIES, batch.shards, subjects)
     )
     tables: dict[str, Written] = {}
     mended: set[int] = set()
-    gone = empty_frame(CUSTOMER_PROFILES)
+    without_posts = empty_frame(CUSTOMER_PROFILES)
     for table in _SUBJECT_TABLES:
         existing = _rows_of(lake, table, batch.shards, subjects)
         if table is CUSTOMER_PROFILES:
-            gone = existing.filter(~_is_one_of(history[table.name]["subject_id"]))
-        changed = _changed(table, history[table.name], existing) - still_to_come - {batch.seq}
+            without_posts = existing.filter(~_is_one_of(history[table.name]["subject_id"]))
+        changed = _changed(table, history[table.name], existing) - replayed_later - {batch.seq}
         rows, version = 0, None
         for seq in (*sorted(changed), batch.seq):  # the batch's own slice last: until then a retry knows its people
             new = history[table.name].filter(pl.col("batch_seq") == seq)
@@ -79,10 +80,10 @@ def refold_people(
             rows += new.height
         tables[table.name] = Written(rows, version)
         mended |= changed
-    return Refolded(_current(history[CUSTOMER_PROFILES.name], gone), tables, len(subjects), len(mended))
+    return RebuiltProfiles(_current(history[CUSTOMER_PROFILES.name], without_posts), tables, len(subjects), len(mended))
 
 
-def _before(lake: Lake, batch: Batch) -> pl.Series:
+def _previous_subjects(lake: Lake, batch: Batch) -> pl.Series:
     return lake.read_slice(CUSTOMER_PROFILES, batch.slice, ["subject_id"])["subject_id"]
 
 
@@ -122,8 +123,8 @@ def _write(
     return lake.replace_slice(table, whole, where, check)
 
 
-def _current(profiles: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
-    emptied = gone.with_columns(state=pl.lit(encode(empty()), pl.Binary))
+def _current(profiles: pl.DataFrame, without_posts: pl.DataFrame) -> pl.DataFrame:
+    emptied = without_posts.with_columns(state=pl.lit(encode(empty()), pl.Binary))
     newest = profiles.sort("batch_seq").unique("subject_id", keep="last", maintain_order=True)
     columns = ["subject_id", "shard", "state"]
     return pl.concat([newest.select(columns), emptied.unique("subject_id").select(columns)])

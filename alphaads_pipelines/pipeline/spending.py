@@ -84,9 +84,9 @@ def update_spending(stream: Stream, engine: Engine, *, topics: Topics, now: date
         offsets = until
         if news.is_all:
             break
-    found["released"] = _in_turns(engine, lambda connection: release_expired(connection, now, note))
+    found["released"] = _in_batches(engine, lambda connection: release_expired(connection, now, note))
     RESERVATIONS.labels("released").inc(found["released"])
-    _in_turns(engine, lambda connection: prune(connection, now))
+    _in_batches(engine, lambda connection: prune(connection, now))
     figures = {name: found[name] for name in ("events", "left_out", "confirmed", "microusd", "late", "released")}
     return Spent(**figures, offsets=offsets)
 
@@ -108,7 +108,7 @@ def _move(engine: Engine, until: Offsets, now: datetime, seen: int) -> int:
         return replace_document_in(connection, POSITION, {"offsets": until}, now, seen=seen, overtaken=overtaken)
 
 
-def _in_turns(engine: Engine, act: Callable[[Connection], int]) -> int:
+def _in_batches(engine: Engine, act: Callable[[Connection], int]) -> int:
     """Act until there is less to do than is done at once; how much was done."""
     done = 0
     while True:

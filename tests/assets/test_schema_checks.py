@@ -66,11 +66,11 @@ DAMAGES: list[tuple[Table, Damage, str]] = [
 
 def _break(monkeypatch: pytest.MonkeyPatch, table: Table, damage: Damage) -> None:
     """Let the code that makes the rows of `table` make them wrong."""
-    accept, fold_profiles = BatchReader.accept, fold.fold_profiles
+    read, fold_profiles = BatchReader.read, fold.fold_profiles
     score_rows, entity_rows = rows.score_rows, rows.entity_rows
 
     def accepted(self: BatchReader, batch: Any) -> Any:
-        made = accept(self, batch)
+        made = read(self, batch)
         field = "raw" if table is RAW_POSTS else "rejected"
         return replace(made, **{field: damage(getattr(made, field))})
 
@@ -79,7 +79,7 @@ def _break(monkeypatch: pytest.MonkeyPatch, table: Table, damage: Damage) -> Non
         return (damage(profiles), journeys) if table is CUSTOMER_PROFILES else (profiles, damage(journeys))
 
     if table in (RAW_POSTS, REJECTED_POSTS):
-        monkeypatch.setattr(BatchReader, "accept", accepted)
+        monkeypatch.setattr(BatchReader, "read", accepted)
     elif table is POST_SCORES:
         monkeypatch.setattr(rows, "score_rows", lambda *arguments: damage(score_rows(*arguments)))
     elif table is POST_ENTITIES:

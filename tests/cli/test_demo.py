@@ -132,7 +132,7 @@ def test_batches_that_wait_for_a_person_make_the_demo_fail(
         raise SchemaMismatch("nothing fits")
 
     monkeypatch.setenv("BATCH_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr(BatchReader, "accept", refuse)
+    monkeypatch.setattr(BatchReader, "read", refuse)
     done = command("demo", "--input", posts_file("one.jsonl", 20))
     assert done.exit_code == 1
     assert "batches wait for a person: b000000001" in done.stderr

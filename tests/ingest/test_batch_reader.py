@@ -75,9 +75,9 @@ class Room:
         ranges = tuple(OffsetRange(self.topic, each, 0, end) for each, end in ends.items())
         return replace(Batch(1, 1, "live", "running", ranges, self._shards, NOON, "2026-11-24-12:00"), **changes)
 
-    def accept(self, batch_reader: BatchReader | None = None) -> AcceptedBatch:
+    def read(self, batch_reader: BatchReader | None = None) -> AcceptedBatch:
         """Accept all there is, as a first attempt or again."""
-        return (batch_reader or self.wiring.batch_reader).accept(self.batch())
+        return (batch_reader or self.wiring.batch_reader).read(self.batch())
 
     def batch_reader(self, platforms: Registry[Platform]) -> BatchReader:
         """A batch reader with other parsers."""
@@ -111,7 +111,7 @@ def _garbage(many: int) -> Sequence[bytes]:
 def test_what_is_no_envelope_is_kept_sealed(room: Room) -> None:
     strange = msgspec.structs.replace(room.seal(_body()), observed_at_us=2**62)
     room.put(room.seal(_body()), b"", b"plantedbytes", encode(strange), b"\x91" * 50_000, *_garbage(20))
-    accepted = room.accept()
+    accepted = room.read()
     assert _figures(accepted.counts) == (25, 1, 24, 0)
     assert _reasons(accepted) == ["not_an_envelope"] * 24
     assert not any(b"planted" in body for body in accepted.rejected["sealed_body"])
@@ -130,7 +130,7 @@ def test_what_is_no_envelope_is_kept_sealed(room: Room) -> None:
 )
 def test_a_body_that_is_no_post_is_rejected(room: Room, body: bytes, reason: str) -> None:
     room.put(room.seal(body), room.seal(body), room.seal(_body()))
-    accepted = room.accept()
+    accepted = room.read()
     assert _figures(accepted.counts) == (3, 1, 1, 1), "the same payload again is the same reject"
     assert _reasons(accepted) == [reason]
     assert "planted" not in str(accepted.rejected["detail"].to_list())
@@ -138,14 +138,14 @@ def test_a_body_that_is_no_post_is_rejected(room: Room, body: bytes, reason: str
 
 def test_a_platform_that_nobody_knows_is_rejected(room: Room) -> None:
     room.put(room.seal(_body(), platform="nowhere"), room.seal(_body(), platform=""))
-    accepted = room.accept()
+    accepted = room.read()
     assert _figures(accepted.counts) == (2, 0, 2, 0)
     assert _reasons(accepted) == ["unknown_platform"] * 2
 
 
 def test_a_post_that_intake_could_attribute_to_nobody_is_rejected(room: Room) -> None:
     room.put(room.seal(_body(), author=None))
-    accepted = room.accept()
+    accepted = room.read()
     assert _reasons(accepted) == ["missing_author"]
     assert accepted.rejected["attributed"].to_list() == [False]
 
@@ -153,7 +153,7 @@ def test_a_post_that_intake_could_attribute_to_nobody_is_rejected(room: Room) ->
 def test_a_changed_seal_is_rejected(room: Room) -> None:
     sealed = room.seal(_body())
     room.put(msgspec.structs.replace(sealed, body=sealed.body[::-1]), msgspec.structs.replace(sealed, platform="x"))
-    accepted = room.accept()
+    accepted = room.read()
     assert _figures(accepted.counts) == (2, 0, 2, 0)
     assert _reasons(accepted) == ["unseal_failed"] * 2
 
@@ -165,7 +165,7 @@ def test_a_record_in_a_partition_that_is_not_its_authors_stops_no_batch(room: Ro
     room.wiring.stream.produce(room.topic, [Record(wrong, encode(sealed))])
     shards = tuple(each for each in range(room.wiring.settings.shards) if each % partitions == wrong)
     batch = room.batch(ranges=(OffsetRange(room.topic, wrong, 0, 1),), shards=shards)
-    accepted = room.wiring.batch_reader.accept(batch)
+    accepted = room.wiring.batch_reader.read(batch)
     assert _reasons(accepted) == ["wrong_partition"]
     room.wiring.lake.replace_slice(REJECTED_POSTS, accepted.rejected, batch.slice, lambda: None)
 
@@ -174,7 +174,7 @@ def test_an_erased_person_leaves_a_count_and_nothing_else(room: Room) -> None:
     gone, stays = room.seal(_body()), room.seal(_body(id="p2"), author="43")
     room.put(gone, stays)
     room.wiring.subject_keys.destroy(gone.subject_id)
-    accepted = room.accept()
+    accepted = room.read()
     assert _figures(accepted.counts) == (2, 1, 1, 0)
     [row] = accepted.rejected.to_dicts()
     assert (row["reason"], row["subject_id"], row["sealed_body"]) == ("key_destroyed", "erased", b"")
@@ -184,12 +184,12 @@ def test_an_erased_person_leaves_a_count_and_nothing_else(room: Room) -> None:
 def test_a_bug_in_a_parser_rejects_and_its_mending_accepts(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     registry: Registry[Platform] = Registry("platform", {"generic": f"{__name__}:{TrippingPlatform.__name__}"})
     room.put(*[room.seal(_body(id=f"p{number}")) for number in range(5)])
-    broken = room.accept(room.batch_reader(registry))
+    broken = room.read(room.batch_reader(registry))
     assert _figures(broken.counts) == (5, 0, 5, 0)
     assert _reasons(broken) == ["parser_error"] * 5
     assert set(broken.rejected["detail"]) == {"KeyError"}, "a message could hold a payload's value"
     monkeypatch.setattr(TrippingPlatform, "is_mended", True)
-    assert _figures(room.accept(room.batch_reader(registry)).counts) == (5, 5, 0, 0)
+    assert _figures(room.read(room.batch_reader(registry)).counts) == (5, 5, 0, 0)
 
 
 def _mixed(room: Room) -> None:
@@ -200,7 +200,7 @@ def _mixed(room: Room) -> None:
 
 def test_every_attempt_sorts_the_records_alike(room: Room) -> None:
     _mixed(room)
-    first, again = room.accept(), room.accept()
+    first, again = room.read(), room.read()
     assert _figures(first.counts) == _figures(again.counts) == (18, 12, 5, 1)
     assert first.raw.equals(again.raw)
     assert first.posts == again.posts
@@ -211,26 +211,26 @@ def test_every_attempt_sorts_the_records_alike(room: Room) -> None:
 def test_the_time_that_a_batch_was_seen_is_known_per_partition(room: Room) -> None:
     sealed = room.seal(_body())
     room.put(sealed)
-    assert room.accept().counts.seen_until == {sealed.shard % room.wiring.settings.stream_partitions: NOON}
+    assert room.read().counts.seen_until == {sealed.shard % room.wiring.settings.stream_partitions: NOON}
 
 
 def test_a_live_batch_whose_records_are_gone_names_them(room: Room) -> None:
     _mixed(room)
     room.wiring.stream.trim(room.topic, {0: 2})  # type: ignore[attr-defined]
     with pytest.raises(OffsetsLost, match=r"offsets 0 to 1 were removed"):
-        room.accept()
+        room.read()
 
 
 def test_a_replay_reads_the_lake_where_the_stream_is_gone_and_finds_the_same(room: Room) -> None:
     _mixed(room)
     batch = room.batch()
-    first = room.wiring.batch_reader.accept(batch)
+    first = room.wiring.batch_reader.read(batch)
     for table, rows in ((RAW_POSTS, first.raw), (REJECTED_POSTS, first.rejected)):
         room.wiring.lake.replace_slice(table, rows, batch.slice, lambda: None)
     ends = room.wiring.stream.end_offsets(room.topic)
     room.wiring.stream.trim(room.topic, ends)  # type: ignore[attr-defined]
     replay = replace(batch, attempt=2, kind="replay", counts=first.counts)
-    again = room.wiring.batch_reader.accept(replay)
+    again = room.wiring.batch_reader.read(replay)
     assert _figures(again.counts) == _figures(first.counts)
     key = ["stream_partition", "stream_offset"]
     assert again.raw.sort(key).equals(first.raw.sort(key))
@@ -242,7 +242,7 @@ def test_a_replay_reads_the_lake_where_the_stream_is_gone_and_finds_the_same(roo
 def test_posts_of_stored_rows_open_until_their_key_is_destroyed(room: Room) -> None:
     gone = room.seal(_body())
     room.put(gone, room.seal(_body(id="p2"), author="43"))
-    raw = room.accept().raw.sort("post_key")
+    raw = room.read().raw.sort("post_key")
     opened = {post.post_id for post in room.wiring.batch_reader.unseal_posts(raw) if post is not None}
     assert opened == {"p1", "p2"}
     room.wiring.subject_keys.destroy(gone.subject_id)
@@ -251,6 +251,6 @@ def test_posts_of_stored_rows_open_until_their_key_is_destroyed(room: Room) -> N
 
 
 def test_an_empty_batch_is_accepted(room: Room) -> None:
-    accepted = room.accept()
+    accepted = room.read()
     assert _figures(accepted.counts) == (0, 0, 0, 0)
     assert accepted.raw.height == accepted.rejected.height == 0

@@ -45,7 +45,7 @@ class Home:
         ranges = tuple(OffsetRange(topic, each, self.taken_until.get(each, 0), end) for each, end in ends.items())
         self.taken_until = ends
         batch = Batch(next(self.sequence), 1, "live", "running", ranges, shards, NOON, "2026-11-24-12:00")
-        return self.wiring.batch_reader.accept(batch)
+        return self.wiring.batch_reader.read(batch)
 
 
 @pytest.fixture

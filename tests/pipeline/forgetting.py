@@ -14,7 +14,7 @@ from alphaads_pipelines.stores.lake.delta import DeltaLake
 from alphaads_pipelines.wiring.app import wired
 from tests.pipeline.scorers import HashScorer
 
-PLACES = ("forget", "_remove_records", "plan_replay", "erase_posts", "refold_people", "publish")
+PLACES = ("forget_keys", "_remove_records", "plan_replay", "erase_posts", "rebuild_people", "publish")
 
 
 def settings_of(folder: Path, **more: Any) -> Settings:

@@ -263,7 +263,7 @@ def test_killed_anywhere_it_is_finished_by_whoever_comes_next(
     process.join()
     assert process.exitcode == -signal.SIGKILL
     with opened(tmp_path) as wiring:
-        if place in ("forget", "_remove_records"):
+        if place in ("forget_keys", "_remove_records"):
             assert forgotten(wiring).was_here, "nothing was planned yet: whoever asked asks again"
         _settle(wiring)
         assert fingerprint(wiring) == never_there

@@ -25,16 +25,16 @@ def test_the_summary_adds_up_what_was_committed(jobs: InProcess) -> None:
 
 def test_a_conflict_is_tried_again_and_is_nobodys_fault(jobs: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     take_in(jobs.wiring)
-    accept, calls = BatchReader.accept, 0
+    read, calls = BatchReader.read, 0
 
     def conflict_once(self: BatchReader, batch: Batch) -> object:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise WriteConflict("another writer was first")
-        return accept(self, batch)
+        return read(self, batch)
 
-    monkeypatch.setattr(BatchReader, "accept", conflict_once)
+    monkeypatch.setattr(BatchReader, "read", conflict_once)
     summary = run_until_idle(jobs.wiring)
     assert (summary.read, summary.waiting) == (POSTS, [])
     assert jobs.wiring.ledger.get(1).attempt == 2
@@ -47,7 +47,7 @@ def test_a_batch_that_keeps_failing_waits_for_a_person(jobs: InProcess, monkeypa
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(BatchReader, "accept", fail)
+    monkeypatch.setattr(BatchReader, "read", fail)
     summary = run_until_idle(jobs.wiring)
     assert (summary.batches, summary.waiting) == ([], ["b000000001"])
     batch = jobs.wiring.ledger.get(1)
@@ -64,7 +64,7 @@ def test_a_replay_or_an_advertising_run_that_fails_names_its_run(
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(BatchReader, "accept", fail)
+    monkeypatch.setattr(BatchReader, "read", fail)
     with pytest.raises(StoreUnavailable, match=r"run [0-9a-f-]{36} says why"):
         jobs.replay_hours(hour, hour, None, {})
     monkeypatch.setattr("alphaads_pipelines.pipeline.ad_creatives.refresh_creatives", fail)

@@ -101,7 +101,7 @@ def test_a_replay_that_fails_says_so_and_is_left_to_the_ledger(
         raise StoreUnavailable("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(BatchReader, "accept", fail)
+        broken.setattr(BatchReader, "read", fail)
         with pytest.raises(StoreUnavailable, match=r"b000000001 failed \(store_unavailable\)"):
             replay_batches(jobs.wiring.settings, ["1"], QUIET)
     batch = jobs.wiring.ledger.get(1)

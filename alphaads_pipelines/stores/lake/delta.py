@@ -25,7 +25,7 @@ from alphaads_pipelines.stores.lake.base import Lake, Slice, conform, empty_fram
 from alphaads_pipelines.stores.lake.delta_erase import (
     POST,
     SUBJECT,
-    ErasureTarget,
+    RowSelection,
     erase_rows,
     find_subject,
     holds_subjects,
@@ -185,16 +185,16 @@ class DeltaLake(Lake):
         """See `Lake.erase`."""
         if not holds_subjects(table):
             return {}
-        return self._erase(table, ErasureTarget(SUBJECT, [subject_id]), shard, tick, writers_ended=writers_ended)
+        return self._erase(table, RowSelection(SUBJECT, [subject_id]), shard, tick, writers_ended=writers_ended)
 
     def erase_posts(self, table: Table, post_keys: Collection[bytes], shard: int) -> Mapping[str, int]:
         """See `Lake.erase_posts`."""
-        return self._erase(table, ErasureTarget(POST, post_keys), shard, lambda _: None, writers_ended=False)
+        return self._erase(table, RowSelection(POST, post_keys), shard, lambda _: None, writers_ended=False)
 
     def _erase(
         self,
         table: Table,
-        doomed: ErasureTarget,
+        selection: RowSelection,
         shard: int | None,
         tick: Callable[[str], None],
         *,
@@ -205,7 +205,7 @@ class DeltaLake(Lake):
             return figures
 
         def work(handle: DeltaTable) -> None:
-            erase_rows(table, handle, doomed, shard, figures, tick, writers_ended=writers_ended)
+            erase_rows(table, handle, selection, shard, figures, tick, writers_ended=writers_ended)
 
         self._upon_newest(table, "erase", work)
         return figures

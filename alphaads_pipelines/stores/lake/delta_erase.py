@@ -37,13 +37,13 @@ _LOG = "_delta_log/"
 
 
 @dataclass(frozen=True, slots=True)
-class ErasureTarget:
+class RowSelection:
     """The rows whose `column` is one of `values`."""
 
     column: str
     values: Collection[Any]
 
-    def rows(self) -> pl.Expr:
+    def matches(self) -> pl.Expr:
         """True of them."""
         return pl.col(self.column).is_in(pl.Series(list(self.values), dtype=self.dtype).implode())
 
@@ -61,7 +61,7 @@ def holds_subjects(table: Table) -> bool:
 def erase_rows(
     table: Table,
     handle: DeltaTable,
-    doomed: ErasureTarget,
+    selection: RowSelection,
     shard: int | None,
     figures: Counter[str],
     tick: Callable[[str], None],
@@ -79,15 +79,15 @@ def erase_rows(
     """
     live = _of_shard(live_files(handle), shard)
     figures["files"] = live.height
-    holding = _holding(handle, live["path"], doomed)
-    for some in _commits(live.filter(pl.col("path").is_in(list(holding)))):
-        _rewrite(table, handle, some, doomed, figures)
+    matching = _count_matches(handle, live["path"], selection)
+    for some in _commits(live.filter(pl.col("path").is_in(list(matching)))):
+        _rewrite(table, handle, some, selection, figures)
         tick("committed")
         delete_files(handle, some["path"])
         tick("deleted")
         handle.update_incremental()
-    old = _dead(handle, shard) if writers_ended else _replaced(handle, shard)
-    gone = _holding(handle, old, doomed)
+    old = _unreferenced(handle, shard) if writers_ended else _replaced(handle, shard)
+    gone = _count_matches(handle, old, selection)
     delete_files(handle, gone)
     figures["old_files_deleted"] += len(gone)
     tick("old files deleted")
@@ -101,7 +101,7 @@ def find_subject(handle: DeltaTable, subject_id: str, shard: int | None) -> Mapp
     """
     paths = _on_disk(handle, shard)
     unreadable: list[str] = []
-    held = _holding(handle, paths, ErasureTarget(SUBJECT, [subject_id]), unreadable)
+    held = _count_matches(handle, paths, RowSelection(SUBJECT, [subject_id]), unreadable)
     logs, mentions = _search_log(handle, subject_id)
     return {
         "files": len(paths),
@@ -116,39 +116,38 @@ def _of_shard(files: pl.DataFrame, shard: int | None) -> pl.DataFrame:
     return files if shard is None else files.filter(pl.col("partition.shard") == shard)
 
 
-def _holding(
-    handle: DeltaTable, paths: Iterable[str], doomed: ErasureTarget, unreadable: list[str] | None = None
+def _count_matches(
+    handle: DeltaTable, paths: Iterable[str], selection: RowSelection, unreadable: list[str] | None = None
 ) -> dict[str, int]:
-    """Path -> rows that are doomed, of the files that have any; only one column of each is read."""
+    """Path -> rows that match, of the files that have any; only one column of each is read."""
     wanted = list(paths)
     if not wanted:
         return {}
     try:
-        return _counted(handle, wanted, doomed)
+        return _count_in(handle, wanted, selection)
     except (pl.exceptions.ComputeError, OSError):  # one of them is torn, or just went: which one is seen one by one
         if len(wanted) == 1:
             if unreadable is not None:
                 unreadable.extend(wanted)
             return {}
         middle = len(wanted) // 2
-        return _holding(handle, wanted[:middle], doomed, unreadable) | _holding(
-            handle, wanted[middle:], doomed, unreadable
-        )
+        halves = wanted[:middle], wanted[middle:]
+        return {k: v for half in halves for k, v in _count_matches(handle, half, selection, unreadable).items()}
 
 
-def _counted(handle: DeltaTable, paths: Sequence[str], doomed: ErasureTarget) -> dict[str, int]:
+def _count_in(handle: DeltaTable, paths: Sequence[str], selection: RowSelection) -> dict[str, int]:
     root = handle.table_uri.rstrip("/")
     found = (
         pl.scan_parquet(
             [f"{root}/{path}" for path in paths],
-            schema={doomed.column: doomed.dtype},
+            schema={selection.column: selection.dtype},
             hive_partitioning=False,
             missing_columns="insert",
             extra_columns="ignore",
             include_file_paths="uri",
             storage_options=handle._storage_options,
         )
-        .filter(doomed.rows())
+        .filter(selection.matches())
         .group_by("uri")
         .len()
         .collect()
@@ -166,7 +165,7 @@ def _commits(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _rewrite(
-    table: Table, handle: DeltaTable, files: pl.DataFrame, doomed: ErasureTarget, figures: Counter[str]
+    table: Table, handle: DeltaTable, files: pl.DataFrame, selection: RowSelection, figures: Counter[str]
 ) -> None:
     """One commit that puts the files' other rows in their place. Raises CommitFailedError."""
     now = int(time.time() * 1000)
@@ -177,7 +176,7 @@ def _rewrite(
         partition = {name: str(file[f"partition.{name}"]) for name in table.partition_by}
         fence |= {f"merge-{partition['shard']}", f"shard-{partition['shard']}"}
         rows = file_rows(handle, [file["path"]], partition)
-        kept = rows.filter(~doomed.rows())
+        kept = rows.filter(~selection.matches())
         if not kept.is_empty():
             written = write_file(table, handle, kept, partition, now, changes_data=True)
             counted["bytes_rewritten"] += written.size
@@ -208,7 +207,7 @@ def _replaced(handle: DeltaTable, shard: int | None) -> list[str]:
     return [path for path in paths if shard is None or f"shard={shard}/" in path]
 
 
-def _dead(handle: DeltaTable, shard: int | None) -> list[str]:
+def _unreferenced(handle: DeltaTable, shard: int | None) -> list[str]:
     """Files on disk that the newest version does not name; listed before it is looked at."""
     found = _on_disk(handle, shard)
     handle.update_incremental()

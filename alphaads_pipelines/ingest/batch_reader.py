@@ -1,7 +1,7 @@
-"""Acceptance: a batch's records -> rows of `raw_posts` and `rejected_posts`, or duplicates.
+"""Read a batch: validate and deduplicate its records into rows of `raw_posts` and `rejected_posts`.
 
-Deterministic: every attempt at a batch gives the same rows. A record is never lost: what cannot be read, opened or
-parsed becomes a rejected row with its reason, still sealed, and is tried again by a replay.
+Deterministic across attempts. No record is lost: one that cannot be decoded, unsealed or parsed becomes a rejected row
+with its reason, still sealed, and a replay tries it again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AcceptedBatch:
-    """What became of a batch.
+    """The rows of a batch.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class AcceptedBatch:
 
 @dataclass(slots=True)
 class _Entry:
-    """One record on its way: where it lies, what it holds, and what is known of it so far."""
+    """A record being validated: its place, envelope and outcome so far."""
 
     partition: int
     offset: int
@@ -78,15 +78,14 @@ class _Columns:
 
 
 class BatchReader:
-    """Reads batches and sorts their records.
+    """Reads batches.
 
     Parameters
     ----------
-    stream: where batches are read from.
     sealer, pseudonyms: of one installation, over the same master keys.
     platforms: parsers by name.
-    engine: the relational store with the index of post keys.
-    lake: where a replay reads what the stream no longer holds.
+    engine: holds the index of post keys.
+    lake: source of a replay whose offsets the stream no longer holds.
     """
 
     def __init__(
@@ -104,7 +103,7 @@ class BatchReader:
         self._platforms = platforms
 
     def read(self, batch: Batch) -> AcceptedBatch:
-        """Read exactly the batch's ranges and sort their records.
+        """Read exactly the batch's ranges.
 
         Raises
         ------
@@ -122,7 +121,7 @@ class BatchReader:
         return AcceptedBatch(_raw_rows(batch, good), _rejected_rows(batch, bad), posts, counts)
 
     def unseal_posts(self, raw: pl.DataFrame) -> list[Post | None]:
-        """The posts of `raw_posts` rows, in order; None where the key is destroyed."""
+        """Unseal the posts of `raw_posts` rows, in order; None where the key is destroyed."""
         bodies = self._sealer.unseal([SealedBody(*row) for row in raw.select(_HEADER).iter_rows()])
         platforms = raw["platform"].to_list()
         posts: list[Post | None] = []
@@ -136,7 +135,7 @@ class BatchReader:
         return posts
 
     def _read_records(self, batch: Batch) -> tuple[list[_Entry], int]:
-        """The batch's records, and how many duplicates the lake no longer holds."""
+        """Read records; also returns the number of duplicates that the lake no longer holds."""
         try:
             records = [record for chunk in self._stream.read(batch.ranges) for record in chunk]
         except OffsetsLost:
@@ -155,7 +154,7 @@ class BatchReader:
             return _Entry(record.partition, record.offset, envelope, None, _NOT_AN_ENVELOPE, detail)
 
     def _seal_unreadable(self, batch: Batch, record: StoredRecord) -> Envelope:
-        # Whatever wrote it, it may name a person: it is kept under the key of the day.
+        # It may contain personal data, so it is sealed with the key of the day.
         [envelope] = self._sealer.seal("unknown", [Unsealed(None, record.value)], batch.id, batch.planned_at)
         return envelope
 
@@ -171,7 +170,7 @@ class BatchReader:
                 yield self._decode_sealed_record(batch, entry) if row.get("reason") == _NOT_AN_ENVELOPE else entry
 
     def _decode_sealed_record(self, batch: Batch, entry: _Entry) -> _Entry:
-        # What is sealed here is the whole record, not a payload.
+        # This body is the whole record, not a payload.
         [body] = self._sealer.unseal([entry.envelope])
         if isinstance(body, UnsealError):
             return entry
@@ -257,7 +256,7 @@ def _raw_rows(batch: Batch, entries: Sequence[_Entry]) -> pl.DataFrame:
 def _rejected_rows(batch: Batch, entries: Sequence[_Entry]) -> pl.DataFrame:
     columns = _Columns()
     for each in entries:
-        erased = each.reason == KeyDestroyed.code  # an erased person leaves the count, and nothing else
+        erased = each.reason == KeyDestroyed.code  # erased people stay in the count only
         shard = each.envelope.shard if each.envelope.shard in batch.shards else batch.shards[0]
         columns.add(
             **_shared_columns(batch, each),

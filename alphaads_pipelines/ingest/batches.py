@@ -1,6 +1,6 @@
-"""A micro-batch as everybody sees it: which offsets, which shards, which attempt, and what became of it.
+"""A micro-batch: its offsets, shards, attempt and outcome.
 
-Belongs here: plain values. Does not: how batches are planned (planning.py), stored and moved on (ledger.py).
+Belongs here: values. Does not: planning (planning.py), storage and state transitions (ledger.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kind = Literal["live", "replay", "lost"]
 """live: planned from the stream; replay: run again after its commit; lost: offsets given up by command."""
 
 State = Literal["planned", "running", "committed", "failed", "lost", "given_up"]
-"""planned -> running -> committed; failed and lost wait for a person; given_up: retention took the offsets."""
+"""planned -> running -> committed; failed and lost wait for an operator; given_up: retention removed the offsets."""
 
 HOUR_FORMAT = "%Y-%m-%d-%H:00"
 """Partition key of the hour (UTC) in which a batch was planned."""
@@ -27,16 +27,16 @@ HOUR_FORMAT = "%Y-%m-%d-%H:00"
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """How large and how many batches may be.
+    """Limits on the size and number of batches.
 
     Parameters
     ----------
-    max_posts: records in one batch at most.
-    split_posts: backlog above which the free partitions are split over several batches.
-    in_flight: batches planned or running at once at most.
-    lease_s: a running batch without a heartbeat for so many seconds is given to the next attempt.
-    max_attempts: failed attempts before a batch waits for a person.
-    target_s: a batch is no larger than what the newest one got done in so many seconds.
+    max_posts: records per batch.
+    split_posts: backlog above which free partitions are split over several batches.
+    in_flight: batches planned or running at once.
+    lease_s: seconds without a heartbeat until a running batch goes to the next attempt.
+    max_attempts: failed attempts before a batch waits for an operator.
+    target_s: seconds that a batch may take, by the pace of the newest one.
     """
 
     max_posts: int
@@ -49,9 +49,9 @@ class BatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
-    """What became of the records of a batch: read = accepted + rejected + duplicates.
+    """Counts of a batch's records: read = accepted + rejected + duplicates.
 
-    `seen_until` is, per stream partition, when intake saw the last record of the batch (UTC).
+    `seen_until`: stream partition -> when intake saw its last record of the batch (UTC).
     """
 
     read: int
@@ -63,21 +63,21 @@ class BatchCounts:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One attempt of one micro-batch, as the ledger held it when it was read.
+    """A snapshot of one attempt at one micro-batch.
 
     Parameters
     ----------
-    seq: sequence number; together with `ranges` the lasting identity of the batch.
-    attempt: fencing token, 1 for the first; only the latest attempt may write.
+    seq: sequence number; with `ranges` the permanent identity of the batch.
+    attempt: fencing token from 1; only the latest attempt may write.
     ranges: at most one range per stream partition.
-    shards: every shard that a record of the ranges can have; nobody else writes to them while the batch is active.
+    shards: every shard that its records can have; exclusive to the batch while it is active.
     planned_at, planned_hour: when it was planned, and the partition key of that hour.
-    requested_at: when a run was requested, or last seen waiting.
-    lease_until: when the running attempt loses the batch unless its heartbeat goes on.
-    worker: who runs it.
+    requested_at: when a run was requested, or last seen pending.
+    lease_until: end of the running attempt's lease unless renewed.
+    worker: the run that holds it.
     counts: of the last commit.
-    failures: attempts that ended badly so far.
-    error: code of the last failure; holds no payload.
+    failures: failed attempts so far.
+    error: code of the last failure; never payload.
     """
 
     seq: int
@@ -98,22 +98,22 @@ class Batch:
 
     @property
     def id(self) -> str:
-        """Name for people: `b000000042`."""
+        """Display name: `b000000042`."""
         return batch_id(self.seq)
 
     @property
     def run_key(self) -> str:
-        """Names one attempt: a run with it is requested at most once."""
+        """Key of one attempt's run, which is requested at most once."""
         return f"{self.id}-{self.attempt}"
 
     @property
     def partitions(self) -> tuple[int, ...]:
-        """Stream partitions that the batch reads."""
+        """Stream partitions of the ranges."""
         return tuple(each.partition for each in self.ranges)
 
     @property
     def offsets(self) -> int:
-        """Number of offsets in the ranges; no fewer than the records."""
+        """Number of offsets in the ranges, at least the number of records."""
         return sum(len(each) for each in self.ranges)
 
     @property
@@ -123,12 +123,12 @@ class Batch:
 
 
 def batch_id(seq: int) -> str:
-    """The id of the batch with this sequence number: `b000000042`."""
+    """Format a sequence number as a batch id: `b000000042`."""
     return f"b{seq:09d}"
 
 
 def parse_batch_id(text: str) -> int:
-    """Sequence number of a batch id (`b000000042`) or of a plain number. Raises InvalidRequest."""
+    """Parse a batch id (`b000000042`) or a bare number. Raises InvalidRequest."""
     found = re.fullmatch(r"b?0*([1-9][0-9]{0,17})", text.strip())
     if not found:
         raise InvalidRequest("a batch is named by its id, such as b000000042, or by its number")

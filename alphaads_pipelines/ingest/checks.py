@@ -34,7 +34,7 @@ _LABELS = {
 
 
 def schema_problems(table: Table, frame: pl.DataFrame) -> list[str]:
-    """What is wrong with the rows; empty if nothing is."""
+    """List contract violations of the rows."""
     declared = polars_schema(table)
     problems = [f"{name}: missing" for name in declared if name not in frame.columns]
     problems += [f"{name}: not declared" for name in frame.columns if name not in declared]

@@ -1,7 +1,7 @@
-"""First write wins: the index of post keys decides which record of a post is the one that counts.
+"""Deduplicate records by post key: first write wins.
 
-A claim names the record's place in the stream, so an attempt that runs again wins its own claims again. A post that was
-forgotten keeps its key with a place that no record has, so that every record of it loses from then on.
+The index stores the winning record's place in the stream, so a retry wins its own keys again. A forgotten post keeps
+its key with a place that no record has; every later record of it loses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NOWHERE = -1
 
 
 class KeyedRecord(NamedTuple):
-    """A record that claims a key: 16 bytes, and where it lies."""
+    """A record's place and its 16-byte post key."""
 
     key: bytes
     partition: int
@@ -25,7 +25,7 @@ class KeyedRecord(NamedTuple):
 
 
 def register_keys(engine: Engine, records: Sequence[KeyedRecord]) -> list[bool]:
-    """Whether each claimant is the first that ever claimed its key; the lowest offset within one call.
+    """Register keys; for each record, whether it is the first with its key. Ties within a call go to the lowest offset.
 
     Raises StoreUnavailable.
     """
@@ -50,23 +50,25 @@ def register_keys(engine: Engine, records: Sequence[KeyedRecord]) -> list[bool]:
 
 
 def place_of(row: Row[Any]) -> tuple[int, int] | None:
-    """(partition, offset) of the record that has, or had, the key of a row of `post_keys`; None if none ever had."""
+    """(partition, offset) of the first record with the key of a `post_keys` row, forgotten or not; None if there was
+    none.
+    """
     if row.stream_offset < 0:
         return None
     return (row.stream_partition if row.stream_partition >= 0 else _negated(row.stream_partition), row.stream_offset)
 
 
 def forget_keys(engine: Engine, keys: Iterable[bytes]) -> None:
-    """Let no record have these keys, those that are not in yet included. Raises StoreUnavailable."""
+    """Refuse all records with these keys, now and in future. Raises StoreUnavailable."""
     wanted = sorted(set(keys))
     never = [{"post_key": key, "stream_partition": _negated(0), "stream_offset": _NOWHERE} for key in wanted]
     with transaction(engine) as connection:
-        insert_ignore(connection, "post_keys", never)  # first: it waits for who claims one of them just now
+        insert_ignore(connection, "post_keys", never)  # first: waits for concurrent registration of the same keys
         held = [row for row in select_in(connection, "post_keys", "post_key", wanted) if row.stream_partition >= 0]
         negated = [{**row._mapping, "stream_partition": _negated(row.stream_partition)} for row in held]
         upsert(connection, "post_keys", negated)
 
 
 def _negated(partition: int) -> int:
-    """Partitions below 0 stand for those that a forgotten post lay in, and back."""
+    """Map a partition to the negative number that marks its posts as forgotten, and back."""
     return -1 - partition

@@ -1,7 +1,7 @@
-"""Payloads of a file: JSON lines, JSON arrays or whole documents, plain or gzip, read as a stream.
+"""Stream payloads from a file: JSON lines, JSON arrays or whole documents, plain or gzip.
 
-A line that cannot be read is not the end: it comes as `Malformed` and is rejected later with a reason. An array that
-breaks off is the end, because nobody can say where the next post begins.
+An unreadable line yields `Malformed`, which is rejected later with a reason. A truncated array ends the file: the start
+of the next post is unknown.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ _Sized = tuple[int, int, Item]
 
 
 class PayloadFile:
-    """The payloads of one file; iterating gives batches.
+    """Payloads of one file; iterates in batches.
 
     Parameters
     ----------
-    path: JSON lines (UTF-8, blank lines skipped; a line that holds an array gives its elements), a JSON array, or
-        pretty-printed JSON objects; gzip is told by its first bytes.
-    batch_size: payloads in a batch at most.
+    path: JSON lines (UTF-8; blank lines skipped, a line with an array gives its elements), a JSON array, or
+    pretty-printed JSON objects; gzip is detected by its first bytes.
+    batch_size: maximum payloads per batch.
 
     Attributes
     ----------
-    total_bytes: size of the file as it lies on disk.
+    total_bytes: file size on disk.
 
     Raises
     ------
-    InvalidRequest: there is no such file or it cannot be read; while iterating: it is damaged, or a JSON array in it
-        breaks off. What came before is good.
+    InvalidRequest: missing or unreadable file; while iterating: damaged file or truncated array. Payloads yielded
+    before are good.
     """
 
     def __init__(self, path: Path | str, batch_size: int = 2000) -> None:
@@ -68,7 +68,7 @@ class PayloadFile:
 
     @property
     def bytes_read(self) -> int:
-        """How much of `total_bytes` the reader has taken from the disk, for a progress bar."""
+        """Bytes of `total_bytes` read so far, for a progress bar."""
         if self._raw is not None:
             self._bytes_read = self._raw.tell()
         return self._bytes_read
@@ -92,7 +92,7 @@ class PayloadFile:
             raise damage
 
     def numbered(self) -> Iterator[Numbered]:
-        """Each payload with its line, or with its position in the array, from 1."""
+        """Yield each payload with its line number, or its array position, from 1."""
         for number, _, item in self._items():
             yield number, item
 
@@ -120,7 +120,7 @@ class PayloadFile:
         return _lines(file)
 
     def _documents(self, file: io.BufferedReader) -> Iterator[_Sized]:
-        """JSON values one after another, those of arrays one by one."""
+        """Yield consecutive JSON values, arrays element by element."""
         buffer = _Text(file)
         number = depth = 0
         try:
@@ -138,14 +138,14 @@ class PayloadFile:
 
 
 def read_payloads(path: Path | str, batch_size: int = 2000) -> PayloadFile:
-    """The payloads of a file in batches. Raises InvalidRequest as `PayloadFile` has it."""
+    """Open a file of payloads. Raises InvalidRequest as `PayloadFile` does."""
     return PayloadFile(path, batch_size)
 
 
 def _is_document(start: bytes) -> bool:
-    """Whether the file is an array over several lines or a pretty-printed object, not JSON lines.
+    """Whether the file is a multi-line array or pretty-printed object rather than JSON lines.
 
-    A broken first line of JSON lines must not pass for one, so an array's first line has to end as one that goes on.
+    A broken first line of JSON lines must not match, so the first line of an array must end as an unfinished one does.
     """
     first, _, rest = start.lstrip().partition(b"\n")
     first = first.strip()
@@ -184,7 +184,7 @@ def _item(value: Any) -> Item:
 
 
 def _loads(line: bytes) -> Any:
-    """JSON that the fast parser refuses and that is none the less JSON: lone surrogates. _NO_VALUE if it is not."""
+    """Parse JSON that orjson refuses (lone surrogates); _NO_VALUE if invalid."""
     try:
         return json.loads(line.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -209,7 +209,7 @@ class _Text:
         self._ended = False
 
     def skip(self, characters: str) -> bool:
-        """Move behind any of `characters`; False at the end of the file."""
+        """Skip any of `characters`; False at end of file."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in characters:
                 self._at += 1
@@ -219,7 +219,7 @@ class _Text:
                 return False
 
     def take(self, characters: str) -> str | None:
-        """The next character if it is one of `characters`."""
+        """Consume the next character if it is one of `characters`."""
         found = self._text[self._at]
         if found not in characters:
             return None
@@ -227,11 +227,11 @@ class _Text:
         return found
 
     def value(self) -> tuple[Any, int]:
-        """The next JSON value and its length; ValueError if there is none, or none within MAX_LINE_BYTES."""
+        """Parse the next JSON value; with its length. ValueError if there is none within MAX_LINE_BYTES."""
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
-                # A number at the end of the window may go on behind it.
+                # A number at the end of the window may continue beyond it.
                 if end < len(self._text) or self._ended:
                     size, self._at = end - self._at, end
                     return value, size

@@ -1,7 +1,4 @@
-"""Which post is meant: `platform:post_id` as the network has it, or `key:` and the post key that answers show.
-
-The one place where POST of a command or a request becomes the place of a post in stream, ledger and lake.
-"""
+"""Find a post by `platform:post_id`, or by `key:` and its post key, in stream, ledger and lake."""
 
 from __future__ import annotations
 
@@ -24,9 +21,9 @@ from alphaads_pipelines.stores.sql.relational import reading, select_in, sql_tab
 from alphaads_pipelines.streams.base import OffsetRange
 
 VERSIONS = 16
-"""Versions of a post that are looked for: the post itself and its first 15 edits."""
+"""Versions looked up per post: the original and its first 15 edits."""
 KEY = "key"
-"""Stands in the place of a platform before a post key."""
+"""Prefix of a post key, instead of a platform."""
 
 _POST_KEY = r"[0-9a-f]{32}"
 _RANGES = sql_table("batch_ranges")
@@ -34,11 +31,11 @@ _RANGES = sql_table("batch_ranges")
 
 @dataclass(frozen=True, slots=True)
 class FoundPost:
-    """One version of a post, as it was accepted.
+    """An accepted version of a post.
 
     Attributes
     ----------
-    place: in the stream; a range of one offset. batch: the batch that brought it.
+    place: its offset in the stream. batch: the batch that accepted it.
     """
 
     post_key: bytes
@@ -52,7 +49,7 @@ class FoundPost:
 
 
 def parse_post(text: str) -> tuple[str, str]:
-    """(platform, post id) of `platform:post_id`; an id may hold colons. Raises InvalidRequest."""
+    """Split `platform:post_id`; the id may contain colons. Raises InvalidRequest."""
     platform, _, post_id = text.partition(":")
     if not platform or not post_id:
         raise InvalidRequest("POST: give platform:post_id as the network has them, or key: and a post key")
@@ -60,7 +57,7 @@ def parse_post(text: str) -> tuple[str, str]:
 
 
 def keys_of(pseudonyms: Pseudonyms, platform: str, post_id: str) -> tuple[bytes, ...]:
-    """The keys that versions of a post have, or would have. Raises InvalidRequest for a post key that is none."""
+    """Keys of all possible versions of a post. Raises InvalidRequest for a malformed post key."""
     if platform != KEY:
         return tuple(pseudonyms.post_key(platform, post_id, version) for version in range(VERSIONS))
     if not re.fullmatch(_POST_KEY, post_id):
@@ -69,7 +66,7 @@ def keys_of(pseudonyms: Pseudonyms, platform: str, post_id: str) -> tuple[bytes,
 
 
 def find_post(engine: Engine, ledger: Ledger, lake: Lake, topic: str, keys: Collection[bytes]) -> list[FoundPost]:
-    """The versions of a post that were accepted, the first version first.
+    """Find the accepted versions of a post, in order.
 
     Parameters
     ----------
@@ -77,7 +74,7 @@ def find_post(engine: Engine, ledger: Ledger, lake: Lake, topic: str, keys: Coll
 
     Raises
     ------
-    NotFound: no version of it is in the lake. StoreUnavailable.
+    NotFound: no version is in the lake. StoreUnavailable.
     """
     batches = batches_of(engine, topic, keys)
     found = [post for seq, places in batches.items() for post in accepted_at(ledger.get(seq), lake, places, keys)]
@@ -87,7 +84,7 @@ def find_post(engine: Engine, ledger: Ledger, lake: Lake, topic: str, keys: Coll
 
 
 def batches_of(engine: Engine, topic: str, keys: Collection[bytes]) -> dict[int, list[OffsetRange]]:
-    """Sequence number of a batch -> places of records in it that have the keys, or had them before they were forgotten.
+    """Map batch sequence numbers to places of records that have, or had before being forgotten, one of the keys.
 
     Raises StoreUnavailable.
     """
@@ -105,7 +102,7 @@ def batches_of(engine: Engine, topic: str, keys: Collection[bytes]) -> dict[int,
 
 
 def accepted_at(batch: Batch, lake: Lake, places: Sequence[OffsetRange], keys: Collection[bytes]) -> list[FoundPost]:
-    """The posts with these keys that lie at places of a batch. Raises StoreUnavailable."""
+    """Find posts with these keys at places of a batch. Raises StoreUnavailable."""
     columns = ["post_key", "version", "subject_id", "shard", "platform", "created_at"]
     found = []
     for each in places:

@@ -1,4 +1,4 @@
-"""The heartbeat of a running batch: renews its lease, and tells the worker when the batch is no longer its own."""
+"""Heartbeat of a running batch: renews its lease and detects its loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _now() -> datetime:
 
 
 class Heartbeat:
-    """Renews the lease four times in its length, in a thread, while the block runs."""
+    """Renews the lease four times per lease length, in a thread, inside a `with` block."""
 
     def __init__(self, ledger: Ledger, batch: Batch, clock: Callable[[], datetime] = _now) -> None:
         self._ledger, self._batch, self._clock = ledger, batch, clock
@@ -30,7 +30,9 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{batch.id}", daemon=True)
 
     def check(self) -> None:
-        """Raises Fenced once another attempt owns the batch; asks the ledger, for a frozen process knows nothing."""
+        """Raise Fenced if another attempt owns the batch. Queries the ledger: a process that was frozen cannot trust
+        its memory.
+        """
         if self._lost.is_set():
             raise Fenced(f"{self._batch.id}: the lease of attempt {self._batch.attempt} was lost")
         self._ledger.check(self._batch)

@@ -1,8 +1,7 @@
 """Intake: the only writer of the posts stream, and the only place that sees an identity in the clear.
 
-Split, identify, seal, produce: each payload becomes one sealed envelope per author in it. What an erased person wrote
-is dropped and counted, and nothing else of it is kept. All the rest goes on; what cannot be read is kept, sealed with
-the key of the day, and rejected with a reason when its batch is accepted.
+Each payload is split, pseudonymised and sealed into one envelope per author. Parts by erased people are dropped and
+counted. Unreadable parts are sealed with the key of the day and rejected with a reason when their batch is read.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ _DEEPEST = 64
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What became of payloads.
+    """Counts of an intake.
 
     Attributes
     ----------
-    read: payloads that came.
-    produced: envelopes that are in the stream for them (nested posts make it more).
-    suppressed: parts that were dropped, because their author was erased.
+    read: payloads received.
+    produced: envelopes written; more than `read` with nested posts.
+    suppressed: parts dropped because their author was erased.
     """
 
     read: int
@@ -55,14 +54,14 @@ def _now() -> datetime:
 
 
 class Intake:
-    """Seals payloads and puts them into the stream.
+    """Seals payloads and appends them to the stream.
 
     Parameters
     ----------
-    stream, topic: where envelopes go; the topic exists.
+    topic: must exist.
     sealer, pseudonyms, suppressions: of one installation, over the same master keys.
     platforms: parsers by name.
-    clock: what `observed_at` is taken from.
+    clock: source of `observed_at`.
     """
 
     def __init__(
@@ -85,12 +84,12 @@ class Intake:
         self._partitions: int | None = None
 
     def take(self, platform: str, payloads: Sequence[Payload | Malformed], correlation_id: str) -> IntakeResult:
-        """Seal and produce; durable when it returns. Taking the same payloads again is harmless.
+        """Seal and produce; durable on return, and idempotent in effect: duplicates are removed downstream.
 
         Raises
         ------
-        InvalidRequest: no platform has that name.
-        StreamUnavailable, StoreUnavailable: take all of them again later; none or some may be in the stream.
+        InvalidRequest: unknown platform.
+        StreamUnavailable, StoreUnavailable: some may be in the stream; take all again later.
         """
         if platform not in self._platforms:
             raise InvalidRequest(f"platform: must be one of {', '.join(self._platforms)}")
@@ -120,19 +119,19 @@ class Intake:
                 yield Unsealed(who, encode_body(part.payload))
 
     def _kept(self, parts: Sequence[Unsealed]) -> list[Unsealed]:
-        """All parts but those of erased people."""
+        """Drop parts by erased people."""
         gone = self._suppressions.suppressed(part.identity.mac for part in parts if part.identity is not None)
         return [part for part in parts if part.identity is None or part.identity.mac not in gone]
 
     def _partition_count(self) -> int:
-        # Asked once: a topic's partitions may not change under the ledger anyway.
+        # Cached: a topic's partitions may not change under the ledger anyway.
         if self._partitions is None:
             self._partitions = self._stream.partitions(self._topic)
         return self._partitions
 
 
 def encode_body(payload: Payload) -> bytes:
-    """The JSON that is sealed: always valid, never larger than a stream record may be."""
+    """Encode the JSON to seal: always valid, never larger than a stream record may be."""
     try:
         body = orjson.dumps(payload)
     except TypeError:
@@ -143,13 +142,13 @@ def encode_body(payload: Payload) -> bytes:
 def _split(parser: Platform, payload: Payload, tokenise: Tokenise) -> list[AuthoredPayload]:
     try:
         return parser.split(payload, tokenise)
-    except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the payload must not be lost
+    except Exception as error:  # noqa: BLE001 - a parser's bug must not lose a payload
         _log.error("split failed", platform=parser.name, error=type(error).__name__)
         return [AuthoredPayload(None, payload)]
 
 
 def _repaired(value: Any, depth: int = 0) -> Any:
-    """`value` as strict JSON: whole characters, 64-bit numbers, nesting that every reader stands."""
+    """Coerce `value` to strict JSON: whole characters, 64-bit numbers, bounded nesting."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:

@@ -1,9 +1,8 @@
-"""The ledger: which offsets belong to which batch, who works on it, and what became of it.
+"""The ledger: which offsets belong to which batch, its worker and outcome.
 
-Every move is a compare-and-set on state and attempt inside a transaction, so planners, workers and people may race.
-The attempt is the fencing token: whoever holds an older one is refused at every write and at commit. Batches are
-sequential per partition, so the first write of a post is the one with the lowest offset, and the shards of a batch's
-partitions belong to it alone while it is active.
+Every transition is a compare-and-set on state and attempt in a transaction, so planners, workers and operators may
+race. The attempt is a fencing token, checked at every write and at commit. Batches are sequential per partition, so a
+post's first write has the lowest offset; an active batch owns its partitions' shards exclusively.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ _BATCHES, _RANGES, _POSITIONS = (sql_table(name) for name in ("batches", "batch_
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Offsets that no batch holds, between those that some batch holds."""
+    """A range of offsets within a partition."""
 
     partition: int
     start: int
@@ -54,15 +53,14 @@ class Gap:
 
 
 class Ledger:
-    """The ledger of one consumer of one topic.
+    """Ledger of one consumer of one topic.
 
     Parameters
     ----------
-    engine: the relational store.
-    topic, partitions: the stream.
-    shards: the fixed number of shards.
-    limits: how large and how many batches may be.
-    consumer: name of this walk over the topic.
+    partitions: of the topic.
+    shards: total number of shards, fixed.
+    limits: size and number of batches.
+    consumer: name of this consumer of the topic.
     """
 
     def __init__(
@@ -73,7 +71,7 @@ class Ledger:
         self.limits = limits
 
     def plan(self, ends: Mapping[int, int], now: datetime) -> list[Batch]:
-        """Plan what the partitions give and the limits allow; the new batches. Racing planners never overlap."""
+        """Plan and return new batches within the limits. Racing planners never overlap."""
         if not self._has_news(ends):
             return []
         with transaction(self._engine) as connection:
@@ -93,9 +91,9 @@ class Ledger:
             return [self._insert(connection, ranges, ends, now) for ranges in groups]
 
     def due(self, now: datetime, is_pending: PendingCheck) -> list[Batch]:
-        """Batches for which a run must be requested now, oldest first; a dead attempt's batch as its next attempt.
+        """Batches that need a run request now, oldest first; for a dead attempt, its next one.
 
-        `is_pending` tells whether the run requested for an attempt still waits in Dagster.
+        `is_pending`: whether an attempt's requested run is still pending in Dagster.
         """
         due = []
         with reading(self._engine) as connection:
@@ -109,17 +107,17 @@ class Ledger:
             elif step is Step.REQUEST_UNLESS_PENDING and is_pending(batch):
                 self._touch(batch, now)
             elif step in (Step.NEXT_ATTEMPT, Step.REQUEST_UNLESS_PENDING):
-                # A run that never claimed its batch says nothing against it.
+                # A run that never claimed its batch does not count against it.
                 error = "lease_expired" if batch.state == "running" else "interrupted"
                 due.extend(self._next_attempt(batch, error, now, retry_at=None))
         return [batch for batch in due if batch.state == "planned"]
 
     def mark_requested(self, batch: Batch, now: datetime) -> None:
-        """A run was requested for this attempt; nothing if the attempt is over already."""
+        """Record that a run was requested; no-op if the attempt is over."""
         self._touch(batch, now)
 
     def claim(self, seq: int, attempt: int, worker: str, now: datetime) -> Batch:
-        """Take a planned attempt: it is running, under a lease. Raises Fenced, NotFound."""
+        """Claim a planned attempt and start its lease. Raises Fenced, NotFound."""
         lease_until = now + timedelta(seconds=self.limits.lease_s)
         moved = {"state": "running", "worker": worker, "lease_until": lease_until}
         with transaction(self._engine) as connection:
@@ -127,13 +125,13 @@ class Ledger:
             return self._rows.get(connection, seq)
 
     def renew(self, batch: Batch, now: datetime) -> None:
-        """The heartbeat: move the lease's end. Raises Fenced."""
+        """Renew the lease. Raises Fenced."""
         lease_until = now + timedelta(seconds=self.limits.lease_s)
         with transaction(self._engine) as connection:
             self._rows.move(connection, batch.seq, batch.attempt, ("running",), {"lease_until": lease_until})
 
     def check(self, batch: Batch) -> None:
-        """Raises Fenced unless this attempt still owns the batch."""
+        """Raise Fenced unless this attempt owns the batch."""
         query = sa.select(_BATCHES.c.state, _BATCHES.c.attempt).where(_BATCHES.c.batch_seq == batch.seq)
         with reading(self._engine) as connection:
             row = connection.execute(query).one_or_none()
@@ -141,7 +139,7 @@ class Ledger:
             raise Fenced(f"{batch.id}: attempt {batch.attempt} is no longer the one that may write")
 
     def commit(self, connection: Connection, batch: Batch, counts: BatchCounts, now: datetime) -> None:
-        """Commit inside the caller's transaction. Raises Fenced."""
+        """Commit in the caller's transaction. Raises Fenced."""
         figures = {
             "read_posts": counts.read,
             "accepted_posts": counts.accepted,
@@ -153,19 +151,19 @@ class Ledger:
         self._complete(connection, batch, counts)
 
     def fail(self, batch: Batch, error_code: str, now: datetime) -> None:
-        """This attempt ended badly: plan the next one, after a pause; the last one waits for a person."""
+        """Fail this attempt and plan the next after a backoff; after the last, wait for an operator."""
         retry_at = now if error_code == "interrupted" else now + backoff(batch.attempt, self.limits)
         self._next_attempt(batch, error_code, now, retry_at)
 
     def lose(self, batch: Batch, now: datetime) -> None:
-        """Retention removed records of this batch that nobody read: it waits for a person."""
+        """Mark the batch as having lost unread records to retention; it waits for an operator."""
         with transaction(self._engine) as connection:
             lost = {"state": "lost", "error": "offsets_lost", "lease_until": None}
             self._rows.move(connection, batch.seq, batch.attempt, _ACTIVE, lost)
         _log.error("offsets lost", batch=batch.id, at=now.isoformat())
 
     def resume_after_loss(self, seq: int, lows: Mapping[int, int], now: datetime) -> Batch:
-        """Give up what retention removed and plan the rest again; a batch without a rest is given up itself.
+        """Give up the lost offsets and plan the rest again; without a rest, give up the batch.
 
         Raises NotFound, InvalidRequest.
         """
@@ -179,7 +177,7 @@ class Ledger:
             return self._rows.get(connection, seq)
 
     def retry(self, seq: int, now: datetime) -> Batch:
-        """Try a failed batch again. Raises NotFound, InvalidRequest."""
+        """Retry a failed batch. Raises NotFound, InvalidRequest."""
         with transaction(self._engine) as connection:
             batch = self._rows.get(connection, seq)
             if batch.state != "failed":
@@ -188,10 +186,10 @@ class Ledger:
             return self._rows.get(connection, seq)
 
     def replay(self, seqs: Iterable[int], now: datetime, *, by_caller: bool = False) -> list[Batch]:
-        """Plan committed batches to run again over the same ranges, those whose partitions are free now.
+        """Plan committed batches again over the same ranges, as far as their partitions are free.
 
-        The others are remembered for one lease, so that live batches let them have the next turn; ask again.
-        `by_caller`: the caller claims them itself, the sensor need not request a run. Raises NotFound.
+        The others are held for one lease, so that live batches yield the next turn; call again.
+        `by_caller`: the caller claims them itself, without a run request. Raises NotFound.
         """
         planned = []
         with transaction(self._engine) as connection:
@@ -219,7 +217,7 @@ class Ledger:
             return self._rows.get(connection, seq)
 
     def batches(self, *, hour: str | None = None, state: str | None = None, limit: int = 100) -> list[Batch]:
-        """Batches, newest first; only those planned in `hour`, or in `state`, if given."""
+        """Batches, newest first; optionally of one hour or state."""
         conditions: list[sa.ColumnElement[bool]] = []
         if hour is not None:
             conditions.append(_BATCHES.c.planned_hour == hour)
@@ -229,12 +227,12 @@ class Ledger:
             return self._rows.select(connection, *conditions, limit=limit)
 
     def stuck(self) -> list[Batch]:
-        """Every batch that waits for a person, newest first; few, for each holds its partitions."""
+        """All batches that wait for an operator, newest first. Few: each blocks its partitions."""
         with reading(self._engine) as connection:
             return self._rows.select(connection, _BATCHES.c.state.in_(_STUCK))
 
     def backlog(self, ends: Mapping[int, int]) -> int:
-        """Offsets up to `ends` that are not in a committed batch."""
+        """Count offsets up to `ends` outside committed batches."""
         with reading(self._engine) as connection:
             positions = self._rows.positions(connection)
             open_batches = self._rows.select(connection, _BATCHES.c.state.in_(_HOLDING), _BATCHES.c.kind == "live")
@@ -245,7 +243,7 @@ class Ledger:
         return waiting + sum(batch.offsets for batch in open_batches)
 
     def note_idle(self, ends: Mapping[int, int], polled_at: datetime) -> None:
-        """Partitions that hold nothing unpublished at `polled_at` are complete until then."""
+        """Mark partitions without unpublished records at `polled_at` as complete until then."""
         with reading(self._engine) as connection:
             positions = self._rows.positions(connection)
             open_batches = self._rows.select(connection, _BATCHES.c.state.in_(_HOLDING), _BATCHES.c.kind == "live")
@@ -261,7 +259,7 @@ class Ledger:
                     self._rows.advance(connection, partition, polled_at, at_offset=positions[partition].next_offset)
 
     def complete_until(self) -> datetime | None:
-        """All records that intake saw before this time are published; None before anything was."""
+        """Intake time up to which all records are published; None before the first."""
         with reading(self._engine) as connection:
             times = [position.complete_until for position in self._rows.positions(connection).values()]
         return min(times) if len(times) == self._partitions and None not in times else None
@@ -272,11 +270,11 @@ class Ledger:
             return sum(position.lost_offsets for position in self._rows.positions(connection).values())
 
     def gaps(self) -> list[Gap]:
-        """Offsets between batches that no batch holds; lost ones were given up and are not gaps."""
+        """Offsets between batches that no batch holds; given-up ones are held."""
         return [Gap(partition, held, start) for partition, held, start, _ in self._seams() if start > held]
 
     def overlaps(self) -> list[Gap]:
-        """Offsets that more than one batch holds."""
+        """Offsets held by more than one batch."""
         seams = self._seams()
         return [Gap(partition, start, min(held, end)) for partition, held, start, end in seams if start < held]
 
@@ -292,12 +290,12 @@ class Ledger:
         return any(end > positions[partition].next_offset for partition, end in ends.items() if partition in positions)
 
     def _reserved(self, connection: Connection, now: datetime) -> set[int]:
-        # Only committed batches are held, and asking for their state would read all that ever were.
+        # Only committed batches are held; filtering by state would read all batches ever committed.
         waiting = self._rows.select(connection, _BATCHES.c.held_until > now)
         return {partition for batch in waiting for partition in batch.partitions}
 
     def _newest(self, connection: Connection) -> Batch | None:
-        """The newest committed batch that came from the stream: a replay may have left out half of the work."""
+        """The newest committed live batch: a replay may have skipped half of the work."""
         fresh = (_BATCHES.c.state == "committed", _BATCHES.c.kind == "live")
         return next(iter(self._rows.select(connection, *fresh, limit=1)), None)
 
@@ -317,7 +315,7 @@ class Ledger:
         return self._rows.get(connection, int(seq))
 
     def _touch(self, batch: Batch, now: datetime) -> None:
-        # Planners race with each other and with workers: whoever is late has nothing to note.
+        # Planners race with each other and with workers; the late one has nothing to record.
         with suppress(Fenced), transaction(self._engine) as connection:
             self._rows.move(connection, batch.seq, batch.attempt, _ACTIVE, {"requested_at": now})
 
@@ -331,7 +329,7 @@ class Ledger:
                 self._rows.move(connection, batch.seq, batch.attempt, _ACTIVE, {**fresh, **state})
                 moved = self._rows.get(connection, batch.seq)
         except Fenced:
-            return []  # somebody else moved it on
+            return []  # already moved on
         _log.warning("attempt over", batch=batch.id, attempt=batch.attempt, error=error, next=moved.state)
         return [moved] if retry_at is None or retry_at <= now else []
 
@@ -344,14 +342,14 @@ class Ledger:
     def _complete(self, connection: Connection, batch: Batch, counts: BatchCounts) -> None:
         query = sa.select(_RANGES).where(_RANGES.c.batch_seq == batch.seq)
         for row in connection.execute(query).all():
-            # Nothing that a record says of its time counts beyond the plan: it may have come from a wrong clock.
+            # Record times count only up to the plan time: they may come from a wrong clock.
             seen = batch.planned_at if row.reached_end else counts.seen_until.get(row.partition)
             if seen is not None:
                 until = min(seen, batch.planned_at)
                 self._rows.advance(connection, row.partition, until, at_offset=row.end_offset)
 
     def _seams(self) -> Iterator[tuple[int, int, int, int]]:
-        """(partition, end of what the ranges before hold, start, end) of every range but each partition's first."""
+        """(partition, end of the preceding ranges, start, end) of every range but each partition's first."""
         with reading(self._engine) as connection:
             walk = self._rows.walk(connection)
         for partition, ranges in walk.items():

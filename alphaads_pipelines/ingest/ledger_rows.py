@@ -1,6 +1,6 @@
-"""Rows of the ledger: reading batches and positions, and the compare-and-set that moves them.
+"""SQL of the ledger: batches, positions, and the compare-and-set between states.
 
-Belongs here: SQL. Does not: which move is right when (ledger.py).
+Belongs here: SQL. Does not: which transition is due (ledger.py).
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ _BATCHES, _RANGES, _POSITIONS = (sql_table(name) for name in ("batches", "batch_
 
 
 class LedgerRows:
-    """Rows of one consumer of one topic, inside the caller's transaction."""
+    """Rows of one consumer of one topic; works in the caller's transaction."""
 
     def __init__(self, topic: str, consumer: str, *, shards: int, partitions: int) -> None:
         self._topic, self._consumer = topic, consumer
         self._shards, self._partitions = shards, partitions
 
     def own(self) -> sa.ColumnElement[bool]:
-        """The positions of this consumer and topic."""
+        """Condition for the positions of this consumer and topic."""
         return (_POSITIONS.c.consumer == self._consumer) & (_POSITIONS.c.topic == self._topic)
 
     def positions(self, connection: Connection, *, lock: bool = False) -> dict[int, Row[Any]]:
-        """Partition -> its row, locked for a planner if asked."""
+        """Partition -> its row, optionally locked."""
         query = sa.select(_POSITIONS).where(self.own()).order_by(_POSITIONS.c.partition)
         rows = connection.execute(query.with_for_update() if lock else query)
         return {row.partition: row for row in rows}
 
     def update(self, connection: Connection, seq: int, values: Mapping[str, Any]) -> None:
-        """Set columns of one batch."""
+        """Update columns of one batch."""
         connection.execute(_BATCHES.update().where(_BATCHES.c.batch_seq == seq).values(**values))
 
     def move(
         self, connection: Connection, seq: int, attempt: int, states: Sequence[str], values: Mapping[str, Any]
     ) -> None:
-        """Compare and set on attempt and state. Raises Fenced, NotFound."""
+        """Compare-and-set on attempt and state. Raises Fenced, NotFound."""
         update = _BATCHES.update().where(
             _BATCHES.c.batch_seq == seq, _BATCHES.c.attempt == attempt, _BATCHES.c.state.in_(states)
         )
@@ -67,7 +67,7 @@ class LedgerRows:
         return self.batches(connection, connection.execute(query).all())
 
     def batches(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Batch]:
-        """Batches from their rows, ranges read at once."""
+        """Build batches from rows, with one query for all ranges."""
         ranges: dict[int, list[OffsetRange]] = {row.batch_seq: [] for row in rows}
         for row in select_in(connection, _RANGES.name, "batch_seq", ranges):
             if row.topic == self._topic:
@@ -76,7 +76,7 @@ class LedgerRows:
         return [self.batch(row, tuple(sorted(ranges[row.batch_seq], key=by_partition))) for row in rows]
 
     def batch(self, row: Row[Any], ranges: tuple[OffsetRange, ...]) -> Batch:
-        """One batch from its row."""
+        """Build one batch from its row."""
         counts = None
         if row.read_posts is not None:
             counts = BatchCounts(row.read_posts, row.accepted_posts, row.rejected_posts, row.duplicate_posts)
@@ -100,8 +100,8 @@ class LedgerRows:
         )
 
     def advance(self, connection: Connection, partition: int, until: datetime, at_offset: int) -> None:
-        """Move a partition's `complete_until` forward, unless more was planned since."""
-        # Only if nothing was planned beyond: an old idle look may not overtake a newer batch.
+        """Advance a partition's `complete_until`, unless more was planned since."""
+        # An old idle poll must not overtake a newer batch.
         current = _POSITIONS.c.complete_until
         update = _POSITIONS.update().where(
             self.own(),
@@ -112,24 +112,24 @@ class LedgerRows:
         connection.execute(update.values(complete_until=until))
 
     def note_ends(self, connection: Connection, positions: Mapping[int, Row[Any]], ends: Mapping[int, int]) -> None:
-        """Remember where the partitions end, those that cannot be planned now, too: a replay asks who waits there."""
+        """Store the partitions' ends, also of busy ones: replay turns depend on them."""
         for partition, position in positions.items():
             if ends.get(partition, 0) > position.end_offset:
                 update = _POSITIONS.update().where(self.own(), _POSITIONS.c.partition == partition)
                 connection.execute(update.values(end_offset=ends[partition]))
 
     def take_turn(self, connection: Connection, partitions: Sequence[int], kind: str) -> None:
-        """Remember whose turn the partitions had."""
+        """Store which kind of batch had the partitions last."""
         update = _POSITIONS.update().where(self.own(), _POSITIONS.c.partition.in_(partitions))
         connection.execute(update.values(last_kind=kind))
 
     def give_up(self, connection: Connection, seq: int, each: OffsetRange, low: int) -> int:
-        """Cut the offsets of a range below `low` off into a batch of their own; how many offsets the range keeps."""
+        """Move a range's offsets below `low` into a given-up batch; returns how many offsets remain."""
         low = min(max(each.start, low), each.end)
         if low == each.start:
             return len(each)
         where = (_RANGES.c.batch_seq == seq) & (_RANGES.c.topic == each.topic) & (_RANGES.c.partition == each.partition)
-        # An empty range would be lost again and again: retention goes on beyond its end.
+        # An empty range would be lost repeatedly as retention advances beyond its end.
         kept = _RANGES.update().values(start_offset=low) if low < each.end else _RANGES.delete()
         connection.execute(kept.where(where))
         given_up = {"kind": "lost", "state": "given_up", "attempt": 1, "failures": 0, "error": "offsets_lost"}
@@ -144,7 +144,7 @@ class LedgerRows:
         return each.end - low
 
     def new_position(self, partition: int) -> dict[str, Any]:
-        """A partition nobody has planned yet."""
+        """Initial position of a partition."""
         where = {"consumer": self._consumer, "topic": self._topic, "partition": partition}
         return {
             **where,

@@ -1,4 +1,4 @@
-"""Parse a file without sealing it: what `alphaads parse` shows, before anything is taken in."""
+"""Parse a file without sealing it, for `alphaads parse`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alphaads_pipelines.platforms.registry import PLATFORMS
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """What could not become a post: its line in the file (or place in the array), and why."""
+    """A payload that is not a post: its line (or array position) and the reason."""
 
     line: int
     reason: str
@@ -24,14 +24,14 @@ class Reject:
 
 
 def parse_file(path: Path | str, platform: str | Platform) -> Iterator[Post | Reject]:
-    """Every post of a file, nested ones after the one that holds them, or why it is none.
+    """Parse every post of a file, nested posts after their parent.
 
-    No key is at hand here, so mentions read `@user`: two runs print the same, and nobody can be told apart by them.
+    Mentions read `@user`: without a key they cannot be pseudonymised, and output is reproducible.
 
     Raises
     ------
     InvalidRequest: the file cannot be read.
-    ConfigurationError: no platform has that name.
+    ConfigurationError: unknown platform.
     """
     parser = PLATFORMS.load(platform)() if isinstance(platform, str) else platform
     return _parsed(PayloadFile(path), parser)

@@ -1,6 +1,6 @@
-"""Planning as arithmetic: which offsets become which batches, and when an attempt is over.
+"""Planning rules: dividing offsets into batches, and expiry of attempts.
 
-Belongs here: pure functions, so that every rule can be tested without a database. Does not: rows, transactions, clocks.
+Belongs here: pure functions, testable without a database. Does not: rows, transactions, clocks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alphaads_pipelines.ingest.batches import Batch, BatchLimits
 from alphaads_pipelines.streams.base import OffsetRange
 
 LEAST_POSTS = 100
-"""A batch has a cost of its own: smaller ones would be slower, not shorter."""
+"""Fixed costs dominate below this size."""
 
 _OUTAGES = frozenset({TransientError.code, *(kind.code for kind in TransientError.__subclasses__()), "interrupted"})
 
@@ -22,17 +22,16 @@ _OUTAGES = frozenset({TransientError.code, *(kind.code for kind in TransientErro
 def plan_batches(
     topic: str, free_positions: Mapping[int, int], ends: Mapping[int, int], limits: BatchLimits, active: int = 0
 ) -> list[tuple[OffsetRange, ...]]:
-    """The ranges of each new batch, at most one range per partition over all of them.
+    """Divide the backlog into new batches, at most one range per partition in all.
 
-    While the backlog is small, one batch takes every free partition: one run costs the same for ten posts as for a
-    thousand. Above `limits.split_posts`, or what fits into one batch, the partitions are dealt, largest backlog first,
-    to as many batches as may still start. A batch takes at most `limits.max_posts` records, shared so that no partition
-    starves.
+    A small backlog becomes one batch over every free partition: a run costs the same for ten posts as for a thousand.
+    Above `limits.split_posts`, or one batch's capacity, partitions are dealt, largest backlog first, to as many batches
+    as may still start. A batch takes at most `limits.max_posts` records, shared so that no partition starves.
 
     Parameters
     ----------
-    free_positions: next offset of each partition that no active, failed or lost batch holds.
-    ends: end offset of each partition; a partition that is absent, or ends below its position, has nothing to give.
+    free_positions: next offset of each partition without an active, failed or lost batch.
+    ends: end offsets; a partition that is absent or ends below its position is empty.
     active: batches planned or running already.
     """
     waiting = {
@@ -56,7 +55,7 @@ def plan_batches(
 
 
 def share_out(waiting: Mapping[int, int], most: int) -> dict[int, int]:
-    """How many records each partition gives, `most` in all: small backlogs whole, the rest in equal parts."""
+    """Share `most` records between partitions: small backlogs whole, the rest equally."""
     shares: dict[int, int] = {}
     left = most
     smallest_first = sorted(waiting, key=lambda partition: (waiting[partition], partition))
@@ -78,26 +77,26 @@ def _deal(waiting: Mapping[int, int], groups: int) -> list[list[int]]:
 
 
 def affordable_posts(newest: Batch | None, limits: BatchLimits) -> int:
-    """How many records a batch may have, by the pace of the newest one that was committed.
+    """Maximum records per batch, by the pace of the newest committed one.
 
-    Whatever the model takes for a text, a batch is over while those who wait for its worker, its partitions or its
-    posts still have patience. The newest alone: after a change of the model, older ones say nothing.
+    Bounds a batch's duration whatever the model costs per text. Only the newest counts: older ones may have used
+    another model.
     """
     if newest is None or newest.requested_at is None or newest.committed_at is None:
         return limits.max_posts
     seconds = (newest.committed_at - newest.requested_at).total_seconds()
-    if seconds <= 0:  # two hosts, two clocks
+    if seconds <= 0:  # clock skew between hosts
         return limits.max_posts
     return min(limits.max_posts, max(LEAST_POSTS, int(newest.offsets / seconds * limits.target_s)))
 
 
 def shards_of(partitions: tuple[int, ...], *, shards: int, of_partitions: int) -> tuple[int, ...]:
-    """Every shard whose records lie in one of `partitions`: shard mod number of partitions, as intake places them."""
+    """Shards with records in `partitions`: intake places them by shard mod number of partitions."""
     return tuple(shard for shard in range(shards) if shard % of_partitions in partitions)
 
 
 class Step(Enum):
-    """What has to happen to an active batch now."""
+    """The next action for an active batch."""
 
     WAIT = "wait"
     REQUEST = "request"
@@ -106,10 +105,10 @@ class Step(Enum):
 
 
 def next_step(batch: Batch, retry_at: datetime | None, now: datetime, limits: BatchLimits) -> Step:
-    """What has to happen now to a batch that is planned or running.
+    """Decide the next action for a planned or running batch.
 
-    A run that was requested but never claimed its batch has died, or still waits in Dagster's queue; which of the two
-    is asked for only after a lease's time.
+    A requested run that has not claimed its batch is dead or still queued in Dagster; only after a lease's time is
+    Dagster asked which.
     """
     if batch.state == "running":
         expired = batch.lease_until is None or batch.lease_until <= now
@@ -121,24 +120,24 @@ def next_step(batch: Batch, retry_at: datetime | None, now: datetime, limits: Ba
 
 
 def is_outage(error_code: str) -> bool:
-    """Whether an error says nothing against the batch: a store or broker was away, or the worker was told to stop."""
+    """Whether an error is not the batch's fault: store or broker unavailable, or worker stopped."""
     return error_code in _OUTAGES
 
 
 def backoff(attempt: int, limits: BatchLimits) -> timedelta:
-    """How long after failed attempt `attempt` the next one is requested: 1, 2, 4 ... s, one lease at most."""
+    """Delay after failed attempt `attempt`: 1, 2, 4 ... s, at most one lease."""
     return timedelta(seconds=min(limits.lease_s, 2.0 ** min(attempt - 1, 16)))
 
 
 def is_turn_of_replay(last_kind: str, next_offset: int, end_offset: int) -> bool:
-    """Whether a replay may take a free partition: live records that wait there come first every second time."""
+    """Whether a replay may take a free partition; waiting live records get every second turn."""
     return last_kind != "replay" or end_offset <= next_offset
 
 
 def is_turn_of_live(last_kind: str, held: bool) -> bool:
-    """Whether live planning may take a free partition: a replay that waits there comes first every second time."""
+    """Whether live planning may take a free partition; a waiting replay gets every second turn."""
     return not held or last_kind == "replay"
 
 
 PendingCheck = Callable[[Batch], bool]
-"""Whether the run requested for this attempt still waits in Dagster (queued, not started or starting)."""
+"""Whether the attempt's requested run is still pending in Dagster (queued, not started or starting)."""

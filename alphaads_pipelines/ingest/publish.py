@@ -1,6 +1,6 @@
-"""Publishing: one transaction that commits a batch, moves the live profiles and the pointer of each of its shards.
+"""Publish a batch in one transaction: commit, live profiles, and the pointer of each shard.
 
-A reader sees all of a batch or nothing of it; an attempt that was overtaken changes nothing.
+Readers see all of a batch or nothing; a fenced attempt changes nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def publish(
 
     Parameters
     ----------
-    profiles: rows of `customer_profiles` that the batch made current; who was erased meanwhile is left out.
+    profiles: rows of `customer_profiles` made current; people erased meanwhile are skipped.
     versions: lake table -> Delta version that holds the batch.
 
     Raises
@@ -59,19 +59,19 @@ def publish_profiles(
     versions: Mapping[str, int],
     now: datetime,
 ) -> None:
-    """Make profiles of these shards current and move the shards' pointers, inside the caller's transaction.
+    """Make profiles current and move their shards' pointers, in the caller's transaction.
 
     Parameters
     ----------
     profiles: subject_id, shard, state.
-    shards: nobody else publishes to them meanwhile.
+    shards: must have no other publisher meanwhile.
     """
     write_profiles(connection, profiles, move)
     _move_pointers(connection, shards, move, versions, now)
 
 
 def _next_move(connection: Connection) -> int:
-    """Pointers count moves, not batches: a replay of an old batch must show as news, too."""
+    """Number of the next move. Not a batch's sequence number: a replay must appear as a change, too."""
     published = sql_table("published")
     return (
         int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(published.c.publish_seq), 0))).scalar_one()) + 1

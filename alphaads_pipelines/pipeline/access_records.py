@@ -1,7 +1,7 @@
-"""What a micro-batch does with people's data, for the audit log: one entry per batch and table, before it is written.
+"""Audit a micro-batch's access to people's data: one entry per batch and table, before it is written.
 
-An entry has the Merkle root of everybody with a row in the table. Hashing them is all that it costs, some microseconds
-for each person of the batch; the tables of a batch are mostly about the same people, who are hashed once.
+An entry holds the Merkle root of the table's subjects. Hashing costs some microseconds per person, and is cached
+because a batch's tables mostly share their subjects.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class AccessRecords:
         self._known: dict[frozenset[str], People] = {}
 
     def record(self, step: str, tables: Mapping[str, pl.DataFrame], correlation_id: str) -> None:
-        """One entry per table of a step, whose rows name their `subject_id`. Raises StoreUnavailable."""
+        """Record one entry per table of a step, by `subject_id`. Raises StoreUnavailable."""
         for table, frame in tables.items():
             self._audit.record(
                 action=f"batch.{step}",

@@ -1,11 +1,11 @@
-"""Creatives: written for every active campaign, moderated, brought through their states, kept; old texts retired.
+"""Refresh creatives: generate, moderate and store the texts of active campaigns, and retire old ones.
 
-A text that is approved stays so while the rules of its campaign pass it, whoever approved it: judges and people judged
-the same text. What was refused without a person is judged again by everybody, so that an outage of a judge heals by
-itself. What waits for a person, or was rejected by one, is left to people.
+An approved text stays approved while its campaign's rules pass it: classifiers and people reviewed the same text. A
+text refused without a person is moderated again, so that a classifier's outage heals by itself. Texts that wait for a
+person, or were rejected by one, are left alone.
 
-Writing and judging take long and happen outside of any transaction. What became of a campaign or a text meanwhile is
-not overwritten: its row is left to the next run.
+Generation and moderation are slow and run outside transactions; a campaign or text changed meanwhile is left to the
+next run.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ Reviews = tuple[Review, ...]
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What the creatives are now.
+    """The refreshed creatives.
 
     Attributes
     ----------
-    rows: those that campaigns use, as `ad_creatives` holds them. delta_version: None where it was not written anew.
-    changed: texts that are new, came into another state, or were retired.
+    rows: texts in use, as in `ad_creatives`. delta_version: None if unchanged.
+    changed: texts that are new, changed state, or were retired.
     """
 
     rows: pl.DataFrame
@@ -52,7 +52,7 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A creative as it was seen (None: not known) and as it is to be, with the states between."""
+    """A creative before (None: new) and after, with the reviews between."""
 
     before: StoredCreative | None
     after: StoredCreative
@@ -66,17 +66,17 @@ class _Change:
 def refresh_creatives(
     lake: Lake, engine: Engine, generator: Generator, classifiers: Sequence[Classifier], now: datetime
 ) -> Refreshed:
-    """Write, moderate and keep the texts of every active campaign; where nothing changed, nothing is written.
+    """Generate, moderate and store the texts of every active campaign; writes changes only.
 
-    A generator that raises changes nothing: what was approved is served on.
+    If the generator raises, nothing changes and approved texts stay served.
 
     Parameters
     ----------
-    judges: asked beside the rules (creatives/moderation.py).
+    classifiers: used beside the rules (creatives/moderation.py).
 
     Raises
     ------
-    ConfigurationError: the generator's provider refuses us. SchemaMismatch. StoreUnavailable.
+    ConfigurationError: the generator's provider refuses the credentials. SchemaMismatch. StoreUnavailable.
     """
     with reading(engine) as connection:
         campaigns = active_campaigns(connection)
@@ -102,7 +102,7 @@ def _texts(
 
 
 def _texts_for(brief: Brief, generator: Generator, mine: Sequence[StoredCreative]) -> list[Creative]:
-    """What is written for a brief; if only a stand-in wrote, what the generator itself wrote before stays."""
+    """Generate for a brief; if only a fallback answered, keep the generator's own earlier texts."""
     texts = generator.generate(brief)
     if any(text.generator == generator.name for text in texts):
         return texts
@@ -128,7 +128,7 @@ def _review(
 
 
 def _steps(before: StoredCreative, rules: CampaignRules, classifiers: Sequence[Classifier], now: datetime) -> Reviews:
-    """The states that a known text comes into; none where it stays as it is."""
+    """The reviews that a known text goes through; empty if unchanged."""
     review, text = before.review, before.creative
     if review.state == PENDING:
         return (apply_verdict(review, moderate(text, rules, classifiers), now),)
@@ -152,12 +152,12 @@ def _resubmit(
 def _unused(
     current: Mapping[str, StoredCreative], campaigns: Mapping[str, Campaign], used: Mapping[str, object]
 ) -> list[tuple[str, StoredCreative]]:
-    """Texts of these campaigns that nobody wrote this time."""
+    """Texts of these campaigns that were not generated this time."""
     return [(key, each) for key, each in current.items() if each.creative.campaign_id in campaigns and key not in used]
 
 
 def _store_changes(engine: Engine, campaigns: Mapping[str, Campaign], changes: Sequence[_Change], now: datetime) -> int:
-    """Store what is still true of what was seen; how many."""
+    """Store changes whose campaign and text are unchanged meanwhile; returns how many."""
     if not changes:
         return 0
     with editing(engine, now) as connection:
@@ -184,7 +184,7 @@ def _row(stored: StoredCreative) -> dict[str, Any]:
 
 
 def _write(lake: Lake, frame: pl.DataFrame) -> int | None:
-    """Compared with the lake, not told what is new, so that the next run writes what a crash left out."""
+    """Write the frame if it differs from the lake, so that a run repairs what a crash left out."""
     if frame.equals(lake.scan(AD_CREATIVES).collect().sort("creative_id")):
         return None
     return lake.replace_all(AD_CREATIVES, frame)

@@ -1,4 +1,4 @@
-"""Reading decisions and events from where a consumer stopped: shared by whoever learns from them."""
+"""Read decisions and events from a consumer's offsets."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from alphaads_pipelines.bandits.policy_roles import SERVING
 from alphaads_pipelines.streams.base import OffsetRange, Stream
 
 Offsets = Mapping[str, Mapping[str, int]]
-"""Topic -> partition -> first offset that was not read; JSON-ready."""
+"""Topic -> partition -> first unread offset; JSON-ready."""
 Parse = Callable[[bytes], dict[str, Any] | None]
-"""A record's fields, or None for one that is of no use."""
+"""Parse a record's fields; None if it is unusable."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewRecords:
-    """What came in since.
+    """Records since the consumer's offsets.
 
     Parameters
     ----------
-    records: those that have the fields that were asked for, and of them nothing else.
+    records: usable records, requested fields only.
     until: partition -> one past the last offset.
-    left_out: how many records do not have the fields.
-    is_all: whether the topic ended there.
+    left_out: number of unusable records.
+    is_all: whether the end of the topic was reached.
     """
 
     records: list[dict[str, Any]]
@@ -39,11 +39,11 @@ class NewRecords:
 
 
 def read_new_records(stream: Stream, topic: str, offsets: Offsets, fields: tuple[str, ...]) -> NewRecords:
-    """The topic's records since `offsets`; what retention removed meanwhile is passed over.
+    """Read the topic's records since `offsets`, skipping those that retention removed.
 
     Parameters
     ----------
-    fields: texts that a record must have, the last of them an RFC 3339 time with its offset.
+    fields: required texts, the last an RFC 3339 time with its offset.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def read_new_records(stream: Stream, topic: str, offsets: Offsets, fields: tuple
 
 
 def read_parsed(stream: Stream, topic: str, offsets: Offsets, parse: Parse, most: int | None = None) -> NewRecords:
-    """The same, with each record read by `parse`, and `most` offsets of each partition at most.
+    """Read records with `parse`, at most `most` offsets per partition.
 
     Raises
     ------
@@ -90,8 +90,9 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Decision(msgspec.Struct):
-    """Of a decision's record (records.py) what is stored. Records from before a field was told lack it: then it
-    has the value that says that nobody knows, a propensity of 0 above all."""
+    """The stored fields of a decision's record (records.py). Records older than a field lack it: its default means
+    unknown, a propensity of 0 above all.
+    """
 
     decision_id: str
     arm_id: str
@@ -127,7 +128,7 @@ _decision_decoder, _event_decoder = msgspec.json.Decoder(_Decision), msgspec.jso
 
 
 def decision_row(value: bytes) -> dict[str, Any] | None:
-    """A decision's record as a row of `ad_decisions`, its events aside; None if it is none, or cannot be stored."""
+    """Parse a decision's record into a row of `ad_decisions`, without its events; None if invalid or not storable."""
     try:
         record = msgspec.structs.asdict(_decision_decoder.decode(value))
     except _UNREADABLE:
@@ -139,7 +140,7 @@ def decision_row(value: bytes) -> dict[str, Any] | None:
 
 
 def event_row(value: bytes) -> dict[str, Any] | None:
-    """decision_id, kind and occurred_at of an event's record; None if it is none, or cannot be stored."""
+    """Parse decision_id, kind and occurred_at of an event's record; None if invalid or not storable."""
     try:
         row = msgspec.structs.asdict(_event_decoder.decode(value))
     except _UNREADABLE:
@@ -148,12 +149,12 @@ def event_row(value: bytes) -> dict[str, Any] | None:
 
 
 def _is_storable(row: Mapping[str, Any]) -> bool:
-    """PostgreSQL takes no NUL in a text."""
+    """PostgreSQL rejects NUL in text."""
     return not any(isinstance(each, str) and "\0" in each for each in row.values())
 
 
 def in_utc(at: datetime) -> datetime:
-    """The same moment in UTC; one that lies outside of what a year can be is moved to the end of that."""
+    """Convert to UTC; clamps to the range of datetime."""
     try:
         return at.astimezone(UTC)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Releasing groups for aggregates once a day, and keeping what was released at hand."""
+"""Release groups for aggregates once a day, and cache them."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from alphaads_pipelines.stores.subjects.subjects import existing_in, subjects_on
 
 PURPOSE = "analytics"
 RELEASES = "released_groups"
-"""Name of the document that says which day was released last; its version counts releases."""
+"""Document with the last day released; its version counts releases."""
 
 SETTLES = timedelta(hours=6)
-"""So long after its end a day is released: posts come late, and what comes after that is not counted."""
+"""Delay after a day's end before its release; posts that come later are not counted."""
 
 
 def last_settled_day(now: datetime) -> date:
-    """One past the newest day (UTC) whose posts may be looked at."""
+    """One past the newest day (UTC) that is settled."""
     return (now - SETTLES).astimezone(UTC).date()
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What one release did.
+    """Outcome of a release.
 
     Parameters
     ----------
-    version: the release, counted; until_day: one past the last day that it looked at.
-    groups, posts: that are new. is_new: False if this day was released before, and nothing was done.
+    version: number of the release. until_day: one past its last day.
+    groups, posts: new ones. is_new: False if this day was released before, and nothing was done.
     """
 
     version: int
@@ -59,15 +59,15 @@ class Released:
 
 
 def release_groups(engine: Engine, *, least: int, now: datetime, note: Callable[[Collection[str]], None]) -> Released:
-    """Make and publish the groups of what happened since the last release; once a day, else it does nothing.
+    """Publish the groups of all activity since the last release, at most once a day.
 
-    Reads every live profile. Whoever is restricted, has objected, or whose network forbids analytics is left out, and
-    is counted later only if that ends.
+    Reads every live profile. People who are restricted, have objected, or whose network forbids analytics are left out
+    and counted later only if that ends.
 
     Parameters
     ----------
-    least: the least number of people of a group.
-    note: is told whose profiles were read, before anything is made of them; what it raises ends the release.
+    least: minimum people per group.
+    note: called with the subject ids read, before use; an error aborts the release.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def release_groups(engine: Engine, *, least: int, now: datetime, note: Callable[
 
 
 def read_activity(engine: Engine, until_day: date, *, unreleased_only: bool = False) -> Activity:
-    """What everybody who may be counted did before a day; costs a read of every live profile.
+    """Activity before a day of all people who may be counted. Reads every live profile.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _left_out(connection: Connection) -> set[str]:
 
 
 class CurrentGroups:
-    """The released groups, for one process: read anew when there was a release."""
+    """Cache of the released groups, refreshed on a new release."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

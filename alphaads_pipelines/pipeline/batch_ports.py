@@ -1,4 +1,4 @@
-"""The objects that the steps of a micro-batch work on."""
+"""The objects that the steps of a micro-batch use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BatchPorts(Ports, Protocol):
 
     @property
     def batch_reader(self) -> BatchReader:
-        """Turns records into rows."""
+        """Reads records into rows."""
 
     @property
     def scorer(self) -> Scorer:
@@ -30,4 +30,4 @@ class BatchPorts(Ports, Protocol):
 
     @property
     def audit(self) -> AuditLog:
-        """Where every access to people's data is recorded."""
+        """The log of every access to people's data."""

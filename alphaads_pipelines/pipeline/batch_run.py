@@ -1,10 +1,10 @@
-"""What one orchestrated run works on: one requested batch, or the committed batches of some hours, replayed.
+"""The batches of one orchestrated run: one requested batch, or a replay of the committed batches of some hours.
 
-A requested batch is claimed at the first step, worked on step by step, and handed back as failed when a step raises.
+A requested batch is claimed at the first step and failed if a step raises.
 
-A replay of hours takes its batches one after the other, each under a claim of its own from the first selected step to
-publishing, so that a busy hour fits in memory, live batches get their turn in between, and no table is left behind
-another. The first selected step does that work; the steps after it report their part.
+A replay processes its batches in turn, each under its own claim from the first selected step to publishing: a busy hour
+fits in memory, live batches run in between, and no table lags behind another. The first selected step does the work;
+later steps report theirs.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """Which attempt of which batch a run was requested for."""
+    """The batch and attempt that a run was requested for."""
 
     seq: int
     attempt: int
 
 
 class Claim:
-    """A claimed attempt with its heartbeat: one step after the other, then committed, or handed back."""
+    """A claimed attempt with its heartbeat; ends in a commit or a failure."""
 
     def __init__(
         self, ports: BatchPorts, requested: Requested, worker: str, replayed_later: frozenset[int] = frozenset()
@@ -69,7 +69,7 @@ class Claim:
         self._is_over = False
 
     def run(self, stage: Stage) -> StepReport:
-        """Run one step; whatever it raises, the ledger learns first that the attempt is over."""
+        """Run one step; on any error, fail the attempt first."""
         try:
             report = self._micro.run(stage)
         except BaseException as error:
@@ -84,7 +84,7 @@ class Claim:
         return report
 
     def close(self) -> None:
-        """Hand the batch back if it was not committed."""
+        """Fail the attempt if it was not committed."""
         if not self._is_over:
             self._give_back_as("interrupted")
 
@@ -107,7 +107,7 @@ class Claim:
         self._end()
         try:
             tell()
-        except AlphaAdsError as error:  # the lease will run out by itself
+        except AlphaAdsError as error:  # the lease expires by itself
             get_logger(__name__).warning("could not hand the batch back", batch=self._micro.batch.id, error=error.code)
 
     def _end(self) -> None:
@@ -116,7 +116,7 @@ class Claim:
 
 
 def _without_message(stage: Stage, error: Exception) -> PermanentError:
-    """What may be kept of a bug: Dagster stores the message of an error, and this one may hold what a person wrote."""
+    """Replace an unexpected error: Dagster stores messages, which may contain people's text."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     name = type(error).__name__
     return PermanentError(f"{stage}: {name} at {Path(where.filename).name}:{where.lineno}; its message is withheld")
@@ -129,7 +129,7 @@ class BatchRun:
     ----------
     ports: the domain objects.
     requested: the attempt to run; None to replay hours.
-    worker: who runs it, for the ledger: the run id.
+    worker: the run id, for the ledger.
     """
 
     def __init__(self, ports: BatchPorts, requested: Requested | None, worker: str) -> None:
@@ -138,13 +138,13 @@ class BatchRun:
         self._replayed: dict[Stage, StepReport] | None = None
 
     def step(self, stage: Stage, hours: Sequence[str]) -> StepReport:
-        """Run `stage`; a requested batch knows its own hour, a replay takes the committed batches of `hours`.
+        """Run `stage` of the requested batch, or of the committed batches of `hours`.
 
         Raises
         ------
-        Fenced: another attempt owns the batch. OffsetsLost: retention removed records that nobody read.
+        Fenced: another attempt owns the batch. OffsetsLost: retention removed unread records.
         InvalidRequest: neither a batch nor an hour was chosen.
-        StreamUnavailable, StoreUnavailable, WriteConflict: a retry may help; the ledger sees to it.
+        StreamUnavailable, StoreUnavailable, WriteConflict: transient; the ledger schedules a retry.
         """
         if self._requested is None:
             if self._replayed is None:
@@ -165,7 +165,7 @@ class BatchRun:
         return {stage: combined(each) for stage, each in reports.items()}
 
     def _replay_batch(self, seq: int, replayed_later: frozenset[int], reports: dict[Stage, list[StepReport]]) -> bool:
-        """Whether every step kept the contracts; what comes after a breach is not run, its step will say so."""
+        """Whether every step kept the contracts; steps after a breach are skipped and report so."""
         attempt = plan_replay(self._ports, seq)
         self._claim = Claim(self._ports, Requested(seq, attempt), self._worker, replayed_later)
         for stage, told in reports.items():
@@ -175,7 +175,7 @@ class BatchRun:
         return True
 
     def close(self) -> None:
-        """Hand back what was claimed and not committed."""
+        """Fail a claimed batch that was not committed."""
         if self._claim is not None:
             self._claim.close()
 
@@ -189,17 +189,17 @@ class BatchRun:
 
 
 def committed_batches(ports: Ports, hours: Sequence[str]) -> list[int]:
-    """Sequence numbers of the committed batches that were planned in `hours`, oldest first."""
+    """Sequence numbers of the committed batches planned in `hours`, oldest first."""
     found = (batch.seq for hour in hours for batch in ports.ledger.batches(hour=hour, state="committed", limit=_ALL))
     return sorted(found)
 
 
 def plan_replay(ports: Ports, seq: int, patience_s: float = _PATIENCE_S) -> int:
-    """Plan a committed batch to run again, once its partitions are free; the attempt, for the caller to claim.
+    """Plan a replay of a committed batch once its partitions are free; returns the attempt to claim.
 
     Raises
     ------
-    WriteConflict: its partitions stayed busy for that long. InvalidRequest: it waits for a person. NotFound.
+    WriteConflict: its partitions stayed busy too long. InvalidRequest: it waits for an operator. NotFound.
     """
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""How people answer to their ads, kept up to date from the streams of decisions and events, exactly once."""
+"""Count people's responses to ads from the streams of decisions and events, exactly once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alphaads_pipelines.streams.base import Stream
 from alphaads_pipelines.streams.topics import Topics
 
 POSITION = "ad_engagement"
-"""Name of the document that says up to where the streams were read; nobody else reads it."""
+"""Document with the stream offsets of this consumer only."""
 
 _DECISION = ("decision_id", "subject_id", "decided_at")
 _EVENT = ("decision_id", "kind", "occurred_at")
@@ -32,15 +32,15 @@ _EVENT = ("decision_id", "kind", "occurred_at")
 
 @dataclass(frozen=True, slots=True)
 class Engaged:
-    """What one update did.
+    """Outcome of an update.
 
     Parameters
     ----------
     version: counts updates.
-    decisions, events: that were read and are of use; left_out: the others: malformed, of nobody, of somebody erased.
-    hours: hours of subjects whose counts changed.
-    closed: ads that wait no longer.
-    offsets: topic -> partition -> one past the last that was read.
+    decisions, events: usable records read; left_out: malformed, without a subject, or of an erased one.
+    hours: subject-hours whose counts changed.
+    closed: ads no longer waiting for events.
+    offsets: topic -> partition -> one past the last offset read.
     """
 
     version: int
@@ -60,14 +60,14 @@ def update_engagement(
     now: datetime,
     note: Callable[[Collection[str]], None],
 ) -> Engaged:
-    """Count what the streams say since the last update.
+    """Count the records since the last update.
 
-    Exactly once: the counts, the ads that still wait for their other half, and the offsets move in one transaction,
-    and only if nobody else moved them since they were read. Who is no subject (any more) is passed over.
+    Exactly once: counts, ads with an unmatched half, and offsets move in one transaction, by compare-and-set. Records
+    of unknown or erased subjects are skipped.
 
     Parameters
     ----------
-    note: is told whose counts change, before they do; what it raises ends the update.
+    note: called with the subjects whose counts change, before they do; an error aborts the update.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _count(
     now: datetime,
     note: Callable[[Collection[str]], None],
 ) -> int:
-    """Fold the records into the store; the number of hours that changed."""
+    """Fold records into the store; returns the number of hours changed."""
     rows = read_open_ads(connection, {record["decision_id"] for record in (*decisions, *events)})
     held = {row.decision_id: OpenAd(row.subject_id, row.decided_s, row.heard) for row in rows}
     since = {row.decision_id: row.seen_at for row in rows}

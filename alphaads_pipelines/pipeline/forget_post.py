@@ -1,13 +1,12 @@
 """Forget a single post that its author deleted at the network, as if it had never been taken in.
 
 Find, plan, apply. The post's keys are marked forgotten between finding and planning, so that no later attempt accepts
-it. Then, under a claim of each batch that brought it, its rows are deleted from every lake version, its author's
-profile is rebuilt from the remaining posts and published. If this process dies, the ledger gives the batch to the next
-attempt, which runs it without the post; files of older versions that still hold it go with maintenance, or with a
-second call.
+it. Then, under a claim of each batch that brought it, its rows are deleted from every lake version and its author's
+profile is rebuilt and published. If this process dies, the batch's next attempt runs without the post; older files that
+still hold it go with maintenance, or with a second call.
 
-These stay: the key, so that the post is refused; decisions already made with it; older versions of the profile in lake
-files until their retention ends; on Kafka the sealed record, until the topic's retention ends.
+These stay: the key, so that the post is refused; decisions already made with it; older profile versions in lake files
+until their retention ends; on Kafka the sealed record, until the topic's retention ends.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ from alphaads_pipelines.streams.base import Erasable, OffsetRange
 
 _TABLES = (RAW_POSTS, POST_SCORES, POST_ENTITIES)
 _MARK_BYTES = 32
-"""The end of a sealed record: random enough to stand nowhere else."""
+"""Length of a sealed record's tail, random enough to be unique."""
 
 _UNFINISHED = ("planned", "running", "failed", "lost")
 """States of a batch that may still bring the post."""
 
 Note = Callable[[Collection[str]], None]
-"""Told whose data is about to be read and changed, before it is."""
+"""Called with the subjects whose data is about to be read and changed."""
 
 
 def _note_nothing(_: Collection[str]) -> None:
@@ -47,13 +46,13 @@ def _note_nothing(_: Collection[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was done.
+    """Outcome of forgetting a post.
 
     Attributes
     ----------
-    was_here: whether a version of the post was in the lake; if not, it will not come in.
-    touched: what it touched before it was gone; None where it was not here.
-    records: removed from the stream. rows: deleted, by table.
+    was_here: whether a version was in the lake; if not, none will be accepted.
+    touched: decisions and people it affected; None if it was not here.
+    records: number removed from the stream. rows: number deleted, by table.
     """
 
     was_here: bool
@@ -81,12 +80,12 @@ def forget_post(ports: Ports, keys: Collection[bytes], note: Note, patience_s: f
     Parameters
     ----------
     keys: of the versions (`find_post.keys_of`).
-    patience_s: how long to wait for batches that run on the same partitions.
+    patience_s: how long to wait for batches on the same partitions.
 
     Raises
     ------
-    WriteConflict: they ran all the time; the post is refused from now on, call again for the rest.
-    InvalidRequest: the post's batch waits for a person (`alphaads batches`).
+    WriteConflict: partitions stayed busy; the post is refused from now on, call again for the rest.
+    InvalidRequest: the post's batch waits for an operator (`alphaads batches`).
     StoreUnavailable, StreamUnavailable: call again.
     """
     touched = _find(ports, keys, note)
@@ -99,8 +98,8 @@ def forget_post(ports: Ports, keys: Collection[bytes], note: Note, patience_s: f
     return Forgotten(touched is not None or rows.total() > 0, touched, records, dict(rows))
 
 
-def _find(ports: Ports, keys: Collection[bytes], note: Note) -> PostImpact | None:
-    """The decisions that the post affected, once its people are noted; None if no version of it is in the lake."""
+def _find(ports: Ports, keys: Collection[bytes], note: Note) -> Touched | None:
+    """The decisions that the post affected, after noting its people; None if it is not in the lake."""
     try:
         versions = find_post(ports.engine, ports.ledger, ports.lake, ports.topics.posts, keys)
     except NotFound:
@@ -121,7 +120,7 @@ def _plan(ports: Ports, keys: Collection[bytes]) -> _Plan:
 
 
 def _remove_records(ports: Ports, places: Sequence[OffsetRange]) -> int:
-    """Remove records from a stream that supports it; those past retention are gone already."""
+    """Remove records from an erasable stream, unless past retention; returns how many."""
     stream, topic = ports.stream, ports.topics.posts
     if not isinstance(stream, Erasable) or not places:
         return 0
@@ -135,7 +134,7 @@ def _remove_records(ports: Ports, places: Sequence[OffsetRange]) -> int:
 def _forget_in_batch(
     ports: Ports, seq: int, places: Sequence[OffsetRange], keys: Collection[bytes], note: Note, patience_s: float
 ) -> Mapping[str, int]:
-    """Delete the posts' rows of one batch and publish the profile that is left; rows by table."""
+    """Delete the posts' rows of one batch and publish the rebuilt profile; returns rows by table."""
     attempt = plan_replay(ports, seq, patience_s)
     batch = ports.ledger.claim(seq, attempt, "forget-post", datetime.now(UTC))
     try:

@@ -1,12 +1,11 @@
-"""The policies are taught by what happened: decisions and events of the streams, joined and learned exactly once.
+"""Teach the policies from the streams of decisions and events, joined and learned exactly once.
 
-One run reads what came in, stores each decision with the first event of each kind, and teaches every policy what that
-adds: an impression is a pull, a click a reward (bandits/reward_join.py). Rows, new versions of the policies and the
-offsets that were read move in one transaction, so whatever dies in between, nothing is learned twice and nothing is
-lost. What it costs depends on the news alone.
+A run stores each decision with the first event of each kind and teaches the increment: an impression is a pull, a click
+a reward (bandits/reward_join.py). Rows, new policy versions and offsets move in one transaction, so a crash neither
+repeats nor loses anything. The cost depends on new records alone.
 
-An outcome weighs as much as the day of its decision is recent, whenever it comes in, and older ones lose weight by the
-same rule: so the order in which records arrive, late, doubled or both, does not matter.
+An outcome is weighted by the age of its decision's day, whenever it arrives, and older ones decay by the same rule: the
+order of late or duplicate records does not matter.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.telemetry import get_logger
 
 LEARNER = "policy_learner"
-"""Name of the document that says up to where the streams were read; the sensor reads it, too."""
+"""Document with the learner's stream offsets; also read by the sensor."""
 MOST_RECORDS = 5_000
-"""Of each partition that are learned from in one transaction, so that a backlog costs time and no memory."""
+"""Records per partition and transaction: a backlog costs time, not memory."""
 
 _AHEAD = timedelta(days=1)
 _OVERTAKEN = "another run taught the policies meanwhile; this one changed nothing"
@@ -51,13 +50,13 @@ Note = Callable[[Collection[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Teaching:
-    """How policies are taught.
+    """Parameters of learning.
 
     Parameters
     ----------
-    policies: names of those that learn, beside those with a role.
-    half_life_days: what was decided so long ago weighs half as much.
-    keep: for how long decisions are kept; an event that comes later than that counts nothing.
+    policies: learning policies besides those with a role.
+    half_life_days: age at which a decision's weight is halved.
+    keep: retention of decisions; later events are ignored.
     """
 
     policies: tuple[str, ...] = (FIRST,)
@@ -67,15 +66,15 @@ class Teaching:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What the policies learned in one go.
+    """Outcome of learning.
 
     Parameters
     ----------
     version: counts transactions.
-    decisions, events: that were read and can be used; left_out: the others: malformed, of somebody erased, too old.
-    pulls, rewards: that were new.
-    versions: policy -> its new version, of those that learned something.
-    offsets: topic -> partition -> one past the last that was read.
+    decisions, events: usable records read; left_out: malformed, of an erased subject, or too old.
+    pulls, rewards: new ones.
+    versions: policy -> new version, of those that learned.
+    offsets: topic -> partition -> one past the last offset read.
     is_all: whether nothing was left to read.
     """
 
@@ -92,7 +91,7 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class _Growth:
-    """A decision, and by how much its pulls and its rewards have grown."""
+    """A decision with its new pulls and rewards."""
 
     arm: str
     facts: Mapping[str, Any]
@@ -111,16 +110,16 @@ def learn_policies(
     note: Note = lambda _: None,
     attempts: int = 1,
 ) -> Learned:
-    """Learn everything that came in since the last time.
+    """Learn all new records.
 
     Parameters
     ----------
-    note: is told whose decisions are stored or learned from, before they are; what it raises ends this.
+    note: called with the subjects whose decisions are stored or learned from; an error aborts the run.
     attempts: how often other runs may come first before this one gives up.
 
     Raises
     ------
-    WriteConflict: another run came first; what this one did before is done. ConfigurationError, MissingArtifact,
+    WriteConflict: another run came first; earlier transactions are committed. ConfigurationError, MissingArtifact,
     SchemaMismatch: a policy cannot be taught. StreamUnavailable, StoreUnavailable.
     """
     learned, left = None, attempts
@@ -144,7 +143,7 @@ def _together(first: Learned, more: Learned) -> Learned:
 def _learn_some(
     stream: Stream, engine: Engine, teaching: Teaching, topics: Topics, now: datetime, note: Note
 ) -> Learned:
-    """One transaction's worth."""
+    """Learn one transaction's worth."""
     seen, held = read_document(engine, LEARNER)
     offsets = held.get("offsets", {})
     decisions = read_parsed(stream, topics.decisions, offsets, decision_row, MOST_RECORDS)
@@ -168,7 +167,7 @@ def _learn_some(
 def _join(
     connection: Connection, decisions: Sequence[Row], events: Sequence[Row], now: datetime, note: Note
 ) -> tuple[list[_Growth], int]:
-    """Store what came in; what it adds, in order of decisions, and how many of these were of nobody who lives here."""
+    """Store records; returns the increments in order of decisions, and the number of decisions without a known subject."""
     heard = _first_of_each(events)
     read = {row["decision_id"]: row for row in reversed(decisions)}
     stored = ad_decisions.read_decisions(connection, read.keys() | heard.keys())
@@ -187,7 +186,7 @@ def _join(
 
 
 def _first_of_each(events: Iterable[Row]) -> dict[str, dict[str, datetime]]:
-    """Decision -> kind -> when it first happened."""
+    """Decision -> kind -> first occurrence."""
     heard: dict[str, dict[str, datetime]] = {}
     for event in events:
         if event["kind"] in KINDS:
@@ -246,7 +245,7 @@ def _keep_early(
     early: Mapping[str, ad_decisions.EventTimes],
     now: datetime,
 ) -> None:
-    """Events whose decision is not in yet wait for it; what says nothing new waits no longer than it did."""
+    """Keep events until their decision arrives; repeats do not extend the wait."""
     news = {}
     for key, times in heard.items():
         held = early.get(key, {})
@@ -257,7 +256,7 @@ def _keep_early(
 def _teach_all(
     connection: Connection, roles: Roles, growths: Sequence[_Growth], teaching: Teaching, now: datetime
 ) -> dict[str, int]:
-    """Policy -> its new version. One that cannot be taught is told of and left out, unless it serves."""
+    """Policy -> new version. A policy that cannot be taught is logged and skipped, unless it serves."""
     versions = {}
     for name in dict.fromkeys([*teaching.policies, *roles.names]):
         try:
@@ -283,7 +282,7 @@ def _teach(connection: Connection, name: str, growths: Sequence[_Growth], teachi
 
 
 def _weight(at: datetime, now: datetime, teaching: Teaching) -> float:
-    """How much something of that UTC day weighs now; whole days, so that what is of one day weighs alike."""
+    """Current weight of a UTC day; whole days, so that all of a day weighs alike."""
     return discount_of(max(0, (now.date() - at.date()).days), teaching.half_life_days)
 
 
@@ -294,6 +293,6 @@ def _outcomes(growths: Sequence[_Growth], weights: Floats) -> Outcomes:
 
 
 def _retired(connection: Connection, arms: Iterable[str]) -> set[str]:
-    """Of these arms, the creatives that their campaign does not hold any more."""
+    """Creatives among these arms that their campaign no longer has."""
     rows = select_in(connection, "creatives", "creative_id", arms, ["creative_id", "is_current"])
     return {row.creative_id for row in rows if not row.is_current}

@@ -1,8 +1,7 @@
 """One claimed attempt at one micro-batch: accept, score, fold, publish, in this order.
 
-Every step may be run again: it writes the batch's own slice of its tables, and asks the heartbeat before each write
-whether the attempt still owns the batch. What a step made stays in memory for the next, so that nothing is unsealed
-twice; a step whose predecessor was left out reads the lake instead.
+Steps are idempotent: each writes the batch's own slice, after a lease check before each write. Results stay in memory
+for the next step, so that nothing is unsealed twice; a step whose predecessor was skipped reads the lake.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.platforms.base import Post
 
 SCORED_AT_ONCE = 2_000
-"""Posts that are handed to the scorer in one call."""
+"""Posts per call of the scorer."""
 
 
 class MicroBatch:
@@ -53,8 +52,8 @@ class MicroBatch:
     ----------
     ports: the domain objects.
     batch: the claimed batch.
-    check: raises Fenced once another attempt owns the batch; called before every write and every part of the scoring.
-    replayed_later: batches that the same run replays after this one, whose profiles need not be mended here.
+    check: raises Fenced if another attempt owns the batch; called before every write and scored chunk.
+    replayed_later: batches that the same run replays later, so their profiles are not rebuilt here.
     """
 
     def __init__(
@@ -108,7 +107,7 @@ class MicroBatch:
         return self._write(Stage.SCORE, {POST_SCORES: scores, POST_ENTITIES: entities}), figures
 
     def _scored(self, raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Rows of `post_scores` and `post_entities`, made a part at a time: scores are large before they are rows."""
+        """Rows of `post_scores` and `post_entities`, made in chunks: raw scores are large."""
         import polars as pl
 
         from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows
@@ -117,7 +116,7 @@ class MicroBatch:
         scorer, gazetteer = ports.scorer.current(), ports.gazetteer.read()
         scores, entities = [], []
         for start in range(0, max(1, len(texts)), SCORED_AT_ONCE):
-            self._check()  # a model may take long, and for nothing if the batch is somebody else's by now
+            self._check()  # scoring is slow, and useless once fenced
             part, some = places.slice(start, SCORED_AT_ONCE), texts[start : start + SCORED_AT_ONCE]
             said = scorer.score(some)
             scores.append(score_rows(part, said, scorer))
@@ -200,7 +199,7 @@ class MicroBatch:
         self._access_records.record(stage.value, {table.name: frame for table, frame in frames.items()}, of_one_intake)
 
     def _write(self, stage: Stage, frames: dict[Table, pl.DataFrame]) -> dict[str, Written]:
-        """Write all of the frames, or none if any breaks its contract; recorded in the audit log before."""
+        """Write all of the frames, or none if any breaks its contract; audited before."""
         from alphaads_pipelines.ingest.checks import schema_problems
 
         problems = {table: tuple(schema_problems(table, frame)) for table, frame in frames.items()}

@@ -1,4 +1,4 @@
-"""A noisy answer from question to release: known answers for nothing, else read, add noise, pay, hand out."""
+"""Answer with noise: from the cache for free, else read, add noise, charge the budget, release."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _FINEST = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms noisy answers leave.
+    """Terms of release.
 
     Parameters
     ----------
-    tenant: who pays. budget_milli: a month's epsilon, in thousandths. least: people of a row.
-    platforms: the networks that there are.
+    tenant: owner of the budget. budget_milli: monthly epsilon in thousandths. least: minimum people per row.
+    platforms: the known networks.
     """
 
     tenant: str
@@ -39,7 +39,7 @@ class Terms:
 
 
 def in_milli(epsilon: float) -> int:
-    """Epsilon in thousandths. Raises InvalidRequest: it is not a positive multiple of 0.001."""
+    """Epsilon in thousandths. Raises InvalidRequest unless a positive multiple of 0.001."""
     milli = round(epsilon * _MILLI)
     if milli < 1 or abs(epsilon * _MILLI - milli) > _FINEST:
         raise InvalidRequest("epsilon: must be a positive multiple of 0.001")
@@ -47,17 +47,17 @@ def in_milli(epsilon: float) -> int:
 
 
 def noisy_answer(engine: Engine, question: Question, epsilon: float, terms: Terms, now: datetime) -> dict[str, Any]:
-    """Answer with noise, from all settled days; the same question within a day has the same answer, for nothing.
+    """Answer with noise from all settled days; repeats within a day are identical and free.
 
     A new question reads every live profile.
 
     Returns
     -------
-    `noise.NoisyAnswer`, JSON-ready, with `until_day`: one past the last day that was looked at.
+    `noise.NoisyAnswer`, JSON-ready, with `until_day`: one past the last day included.
 
     Raises
     ------
-    InvalidRequest. BudgetSpent: it would cost more than is left. StoreUnavailable.
+    InvalidRequest. BudgetSpent: costs more than is left. StoreUnavailable.
     """
     cost = in_milli(epsilon)
     until_day = last_settled_day(now)

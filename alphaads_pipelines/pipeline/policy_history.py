@@ -1,6 +1,6 @@
-"""The history of posteriors in the lake, for people: what each policy believed of each arm, once an hour at most.
+"""History of posteriors in the lake, by policy and arm, at most hourly.
 
-Whatever decides and learns goes by `policy_versions`; nothing reads this but people and their notebooks.
+For people and notebooks only: decisions and learning read `policy_versions`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from alphaads_pipelines.stores.sql.documents import publish_document, read_docum
 from alphaads_pipelines.stores.sql.relational import reading
 
 HISTORY = "policy_history"
-"""Name of the document that says when the history was written last."""
+"""Document with the time of the last write."""
 EVERY = timedelta(hours=1)
 
 
 def write_history(lake: Lake, engine: Engine, names: Iterable[str], now: datetime) -> int | None:
-    """Write the arms of these policies whose posterior is not the one last written; the version of the table, if any.
+    """Append the arms whose posterior changed; returns the table's version, if written.
 
-    What is new is told by comparing with the lake, so that the next time writes what a crash left out. The document
-    only spares the comparison: an hour after the last one there is another.
+    Changes are found by comparison with the lake, so the next run repairs what a crash left out. The document only
+    limits comparisons to one an hour.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def _news(lake: Lake, engine: Engine, name: str, now: datetime) -> list[tuple[An
     except AlphaAdsError as error:
         if error.retryable:
             raise
-        return []  # it was told of where it was to be taught
+        return []  # logged where it was to be taught
     policy = taught.policy
     if not isinstance(policy, CountingPolicy) or not policy.known_arms:
         return []

@@ -1,9 +1,8 @@
-"""Profiles after a replay: made again from all scores of everyone whom the batch touches.
+"""Rebuild the profiles of everyone in a replayed batch from all their scores.
 
-The live profile already holds the batch's posts, so a replay cannot add them to it. Everyone in the batch, before or
-now, is folded from nothing over all their scores and entities in the lake, batch after batch, which gives every version
-of their profile that exists; those that changed are written. What changed nothing writes nothing but the batch's own
-slice.
+The live profile already includes the batch's posts, so a replay cannot add them. Everyone in the batch, before or now,
+is folded from scratch over all their scores and entities in the lake, batch by batch, which gives every version of
+their profile. Only changed slices are written, besides the batch's own.
 """
 
 from __future__ import annotations
@@ -26,14 +25,13 @@ _SUBJECT_TABLES = (CUSTOMER_PROFILES, EMOTIONAL_JOURNEYS)
 
 @dataclass(frozen=True, slots=True)
 class RebuiltProfiles:
-    """What a refold did.
+    """Outcome of a rebuild.
 
     Parameters
     ----------
-    current: subject_id, shard and newest state of everyone whom the batch touches; the empty state of those whose last
-        post is gone.
-    tables: what was written, over all slices.
-    subjects: how many people the batch touches.
+    current: subject_id, shard and newest state of everyone in the batch; the empty state if no post is left.
+    tables: rows and versions written, over all slices.
+    subjects: people in the batch.
     mended: later batches whose profiles changed.
     """
 
@@ -50,8 +48,8 @@ def rebuild_profiles(
 
     Parameters
     ----------
-    scores: the batch's rows of `post_scores`, as they are in the lake now.
-    replayed_later: later batches that the same run replays anyway; their slices are left to them.
+    scores: the batch's current rows of `post_scores`.
+    replayed_later: later batches that the same run replays; their slices are left to them.
     check: raises Fenced; called before each write.
     """
     subjects = sorted({*scores["subject_id"], *_previous_subjects(lake, batch)})
@@ -61,7 +59,7 @@ def rebuild_profiles(
 def rebuild_people(
     lake: Lake, batch: Batch, subjects: list[str], replayed_later: frozenset[int], check: Callable[[], None]
 ) -> RebuiltProfiles:
-    """The same of some people of the batch alone; in its own slice, too, the others' rows stay."""
+    """Rebuild some people of the batch; other people's rows stay, in its own slice, too."""
     history = _fold_history(
         _rows_of(lake, POST_SCORES, batch.shards, subjects), _rows_of(lake, POST_ENTITIES, batch.shards, subjects)
     )
@@ -74,7 +72,7 @@ def rebuild_people(
             without_posts = existing.filter(~_is_one_of(history[table.name]["subject_id"]))
         changed = _changed(table, history[table.name], existing) - replayed_later - {batch.seq}
         rows, version = 0, None
-        for seq in (*sorted(changed), batch.seq):  # the batch's own slice last: until then a retry knows its people
+        for seq in (*sorted(changed), batch.seq):  # own slice last: a retry finds its people there
             new = history[table.name].filter(pl.col("batch_seq") == seq)
             version = _write(lake, table, Slice(seq, (), batch.shards, again=True), new, subjects, check)
             rows += new.height
@@ -92,7 +90,7 @@ def _rows_of(lake: Lake, table: Table, shards: tuple[int, ...], subjects: Iterab
 
 
 def _fold_history(scores: pl.DataFrame, entities: pl.DataFrame) -> Mapping[str, pl.DataFrame]:
-    """Every version of profiles and journeys that these scores and entities make, from nothing."""
+    """Fold every version of profiles and emotional journeys from scratch."""
     states: dict[str, bytes] = {}
     folded: dict[str, list[pl.DataFrame]] = {table.name: [empty_frame(table)] for table in _SUBJECT_TABLES}
     named = entities.partition_by("batch_seq", as_dict=True)
@@ -117,7 +115,7 @@ def _changed(table: Table, new: pl.DataFrame, old: pl.DataFrame) -> set[int]:
 def _write(
     lake: Lake, table: Table, where: Slice, rows: pl.DataFrame, subjects: list[str], check: Callable[[], None]
 ) -> int:
-    """Replace these subjects' rows of a slice; other people's rows in it stay."""
+    """Replace these subjects' rows of a slice; other people's rows stay."""
     others = lake.read_slice(table, where).filter(~_is_one_of(subjects))
     whole = pl.concat([others.select(table.column_names), rows.select(table.column_names)])
     return lake.replace_slice(table, whole, where, check)

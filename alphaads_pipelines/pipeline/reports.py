@@ -1,4 +1,4 @@
-"""What a step says of its work: rows and versions of the tables it wrote, contract breaches, figures for people."""
+"""A step's report: rows and versions written, contract breaches, figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENTITY_TYPES, TRACKED_NAMES, LINKED_BY = "entity_types", "tracked_names", "linke
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one table: `version` is None and `problems` says why when its rows break the contract."""
+    """Rows and version written to a table; `version` None with `problems` if they break the contract."""
 
     rows: int
     version: int | None
@@ -26,17 +26,17 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step of one batch, or of several batches that one run replayed.
+    """One step over one batch, or over several that a run replayed.
 
     Parameters
     ----------
-    tables: lake table -> what became of it.
-    seconds: how long the step took.
-    figures: counts for people; added up over batches.
-    tallies: counts by name, such as entities by type: tally -> name -> count; added up, too.
-    batches: the batches that were worked on.
-    offsets: what they read: (partition of the topic, first offset, one past the last).
-    correlation_ids: of the intakes that the records came by, the first few.
+    tables: lake table -> outcome.
+    seconds: duration.
+    figures: counts, summed over batches.
+    tallies: tally -> name -> count, such as entities by type; summed, too.
+    batches: ids of the batches.
+    offsets: read (partition, first offset, one past the last).
+    correlation_ids: the first few of the records' intakes.
     """
 
     tables: Mapping[str, Written]
@@ -54,14 +54,14 @@ class StepReport:
 
 
 def entity_tallies(entities: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """What rows of `post_entities` add up to: by type, by tracked name, and who found the linked ones."""
+    """Tally rows of `post_entities` by type, tracked name and linker."""
     linked = entities.drop_nulls("tracked_id")
     columns = {ENTITY_TYPES: entities["type"], TRACKED_NAMES: linked["tracked_id"], LINKED_BY: linked["source"]}
     return {tally: dict(column.value_counts().iter_rows()) for tally, column in columns.items()}
 
 
 def combined(reports: Sequence[StepReport]) -> StepReport:
-    """The reports of one step over several batches as one; versions are the last ones."""
+    """Merge the reports of one step over several batches; the last versions win."""
     tables: dict[str, Written] = {}
     figures: dict[str, int] = {}
     tallies: dict[str, Counter[str]] = {}

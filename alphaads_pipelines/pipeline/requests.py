@@ -1,7 +1,7 @@
-"""What must be requested now: what the sensors of posts and of ads ask in every tick, without Dagster.
+"""Due run requests, as polled by the sensors of posts and ads; independent of Dagster.
 
-The wait is inside: for new posts while nothing runs, for the ledger while something does, because a commit frees the
-partitions that the next batch needs; for decisions and events that nobody learned from yet.
+Waits for new posts while idle; polls the ledger while a batch is active, because a commit frees partitions; polls for
+unlearned decisions and events.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from alphaads_pipelines.streams.base import Stream
 
 LEDGER_POLL_S = 0.1
-"""How often the ledger is asked while a batch is planned or running."""
+"""Poll interval of the ledger while a batch is planned or running."""
 
 ADS_POLL_S = 0.25
-"""How often the streams of decisions and events are looked at."""
+"""Poll interval of the streams of decisions and events."""
 
 IDLE_LOOK_S = 1.0
-"""How long one wait for posts is; each moves the time up to which everything is known to be published."""
+"""Length of one wait for posts; each advances the time up to which everything is published."""
 
 
 def next_requests(
@@ -37,15 +37,15 @@ def next_requests(
     is_pending: Callable[[Batch], bool],
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[Batch]:
-    """Plan, and wait up to `wait_s` seconds until runs must be requested; those attempts, marked as requested.
+    """Plan, and wait up to `wait_s` seconds for due attempts; returns them, marked as requested.
 
     Parameters
     ----------
-    is_pending: whether the run requested for an attempt still waits in Dagster.
+    is_pending: whether an attempt's requested run is still pending in Dagster.
 
     Raises
     ------
-    StreamUnavailable, StoreUnavailable: nothing moved.
+    StreamUnavailable, StoreUnavailable: nothing was marked.
     """
     deadline = time.monotonic() + wait_s
     noted = 0.0
@@ -69,9 +69,9 @@ def next_requests(
 
 
 def end_attempt(ledger: Ledger, batch_id: str, attempt: int, *, started: bool) -> bool:
-    """The run of an attempt failed outside its steps: plan the next one now; whether the attempt was still the latest.
+    """Plan the next attempt after a run failed outside its steps; returns whether the attempt was still the latest.
 
-    A run that never started says nothing against its batch.
+    A run that never started does not count against its batch.
     """
     from alphaads_pipelines.ingest.batches import parse_batch_id
 
@@ -83,7 +83,7 @@ def end_attempt(ledger: Ledger, batch_id: str, attempt: int, *, started: bool) -
 
 
 def ads_due(stream: Stream, engine: Engine, topics: Sequence[str], *, wait_s: float) -> str | None:
-    """Wait up to `wait_s` seconds until there is something to learn from, or to give back; what names that state.
+    """Wait up to `wait_s` seconds for records to learn or reservations to release; returns a token of that state.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Upkeep that touches the stream: what its retention no longer needs is removed."""
+"""Remove stream records past retention."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from alphaads_pipelines.streams.base import Stream
 
 @runtime_checkable
 class Trimmable(Protocol):
-    """A stream that has no retention of its own."""
+    """A stream without retention of its own."""
 
     def trim_older_than(self, topic: str, cutoff: datetime) -> int:
-        """Remove records appended before `cutoff`; the number removed."""
+        """Remove records appended before `cutoff`; returns how many."""
 
 
 def trim_streams(stream: Stream, topics: Iterable[str], cutoff: datetime) -> int:
-    """Remove records older than `cutoff` from the topics; the number removed, 0 for a stream that does so itself."""
+    """Remove records older than `cutoff` from the topics; returns how many, 0 if the stream has its own retention."""
     if not isinstance(stream, Trimmable):
         return 0
     return sum(stream.trim_older_than(topic, cutoff) for topic in topics)

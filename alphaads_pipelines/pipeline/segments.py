@@ -1,4 +1,4 @@
-"""The daily fit of behavioural segments: people who may be counted are looked at, the centroids are published."""
+"""Fit behavioural segments daily and publish the centroids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from alphaads_pipelines.stores.sql.documents import read_document, replace_docum
 from alphaads_pipelines.stores.sql.relational import reading, sql_table, transaction
 
 MOST_PEOPLE = 20_000
-"""People who are looked at, the first by subject id: ids are random, and the same people make for calm segments."""
+"""Sample size, lowest subject ids first: ids are random, and a constant sample makes stable segments."""
 JOURNEY_DAYS = 28
 
 _PAGE = 1_000
@@ -36,13 +36,13 @@ LeftOut = Callable[[Connection], Collection[str]]
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a fit came to.
+    """Outcome of a fit.
 
     Parameters
     ----------
-    people: who were looked at, those with too few posts included.
-    before: the segmentation that it goes on from.
-    journeys: rows of `count_segments` for each segment and day; groups of fewer than LEAST_PEOPLE are left out.
+    people: sample size, including people with too few posts.
+    before: the previous segmentation.
+    journeys: rows of `count_segments` by segment and day, without groups below LEAST_PEOPLE.
     version: of the published document.
     """
 
@@ -54,29 +54,29 @@ class Refreshed:
 
     @property
     def new_ids(self) -> set[str]:
-        """Segments that do not go on from an old one."""
+        """Segments without a predecessor."""
         return _ids(self.fit.segmentation) - _ids(self.before)
 
     @property
     def gone_ids(self) -> set[str]:
-        """Old segments that nobody goes on as."""
+        """Segments without a successor."""
         return _ids(self.before) - _ids(self.fit.segmentation)
 
 
 def read_segments(engine: Engine) -> Segmentation:
-    """The segments as they are published now. Raises StoreUnavailable."""
+    """The published segments. Raises StoreUnavailable."""
     return from_document(read_document(engine, DOCUMENT)[1])
 
 
 def refresh_segments(
     engine: Engine, now: datetime, *, left_out: LeftOut, note: Callable[[Collection[str]], None]
 ) -> Refreshed:
-    """Fit segments to a bounded sample of the live profiles and publish them.
+    """Fit segments to a bounded sample of live profiles and publish them.
 
     Parameters
     ----------
-    left_out: subjects whose data may not be used for analytics, asked within each transaction that reads profiles.
-    note: is told the subject ids that were read, before anything is made of them; what it raises ends the fit.
+    left_out: subjects excluded from analytics; queried in each transaction that reads profiles.
+    note: called with the subject ids read, before use; an error aborts the fit.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _ids(segmentation: Segmentation) -> set[str]:
 
 
 def _people(engine: Engine, left_out: LeftOut) -> Iterator[tuple[str, ProfileState]]:
-    """The sample, page by page: all states at once would not fit into memory."""
+    """Iterate the sample in pages: all states at once would not fit into memory."""
     after, number = "", 0
     while number < MOST_PEOPLE:
         with reading(engine) as connection:

@@ -1,11 +1,10 @@
-"""What campaigns spend, kept up to date from the stream of events: reservations are confirmed or given back, once.
+"""Settle campaign budgets from the stream of events: confirm or release each reservation once.
 
-Events are read before anything is given back, so an impression that is in the stream in time is billed however late it
-is read. A click or a conversion says that the ad was shown, too: some placements report nothing else.
+All events are read before any release, so an impression streamed in time is billed however late it is read. A click or
+a conversion implies an impression: some placements report nothing else.
 
-The work is done in small transactions, because decisions wait for the campaigns that one of them holds. Each is final:
-a reservation is confirmed or released once, however often its event is read. So the position in the stream moves after
-them, in a transaction of its own, and whoever dies in between leaves work that is read again and changes nothing.
+Transactions are small, because decisions wait for the campaigns they lock. Settlement is idempotent, so the stream
+offset moves afterwards in its own transaction; after a crash, events are read again without effect.
 """
 
 from __future__ import annotations
@@ -28,26 +27,26 @@ from alphaads_pipelines.streams.topics import Topics
 from alphaads_pipelines.telemetry import AD_SPEND_USD, RESERVATIONS
 
 POSITION = "ad_spending"
-"""Name of the document that says up to where the events were read; nobody else reads it."""
+"""Document with the event offsets of this consumer only."""
 
 _READ_AT_ONCE = 20_000
-"""Offsets of a partition."""
+"""Offsets per partition."""
 
 _PAUSE_S = 0.003
-"""After each small transaction: SQLite gives its lock to whoever asks in the right moment, and decisions must, too."""
+"""Pause after each small transaction: SQLite's write lock is not fair, and decisions must get it, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one update did.
+    """Outcome of an update.
 
     Parameters
     ----------
-    events, left_out: that were read, and of those that are none.
-    confirmed: reservations that are spent now; microusd: what they cost.
-    late: impressions of reservations that were given back before; they are not billed.
-    released: reservations that were given back.
-    offsets: topic -> partition -> one past the last that was read.
+    events, left_out: events read, and invalid records.
+    confirmed: reservations spent; microusd: their cost.
+    late: impressions of released reservations, not billed.
+    released: reservations released.
+    offsets: topic -> partition -> one past the last offset read.
     """
 
     events: int
@@ -60,16 +59,16 @@ class Spent:
 
 
 def update_spending(stream: Stream, engine: Engine, *, topics: Topics, now: datetime, note: Note) -> Spent:
-    """Bill what the events say since the last update, and give back what nothing was heard of in time.
+    """Bill new events and release expired reservations.
 
     Parameters
     ----------
-    note: is told whose frequencies change, before they do; what it raises ends the update.
+    note: called with the subjects whose frequencies change, before they do; an error aborts the update.
 
     Raises
     ------
-    WriteConflict: another update read the same events meanwhile; what is done is done once all the same.
-    StreamUnavailable, StoreUnavailable: the next update goes on.
+    WriteConflict: another update read the same events meanwhile; nothing was billed twice.
+    StreamUnavailable, StoreUnavailable: the next update continues.
     """
     found: Counter[str] = Counter()
     seen, held = read_document(engine, POSITION)
@@ -109,7 +108,7 @@ def _move(engine: Engine, until: Offsets, now: datetime, seen: int) -> int:
 
 
 def _in_batches(engine: Engine, act: Callable[[Connection], int]) -> int:
-    """Act until there is less to do than is done at once; how much was done."""
+    """Repeat `act` until it does less than a full batch; returns the total."""
     done = 0
     while True:
         with settling(engine) as connection:

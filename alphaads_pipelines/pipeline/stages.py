@@ -1,4 +1,4 @@
-"""The names of a micro-batch's steps, apart from their work: definitions load without it."""
+"""Names of a micro-batch's steps, apart from their work, so that definitions load fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
 """Streams: one interface, one file per kind of log.
 
-Belongs here: producing, end offsets, reading a range. Does not: what is inside a record, or what was already read.
+Belongs here: producing, end offsets, reading a range. Does not: record contents, consumer offsets.
 """

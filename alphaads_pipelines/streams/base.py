@@ -1,6 +1,6 @@
-"""One interface to the embedded stream and to Kafka: produce, ask where a topic ends, read exactly a range.
+"""The interface to the embedded stream and Kafka: produce, query end offsets, read exact ranges.
 
-Nothing here subscribes or commits offsets: what was read is known to the ledger alone.
+Nothing here subscribes or commits offsets: the ledger alone tracks consumption.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol, Self, runtime_checkable
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is produced: an explicit partition and opaque bytes."""
+    """A record to produce: an explicit partition and opaque bytes."""
 
     partition: int
     value: bytes
@@ -24,7 +24,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """What is read back."""
+    """A record in the stream."""
 
     partition: int
     offset: int
@@ -49,15 +49,15 @@ class Stream(ABC):
 
     name: ClassVar[str]
     poll_s: ClassVar[float] = 0.1
-    """How often a wait asks for the end offsets."""
+    """Poll interval of `wait_beyond`."""
 
     @abstractmethod
     def ensure_topic(self, topic: str, partitions: int) -> int:
-        """Create the topic if it is not there; the number of partitions that it has (which may be another)."""
+        """Create the topic if missing; returns its number of partitions, which may differ."""
 
     @abstractmethod
     def partitions(self, topic: str) -> int:
-        """Number of partitions. Raises NotFound if there is no such topic, StreamUnavailable."""
+        """Number of partitions. Raises NotFound, StreamUnavailable."""
 
     @abstractmethod
     def end_offsets(self, topic: str) -> dict[int, int]:
@@ -69,25 +69,25 @@ class Stream(ABC):
 
     @abstractmethod
     def produce(self, topic: str, records: Sequence[Record]) -> None:
-        """Append the records, in order within each partition; return when all are durable (acks=all).
+        """Append records, in order within each partition; return when all are durable (acks=all).
 
-        Idempotent: a retry inside one call never doubles a record.
+        Retries inside one call never duplicate a record.
 
         Raises
         ------
-        StreamUnavailable: not all records could be made durable; some may have been.
+        StreamUnavailable: some records may not be durable.
         """
 
     @abstractmethod
     def read(self, ranges: Sequence[OffsetRange]) -> Iterator[list[StoredRecord]]:
-        """All records of the ranges, in chunks; in offset order within a partition.
+        """Read all records of the ranges in chunks, in offset order within a partition.
 
         A range ends by position, not by count: compacted or transactional topics have gaps.
 
         Raises
         ------
         OffsetsLost: a range starts below the low watermark; nothing is yielded.
-        StreamUnavailable: the broker does not answer, or not in time.
+        StreamUnavailable: the broker does not answer in time.
         """
 
     def wait_beyond(self, topic: str, offsets: Mapping[int, int], timeout_s: float) -> dict[int, int]:
@@ -115,20 +115,20 @@ class Stream(ABC):
 
 @runtime_checkable
 class Erasable(Protocol):
-    """A stream whose single records can be removed: the offsets stay, and nobody reads anything there."""
+    """A stream that can remove single records; their offsets stay, empty."""
 
     def holding(self, topic: str, ids: Collection[str]) -> Iterator[StoredRecord]:
-        """Records in which any of the ids (32 hexadecimal digits) stands."""
+        """Find records that contain any of the ids (32 hexadecimal digits)."""
 
     def remove(self, topic: str, records: Collection[StoredRecord]) -> int:
-        """Overwrite and remove these records; the number removed."""
+        """Overwrite and remove these records; returns how many."""
 
     def scrub(self, topic: str, ids: Collection[str | bytes]) -> Mapping[str, int]:
-        """Make removed records leave pages and write-ahead log; how many pages, and how many of the ids are found.
+        """Purge removed records from pages and write-ahead log; returns pages and ids still found.
 
         Parameters
         ----------
-        ids: what stood in the removed records and in no other, ids or parts of records.
+        ids: ids or parts of records that occur in removed records only.
         """
 
 
@@ -137,4 +137,4 @@ class Expiring(Protocol):
     """A stream that keeps every record for its retention and removes none before."""
 
     def retention(self, topic: str) -> timedelta | None:
-        """How long a record can be read at most; None: forever."""
+        """Maximum time that a record can be read; None: forever."""

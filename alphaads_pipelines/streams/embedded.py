@@ -1,7 +1,7 @@
 """The embedded stream: a durable log on disk, one SQLite file (WAL) per topic, for several processes.
 
-A commit survives the death of the process that made it; `synchronous=NORMAL` does not promise it survives a power
-cut. Records that are trimmed are overwritten (`secure_delete`), because they hold people's sealed posts.
+Commits survive a process's death, but with `synchronous=NORMAL` not necessarily a power cut. Trimmed records are
+overwritten (`secure_delete`): they hold people's sealed posts.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from alphaads_pipelines.streams.base import OffsetRange, Record, StoredRecord, S
 _CHUNK = 5_000
 _ID = re.compile(rb"[0-9a-f]{32}")
 _AT_ONCE = 50
-"""Rows of a statement. The interpreter's lock is given and taken for each, and waited for where other threads are busy:
-row by row a hundred records take six times as long then."""
-_OFFSET_BITS = 48  # position = partition << 48 | offset: one integer key, so a partition lies together on disk
+"""Rows per statement. The GIL changes hands for every row inserted alone: under load, a hundred records take six times
+as long."""
+_OFFSET_BITS = 48  # position = partition << 48 | offset: one integer key clusters partitions on disk
 _READ = "SELECT position, value FROM messages WHERE position >= ? AND position < ? ORDER BY position"
 _READ_HOLDING = """
 SELECT position, value FROM messages WHERE position >= ? AND position < ? AND instr(value, ?) ORDER BY position
@@ -52,7 +52,7 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[obj
 
 
 class EmbeddedStream(Stream):
-    """Topics under one folder. Connections belong to one thread of one process and are opened on first use."""
+    """Topics under one folder. Connections are opened on first use, per thread and process."""
 
     name: ClassVar[str] = "embedded"
     poll_s: ClassVar[float] = 0.02
@@ -64,7 +64,7 @@ class EmbeddedStream(Stream):
         self._opened: list[sqlite3.Connection] = []
 
     def ensure_topic(self, topic: str, partitions: int) -> int:
-        """Create the topic if it is not there; the number of partitions that it has."""
+        """Create the topic if missing; returns its number of partitions."""
         self._path.mkdir(parents=True, exist_ok=True)
         with self._translated(), self._writing(topic, create=True) as connection:
             found: int = connection.execute("SELECT count(*) FROM heads").fetchone()[0]
@@ -86,7 +86,7 @@ class EmbeddedStream(Stream):
         return {partition: low for partition, low, _ in self._heads(topic)}
 
     def produce(self, topic: str, records: Sequence[Record]) -> None:
-        """Append the records in one transaction: all of them are durable, or none."""
+        """Append all records in one transaction."""
         if not records:
             return
         with self._translated(), self._writing(topic) as connection:
@@ -113,7 +113,7 @@ class EmbeddedStream(Stream):
         _insert(connection, "appends", [(partition, end, now) for partition, end in moved.items()])
 
     def read(self, ranges: Sequence[OffsetRange]) -> Iterator[list[StoredRecord]]:
-        """All records of the ranges, in chunks."""
+        """Read all records of the ranges in chunks."""
         for each in ranges:
             low = self.low_offsets(each.topic)[each.partition]
             if each.start < low and each.start < each.end:
@@ -132,7 +132,7 @@ class EmbeddedStream(Stream):
             return [StoredRecord(where.partition, position - base, value) for position, value in rows]
 
     def trim(self, topic: str, before: Mapping[int, int]) -> int:
-        """Remove records below `before` per partition; the number removed."""
+        """Remove records below `before` per partition; returns how many."""
         removed = 0
         with self._translated(), self._writing(topic) as connection:
             for partition, low in before.items():
@@ -149,7 +149,7 @@ class EmbeddedStream(Stream):
         return removed
 
     def trim_older_than(self, topic: str, cutoff: datetime) -> int:
-        """Remove records appended before `cutoff`; the number removed."""
+        """Remove records appended before `cutoff`; returns how many."""
         limit = int(cutoff.timestamp() * 1_000_000)
         with self._translated():
             ends = self._connection(topic).execute(
@@ -159,7 +159,7 @@ class EmbeddedStream(Stream):
         return self.trim(topic, before) if before else 0
 
     def holding(self, topic: str, ids: Collection[str]) -> Iterator[StoredRecord]:
-        """Records in which any of the ids stands."""
+        """Find records that contain any of the ids."""
         wanted = frozenset(each.encode() for each in ids)
         for partition, low, end in self._heads(topic):
             for start in range(low, end, _CHUNK):
@@ -167,19 +167,19 @@ class EmbeddedStream(Stream):
                 yield from self._chunk_of(where, wanted)
 
     def _chunk_of(self, where: OffsetRange, ids: frozenset[bytes]) -> list[StoredRecord]:
-        if len(ids) == 1:  # one word is found faster by SQLite, which hands out nothing else
+        if len(ids) == 1:  # SQLite finds a single word faster, without copying other rows
             return self._chunk(where, where.start, where.end, _READ_HOLDING, ids)
         records = self._chunk(where, where.start, where.end)
         return [each for each in records if not ids.isdisjoint(_ID.findall(each.value))]
 
     def remove(self, topic: str, records: Collection[StoredRecord]) -> int:
-        """Overwrite and remove these records; the number removed."""
+        """Overwrite and remove these records; returns how many."""
         positions = [(_position(each.partition, each.offset),) for each in records]
         with self._translated(), self._writing(topic) as connection:
             return connection.executemany("DELETE FROM messages WHERE position = ?", positions).rowcount
 
     def scrub(self, topic: str, ids: Collection[str | bytes]) -> Mapping[str, int]:
-        """Make removed records leave pages and write-ahead log."""
+        """Purge removed records from pages and write-ahead log."""
         with self._translated():
             words = [each.encode() if isinstance(each, str) else each for each in ids]
             done = scrub(self._connection(topic), self._file(topic), words)

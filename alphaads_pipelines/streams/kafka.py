@@ -33,10 +33,10 @@ _log = get_logger(__name__)
 
 
 class _QuietLogger:
-    """Takes librdkafka's log lines, which would go to stderr, as debug events."""
+    """Logs librdkafka's messages at debug level instead of to stderr."""
 
     def log(self, level: int, message: str, *values: object) -> None:
-        """One line."""
+        """Log one line."""
         _log.debug("librdkafka", level=level, line=message % values if values else message)
 
 
@@ -56,7 +56,7 @@ class KafkaStream(Stream):
         self._made: dict[str, Any] = {}
 
     def ensure_topic(self, topic: str, partitions: int) -> int:
-        """Create the topic if it is not there."""
+        """Create the topic if missing."""
         try:
             return self.partitions(topic)
         except NotFound:
@@ -106,7 +106,7 @@ class KafkaStream(Stream):
             try:
                 return {where.partition: future.result(_TIMEOUT_S).offset for where, future in futures.items()}
             except KafkaException as error:
-                # A topic just made, or a leader just lost, answers again in a moment.
+                # Momentary after creation or a leader change.
                 if not error.args[0].retriable() and error.args[0].code() not in _MOMENTARY:
                     raise _unavailable(f"asking for the offsets of {topic}", error) from error
                 if time.monotonic() > deadline:
@@ -114,7 +114,7 @@ class KafkaStream(Stream):
                 time.sleep(_POLL_S)
 
     def produce(self, topic: str, records: Sequence[Record]) -> None:
-        """Append; return when every record is acknowledged by all in-sync replicas."""
+        """Append; return when all in-sync replicas acknowledged every record."""
         failures: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _message: object) -> None:
@@ -126,7 +126,7 @@ class KafkaStream(Stream):
             self._enqueue(producer, topic, record, delivered)
         left = producer.flush(_SILENCE_S)
         if left or failures:
-            self._forget("producer")  # what it still holds must not be sent behind the caller's back
+            self._forget("producer")  # its queue must not be sent after this call failed
             producer.purge()
             producer.flush(1.0)
             reason = failures[0].str() if failures else "no answer"
@@ -142,7 +142,7 @@ class KafkaStream(Stream):
                 producer.poll(_POLL_S)
 
     def read(self, ranges: Sequence[OffsetRange]) -> Iterator[list[StoredRecord]]:
-        """All records of the ranges; a partition is done when the consumer's position reaches the end."""
+        """Read all records of the ranges; a partition ends by consumer position."""
         wanted = [each for each in ranges if len(each) > 0]
         for topic in {each.topic for each in wanted}:
             lows = self.low_offsets(topic)
@@ -179,14 +179,14 @@ class KafkaStream(Stream):
                 raise StreamUnavailable(f"the broker sent nothing for {_SILENCE_S:.0f} s in the middle of a range")
 
     def _close_done(self, consumer: Any, open_: dict[tuple[str, int], OffsetRange]) -> None:
-        """A range ends by position: gaps left by compaction or transactions have no records to count."""
+        """Gaps left by compaction or transactions have no records to count, so ranges end by position."""
         for where in consumer.position([TopicPartition(*key) for key in open_]):
             if where.offset >= open_[where.topic, where.partition].end:
                 del open_[where.topic, where.partition]
                 consumer.incremental_unassign([TopicPartition(where.topic, where.partition)])
 
     def retention(self, topic: str) -> timedelta | None:
-        """How long a record can be read at most: until its segment was closed, and then for the retention."""
+        """Maximum time that a record can be read: until its segment was closed, plus the retention."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
         try:
             [future] = self._admin.describe_configs([resource], request_timeout=_TIMEOUT_S).values()
@@ -223,7 +223,7 @@ class KafkaStream(Stream):
     def _consumer_options(self) -> dict[str, Any]:
         return {
             **self._options,
-            "group.id": "alphaads-range-reader",  # librdkafka wants a name; nothing is ever committed under it
+            "group.id": "alphaads-range-reader",  # required by librdkafka; nothing is committed under it
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
@@ -243,7 +243,7 @@ class KafkaStream(Stream):
 
 
 def _check(error: KafkaError, topic: str | None) -> None:
-    """End of partition and retried transport errors are no failures here; silence is what counts."""
+    """Raise on real failures; end of partition and retried transport errors are none."""
     if error.code() in _UNKNOWN:
         raise NotFound(f"there is no topic {topic}")
     if error.code() == KafkaError._AUTO_OFFSET_RESET:

@@ -1,4 +1,4 @@
-"""The twin on kafka-python, pure Python: for machines without librdkafka. Slower; the same promises."""
+"""Apache Kafka through kafka-python: pure Python, slower, same guarantees, for machines without librdkafka."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _translated(attempt: str) -> Iterator[None]:
 
 
 class KafkaPythonStream(Stream):
-    """Topics of a Kafka cluster. `options` carry librdkafka's names, as for the other client."""
+    """Topics of a Kafka cluster. `options` use librdkafka's names."""
 
     name: ClassVar[str] = "kafka_python"
 
@@ -54,7 +54,7 @@ class KafkaPythonStream(Stream):
         return {**self._options, "bootstrap_timeout_ms": int(_TIMEOUT_S * 1000)}
 
     def ensure_topic(self, topic: str, partitions: int) -> int:
-        """Create the topic if it is not there."""
+        """Create the topic if missing."""
         try:
             return self.partitions(topic)
         except NotFound:
@@ -97,7 +97,7 @@ class KafkaPythonStream(Stream):
             return {each.partition: offset for each, offset in ask(self._metadata_consumer(), where).items()}
 
     def produce(self, topic: str, records: Sequence[Record]) -> None:
-        """Append; return when every record is acknowledged by all in-sync replicas."""
+        """Append; return when all in-sync replicas acknowledged every record."""
         with self._lock, _translated(f"producing to {topic}"):
             producer = self._producer()
             futures = [producer.send(topic, record.value, partition=record.partition) for record in records]
@@ -110,7 +110,7 @@ class KafkaPythonStream(Stream):
                 raise
 
     def read(self, ranges: Sequence[OffsetRange]) -> Iterator[list[StoredRecord]]:
-        """All records of the ranges; a partition is done when the consumer's position reaches the end."""
+        """Read all records of the ranges; a partition ends by consumer position."""
         wanted = [each for each in ranges if len(each) > 0]
         for each in wanted:
             low = self.low_offsets(each.topic)[each.partition]
@@ -144,7 +144,7 @@ class KafkaPythonStream(Stream):
                 linger_ms=5,
                 max_request_size=16 * 1024 * 1024,
                 delivery_timeout_ms=int(_SILENCE_S * 1000),
-                request_timeout_ms=int(_SILENCE_S * 1000 / 2),  # the client refuses one above delivery_timeout_ms
+                request_timeout_ms=int(_SILENCE_S * 1000 / 2),  # must not exceed delivery_timeout_ms
                 max_block_ms=int(_SILENCE_S * 1000),
             )
         return self._made["producer"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Names of the topics of sealed posts, of decisions, and of events. Iterates in that order."""
+    """Topic names of sealed posts, decisions and events. Iterates in that order."""
 
     posts: str
     decisions: str

@@ -1,5 +1,5 @@
 """Lake: the Delta tables, written by batch and read as of a version.
 
-Belongs here: the `Lake` interface, its Delta implementation, erasure and maintenance of its files. Does not: what a
-table holds (schema/) or who writes it when (pipeline/).
+Belongs here: the `Lake` interface, its Delta implementation, erasure and maintenance of its files. Does not: table
+contents (schema/), write order (pipeline/).
 """

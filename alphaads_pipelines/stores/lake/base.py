@@ -1,6 +1,6 @@
-"""What every lake offers: replace a batch's own slice, read it back, append, scan as of a version, stay in shape.
+"""The lake's contract, and a declared table as a polars frame.
 
-Belongs here: the contract, and how a declared table looks as a polars frame. Does not: any table format.
+Belongs here: replacing and reading slices, appends, scans as of a version, maintenance. Does not: any table format.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Slice:
     Parameters
     ----------
     batch_seq: sequence number of the batch.
-    ranges: the offsets that the batch reads, at most one range per stream partition.
-    shards: every shard that a row of the batch may have; they belong to this batch alone while it runs.
-    again: rows of the slice may lie in the table already (a retry or a replay), perhaps under other dates than the
-        new rows; False only for the first attempt of a new batch.
+    ranges: the batch's offsets, at most one range per stream partition.
+    shards: every shard that its rows may have; exclusive to the batch while it runs.
+    again: a retry or replay, whose rows may be in the table already under other dates; False only for the first attempt
+    of a new batch.
     """
 
     batch_seq: int
@@ -38,51 +38,50 @@ class Slice:
 
 
 class Lake(ABC):
-    """Versioned columnar tables, as `tables.LAKE_TABLES` declares them. Safe in several processes and after a fork.
+    """Versioned columnar tables, declared in `tables.LAKE_TABLES`. Safe in several processes and after a fork.
 
-    Every method raises StoreUnavailable when the storage does not answer or is full. Tables appear on
-    first write, even of no rows.
+    Every method raises StoreUnavailable if the storage is unavailable or full. Tables are created on first write, even
+    of no rows.
     """
 
     @abstractmethod
     def replace_slice(self, table: Table, rows: pl.DataFrame, where: Slice, guard: Callable[[], None]) -> int:
-        """Make `rows` the only rows of the slice; the version that holds them.
+        """Make `rows` the only rows of the slice; returns the version. Idempotent.
 
-        Post tables are sliced by stream partition and offset, tables partitioned by shard alone by `batch_seq`. The
-        same rows again give the same table. `guard` raises Fenced when the caller no longer owns the batch: it is
-        called after the state to write upon was loaded and before each write, so a writer that loses its batch
-        between the two conflicts, comes back to `guard`, and is told.
+        Post tables are sliced by stream partition and offset, tables partitioned by shard alone by `batch_seq`. `guard`
+        raises Fenced when the caller no longer owns the batch. It runs after the base state is loaded and before each
+        write, so a writer that loses its batch in between conflicts and is then fenced.
 
         Raises
         ------
-        SchemaMismatch: the rows break the table's contract, or lie outside the slice; nothing was written.
-        Fenced: `guard` said so; nothing was written.
-        WriteConflict: others kept committing first, for as many attempts as are allowed.
+        SchemaMismatch: the rows break the contract or lie outside the slice; nothing was written.
+        Fenced: by `guard`; nothing was written.
+        WriteConflict: others kept committing first, after all attempts.
         """
 
     @abstractmethod
     def read_slice(self, table: Table, where: Slice, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """The rows of the slice, in no particular order; none if there is no table yet."""
+        """Rows of the slice, unordered; empty if there is no table yet."""
 
     @abstractmethod
     def replace_all(self, table: Table, rows: pl.DataFrame) -> int:
-        """Make `rows` the whole table; its version. For small tables without partitions.
+        """Replace a small unpartitioned table; returns its version.
 
         Raises
         ------
-        SchemaMismatch: the rows break the table's contract, or the table is partitioned.
+        SchemaMismatch: the rows break the contract, or the table is partitioned.
         WriteConflict: others kept committing first.
         """
 
     @abstractmethod
     def append(self, table: Table, rows: pl.DataFrame) -> int:
-        """Add `rows`; the version that holds them. Not idempotent. Raises SchemaMismatch, WriteConflict."""
+        """Add `rows`; returns the version. Not idempotent. Raises SchemaMismatch, WriteConflict."""
 
     @abstractmethod
     def scan(self, table: Table, version: int | None = None) -> pl.LazyFrame:
         """The table as of `version` (None: now), with the declared columns; empty if there is no table yet.
 
-        Columns that were declared after a row was written are null in it.
+        Columns newer than a row are null in it.
 
         Raises
         ------
@@ -95,9 +94,9 @@ class Lake(ABC):
 
     @abstractmethod
     def maintain(self, table: Table, *, retention_hours: float) -> Mapping[str, int]:
-        """Merge small files, shorten the log, delete files that no version of the last `retention_hours` needs.
+        """Merge small files, shorten the log, delete files unused for `retention_hours`.
 
-        Safe beside writers. Returns figures for people: files and bytes before and after, files deleted.
+        Safe beside writers. Returns files and bytes before and after, and files deleted.
         """
 
     @abstractmethod
@@ -110,30 +109,30 @@ class Lake(ABC):
         writers_ended: bool,
         tick: Callable[[str], None] = lambda _: None,
     ) -> Mapping[str, int]:
-        """Delete every row of a subject, from now and from every older version; safe beside writers, and resumable.
+        """Delete a subject's rows from all versions; safe beside writers, and resumable.
 
-        Only files that hold the subject are touched. Versions from before can no longer be read where they held it.
+        Rewrites only files with the subject, whose older versions become unreadable.
 
         Parameters
         ----------
-        shard: where the subject's rows may lie; None: anywhere.
-        writers_ended: nobody who may have read the subject's rows still writes; what killed writers left goes, too.
-        tick: told where the work is, for progress and for tests.
+        shard: of the subject's rows; None: any.
+        writers_ended: no writer that may have read the rows is left; also delete orphans of killed writers.
+        tick: called with each completed phase, for progress and tests.
 
-        Returns figures for people. Raises WriteConflict when others kept committing first.
+        Returns figures. Raises WriteConflict when others kept committing first.
         """
 
     @abstractmethod
     def erase_posts(self, table: Table, post_keys: Collection[bytes], shard: int) -> Mapping[str, int]:
-        """Delete every row of some posts of one shard, from now and from every older version; safe beside writers.
+        """Delete posts' rows of one shard from all versions; safe beside writers.
 
-        What a writer left that was killed goes with maintenance. Returns figures for people. Raises WriteConflict when
-        others kept committing first.
+        Orphans of killed writers are left to maintenance. Returns figures. Raises WriteConflict when others kept
+        committing first.
         """
 
     @abstractmethod
     def find_subject(self, table: Table, subject_id: str, shard: int | None) -> Mapping[str, int]:
-        """What is left of a subject, in all versions and in the log: files looked into, `rows` and `mentions` found."""
+        """Count traces of a subject in all versions and the log: files searched, `rows` and `mentions`."""
 
 
 @cache
@@ -154,19 +153,19 @@ def polars_schema(table: Table) -> pl.Schema:
 
 
 def empty_frame(table: Table) -> pl.DataFrame:
-    """No rows, with the declared columns."""
+    """An empty frame with the declared columns."""
     return pl.DataFrame(schema=polars_schema(table))
 
 
 def conform(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with its columns in declared order, once it is shown to keep the table's contract.
+    """Validate `frame` against the table's contract; returns it in declared column order.
 
-    A column without any value (type Null) takes its declared type; no other type is converted.
+    A column of type Null takes its declared type; no other type is converted.
 
     Raises
     ------
-    SchemaMismatch: a column is missing, unknown, of another type, or null where it must not be. The message names
-        table and column, never a value.
+    SchemaMismatch: a column is missing, unknown, of another type, or has forbidden nulls. The message names table and
+    column, never a value.
     """
     schema = polars_schema(table)
     _check_names(table, frame)

@@ -1,9 +1,9 @@
 """The lake as Delta tables, through delta-rs: no JVM, no service, local disk or object storage.
 
-A batch's slice is written by overwriting where a predicate on shard and offsets holds (replaceWhere). The predicate
-never names the rows' dates: a retry may bring other dates, or none. Shard literals keep writers of other shards apart.
-Each commit also records an application transaction for every shard it writes, and delta-rs refuses a commit when
-another one on the same shard came after the writer's snapshot: that is the fence, even if the other wrote no row.
+A slice is overwritten by a predicate on shard and offsets (replaceWhere), never on dates: a retry may have other dates,
+or no rows. Shard literals keep writers of other shards from conflicting. Each commit records an application transaction
+per shard, and delta-rs refuses it if the shard had another since the writer's snapshot: that is the fence, even if no
+row was written.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _BACKOFF_S = 0.02
 
 
 def slice_predicate(table: Table, where: Slice) -> str:
-    """The slice in the SQL of delta-rs; every literal is a number that the ledger made."""
+    """The slice as a delta-rs SQL predicate; its literals are the ledger's numbers only."""
     shards = f"shard IN ({', '.join(str(shard) for shard in sorted(where.shards))})"
     if not _by_offsets(table):
         return f"{shards} AND batch_seq = {where.batch_seq}"
@@ -90,9 +90,9 @@ class DeltaLake(Lake):
 
     Parameters
     ----------
-    root: folder, or a URI that delta-rs knows (s3://bucket/prefix).
-    storage_options: credentials and endpoint of the object storage, under delta-rs' names.
-    tidy_after_files: a writer looks for small files of its own shards to merge each time it added so many.
+    root: folder, or a delta-rs URI (s3://bucket/prefix).
+    storage_options: credentials and endpoint of the object storage, in delta-rs' names.
+    tidy_after_files: files a writer adds between merges of its own shards' small files.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class DeltaLake(Lake):
     def replace_all(self, table: Table, rows: pl.DataFrame) -> int:
         """See `Lake.replace_all`."""
         rows = conform(table, rows)
-        if table.partition_by:  # its rows belong to batches, and a merge running beside this could bring old ones back
+        if table.partition_by:  # rows of batches: a concurrent merge could restore old ones
             raise SchemaMismatch(f"{table.name} is partitioned: replace its slices")
         return self._upon_newest(table, "write", lambda handle: _write(table, handle, rows, fence=_table_fence(handle)))
 
@@ -153,7 +153,7 @@ class DeltaLake(Lake):
         return empty_frame(table).lazy() if handle is None else _frame(table, handle)
 
     def files(self, table: Table, version: int | None = None) -> list[str]:
-        """Paths of the Parquet files that are the table as of `version`, for readers that do not know Delta.
+        """Parquet paths of the table as of `version`, for readers without Delta support.
 
         Raises
         ------
@@ -216,7 +216,7 @@ class DeltaLake(Lake):
             return {} if handle is None else find_subject(handle, subject_id, shard)
 
     def _snapshot(self, table: Table, version: int | None) -> DeltaTable | None:
-        """A state that no later call moves on, for frames that are collected later."""
+        """An immutable snapshot, for frames that are collected later."""
         latest = None if version is None else self.version(table)
         if version is not None and (latest is None or not 0 <= version <= latest):
             raise NotFound(f"{table.name} has no version {version}; the newest is {latest}")
@@ -227,20 +227,20 @@ class DeltaLake(Lake):
         return handle
 
     def _upon_newest(self, table: Table, action: str, work: Callable[[DeltaTable], T]) -> T:
-        """The result of `work` upon the newest state, run anew until no other writer comes first."""
+        """Run `work` on the newest state, retrying on conflicts."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with translated(table, action), self._handles.lend_ready(table) as handle:
                     return work(handle)
             except (WriteConflict, StoreUnavailable) as error:
-                # A file that went since the state was loaded was erased; upon the newest state nobody needs it.
+                # A missing file was erased since; the newest state does not need it.
                 if attempt == _ATTEMPTS or not (isinstance(error, WriteConflict) or is_missing_file(error.__cause__)):
                     raise
                 time.sleep(random.uniform(0, _BACKOFF_S * attempt))  # noqa: S311 - spreads retries, guards nothing
         raise AssertionError("unreachable")
 
     def _tidy(self, table: Table, rows: pl.DataFrame, where: Slice) -> None:
-        """Merge the small files of the writer's own shards, once there may be many; never fails the write."""
+        """Merge small files of the writer's shards when due; never fails the write."""
         self._files_added[table.name] += rows.select(table.partition_by).n_unique()
         if self._files_added[table.name] < self._tidy_after_files:
             return
@@ -265,7 +265,7 @@ def _write(
     append: bool = False,
     predicate: str | None = None,
 ) -> int:
-    """One commit through `handle`, its version; columns that are stored but not declared become null."""
+    """Commit once through `handle`; returns the version. Stored columns not declared become null."""
     stored = polars_columns(handle)
     foreign = [pl.lit(None, stored[name]).alias(name) for name in stored if name not in rows.columns]
     write = partial(
@@ -284,7 +284,7 @@ def _write(
 
 
 def _frame(table: Table, handle: DeltaTable) -> pl.LazyFrame:
-    """The state of `handle`, with the declared columns; those that are younger than the state are null."""
+    """Scan the handle's state with the declared columns; newer columns are null."""
     check_types(table, handle)
     stored = polars_columns(handle)
     declared = polars_schema(table)

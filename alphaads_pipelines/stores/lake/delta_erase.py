@@ -1,12 +1,12 @@
-"""Erasing a subject, or posts, from a Delta table: only files that hold one of the rows are written anew, then deleted.
+"""Erase a subject or posts from a Delta table, rewriting and deleting only files with matching rows.
 
-delta-rs' own `delete` writes its predicate, and with it the subject id, into the log; and it leaves the old files. Here
-each commit names files alone. It records the same application transactions as writers and merges of the shard do, so
-that of two that began upon the same state the later one conflicts and starts again: no row comes back, none is lost.
+delta-rs' `delete` would log its predicate, with the subject id, and keep old files. Here commits name files only. They
+record the same application transactions as the shard's writers and merges, so of two from the same state the later
+conflicts and retries: no row returns or is lost.
 
-Files that no version names any more, because they were merged or replaced, hold rows, too. They are looked into and
-deleted at once, and so are the files just replaced. What that costs: versions older than the erasure can no longer
-be read in the partitions that held the rows, and a reader that is in the middle of such a file fails and asks again.
+Files no longer in any version (merged or replaced) hold rows, too: they are searched and deleted at once, like the
+files just replaced. The price: older versions become unreadable in the affected partitions, and a reader in the middle
+of such a file fails and must retry.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ _LOG = "_delta_log/"
 
 @dataclass(frozen=True, slots=True)
 class RowSelection:
-    """The rows whose `column` is one of `values`."""
+    """Selects the rows whose `column` is one of `values`."""
 
     column: str
     values: Collection[Any]
 
     def matches(self) -> pl.Expr:
-        """True of them."""
+        """The selection as a filter."""
         return pl.col(self.column).is_in(pl.Series(list(self.values), dtype=self.dtype).implode())
 
     @property
     def dtype(self) -> pl.DataType:
-        """Of the column."""
+        """Type of the column."""
         return pl.Binary() if self.column == POST else pl.String()
 
 
 def holds_subjects(table: Table) -> bool:
-    """Whether rows of `table` belong to somebody."""
+    """Whether rows of `table` belong to subjects."""
     return SUBJECT in table.column_names
 
 
@@ -72,10 +72,10 @@ def erase_rows(
 
     Parameters
     ----------
-    shard: where the rows may lie; None: anywhere.
-    figures: counted on: files, files_rewritten, rows_deleted, bytes_rewritten, old_files_deleted.
-    tick: told where the work is, after each commit and deletion.
-    writers_ended: nobody who may have read the rows still writes: files that no version ever named go, too.
+    shard: of the rows; None: any.
+    figures: incremented: files, files_rewritten, rows_deleted, bytes_rewritten, old_files_deleted.
+    tick: called with the phase after each commit and deletion.
+    writers_ended: no writer that may have read the rows is left; also delete files never named by a version.
     """
     live = _of_shard(live_files(handle), shard)
     figures["files"] = live.height
@@ -94,10 +94,10 @@ def erase_rows(
 
 
 def find_subject(handle: DeltaTable, subject_id: str, shard: int | None) -> Mapping[str, int]:
-    """What is left of a subject in all files on disk, live or not, and in the log, decoded.
+    """Search all files on disk, live or not, and the decoded log for a subject.
 
-    Returns `files` and `log_files` looked into, `unreadable` (a writer is at it, or was killed), `rows` and `mentions`
-    found.
+    Returns `files` and `log_files` searched, `unreadable` (being written, or left by a killed writer), `rows` and
+    `mentions` found.
     """
     paths = _on_disk(handle, shard)
     unreadable: list[str] = []
@@ -119,13 +119,13 @@ def _of_shard(files: pl.DataFrame, shard: int | None) -> pl.DataFrame:
 def _count_matches(
     handle: DeltaTable, paths: Iterable[str], selection: RowSelection, unreadable: list[str] | None = None
 ) -> dict[str, int]:
-    """Path -> rows that match, of the files that have any; only one column of each is read."""
+    """Path -> matching rows, of files with any; reads a single column."""
     wanted = list(paths)
     if not wanted:
         return {}
     try:
         return _count_in(handle, wanted, selection)
-    except (pl.exceptions.ComputeError, OSError):  # one of them is torn, or just went: which one is seen one by one
+    except (pl.exceptions.ComputeError, OSError):  # one file is torn or was just deleted: bisect to find it
         if len(wanted) == 1:
             if unreadable is not None:
                 unreadable.extend(wanted)
@@ -152,12 +152,12 @@ def _count_in(handle: DeltaTable, paths: Sequence[str], selection: RowSelection)
         .len()
         .collect()
     )
-    depth = paths[0].count("/") + 1  # polars spells the root in its own way
+    depth = paths[0].count("/") + 1  # polars normalises the root
     return {"/".join(uri.split("/")[-depth:]): int(rows) for uri, rows in found.iter_rows()}
 
 
 def _commits(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Files that are committed together: few enough that a commit does not take long."""
+    """Split files into commits of bounded duration."""
     if files.is_empty():
         return
     numbered = files.sort("path").with_columns(group=pl.col("size_bytes").cum_sum() // _COMMIT_BYTES)
@@ -167,7 +167,7 @@ def _commits(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
 def _rewrite(
     table: Table, handle: DeltaTable, files: pl.DataFrame, selection: RowSelection, figures: Counter[str]
 ) -> None:
-    """One commit that puts the files' other rows in their place. Raises CommitFailedError."""
+    """Replace the files by their remaining rows in one commit. Raises CommitFailedError."""
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = []
     fence: set[str] = set()
@@ -202,13 +202,13 @@ def _on_disk(handle: DeltaTable, shard: int | None) -> list[str]:
 
 
 def _replaced(handle: DeltaTable, shard: int | None) -> list[str]:
-    """Files that older versions name, and the newest does not."""
+    """Files of older versions that the newest does not name."""
     paths = handle.vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
     return [path for path in paths if shard is None or f"shard={shard}/" in path]
 
 
 def _unreferenced(handle: DeltaTable, shard: int | None) -> list[str]:
-    """Files on disk that the newest version does not name; listed before it is looked at."""
+    """Files on disk that the newest version does not name; listed before it is read."""
     found = _on_disk(handle, shard)
     handle.update_incremental()
     live = set(live_files(handle)["path"])
@@ -216,7 +216,7 @@ def _unreferenced(handle: DeltaTable, shard: int | None) -> list[str]:
 
 
 def _search_log(handle: DeltaTable, subject_id: str) -> tuple[int, int]:
-    """Files of the log, and in how many of them the subject id stands."""
+    """Number of log files, and of those that contain the subject id."""
     from pyarrow.fs import FileSelector
 
     files, needle = file_system(handle), subject_id.encode()

@@ -1,4 +1,4 @@
-"""Keeping Delta tables in shape: merge small files, shorten the log, delete what no kept version needs."""
+"""Maintain Delta tables: merge small files, shorten the log, delete unneeded files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from alphaads_pipelines.stores.lake.delta_merge import live_files, merge_small_f
 from alphaads_pipelines.stores.lake.delta_tables import commit_hooks
 
 _RUNNING_WRITE_HOURS = 1
-"""How long a write may run: a younger file that no commit names may be its, and it may still check younger commits."""
+"""Maximum duration of a write: younger unreferenced files may be its own, and it may check commits as old as this."""
 
 
 def tidy_up(table: Table, handle: DeltaTable, retention_hours: float) -> Mapping[str, int]:
-    """Merge, checkpoint, vacuum and shorten the log; figures for people."""
+    """Merge, checkpoint, vacuum and shorten the log; returns figures."""
     before = live_files(handle)
     merged, given_up = merge_small_files(table, handle)
     _keep_for(handle, retention_hours)
@@ -38,7 +38,7 @@ def tidy_up(table: Table, handle: DeltaTable, retention_hours: float) -> Mapping
 
 
 def _keep_for(handle: DeltaTable, retention_hours: float) -> None:
-    """Have tombstones and log files expire with the files they speak of; both cost something at every checkpoint."""
+    """Set tombstone and log retention to that of the files; both cost time at every checkpoint."""
     wanted = {
         "delta.deletedFileRetentionDuration": _interval(retention_hours),
         "delta.logRetentionDuration": _interval(max(retention_hours, _RUNNING_WRITE_HOURS)),
@@ -53,7 +53,7 @@ def _interval(hours: float) -> str:
 
 
 def _vacuum(handle: DeltaTable, retention_hours: float) -> int:
-    """Delete files that only versions older than the retention need, and what killed writers left behind."""
+    """Delete files past retention and orphans of killed writers."""
     hours = math.ceil(retention_hours)
     deleted: set[str] = set()
     if hours < _RUNNING_WRITE_HOURS:

@@ -1,15 +1,15 @@
-"""Merging the small files of a Delta table into larger ones, with no row changed.
+"""Merge small files of a Delta table into larger ones, with no row changed.
 
-A micro-batch writes a small file per date and shard, and every commit pays for every live file. So files are merged
-like the levels of a log-structured merge tree: once a partition has `FANOUT` files of one level, they become one file
-larger than each. A row is rewritten a few times per level in its life, however large the lake, and a partition keeps a
-few dozen files. Writers run the lower levels for their own shards; maintenance runs them all.
+A micro-batch writes a small file per date and shard, and every commit pays for every live file. Files are merged like a
+log-structured merge tree: `FANOUT` files of one level in a partition become one larger file. A row is rewritten a few
+times per level, however large the lake, and a partition keeps a few dozen files. Writers merge the lower levels of
+their own shards; maintenance merges all.
 
-The merge is our own because delta-rs' `optimize.compact` is not safe beside another one: it takes no application
-transaction, delta-rs ignores removals that change no data when it checks for conflicts, and so two compactions of the
-same files both commit and double every row. Here each merge records an application transaction per shard, which makes
-the later one conflict; a retry that rewrote one of the files conflicts by delta-rs' own check. Both look only at what
-was committed after the handle's state, so each merge takes nothing but files that live in that very state.
+delta-rs' `optimize.compact` is unsafe beside another: it takes no application transaction, and conflict checks ignore
+removals that change no data, so two compactions of the same files both commit and double every row. Here each merge
+records an application transaction per shard, so the later one conflicts; a retry that rewrote one of the files
+conflicts by delta-rs' own check. Both checks see only commits after the handle's state, so a merge takes only files
+live in that state.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ from alphaads_pipelines.stores.lake.delta_tables import (
 )
 
 LEVELS = (64 << 10, 1 << 20, 16 << 20)
-"""A file belongs to the first level that is larger than it; larger files are left alone."""
+"""Upper sizes of the levels; larger files are left alone."""
 WRITER_LEVELS = LEVELS[:2]
 FANOUT = 16
 TABLE_FENCE = "table"
-"""Application id that every commit to a table without shards records, so that they follow one another."""
+"""Application id in every commit to a table without shards; serialises them."""
 _MERGED_BYTES = 64 << 20
 _COMMIT_BYTES = 256 << 20
 
 
 def live_files(handle: DeltaTable) -> pl.DataFrame:
-    """A row per live file: path, size_bytes, num_records, and `partition.`, `min.`, `max.` of the columns that have."""
+    """A row per live file: path, size_bytes, num_records, and its columns' `partition.`, `min.`, `max.`, where present."""
     return pl.DataFrame(handle.get_add_actions(flatten=True))
 
 
 def merge_small_files(
     table: Table, handle: DeltaTable, levels: Sequence[int] = LEVELS, shards: Sequence[int] | None = None
 ) -> tuple[int, int]:
-    """Merge crowded partitions, of `shards` only if given: files merged, and files given up to another writer."""
+    """Merge crowded partitions, optionally of `shards`; returns files merged, and files given up to another writer."""
     merged = planned = 0
     for floor, level in pairwise((0, *levels)):
         for groups in _commits(crowded(table, live_files(handle), floor, level, shards)):
@@ -67,7 +67,7 @@ def merge_small_files(
 def crowded(
     table: Table, files: pl.DataFrame, floor: int, ceiling: int, shards: Sequence[int] | None = None
 ) -> list[pl.DataFrame]:
-    """Groups of files between two sizes that should become one: of one partition, oldest first, not too large."""
+    """Groups of files between two sizes to merge: of one partition, oldest first, bounded in size."""
     files = files.filter(pl.col("size_bytes").is_between(floor, ceiling, closed="left"))
     if shards is not None:
         files = files.filter(pl.col("partition.shard").is_in(list(shards)))
@@ -84,7 +84,7 @@ def _not_too_large(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _commits(groups: Sequence[pl.DataFrame]) -> Iterator[list[pl.DataFrame]]:
-    """Groups that are committed together: one commit as a rule, several if that would take long."""
+    """Split groups into commits of bounded duration, usually one."""
     some: list[pl.DataFrame] = []
     size = 0
     for group in groups:
@@ -98,7 +98,7 @@ def _commits(groups: Sequence[pl.DataFrame]) -> Iterator[list[pl.DataFrame]]:
 
 
 def _living(groups: Sequence[pl.DataFrame], handle: DeltaTable) -> list[pl.DataFrame]:
-    """The groups that nobody touched since they were planned: the rows of a file that went are elsewhere by now."""
+    """Groups whose files are all live; rows of a missing file have moved."""
     paths = live_files(handle)["path"].implode()
     return [group for group in groups if group["path"].is_in(paths).all()]
 
@@ -108,7 +108,7 @@ def _count(groups: Sequence[pl.DataFrame]) -> int:
 
 
 def _merge(table: Table, handle: DeltaTable, groups: Sequence[pl.DataFrame]) -> int:
-    """Commit each group as one file; how many files became fewer, 0 if another writer came first."""
+    """Commit each group as one file; returns the reduction in files, 0 if another writer came first."""
     if not groups:
         return 0
     now = int(time.time() * 1000)
@@ -125,7 +125,7 @@ def _merge(table: Table, handle: DeltaTable, groups: Sequence[pl.DataFrame]) -> 
     try:
         commit_rewritten(table, handle, actions, fence)
     except CommitFailedError:
-        # They may hold somebody who was erased meanwhile.
+        # They may hold a subject erased meanwhile.
         delete_files(handle, [each.path for each in actions if isinstance(each, AddAction)])
         return 0
     return _count(groups)
@@ -134,7 +134,7 @@ def _merge(table: Table, handle: DeltaTable, groups: Sequence[pl.DataFrame]) -> 
 def commit_rewritten(
     table: Table, handle: DeltaTable, actions: list[AddAction | RemoveAction], fence: Iterable[str]
 ) -> None:
-    """Commit files that stand for others, after the handle's state; the fences make it conflict with another such one.
+    """Commit rewritten files after the handle's state, fenced against other rewrites.
 
     Raises
     ------
@@ -160,24 +160,24 @@ def file_system(handle: DeltaTable) -> Any:
 
 
 def delete_files(handle: DeltaTable, paths: Iterable[str]) -> None:
-    """Delete files of the table at once, versions that name them or not; one that is gone already is no error."""
+    """Delete files at once, referenced or not; ignores missing ones."""
     files = file_system(handle)
     for path in paths:
         try:
             files.delete_file(path)
-        except FileNotFoundError:  # vacuum, or an erasure that was killed, came first
+        except FileNotFoundError:  # already deleted by vacuum or an aborted erasure
             continue
 
 
 def _rewrite(
     table: Table, handle: DeltaTable, group: pl.DataFrame, partition: Mapping[str, str], now: int
 ) -> AddAction:
-    """Write the rows of the group's files to one new file; the action that adds it."""
+    """Write the group's rows to one new file; returns its add action."""
     return write_file(table, handle, file_rows(handle, group["path"], partition), partition, now, changes_data=False)
 
 
 def file_rows(handle: DeltaTable, paths: Iterable[str], partition: Mapping[str, str]) -> pl.DataFrame:
-    """The rows of live files of one partition, without the columns that it stands for."""
+    """Rows of live files of one partition, without the partition columns."""
     schema = {name: dtype for name, dtype in polars_columns(handle).items() if name not in partition}
     files = [f"{handle.table_uri.rstrip('/')}/{path}" for path in paths]
     options = handle._storage_options
@@ -189,12 +189,12 @@ def file_rows(handle: DeltaTable, paths: Iterable[str], partition: Mapping[str, 
 def write_file(
     table: Table, handle: DeltaTable, rows: pl.DataFrame, partition: Mapping[str, str], now: int, *, changes_data: bool
 ) -> AddAction:
-    """Write `rows` to a new file of the partition; the action that adds it, once it is committed.
+    """Write `rows` to a new file of the partition; returns the add action to commit.
 
     Parameters
     ----------
     now: milliseconds since the epoch.
-    changes_data: whether the table's rows differ afterwards; delta-rs lets writers pass that saw no change of data.
+    changes_data: whether the table's rows differ afterwards; delta-rs' conflict check ignores changes without.
     """
     folder = "".join(f"{name}={value}/" for name, value in partition.items())
     path = f"{folder}part-{uuid.uuid4()}.zstd.parquet"
@@ -205,9 +205,9 @@ def write_file(
 
 
 def write_parquet(table: Table, rows: pl.DataFrame, output: Any) -> None:
-    """Write `rows` to a binary stream as Parquet, as `delta_tables.parquet_properties` has it but with Zstandard.
+    """Write `rows` as Parquet with `delta_tables.parquet_properties`, but Zstandard.
 
-    A Zstandard context for each column of each file is what makes it too slow for a batch's own small files.
+    Zstandard is too slow for a batch's small files: it needs a context per column and file.
     """
     import pyarrow.parquet as pq
 
@@ -225,7 +225,7 @@ def write_parquet(table: Table, rows: pl.DataFrame, output: Any) -> None:
 
 
 def _statistics(table: Table, rows: pl.DataFrame) -> str:
-    """The Delta statistics of a file, of places alone."""
+    """Delta statistics of a file, place columns only."""
     places = rows.select(place_columns(table))
     return json.dumps(
         {

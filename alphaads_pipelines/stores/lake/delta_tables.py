@@ -1,12 +1,10 @@
-"""How a declared table looks as a Delta table: its folder, types, properties, and the handles of one process.
+"""Declared tables as Delta tables: folder, types, properties, and a process's handles.
 
-Belongs here: opening, creating and widening tables, and turning delta-rs errors into ours. Does not: reads or writes
-of rows.
+Belongs here: opening, creating and widening tables, translating delta-rs errors. Does not: reads or writes of rows.
 
-Three properties keep the cost of a commit from growing (measured with deltalake 1.6): a commit costs about 7 us for
-each live file and 2.5 us for each file of the log, so writers merge small files (delta_merge) and maintenance cleans
-the log (delta_maintenance); and delta-rs looks for expired log files at every commit unless told not to, which costs
-three times as much as the commit.
+Three properties bound the cost of a commit (measured with deltalake 1.6): it takes about 7 us per live file and 2.5 us
+per log file, so writers merge small files (delta_merge) and maintenance cleans the log (delta_maintenance); and
+delta-rs' search for expired log files at every commit, three times the cost of the commit, is disabled.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ from alphaads_pipelines.schema.columns import ColumnType, Table
 CHECKPOINT_EVERY = 100
 ROW_GROUP_ROWS = 32_768
 UNIQUE_TYPES = frozenset({"binary", "float64"})
-"""Columns whose values hardly repeat: a dictionary would only make them larger."""
+"""Types whose values rarely repeat: a dictionary would enlarge them."""
 _MISREAD = frozenset("%[]*?=^|\\")
 _PLACE_COLUMNS = ("stream_partition", "stream_offset", "batch_seq")
 _DELTA_TYPES: dict[ColumnType, str] = {
@@ -54,12 +52,12 @@ _DELTA_TYPES: dict[ColumnType, str] = {
 
 
 def place_columns(table: Table) -> tuple[str, ...]:
-    """The columns that may have statistics: they tell where a row came from, nothing about a person."""
+    """Columns that may have statistics: provenance only, nothing about a person."""
     return tuple(name for name in _PLACE_COLUMNS if name in table.column_names)
 
 
 def _field(table: Table, name: str) -> Field:
-    # Nullable in Delta even where the declaration is not: rows older than a column have no value for it.
+    # Always nullable in Delta: rows older than a column have no value for it.
     return Field(name, PrimitiveType(_DELTA_TYPES[table.column(name).type]), nullable=True)
 
 
@@ -77,7 +75,7 @@ def table_properties(table: Table) -> dict[str, str]:
 
 
 def parquet_properties(table: Table) -> WriterProperties:
-    """Of the small files of a batch: Snappy, statistics of places alone, no dictionaries of unique values."""
+    """Parquet properties of a batch's small files: Snappy, statistics of places only, no dictionaries of unique values."""
     unique = [column.name for column in table.columns if column.type in UNIQUE_TYPES]
     return WriterProperties(
         compression="SNAPPY",
@@ -108,13 +106,13 @@ def check_types(table: Table, handle: DeltaTable) -> None:
 
 
 def commit_hooks() -> PostCommitHookProperties:
-    """Checkpoint when due; leave the log's expired files to maintenance."""
+    """Checkpoint when due; leave expired log files to maintenance."""
     return PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
 @contextmanager
 def translated(table: Table, action: str) -> Iterator[None]:
-    """Turn the errors of delta-rs, polars and the file system into ours.
+    """Translate errors of delta-rs, polars and the file system.
 
     Raises
     ------
@@ -133,7 +131,7 @@ def translated(table: Table, action: str) -> Iterator[None]:
             f"{action} {table.name}: the table needs a newer Delta Lake reader or writer"
         ) from error
     except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
-        if "Invalid table version" in str(error):  # the log between the handle's state and now was cleaned away
+        if "Invalid table version" in str(error):  # the log since the handle's state was cleaned
             raise WriteConflict(f"{action} {table.name}: the table moved on too far") from error
         raise StoreUnavailable(f"{action} {table.name}: {_why(error)}") from error
 
@@ -144,12 +142,12 @@ def _why(error: Exception) -> str:
 
 
 def is_missing_file(error: BaseException | None) -> bool:
-    """Whether the storage says that a file is not there."""
+    """Whether the storage reports a missing file."""
     return isinstance(error, FileNotFoundError) or "No such file" in str(error) or "not found" in str(error)
 
 
 class _Table(DeltaTable):
-    """A Delta table whose files go by the names that they have on disk: delta-rs writes `%20` for a space."""
+    """A Delta table with file names as on disk: delta-rs writes `%20` for a space."""
 
     def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
         """As in DeltaTable."""
@@ -158,7 +156,7 @@ class _Table(DeltaTable):
 
 
 def _checked(root: str) -> str:
-    """A local `root` as an absolute path. Raises ConfigurationError where delta-rs or a reader would misread it."""
+    """Make a local `root` absolute. Raises ConfigurationError for characters that delta-rs or readers misread."""
     if "://" in root:
         return root
     path = str(Path(root).absolute())
@@ -168,10 +166,9 @@ def _checked(root: str) -> str:
 
 
 class Handles:
-    """Open Delta tables of this process, reused so that a call reads only what the log gained since the last one.
+    """Pool of open Delta tables per process; a reused handle reads only new log entries.
 
-    A handle is lent to one call at a time: nobody else moves it on between load and commit. After a fork the child
-    opens its own.
+    A handle serves one call at a time, so its state cannot move between load and commit. A forked child opens its own.
     """
 
     def __init__(self, root: str | Path, storage_options: dict[str, str] | None) -> None:
@@ -185,7 +182,7 @@ class Handles:
         return f"{self._root.rstrip('/')}/{table.name}"
 
     def open(self, table: Table, version: int | None = None) -> DeltaTable | None:
-        """A handle of the caller's own, as of `version`; None if there is no table yet."""
+        """A private handle as of `version`; None if there is no table yet."""
         try:
             return _Table(self.uri(table), version=version, storage_options=self._storage_options)
         except TableNotFoundError:
@@ -193,15 +190,15 @@ class Handles:
 
     @contextmanager
     def lend(self, table: Table) -> Iterator[DeltaTable | None]:
-        """The newest state of `table` for the length of the block; None if there is no table yet."""
+        """Borrow a handle on the newest state of `table`; None if there is no table yet."""
         handle = self._take(table)
         yield handle
-        if handle is not None:  # not after an error: its state is unknown then
+        if handle is not None:  # after an error its state is unknown
             self._pool(table).append(handle)
 
     @contextmanager
     def lend_ready(self, table: Table) -> Iterator[DeltaTable]:
-        """As `lend`, of a table that exists and has every declared column.
+        """Like `lend`, but creates the table and adds missing columns.
 
         Raises
         ------
@@ -238,7 +235,7 @@ class Handles:
 
 
 def _widen(table: Table, handle: DeltaTable) -> None:
-    """Add the columns that were declared since the table was made; refuse any other difference."""
+    """Add newly declared columns; refuse any other difference."""
     check_types(table, handle)
     partitioned = tuple(handle.metadata().partition_columns)
     if partitioned != table.partition_by:

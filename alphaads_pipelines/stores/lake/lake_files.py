@@ -1,4 +1,4 @@
-"""The lake as files: what must be copied so that its tables are what they were at a version."""
+"""The files to copy for a backup of lake tables at a version."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _VERSION = re.compile(r"(\d{20})\.")
 
 
 def version_files(lake: DeltaLake, root: Path, table: Table, version: int, older: Iterable[int]) -> Iterator[Path]:
-    """Paths under `root` of everything that `version` of a table needs, its log up to there included.
+    """Paths under `root` that `version` of a table needs, including its log up to there.
 
     Parameters
     ----------
-    older: versions that shall stay readable as well, where they are now.
+    older: versions to keep readable as well, as far as they are now.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def version_files(lake: DeltaLake, root: Path, table: Table, version: int, older
         try:
             data |= {path for path in _data_files(lake, root, table, each) if (root / path).exists()}
         except (NotFound, StoreUnavailable):
-            continue  # it cannot be read here any more, either
+            continue  # unreadable here, too
     yield from sorted(data)
 
 
@@ -52,7 +52,7 @@ def _is_of(name: str, version: int) -> bool:
 
 
 def _last_checkpoint(log: Path) -> float:
-    """Version of the checkpoint that readers look for first; infinite if there is none."""
+    """Version of the checkpoint that readers try first; infinite if there is none."""
     try:
         found = re.search(rb'"version"\s*:\s*(\d+)', (log / _LAST_CHECKPOINT).read_bytes())
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""Reading the lake from a notebook or a script: polars, pandas or DuckDB, as of any version that is still kept.
+"""Read the lake from a notebook or script with polars, pandas or DuckDB, as of any kept version.
 
-Nothing is downloaded: DuckDB gets the list of the version's files, so it needs none of its extensions.
+Nothing is downloaded: DuckDB gets the version's file list, so it needs no extension.
 
 >>> read_polars("lake", "post_scores", columns=["subject_id", "emotion"]).filter(...).collect()  # doctest: +SKIP
 >>> read_duckdb("lake", "post_scores").aggregate("emotion, count(*)").show()  # doctest: +SKIP
@@ -44,14 +44,14 @@ def read_polars(
     columns: Sequence[str] | None = None,
     storage_options: dict[str, str] | None = None,
 ) -> pl.LazyFrame:
-    """The lake table called `name`, lazily; empty if nothing was written to it yet.
+    """Scan a lake table lazily; empty if nothing was written yet.
 
     Parameters
     ----------
     root: folder or URI of the lake.
     version: Delta version, None for the newest.
-    columns: which ones, in this order; None for all.
-    storage_options: of the object storage, under delta-rs' names.
+    columns: to read, in this order; None for all.
+    storage_options: of the object storage, in delta-rs' names.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def read_pandas(
     columns: Sequence[str] | None = None,
     storage_options: dict[str, str] | None = None,
 ) -> pd.DataFrame:
-    """As `read_polars`, the whole table in memory; dates and timestamps keep their types."""
+    """Like `read_polars`, the whole table in memory; dates and timestamps keep their types."""
     lazy = read_polars(root, name, version=version, columns=columns, storage_options=storage_options)
     return lazy.collect().to_pandas()
 
@@ -84,7 +84,7 @@ def read_duckdb(
     columns: Sequence[str] | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
 ) -> duckdb.DuckDBPyRelation:
-    """As `read_polars`, as a lazy relation of `connection` (None: an in-memory database of its own).
+    """Like `read_polars`, as a lazy relation of `connection` (None: a new in-memory database).
 
     Raises
     ------
@@ -106,7 +106,7 @@ def read_duckdb(
 
 
 def _duckdb_column(table: Table, name: str, stored: Sequence[str]) -> str:
-    """A declared column in DuckDB's SQL; null where no file has it yet."""
+    """A declared column in DuckDB's SQL; null if no file has it yet."""
     value = f'"{name}"' if name in stored else "NULL"
     return f'CAST({value} AS {_DUCKDB_TYPES[table.column(name).type]}) AS "{name}"'
 

@@ -38,8 +38,8 @@ _NOT_VALID = "the token is not valid, or not valid any more"
 _MOST_MINUTES = 60.0
 _tokens, _api_keys = sql_table("revoked_tokens"), sql_table("api_keys")
 # Prepared: runs each second on the critical path of a decision.
-_REVOKED_TOKENS = Prepared(sa.select(_tokens.c.jti).where(_tokens.c.expires_at > sa.bindparam("now")))
-_KEYS = Prepared(
+_REVOKED_TOKENS = PreparedStatement(sa.select(_tokens.c.jti).where(_tokens.c.expires_at > sa.bindparam("now")))
+_KEYS = PreparedStatement(
     sa.select(_api_keys.c.key_hash, _api_keys.c.name, _api_keys.c.tenant, _api_keys.c.scopes).where(
         _api_keys.c.revoked_at.is_(None)
     )
@@ -150,13 +150,13 @@ class Authenticator:
         self._keys: dict[str, Caller] = {}
 
     @property
-    def must_look(self) -> bool:
+    def would_block(self) -> bool:
         """Whether the next call reads from the store, and so may block."""
         return self._clock() - self._refreshed_at >= _REFRESH_S
 
     def _refresh(self) -> None:
         """Read revocations and keys if the cached ones are stale. Raises StoreUnavailable."""
-        if not self.must_look:
+        if not self.would_block:
             return
         self._revoked = frozenset(jti for (jti,) in _REVOKED_TOKENS.read(self._engine, now=datetime.now(UTC)))
         keys = _KEYS.read(self._engine)

@@ -143,7 +143,7 @@ def destroy_expired_keys(context: OpExecutionContext, wiring: ResourceParam[Wiri
 @op
 def sign_audit_log(context: OpExecutionContext, wiring: ResourceParam[Wiring]) -> None:
     """Sign the heads of intact audit chains and remove expired chains."""
-    done = wiring.rights.audit_upkeep.checkpoint(datetime.now(UTC))
+    done = wiring.rights.audit_maintenance.checkpoint(datetime.now(UTC))
     context.add_output_metadata(
         {"signed_chains": done.signed, "removed_chains": done.expired, "problems": len(done.problems)}
     )

@@ -58,7 +58,7 @@ def verify(only_new: OnlyNew = False, as_json: JsonOutput = False) -> None:
 def checkpoint(as_json: JsonOutput = False) -> None:
     """Sign the heads of all chains and remove chains older than AUDIT_RETENTION_DAYS; Dagster does so hourly."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
-        done = wiring.rights.audit_upkeep.checkpoint(datetime.now(UTC))
+        done = wiring.rights.audit_maintenance.checkpoint(datetime.now(UTC))
     if as_json:
         problems = [_problem(each) for each in done.problems]
         emit({"signed": done.signed, "expired": done.expired, "problems": problems})
@@ -74,7 +74,7 @@ def accept(chain: Chain) -> None:
     """Accept that CHAIN is broken: `verify` lists it but no longer fails. The acceptance is recorded."""
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
         record(wiring, "audit accept", action="audit.accept", purpose="operation")
-        wiring.rights.audit_upkeep.accept(chain)
+        wiring.rights.audit_maintenance.accept(chain)
         out.print(f"{chain} is known to be broken", soft_wrap=True)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(post: PostName, as_json: JsonOutput = False) -> None:
     """List the decisions that a post influenced, and the ads chosen."""
-    from alphaads_pipelines.decisions.explain.affected_decisions import members_of, touched_by
+    from alphaads_pipelines.decisions.explain.affected_decisions import find_affected_decisions, members_of
     from alphaads_pipelines.ingest.find_post import find_post, keys_of, parse_post
 
     with exit_codes(), wired(load_settings(quiet=True)) as wiring:
@@ -30,7 +30,7 @@ def run(post: PostName, as_json: JsonOutput = False) -> None:
     emit(msgspec.to_builtins(touched)) if as_json else show_touched(touched)
 
 
-def show_touched(touched: Touched) -> None:
+def show_touched(touched: PostImpact) -> None:
     """Print a table of the ads, and how often each was chosen."""
     changed = sum(each.changed_mood for each in touched.decisions)
     out.print(f"{len(touched.decisions)} decisions were touched; in {changed} the post changed the mood")

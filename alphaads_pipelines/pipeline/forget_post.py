@@ -98,7 +98,7 @@ def forget_post(ports: Ports, keys: Collection[bytes], note: Note, patience_s: f
     return Forgotten(touched is not None or rows.total() > 0, touched, records, dict(rows))
 
 
-def _find(ports: Ports, keys: Collection[bytes], note: Note) -> Touched | None:
+def _find(ports: Ports, keys: Collection[bytes], note: Note) -> PostImpact | None:
     """The decisions that the post affected, after noting its people; None if it is not in the lake."""
     try:
         versions = find_post(ports.engine, ports.ledger, ports.lake, ports.topics.posts, keys)

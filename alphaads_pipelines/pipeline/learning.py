@@ -167,7 +167,7 @@ def _learn_some(
 def _join(
     connection: Connection, decisions: Sequence[Row], events: Sequence[Row], now: datetime, note: Note
 ) -> tuple[list[_Growth], int]:
-    """Store records; returns the increments in order of decisions, and the number of decisions without a known subject."""
+    """Store records; the increments in order of decisions, and the number of decisions without a known subject."""
     heard = _first_of_each(events)
     read = {row["decision_id"]: row for row in reversed(decisions)}
     stored = ad_decisions.read_decisions(connection, read.keys() | heard.keys())

@@ -111,9 +111,9 @@ class RightsWiring:
         return Verifier(self._wiring.settings.audit_path, self.audit_keys, self.checkpoints)
 
     @property
-    def audit_upkeep(self) -> AuditUpkeep:
+    def audit_maintenance(self) -> AuditMaintenance:
         """Signs checkpoints of the audit log and removes expired chains."""
-        from alphaads_pipelines.audit.maintenance import AuditUpkeep
+        from alphaads_pipelines.audit.maintenance import AuditMaintenance
 
         keep = timedelta(days=self._wiring.settings.audit_retention_days)
         return AuditMaintenance(self._wiring.settings.audit_path, self.audit_verifier, self.checkpoints, keep)

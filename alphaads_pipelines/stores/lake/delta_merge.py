@@ -47,7 +47,7 @@ _COMMIT_BYTES = 256 << 20
 
 
 def live_files(handle: DeltaTable) -> pl.DataFrame:
-    """A row per live file: path, size_bytes, num_records, and its columns' `partition.`, `min.`, `max.`, where present."""
+    """A row per live file: path, size_bytes, num_records, and `partition.`, `min.`, `max.` columns where present."""
     return pl.DataFrame(handle.get_add_actions(flatten=True))
 
 

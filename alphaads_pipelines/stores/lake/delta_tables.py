@@ -75,7 +75,7 @@ def table_properties(table: Table) -> dict[str, str]:
 
 
 def parquet_properties(table: Table) -> WriterProperties:
-    """Parquet properties of a batch's small files: Snappy, statistics of places only, no dictionaries of unique values."""
+    """Parquet properties of a batch's small files: Snappy, statistics of places, no dictionaries of unique values."""
     unique = [column.name for column in table.columns if column.type in UNIQUE_TYPES]
     return WriterProperties(
         compression="SNAPPY",

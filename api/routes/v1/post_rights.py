@@ -31,7 +31,7 @@ def get_touched(
     wiring: WiringDep,
     caller: Officer,
     audit: Annotated[Recorder, recorded("post.trace", "rights")],
-) -> Touched:
+) -> PostImpact:
     """List the decisions of all tenants that the post influenced, and the ads chosen.
 
     404: unknown post. Proxies may log the post's id; `key/POST_KEY` names it, too.

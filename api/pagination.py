@@ -10,8 +10,8 @@ from fastapi import Path, Query
 ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 IdPath = Annotated[str, Path(pattern=ID)]
 IdQuery = Annotated[str | None, Query(pattern=ID)]
-After = Annotated[str | None, Query(pattern=ID, description="`next` of the page before; none: the first page.")]
-Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+After = Annotated[str | None, Query(pattern=ID, description="`next` of the previous page; omit for the first.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Page size.")]
 
 
 def next_page(ids: Sequence[str], limit: int) -> str | None:

@@ -17,12 +17,12 @@ from alphaads_pipelines.wiring.app import Wiring, wired
 if TYPE_CHECKING:
     from alphaads_pipelines.audit.chain_verification import Problem
 
-app = typer.Typer(help="Who touched personal data, and is the log of that as it was written?", no_args_is_help=True)
+app = typer.Typer(help="Verify the audit log and list accesses to personal data.", no_args_is_help=True)
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 Chain = Annotated[str, typer.Argument(metavar="CHAIN", help="The chain, as `verify` names it.")]
 Subject = Annotated[str | None, typer.Option("--subject", help="Only about them: a subject id or platform:author_id.")]
 Since = Annotated[datetime | None, typer.Option("--since", formats=_FORMATS, help="Not before (UTC).")]
-OnlyNew = Annotated[bool, typer.Option("--new", help="Only what was written since the last checkpoint.")]
+OnlyNew = Annotated[bool, typer.Option("--new", help="Only entries since the last checkpoint.")]
 
 
 @app.command()

@@ -27,13 +27,13 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of one backup.", show_default=False)]
 Keys = Annotated[Path | None, typer.Option("--keys", help="The key backup to use; default: the newest.")]
 WithoutKeys = Annotated[
-    bool, typer.Option("--without-keys", help="Restore though no key backup is left: what was sealed stays sealed.")
+    bool, typer.Option("--without-keys", help="Restore without a key backup: sealed data stays unreadable.")
 ]
 WithoutJournal = Annotated[
     bool,
-    typer.Option("--without-journal", help="Restore though the erasure journal is lost: who was erased may be back."),
+    typer.Option("--without-journal", help="Restore without the erasure journal: erased people may return."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace the home and the database that are there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the existing home and database.")]
 _MIB = 1 << 20
 
 

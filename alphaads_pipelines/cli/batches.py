@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Resume = Annotated[
     str | None,
-    typer.Option("--resume-after-loss", metavar="BATCH", help="Give up offsets that retention removed, and go on."),
+    typer.Option("--resume-after-loss", metavar="BATCH", help="Skip offsets that retention removed, and continue."),
 ]
 Retry = Annotated[str | None, typer.Option("--retry", metavar="BATCH", help="Try a failed batch again.")]
 _COUNTS = ("read", "accepted", "rejected", "duplicates")
@@ -73,7 +73,7 @@ def _act(wiring: Wiring, resume_after_loss: str | None, retry: str | None) -> No
 
 def run(
     hour: Annotated[str | None, typer.Option(help="Only batches planned in this hour: 2026-11-24-03:00.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, newest first.")] = 20,
     resume_after_loss: Resume = None,
     retry: Retry = None,
     as_json: JsonOutput = False,

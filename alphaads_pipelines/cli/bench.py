@@ -13,16 +13,16 @@ from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings
 from alphaads_pipelines.errors import InvalidRequest
 from alphaads_pipelines.settings import Settings
 
-Servers = Annotated[bool, typer.Option("--servers", help="Use the outside servers that the settings name.")]
+Servers = Annotated[bool, typer.Option("--servers", help="Use the external servers named in the settings.")]
 Size = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A size of the benchmark; may be given again.")
+    list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A size of the benchmark; repeatable.")
 ]
 Tier = Annotated[str | None, typer.Option("--tier", "-t", help="Which scorer; default: as the settings say.")]
 Generator = Annotated[
     str | None, typer.Option("--generator", "-g", help="Who writes the ad texts: templates, openai or anthropic.")
 ]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the public datasets; default: NLP_DATA.")]
-Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the one that serves.")]
+Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model; default: the serving one.")]
 _SERVER_SETTINGS = ("kafka_bootstrap_servers", "database_url", "redis_url")
 
 

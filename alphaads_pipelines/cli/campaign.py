@@ -25,18 +25,16 @@ if TYPE_CHECKING:
     from alphaads_pipelines.campaigns.campaign import Campaign
     from alphaads_pipelines.decisions.budget.spend_report import Spend
 
-app = typer.Typer(
-    help="What is advertised to whom, within which limits; servers follow within a second.", no_args_is_help=True
-)
-Tenant = Annotated[str, typer.Option(help="Whose campaigns.")]
-State = Annotated[str | None, typer.Option(help=f"Those of one state: {', '.join(CAMPAIGN_STATES)}.")]
+app = typer.Typer(help="Manage campaigns; servers follow within a second.", no_args_is_help=True)
+Tenant = Annotated[str, typer.Option(help="Tenant of the campaigns.")]
+State = Annotated[str | None, typer.Option(help=f"Only this state: {', '.join(CAMPAIGN_STATES)}.")]
 Id = Annotated[str, typer.Argument(help="A campaign's id, as `list` shows it.", metavar="ID", show_default=False)]
 File = Annotated[
     Path,
     typer.Argument(help="A JSON object with the fields that docs/learning.md names; -: stdin.", show_default=False),
 ]
-Version = Annotated[int, typer.Option(help="The version that the edit was made from; `list` shows it.")]
-Days = Annotated[int, typer.Option(min=1, max=366, help="UTC days that are looked at, today among them.")]
+Version = Annotated[int, typer.Option(help="The edited version, from `list`.")]
+Days = Annotated[int, typer.Option(min=1, max=366, help="Number of UTC days, including today.")]
 _DRAFT, _ACTIVE, _PAUSED, _ENDED = CAMPAIGN_STATES
 
 

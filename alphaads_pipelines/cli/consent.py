@@ -17,9 +17,9 @@ from alphaads_pipelines.wiring.app import wired
 if TYPE_CHECKING:
     from alphaads_pipelines.privacy.consent import ConsentEvent
 
-app = typer.Typer(help="What a person allows; a change holds from the next decision on.", no_args_is_help=True)
+app = typer.Typer(help="Manage a person's consents; changes apply from the next decision.", no_args_is_help=True)
 Purpose = Annotated[str, typer.Option("--purpose", "-p", help=f"One of {', '.join(PURPOSES)}.")]
-Evidence = Annotated[str, typer.Option("--evidence", help="Reference to the record of the asking; it names nobody.")]
+Evidence = Annotated[str, typer.Option("--evidence", help="Reference to the consent form; it identifies no one.")]
 
 
 @app.command()

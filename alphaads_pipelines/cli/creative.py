@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from alphaads_pipelines.creatives.creative_rows import StoredCreative
 
 app = typer.Typer(
-    help="Texts of campaigns: what is served, what was refused and why, what waits for a person.",
+    help="List campaigns' texts and process the review queue.",
     no_args_is_help=True,
 )
-Tenant = Annotated[str, typer.Option(help="Whose campaigns.")]
+Tenant = Annotated[str, typer.Option(help="Tenant of the campaigns.")]
 State = Annotated[
-    str | None, typer.Option(help="Those of one state; needs_review is the queue. Default: all that campaigns use.")
+    str | None, typer.Option(help="Only this state; needs_review is the queue. Default: all texts in use.")
 ]
-CampaignId = Annotated[str | None, typer.Option("--campaign", help="Those of one campaign, by its id.")]
+CampaignId = Annotated[str | None, typer.Option("--campaign", help="Only this campaign's, by id.")]
 Id = Annotated[str, typer.Argument(help="A creative's id, as `list` shows it.", metavar="ID", show_default=False)]
-Note = Annotated[str, typer.Option(help="Why; it is kept with your name.", show_default=False)]
+Note = Annotated[str, typer.Option(help="The reason, stored with your name.", show_default=False)]
 
 
 @app.command("list")

@@ -35,7 +35,7 @@ Inputs = Annotated[
 ]
 # Shells expand `--input *.jsonl` to one option value and further arguments.
 MoreInputs = Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="")]
-PlatformOption = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads --input holds: x, generic.")]
+PlatformOption = Annotated[str, typer.Option("--platform", "-p", help="Network of the --input payloads: x, generic.")]
 
 
 def _take_in(wiring: Wiring, files: Sequence[Path], platform: str, display: Progress) -> tuple[int, int]:

@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from alphaads_pipelines.rights.requests import RightsRequest
 
 Subject = Annotated[str | None, typer.Argument(metavar="SUBJECT", help="A subject id, or platform:author_id.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; what is erased cannot be brought back.")]
-AllLinked = Annotated[bool, typer.Option("--all-linked", help="Erase every subject that is linked to this one, too.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Finish every erasure that was begun and stopped.")]
-Receipt = Annotated[
-    Path | None, typer.Option("--verify-receipt", metavar="FILE", help="Say whether a receipt is as it was signed.")
-]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; erasure is irreversible.")]
+AllLinked = Annotated[bool, typer.Option("--all-linked", help="Also erase every linked subject.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Finish every interrupted erasure.")]
+Receipt = Annotated[Path | None, typer.Option("--verify-receipt", metavar="FILE", help="Verify a receipt's signature.")]
 
 
 def run(

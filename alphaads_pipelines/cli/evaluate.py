@@ -28,10 +28,10 @@ class Split(StrEnum):
     TEST = "test"
 
 
-app = typer.Typer(help="Measure what the project's models reach on public data.", no_args_is_help=True)
+app = typer.Typer(help="Evaluate the project's models on public data.", no_args_is_help=True)
 Tier = Annotated[str | None, typer.Option("--tier", "-t", help=f"Which scorer: {', '.join(SCORERS)}.")]
-Part = Annotated[Split, typer.Option("--split", help="validation chooses a model; test is for one that is chosen.")]
-Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the shipped one.")]
+Part = Annotated[Split, typer.Option("--split", help="validation to select a model; test for the selected one.")]
+Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model; default: the shipped one.")]
 
 _HINT = (
     "The published figures are of the test data. Validation data choose between models; test figures are for a model "

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from alphaads_pipelines.experiments.store import StoredExperiment
 
 app = typer.Typer(
-    help="Compare what is done to people: run experiments on decisions, and judge them as often as you like.",
+    help="Run experiments on decisions, and evaluate them at any time.",
     no_args_is_help=True,
 )
-Tenant = Annotated[str, typer.Option(help="Whose experiments.")]
-State = Annotated[str | None, typer.Option(help=f"Those of one state: {', '.join(EXPERIMENT_STATES)}.")]
+Tenant = Annotated[str, typer.Option(help="Tenant of the experiments.")]
+State = Annotated[str | None, typer.Option(help=f"Only this state: {', '.join(EXPERIMENT_STATES)}.")]
 Id = Annotated[str, typer.Argument(help="An experiment's id, as `list` shows it.", metavar="ID", show_default=False)]
 Draft = Annotated[
     Path,
@@ -51,19 +51,19 @@ File = Annotated[
 ]
 Goal = Annotated[
     str,
-    typer.Option(help="NAME[:rate|mean][:higher|lower]: the column that is to get better.", show_default=False),
+    typer.Option(help="NAME[:rate|mean][:higher|lower]: the column to improve.", show_default=False),
 ]
 Outcome = Annotated[
-    str, typer.Option("--goal", help="NAME[:higher|lower]: what is to get better: seen, clicked or converted.")
+    str, typer.Option("--goal", help="NAME[:higher|lower]: the outcome to improve: seen, clicked or converted.")
 ]
-Control = Annotated[str, typer.Option(help="The arm that others are compared with.")]
+Control = Annotated[str, typer.Option(help="The control arm.")]
 Against = Annotated[
     str | None,
-    typer.Option("--control", help="The arm that others are compared with; default: the one that changes nothing."),
+    typer.Option("--control", help="The control arm; default: the one without a treatment."),
 ]
 Shares = Annotated[
     list[str] | None,
-    typer.Option("--share", help="ARM=N: how units were to be split, for each arm; default: evenly."),
+    typer.Option("--share", help="ARM=N: planned split of units, for each arm; default: even."),
 ]
 
 

@@ -22,9 +22,9 @@ GuardRails = Annotated[
         "control's rate (0.05: a twentieth) or a difference of means. May be repeated.",
     ),
 ]
-Alpha = Annotated[float, typer.Option(help="Chance of shipping what is no better, over all looks and arms.")]
-Planned = Annotated[int, typer.Option("--planned-units", help="After so many units an arm that shows nothing stops.")]
-Report = Annotated[Path | None, typer.Option("--report", help="Also write a page with intervals and a picture.")]
+Alpha = Annotated[float, typer.Option(help="False positive rate over all looks and arms.")]
+Planned = Annotated[int, typer.Option("--planned-units", help="Units after which an arm without effect stops.")]
+Report = Annotated[Path | None, typer.Option("--report", help="Also write an HTML page with intervals and a chart.")]
 
 
 def plan_of(goal: str, guard_rails: list[str] | None, alpha: float, planned_units: int) -> Plan:

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.gazetteer import TrackedName
 
 app = typer.Typer(
-    help="The names of brands, products and campaigns that are found in posts; an edit counts from the next batch on.",
+    help="Manage the brand, product and campaign names found in posts; edits apply from the next batch.",
     no_args_is_help=True,
 )
-Tenant = Annotated[str, typer.Option(help="Whose names.")]
+Tenant = Annotated[str, typer.Option(help="Tenant of the names.")]
 Name = Annotated[str, typer.Argument(help="The name, as it is written.", show_default=False)]
 Kind = Annotated[str, typer.Option("--kind", "-k", help=f"One of {', '.join(KINDS)}.")]
 Type = Annotated[str, typer.Option("--type", "-t", help=f"One of {', '.join(ENTITY_TYPES)}.")]
-Id = Annotated[str | None, typer.Option("--id", help="What rows refer to; default: made of the name.")]
-Aliases = Annotated[list[str] | None, typer.Option("--alias", "-a", help="Another way to write it; may be repeated.")]
-Campaigns = Annotated[list[str] | None, typer.Option("--campaign", "-c", help="A campaign's id; may be repeated.")]
-ExactCase = Annotated[bool, typer.Option("--exact-case", help="Find it only as it is spelled: Apple, not apple.")]
+Id = Annotated[str | None, typer.Option("--id", help="Stable id; default: derived from the name.")]
+Aliases = Annotated[list[str] | None, typer.Option("--alias", "-a", help="Another spelling; repeatable.")]
+Campaigns = Annotated[list[str] | None, typer.Option("--campaign", "-c", help="A campaign's id; repeatable.")]
+ExactCase = Annotated[bool, typer.Option("--exact-case", help="Match case: Apple, not apple.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids, as `list` shows them.", metavar="ID...")]
 Lines = Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, as `export` writes them; -: stdin.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Forget every name that is not in the file.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Remove every name that is not in the file.")]
 
 
 @app.command("list")

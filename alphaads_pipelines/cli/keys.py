@@ -11,7 +11,7 @@ from alphaads_pipelines.cli.console import emit, err, exit_codes, load_settings,
 from alphaads_pipelines.cli.options import JsonOutput
 from alphaads_pipelines.wiring.app import wired
 
-app = typer.Typer(help="The key-encryption key, which wraps every data key.", no_args_is_help=True)
+app = typer.Typer(help="Manage the key-encryption key, which wraps every data key.", no_args_is_help=True)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from alphaads_pipelines.cli.options import JsonOutput, Subject
 from alphaads_pipelines.wiring.app import wired
 
 app = typer.Typer(
-    help="Accounts that are one person; each must allow `linking` first (alphaads consent).", no_args_is_help=True
+    help="Link a person's accounts; each must allow `linking` first (alphaads consent).", no_args_is_help=True
 )
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...", help="Subject ids, or platform:author_id.")]
 

@@ -36,7 +36,7 @@ PolicyName = Annotated[
     typer.Option("--policy", help=f"{', '.join(POLICIES)}. All but random learn from the first half of the log."),
 ]
 Position = Annotated[int | None, typer.Option("--position", help="Only the records of this slot.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the reward model's folds and of the policy.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the reward model's folds and of the policy.")]
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page with plots: FILE.html.")]
 
 

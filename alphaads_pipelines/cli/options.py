@@ -17,7 +17,7 @@ DEFAULT_TENANT = "default"
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Write logs as JSON lines on stderr.")]
-PlatformName = Annotated[str, typer.Option("--platform", "-p", help="Whose payloads these are: x, generic.")]
+PlatformName = Annotated[str, typer.Option("--platform", "-p", help="Network of the payloads: x, generic.")]
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="A subject id, or platform:author_id.")]
 PostName = Annotated[
     str, typer.Argument(metavar="POST", help="platform:post_id as the network has them, or key:POST_KEY.")

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from alphaads_pipelines.bandits.policy_roles import Roles
 
 app = typer.Typer(
-    help="Who decides which ad is shown; a change counts from the next answer on.",
+    help="Evaluate policies and assign their roles; changes apply from the next decision.",
     no_args_is_help=True,
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A policy, as `list` shows them.", show_default=False)]
 OptionalName = Annotated[str | None, typer.Argument(metavar="NAME", help="A policy, as `list` shows them.")]
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Policies; none: nobody watches.")]
-Share = Annotated[float, typer.Option("--share", help="Of the decisions: above 0, at most 0.5.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Policies; none: end shadowing.")]
+Share = Annotated[float, typer.Option("--share", help="Share of decisions: above 0, at most 0.5.")]
 End = Annotated[bool, typer.Option("--end", help="End the canary.")]
-Version = Annotated[int | None, typer.Option("--version", help="Judge this version; default: chosen, see above.")]
+Version = Annotated[int | None, typer.Option("--version", help="Evaluate this version; default: see above.")]
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page with plots: FILE.html.")]
 _SHOWN_CHANGES = 10
 

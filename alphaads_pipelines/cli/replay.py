@@ -11,7 +11,7 @@ from alphaads_pipelines.cli.options import JsonOutput, LogJson
 from alphaads_pipelines.errors import InvalidRequest
 
 Batches = Annotated[list[str] | None, typer.Argument(help="Batch ids, such as b000000042.", metavar="BATCH...")]
-Rejected = Annotated[bool, typer.Option("--rejected", help="Every batch that has rejected posts.")]
+Rejected = Annotated[bool, typer.Option("--rejected", help="Every batch with rejected posts.")]
 
 
 def run(

@@ -24,7 +24,7 @@ SentimentModel = Annotated[str | None, typer.Option(help="Hugging Face name or f
 EmotionModel = Annotated[str | None, typer.Option(help="Hugging Face name or folder, for --tier transformers.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; for --tier transformers.")]
 EntityModel = Annotated[str | None, typer.Option(help="spaCy pipeline that finds the entities: name or folder.")]
-Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model, instead of the shipped one.")]
+Artifact = Annotated[Path | None, typer.Option(help="Folder of our own model; default: the shipped one.")]
 Threads = Annotated[int | None, typer.Option(min=0, help="Processor threads of a model; 0: all.")]
 
 

@@ -29,12 +29,14 @@ class WorldName(StrEnum):
 
 Names = Annotated[
     list[str] | None,
-    typer.Option("--policy", help=f"{', '.join(POLICIES)}. May be given again; default: all that are installed."),
+    typer.Option("--policy", help=f"{', '.join(POLICIES)}. Repeatable; default: all installed."),
 ]
 World = Annotated[WorldName, typer.Option("--world", help="drifting: creatives change and are replaced every 14 days.")]
-Decisions = Annotated[int, typer.Option("--decisions", min=1, max=1_000_000, help="In the 56 days, of each run.")]
-Seeds = Annotated[int, typer.Option("--seeds", min=1, max=1_000, help="How many worlds of the kind.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31, help="Of the first world; the others follow.")]
+Decisions = Annotated[
+    int, typer.Option("--decisions", min=1, max=1_000_000, help="Decisions of each run, over 56 days.")
+]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, max=1_000, help="Number of worlds.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31, help="Seed of the first world; the others follow.")]
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page with curves: FILE.html.")]
 LogFile = Annotated[
     Path | None,

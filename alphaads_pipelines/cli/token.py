@@ -10,7 +10,7 @@ from alphaads_pipelines.cli.console import emit, exit_codes, load_settings, out
 from alphaads_pipelines.cli.options import DEFAULT_TENANT, JsonOutput
 from api.credentials import issue_token
 
-Scopes = Annotated[list[str] | None, typer.Option("--scope", "-s", help="A scope; may be given again.")]
+Scopes = Annotated[list[str] | None, typer.Option("--scope", "-s", help="A scope; repeatable.")]
 
 
 def run(

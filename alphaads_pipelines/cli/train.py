@@ -24,16 +24,18 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.training.recipe import Recipe
     from alphaads_pipelines.nlp.training.run_directory import Made
 
-app = typer.Typer(help="Train the project's own models, and choose which one serves.", no_args_is_help=True)
-Epochs = Annotated[float | None, typer.Option(help="How often each example is learned.", min=0.0)]
-Seed = Annotated[int | None, typer.Option(help="Fixes order and chance; the same seed makes the same model.")]
-Layers = Annotated[str | None, typer.Option(help="Layers of the starting encoder that are kept, such as 0,2,5.")]
-Examples = Annotated[int, typer.Option(min=0, help="Train on so many examples only; 0: all.")]
+app = typer.Typer(help="Train the project's own models, and select the serving one.", no_args_is_help=True)
+Epochs = Annotated[float | None, typer.Option(help="Passes over the training data.", min=0.0)]
+Seed = Annotated[int | None, typer.Option(help="Random seed; the same seed reproduces the model.")]
+Layers = Annotated[str | None, typer.Option(help="Layers kept of the initial encoder, such as 0,2,5.")]
+Examples = Annotated[int, typer.Option(min=0, help="Limit of training examples; 0: all.")]
 Threads = Annotated[int, typer.Option(min=0, help="Processor threads; 0: all that this process may use.")]
-Output = Annotated[Path | None, typer.Option(help="Folder for the model; it is then not among those that may serve.")]
-NoPromote = Annotated[bool, typer.Option("--no-promote", help="Keep and judge the model, but let the old one serve.")]
+Output = Annotated[Path | None, typer.Option(help="Folder for the model, which then cannot serve.")]
+NoPromote = Annotated[
+    bool, typer.Option("--no-promote", help="Keep and check the model, but keep serving the old one.")
+]
 Version = Annotated[str, typer.Argument(help="A trained model's version.", show_default=False)]
-Force = Annotated[bool, typer.Option("--force", help="Even if the quality check refuses it.")]
+Force = Annotated[bool, typer.Option("--force", help="Override the quality check.")]
 _SAY_EACH = 20
 """Interval of progress lines if stderr is not a terminal."""
 

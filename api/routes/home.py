@@ -21,7 +21,7 @@ def _age(complete_until: datetime | None) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-@router.get("/", summary="What this is", response_class=HTMLResponse)
+@router.get("/", summary="Service overview", response_class=HTMLResponse)
 @public
 def home(request: Request, snapshot: SnapshotDep, settings: SettingsDep) -> HTMLResponse:
     """Show what runs here and how fresh its data is."""
@@ -37,7 +37,7 @@ def home(request: Request, snapshot: SnapshotDep, settings: SettingsDep) -> HTML
     )
 
 
-@router.get("/health", summary="Is the process alive?")
+@router.get("/health", summary="Liveness")
 @public
 def health() -> dict[str, str]:
     """Return 200 while the process is alive, whatever the state of its data."""

@@ -53,7 +53,7 @@ class NoisyIn(AggregateIn):
     """The same, optionally with differential privacy."""
 
     epsilon: float | None = Field(
-        None, gt=0, le=10, description="A multiple of 0.001. Adds noise and is taken from the budget; null: no noise."
+        None, gt=0, le=10, description="A multiple of 0.001: adds noise and is charged to the budget; null: no noise."
     )
 
 
@@ -116,7 +116,7 @@ class BudgetOut(BaseModel):
     left: float
 
 
-@router.get("/aggregates", summary="Figures about many people")
+@router.get("/aggregates", summary="Query aggregates")
 def get_aggregates(
     query: Annotated[AggregateIn, Query()],
     wiring: WiringDep,
@@ -128,7 +128,7 @@ def get_aggregates(
     return _exact(query, wiring)
 
 
-@router.post("/aggregates", summary="Figures about many people, on request with noise")
+@router.post("/aggregates", summary="Query aggregates, optionally with differential privacy")
 def ask_aggregates(
     body: NoisyIn,
     wiring: WiringDep,
@@ -144,7 +144,7 @@ def ask_aggregates(
     return NoisyAnswerOut.model_validate(said)
 
 
-@router.get("/aggregates/budget", summary="The privacy budget")
+@router.get("/aggregates/budget", summary="Get the privacy budget")
 @about_nobody
 def get_budget(wiring: WiringDep, caller: Annotated[Caller, scope("analytics:read")]) -> BudgetOut:
     """Return this month's privacy budget of the caller's tenant."""

@@ -80,18 +80,20 @@ class CampaignIn(BaseModel):
     call_to_action: Words
     placement: str = Field(GOOGLE_SEARCH, max_length=LONGEST_ID, description=f"One of {', '.join(LIMITS)}.")
     rules: RulesIn = RulesIn()
-    emotions: Emotions = Field([], description="Of the audience; empty: all.")
-    segments: list[Segment] = Field([], max_length=MOST_SEGMENTS, description="Empty: all, and people of none.")
-    unsafe_moods: Emotions = Field([], description="In these nobody is shown its ads.")
-    cost_microusd: Money = Field(0, description="Of one impression, in millionths of a US dollar.")
-    budget_microusd: Money | None = Field(None, description="Of the whole campaign; null: none is kept.")
-    daily_budget_microusd: Money | None = Field(None, description="Of a UTC day; null: none is kept.")
-    daily_cap: int | None = Field(None, ge=1, le=MOST_CAP, description="Impressions for one person in a UTC day.")
+    emotions: Emotions = Field([], description="Target emotions; empty: all.")
+    segments: list[Segment] = Field(
+        [], max_length=MOST_SEGMENTS, description="Empty: everyone, also people without a segment."
+    )
+    unsafe_moods: Emotions = Field([], description="Moods in which its ads are not shown.")
+    cost_microusd: Money = Field(0, description="Per impression, in millionths of a US dollar.")
+    budget_microusd: Money | None = Field(None, description="For the whole campaign; null: unlimited.")
+    daily_budget_microusd: Money | None = Field(None, description="Per UTC day; null: unlimited.")
+    daily_cap: int | None = Field(None, ge=1, le=MOST_CAP, description="Impressions per person and UTC day.")
     segment_floors: dict[Segment, Share] = Field(
-        {}, max_length=MOST_SEGMENTS, description="Segment -> share of each day's money that is kept for its people."
+        {}, max_length=MOST_SEGMENTS, description="Segment -> share of each day's budget reserved for it."
     )
     starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = Field(None, description="One past the last moment.")
+    ends_at: AwareDatetime | None = Field(None, description="Exclusive end.")
 
 
 class CampaignEdit(CampaignIn):
@@ -136,7 +138,7 @@ def post_campaign(body: CampaignIn, wiring: WiringDep, caller: Writer) -> Campai
     return _shown(create_campaign(wiring.engine, campaign, datetime.now(UTC)))
 
 
-@router.get("/campaigns", summary="The caller's campaigns")
+@router.get("/campaigns", summary="List campaigns")
 @about_nobody
 def get_campaigns(
     wiring: WiringDep, caller: Reader, state: State | None = None, after: After = None, limit: Limit = 100
@@ -147,7 +149,7 @@ def get_campaigns(
     return CampaignsOut(campaigns=campaigns, next=next_page([each.campaign_id for each in campaigns], limit))
 
 
-@router.get("/campaigns/{campaign_id}", summary="One campaign")
+@router.get("/campaigns/{campaign_id}", summary="Get a campaign")
 @about_nobody
 def get_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Reader) -> CampaignOut:
     """Return one of the caller's campaigns."""
@@ -171,7 +173,7 @@ def pause_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body:
     return _moved(wiring, caller, campaign_id, PAUSED, body)
 
 
-@router.post("/campaigns/{campaign_id}/resume", summary="Start a campaign, or let it go on")
+@router.post("/campaigns/{campaign_id}/resume", summary="Start or resume a campaign")
 @about_nobody
 def resume_campaign(campaign_id: IdPath, wiring: WiringDep, caller: Writer, body: Decided | None = None) -> CampaignOut:
     """Serve the campaign's approved texts; the asset `ad_creatives` generates those of a draft."""

@@ -33,7 +33,7 @@ class ConsentIn(BaseModel):
     subject: Subject
     purpose: str = Field(max_length=32, examples=["personalised_ads"])
     granted: bool
-    evidence: str = Field(pattern=EVIDENCE, description="A reference; it names nobody.", examples=["form-7"])
+    evidence: str = Field(pattern=EVIDENCE, description="A reference that identifies no one.", examples=["form-7"])
 
 
 class EventOut(BaseModel):
@@ -92,7 +92,7 @@ def _event_out(event: ConsentEvent) -> EventOut:
     )
 
 
-@router.get("/consents/{subject_id}", summary="What a person allows")
+@router.get("/consents/{subject_id}", summary="Get a person's consents")
 def show_consents(
     subject_id: SubjectId,
     wiring: WiringDep,
@@ -106,7 +106,7 @@ def show_consents(
     return ConsentsOut(subject_id=subject_id, allowed=allowed, history=[_event_out(each) for each in history])
 
 
-@router.post("/consents", status_code=201, summary="Record what a person allows, or no longer allows")
+@router.post("/consents", status_code=201, summary="Record a grant or withdrawal of consent")
 def put_consent(
     body: ConsentIn,
     wiring: WiringDep,
@@ -140,7 +140,7 @@ def put_link(
     return LinkOut(subjects=list(link(wiring.engine, subjects, datetime.now(UTC))))
 
 
-@router.delete("/links/{subject_id}", summary="Take an account out of its person")
+@router.delete("/links/{subject_id}", summary="Unlink an account")
 def delete_link(
     subject_id: SubjectId,
     wiring: WiringDep,

@@ -31,7 +31,7 @@ router = APIRouter(tags=["campaigns"])
 State = Literal["draft", "pending", "approved", "refused", "needs_review"]
 Reader = Annotated[Caller, scope("campaigns:read")]
 Reviewer = Annotated[Caller, scope("creatives:review")]
-WithRetired = Annotated[bool, Query(description="Also texts that their campaign does not use any more.")]
+WithRetired = Annotated[bool, Query(description="Include texts that their campaign no longer uses.")]
 
 
 class NoteIn(BaseModel):
@@ -108,7 +108,7 @@ def _shown(stored: StoredCreative) -> CreativeOut:
     )
 
 
-@router.get("/creatives", summary="The caller's creatives; in needs_review: the queue")
+@router.get("/creatives", summary="List creatives; the state needs_review is the review queue")
 @about_nobody
 def get_creatives(
     wiring: WiringDep,
@@ -133,7 +133,7 @@ def get_creatives(
     return CreativesOut(creatives=creatives, next=next_page([each.creative_id for each in creatives], limit))
 
 
-@router.get("/creatives/{creative_id}", summary="One creative, with its history")
+@router.get("/creatives/{creative_id}", summary="Get a creative with its history")
 @about_nobody
 def get_creative(creative_id: IdPath, wiring: WiringDep, caller: Reader) -> CreativeHistoryOut:
     """Return a text, its review state and its history."""
@@ -141,7 +141,7 @@ def get_creative(creative_id: IdPath, wiring: WiringDep, caller: Reader) -> Crea
     return CreativeHistoryOut(**_shown(stored).model_dump(), history=[_standing(each) for each in history])
 
 
-@router.post("/creatives/{creative_id}/approve", summary="Approve what waits for a person")
+@router.post("/creatives/{creative_id}/approve", summary="Approve a creative")
 @about_nobody
 def approve(creative_id: IdPath, body: NoteIn, wiring: WiringDep, caller: Reviewer) -> CreativeOut:
     """Approve this text. A text that the rules refuse cannot be approved."""
@@ -150,7 +150,7 @@ def approve(creative_id: IdPath, body: NoteIn, wiring: WiringDep, caller: Review
     return _shown(approve_creative(wiring.engine, caller.tenant, creative_id, **decision, now=now))
 
 
-@router.post("/creatives/{creative_id}/reject", summary="Refuse a creative")
+@router.post("/creatives/{creative_id}/reject", summary="Reject a creative")
 @about_nobody
 def reject(creative_id: IdPath, body: NoteIn, wiring: WiringDep, caller: Reviewer) -> CreativeOut:
     """Reject a queued or approved text, for good."""
@@ -159,7 +159,7 @@ def reject(creative_id: IdPath, body: NoteIn, wiring: WiringDep, caller: Reviewe
     return _shown(reject_creative(wiring.engine, caller.tenant, creative_id, **decision, now=now))
 
 
-@router.post("/creatives/{creative_id}/resubmit", summary="Have a creative moderated again")
+@router.post("/creatives/{creative_id}/resubmit", summary="Moderate a creative again")
 @about_nobody
 def resubmit(creative_id: IdPath, wiring: WiringDep, caller: Reviewer) -> CreativeOut:
     """Send a text back to moderation; it is not served until the asset `ad_creatives` has reviewed it."""

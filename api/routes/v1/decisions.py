@@ -28,7 +28,7 @@ class DecisionIn(BaseModel):
     """The subject and placement to decide for."""
 
     model_config = ConfigDict(extra="forbid")
-    subject_id: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="None: nothing is personalised.")
+    subject_id: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="Null: not personalised.")
     placement: str = Field("feed", pattern=r"^[a-z0-9_-]{1,64}$")
 
 

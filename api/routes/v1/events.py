@@ -43,7 +43,7 @@ class EventsTaken(BaseModel):
     correlation_id: str
 
 
-@router.post("/events", status_code=202, summary="Report what happened to ads")
+@router.post("/events", status_code=202, summary="Report ad events")
 def take_events(
     body: EventsIn,
     wiring: WiringDep,

@@ -33,16 +33,16 @@ class PlanIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     goal: str = Field(
-        "clicked", pattern=f"^{_OUTCOME}$", description="`seen`, `clicked` or `converted`, and `:lower` if less is more"
+        "clicked", pattern=f"^{_OUTCOME}$", description="`seen`, `clicked` or `converted`; `:lower` if less is better"
     )
     guard_rail: list[GuardRail] = Field(
         [], max_length=2, description="OUTCOME:MARGIN: may not get worse by more than that share of control's rate."
     )
     control: str | None = Field(
-        None, min_length=1, max_length=LONGEST_ID, description="Default: the arm that changes nothing."
+        None, min_length=1, max_length=LONGEST_ID, description="Default: the arm without a treatment."
     )
-    alpha: float = Field(0.05, ge=0.0001, lt=0.5, description="Chance of shipping what is no better, over all looks.")
-    planned_units: int = Field(100_000, ge=1, le=10**9, description="After so many an arm that shows nothing stops.")
+    alpha: float = Field(0.05, ge=0.0001, lt=0.5, description="False positive rate over all looks.")
+    planned_units: int = Field(100_000, ge=1, le=10**9, description="Units after which an arm without effect stops.")
 
     @property
     def plan(self) -> Plan:
@@ -54,7 +54,7 @@ class PlanIn(BaseModel):
 class ResultIn(PlanIn):
     """A plan, and how much detail to return."""
 
-    looks: bool = Field(False, description="With each comparison as it was at up to 200 looks.")
+    looks: bool = Field(False, description="Include each comparison at up to 200 past looks.")
 
 
 class ResultOut(BaseModel):
@@ -75,7 +75,7 @@ class ResultOut(BaseModel):
     result: dict[str, Any] | None
 
 
-@router.get("/experiments/{experiment_id}/result", summary="What an experiment has shown")
+@router.get("/experiments/{experiment_id}/result", summary="Get an experiment's result")
 def get_result(
     experiment_id: IdPath, query: Annotated[ResultIn, Query()], wiring: WiringDep, caller: Reader, audit: Record
 ) -> ResultOut:
@@ -90,7 +90,7 @@ def get_result(
 
 @router.get(
     "/experiments/{experiment_id}/result/page",
-    summary="What an experiment has shown, to look at",
+    summary="Get an experiment's result as HTML",
     response_class=HTMLResponse,
 )
 def get_result_page(

@@ -38,7 +38,7 @@ Shares = Annotated[
 ]
 Treatments = Annotated[
     dict[Arm, Arm | None],
-    Field(max_length=MOST_ARMS, description="Arm -> the policy that decides; null: as without the experiment."),
+    Field(max_length=MOST_ARMS, description="Arm -> the deciding policy; null: as without the experiment."),
 ]
 Reader = Annotated[Caller, scope("campaigns:read")]
 Writer = Annotated[Caller, scope("campaigns:write")]
@@ -51,7 +51,7 @@ class ExperimentIn(BaseModel):
     name: str = Field(min_length=1, max_length=LONGEST_WORDS)
     shares: Shares
     treatments: Treatments
-    campaign_id: str | None = Field(None, pattern=ID, description="Whose decisions take part; null: all of the tenant.")
+    campaign_id: str | None = Field(None, pattern=ID, description="Limits it to a campaign; null: the whole tenant.")
     layer: Arm = "default"
     layer_start: int = Field(0, ge=0, lt=SLOTS)
     layer_stop: int = Field(SLOTS, ge=1, le=SLOTS)
@@ -71,7 +71,7 @@ class ExperimentOut(ExperimentIn):
     state: State
     created_at: datetime
     started_at: datetime | None
-    allocated_at: datetime | None = Field(description="Since when people are split as now; results count from then.")
+    allocated_at: datetime | None = Field(description="Time of the last change of shares; results start there.")
     stopped_at: datetime | None
 
 
@@ -95,7 +95,7 @@ def post_experiment(body: ExperimentIn, wiring: WiringDep, caller: Writer) -> Ex
     return _shown(create_experiment(wiring.engine, caller.tenant, new, policies=list(POLICIES), now=now))
 
 
-@router.get("/experiments", summary="The caller's experiments")
+@router.get("/experiments", summary="List experiments")
 @about_nobody
 def get_experiments(
     wiring: WiringDep, caller: Reader, state: State | None = None, after: After = None, limit: Limit = 100
@@ -106,7 +106,7 @@ def get_experiments(
     return ExperimentsOut(experiments=experiments, next=next_page([each.experiment_id for each in experiments], limit))
 
 
-@router.get("/experiments/{experiment_id}", summary="One experiment")
+@router.get("/experiments/{experiment_id}", summary="Get an experiment")
 @about_nobody
 def get_experiment(experiment_id: IdPath, wiring: WiringDep, caller: Reader) -> ExperimentOut:
     """Return one of the caller's experiments."""

@@ -22,7 +22,7 @@ router = APIRouter(tags=["rights"])
 _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
-@router.get("/rights/export/{subject_id}", summary="Everything held on a person", responses=_JSON)
+@router.get("/rights/export/{subject_id}", summary="Export all data held on a person", responses=_JSON)
 def export(
     subject_id: SubjectId,
     wiring: WiringDep,

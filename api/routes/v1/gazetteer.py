@@ -33,7 +33,7 @@ class TrackedNameIn(BaseModel):
     type: str = Field("ORG", max_length=32)
     aliases: list[Written] = Field([], max_length=MOST_ALIASES)
     campaign_ids: list[Id] = Field([], max_length=MOST_ALIASES)
-    exact_case: bool = Field(False, description="Found only as it is spelled: Apple, not apple.")
+    exact_case: bool = Field(False, description="Match case: Apple, not apple.")
 
 
 class TrackedNameOut(TrackedNameIn):
@@ -55,7 +55,7 @@ class Edited(BaseModel):
     version: int
 
 
-@router.get("/gazetteer", summary="The tracked names")
+@router.get("/gazetteer", summary="List tracked names")
 @about_nobody
 def list_names(wiring: WiringDep, caller: Annotated[Caller, scope("gazetteer:read")]) -> GazetteerOut:
     """List the tracked names of the caller's tenant by id."""

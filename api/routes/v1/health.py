@@ -68,7 +68,7 @@ def _backlog(wiring: Wiring) -> int | None:
         return None
 
 
-@router.get("/health/detailed", summary="Health of each part")
+@router.get("/health/detailed", summary="Check each part")
 @about_nobody
 def detailed(
     wiring: WiringDep, snapshot: SnapshotDep, response: Response, caller: Annotated[Caller, scope("health:read")]

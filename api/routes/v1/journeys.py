@@ -24,7 +24,7 @@ from api.subject_params import SubjectId
 from api.templates import page
 
 router = APIRouter(tags=["profiles"])
-AsOf = Annotated[AwareDatetime | None, Query(description="RFC 3339 time with its offset; the present if left out.")]
+AsOf = Annotated[AwareDatetime | None, Query(description="RFC 3339 time with offset; default: now.")]
 Reader = Annotated[Caller, scope("profiles:read")]
 Record = Annotated[Recorder, recorded("journey.read", "personalised_ads")]
 _EPISODES_SHOWN = 15
@@ -45,7 +45,7 @@ class JourneyOut(BaseModel):
     data_age_s: float
 
 
-@router.get("/profiles/{subject_id}/journey", summary="An emotional journey")
+@router.get("/profiles/{subject_id}/journey", summary="Get an emotional journey")
 def get_journey(
     subject_id: SubjectId, wiring: WiringDep, snapshot: SnapshotDep, caller: Reader, audit: Record, as_of: AsOf = None
 ) -> JourneyOut:
@@ -66,7 +66,7 @@ def get_journey(
 
 
 @router.get(
-    "/profiles/{subject_id}/journey/page", summary="An emotional journey to look at", response_class=HTMLResponse
+    "/profiles/{subject_id}/journey/page", summary="Get an emotional journey as HTML", response_class=HTMLResponse
 )
 def get_journey_page(
     subject_id: SubjectId, wiring: WiringDep, snapshot: SnapshotDep, caller: Reader, audit: Record, as_of: AsOf = None

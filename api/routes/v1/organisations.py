@@ -36,14 +36,14 @@ def _shown(found: Organisation) -> OrganisationOut:
     return OrganisationOut(tenant=found.tenant, name=found.name, created_at=found.created_at)
 
 
-@router.get("/organisation", summary="The caller's organisation")
+@router.get("/organisation", summary="Get the organisation")
 @about_nobody
 def get_organisation(wiring: WiringDep, caller: Annotated[Caller, scope("campaigns:read")]) -> OrganisationOut:
     """Return the caller's organisation. 404 until it is named."""
     return _shown(read_organisation(wiring.engine, caller.tenant))
 
 
-@router.put("/organisation", summary="Name the caller's organisation")
+@router.put("/organisation", summary="Name the organisation")
 @about_nobody
 def put_organisation(
     body: OrganisationIn, wiring: WiringDep, caller: Annotated[Caller, scope("campaigns:write")]

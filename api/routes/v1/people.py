@@ -20,7 +20,7 @@ from api.deps import CorrelationId, WiringDep
 from api.subject_params import SubjectId, resolve_and_record
 
 router = APIRouter(tags=["rights"])
-FieldName = Annotated[str, Path(pattern=r"^[a-z_]{1,32}$", description="Field of the profile: mood, language.")]
+FieldName = Annotated[str, Path(pattern=r"^[a-z_]{1,32}$", description="Profile field: mood or language.")]
 Officer = Annotated[Caller, scope("privacy:officer")]
 
 
@@ -77,7 +77,7 @@ def _person(wiring: Wiring, subject_id: str) -> PersonOut:
     )
 
 
-@router.post("/people/find", summary="Who is meant")
+@router.post("/people/find", summary="Look up a person")
 def find_person(
     body: WhoIn, wiring: WiringDep, caller: Officer, audit: Annotated[Recorder, recorded("person.find", "rights")]
 ) -> WhoOut:
@@ -85,7 +85,7 @@ def find_person(
     return WhoOut(subject_id=resolve_and_record(wiring, audit, body.subject))
 
 
-@router.get("/people/{subject_id}", summary="What stands about a person")
+@router.get("/people/{subject_id}", summary="Get a person's status")
 def show_person(
     subject_id: SubjectId,
     wiring: WiringDep,
@@ -97,7 +97,7 @@ def show_person(
     return _person(wiring, subject_id)
 
 
-@router.put("/people/{subject_id}/restriction", summary="Keep a person's data and do not use it")
+@router.put("/people/{subject_id}/restriction", summary="Restrict processing of a person's data")
 def put_restriction(
     subject_id: SubjectId,
     body: RestrictionIn,
@@ -125,7 +125,7 @@ def delete_restriction(
     return _person(wiring, subject_id)
 
 
-@router.put("/people/{subject_id}/rectifications/{field}", summary="Correct what was inferred")
+@router.put("/people/{subject_id}/rectifications/{field}", summary="Correct an inferred value")
 def put_rectification(
     subject_id: SubjectId,
     field: FieldName,

@@ -16,15 +16,13 @@ from api.credentials import Caller
 from api.deps import WiringDep
 
 router = APIRouter(tags=["rights"])
-Platform = Annotated[
-    str, Path(pattern=r"^[a-z0-9_.-]{1,40}$", description="The network; `key` where a post key follows.")
-]
-PostId = Annotated[str, Path(min_length=1, max_length=256, description="As the network has it, or a post key.")]
+Platform = Annotated[str, Path(pattern=r"^[a-z0-9_.-]{1,40}$", description="The network, or `key` before a post key.")]
+PostId = Annotated[str, Path(min_length=1, max_length=256, description="The network's post id, or a post key.")]
 Officer = Annotated[Caller, scope("privacy:officer")]
 _PATIENCE_S = 20.0
 
 
-@router.get("/posts/{platform}/{post_id}/touched", summary="What a post touched")
+@router.get("/posts/{platform}/{post_id}/touched", summary="Trace a post's influence")
 def get_touched(
     platform: Platform,
     post_id: PostId,

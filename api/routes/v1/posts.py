@@ -34,7 +34,7 @@ class PostsTaken(BaseModel):
     correlation_id: str
 
 
-@router.post("/posts", status_code=202, summary="Take posts in")
+@router.post("/posts", status_code=202, summary="Ingest posts")
 def take_posts(
     body: PostsIn,
     wiring: WiringDep,

@@ -47,7 +47,7 @@ class ProfileOut(BaseModel):
     data_age_s: float
 
 
-@router.get("/profiles/{subject_id}", summary="A published profile")
+@router.get("/profiles/{subject_id}", summary="Get a published profile")
 def get_profile(
     subject_id: SubjectId,
     wiring: WiringDep,

@@ -18,13 +18,13 @@ from api.deps import WiringDep
 from api.templates import page
 
 router = APIRouter(tags=["decisions"])
-DecisionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As the decision was answered.")]
+DecisionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="`decision_id` of the decision's response.")]
 Reader = Annotated[Caller, scope("decisions:read")]
 Record = Annotated[Recorder, recorded("decision.explain", "rights")]
 _POSTS_SHOWN = 15
 
 
-@router.get("/decisions/{decision_id}/why", summary="Why this ad")
+@router.get("/decisions/{decision_id}/why", summary="Explain a decision")
 def get_why(decision_id: DecisionId, wiring: WiringDep, caller: Reader, audit: Record) -> Why:
     """Explain a decision: the policy with its recomputed draw, the text and its generator, and the campaign.
 
@@ -34,7 +34,7 @@ def get_why(decision_id: DecisionId, wiring: WiringDep, caller: Reader, audit: R
     return _explained(decision_id, wiring, caller, audit)
 
 
-@router.get("/decisions/{decision_id}/why/page", summary="Why this ad, to look at", response_class=HTMLResponse)
+@router.get("/decisions/{decision_id}/why/page", summary="Explain a decision as HTML", response_class=HTMLResponse)
 def get_why_page(decision_id: DecisionId, wiring: WiringDep, caller: Reader, audit: Record) -> HTMLResponse:
     """Return the explanation as an HTML page."""
     why = _explained(decision_id, wiring, caller, audit)

@@ -28,7 +28,7 @@ class ErasureIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     subject: str = Field(min_length=1, max_length=512, description="A subject id, or platform:author_id.")
-    all_linked: bool = Field(False, description="Erase every subject that is linked to this one, too.")
+    all_linked: bool = Field(False, description="Also erase every linked subject.")
 
 
 class RequestOut(BaseModel):
@@ -73,19 +73,19 @@ def erase(
     return ErasuresOut(requests=[_shown(each) for each in begun], linked_left=1 + len(others) - len(subjects))
 
 
-@router.get("/rights/requests", summary="Requests of people, those that are due first in front")
+@router.get("/rights/requests", summary="List data subjects' requests, earliest due first")
 @about_nobody
 def list_requests(
     wiring: WiringDep,
     caller: Officer,
-    only_open: Annotated[bool, Query(description="Leave out those that are answered.")] = True,
+    only_open: Annotated[bool, Query(description="Omit completed requests.")] = True,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[RequestOut]:
     """List the requests with progress and due date, without identities."""
     return [_shown(each) for each in wiring.rights.rights_requests.list(only_open=only_open, limit=limit)]
 
 
-@router.get("/rights/requests/{request_id}", summary="One request, with its receipt")
+@router.get("/rights/requests/{request_id}", summary="Get a request with its receipt")
 @about_nobody
 def read_request(request_id: RequestId, wiring: WiringDep, caller: Officer) -> RequestOut:
     """Return one request. 404: there is no such request."""

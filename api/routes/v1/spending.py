@@ -18,7 +18,7 @@ from api.deps import WiringDep
 from api.pagination import IdPath
 
 router = APIRouter(tags=["campaigns"])
-Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="UTC days that are looked at, today among them.")]
+Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="Number of UTC days, including today.")]
 
 
 class SpendOut(BaseModel):
@@ -40,14 +40,14 @@ class SpendingOut(BaseModel):
     """A campaign's spending; null where there is no budget."""
 
     campaign_id: str
-    total: SpendOut = Field(description="Ever, while it had a budget.")
+    total: SpendOut = Field(description="Since it has had a budget.")
     left_microusd: int | None = Field(description="Of the whole budget.")
-    today_budget_microusd: int | None = Field(description="What pacing plans for this UTC day.")
+    today_budget_microusd: int | None = Field(description="Paced budget of this UTC day.")
     today_left_microusd: int | None
-    days: list[DayOut] = Field(description="Those on which anything was reserved or spent, the newest first.")
+    days: list[DayOut] = Field(description="Days with reservations or spending, newest first.")
 
 
-@router.get("/campaigns/{campaign_id}/spending", summary="What a campaign spent")
+@router.get("/campaigns/{campaign_id}/spending", summary="Get a campaign's spending")
 @about_nobody
 def get_spending(
     campaign_id: IdPath,

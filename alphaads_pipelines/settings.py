@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     debug: bool = Field(False, description="verbose logs; never in production")
     secret_key: SecretStr = Field(SecretStr(_DEV_SECRET), description="signs API tokens; 32+ random characters")
 
-    alphaads_home: Path = Field(Path(".alphaads"), description="all local state lies under this folder")
+    alphaads_home: Path = Field(Path(".alphaads"), description="folder of all local state")
     alphaads_key_file: Path | None = Field(
         None, description="the key-encryption key; default: beside ALPHAADS_HOME, never inside a backup of it"
     )
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite under ALPHAADS_HOME")
     redis_url: str | None = Field(None, description="broker of the warm workers; default: SQLite under ALPHAADS_HOME")
     kafka_bootstrap_servers: str | None = Field(None, description="host:port,...; default: the embedded stream")
-    kafka_client: Literal["kafka", "kafka_python"] = Field("kafka", description="which Kafka client library")
+    kafka_client: Literal["kafka", "kafka_python"] = Field("kafka", description="Kafka client library")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="transport security of the brokers"
     )
@@ -57,20 +57,20 @@ class Settings(BaseSettings):
     stream_partitions: int = Field(4, ge=1, description="partitions of a topic that this project creates")
     shards: int = Field(16, ge=1, description="fixed number of subject shards; never change it on a filled lake")
 
-    batch_max_posts: int = Field(20_000, ge=1, description="posts in one micro-batch at most")
+    batch_max_posts: int = Field(20_000, ge=1, description="maximum posts in a micro-batch")
     batch_split_posts: int = Field(4_000, ge=1, description="backlog above which the partitions are split over workers")
-    batch_target_s: float = Field(15.0, gt=0, description="how long a batch may take, at the pace of the one before it")
-    batches_in_flight: int = Field(2, ge=1, description="micro-batches running at once at most")
-    batch_lease_s: float = Field(15.0, gt=0, description="a batch without a heartbeat for so long is given away")
-    batch_max_attempts: int = Field(5, ge=1, description="attempts before a batch waits for a person")
+    batch_target_s: float = Field(15.0, gt=0, description="target duration of a batch, at the previous one's pace")
+    batches_in_flight: int = Field(2, ge=1, description="maximum concurrent micro-batches")
+    batch_lease_s: float = Field(15.0, gt=0, description="a batch is reassigned after this long without a heartbeat")
+    batch_max_attempts: int = Field(5, ge=1, description="attempts before a batch needs an operator")
     workers: int = Field(2, ge=1, description="warm worker processes that `up` keeps running")
     sensor_wait_s: float = Field(20.0, gt=0, le=50, description="how long a sensor tick waits for new posts")
 
-    scorer_tier: str = Field("neural", description="which Scorer scores the posts")
-    scorer_device: str = Field("auto", description="where the transformers tier runs: auto, cpu, cuda, cuda:1, mps")
+    scorer_tier: str = Field("neural", description="Scorer of the posts")
+    scorer_device: str = Field("auto", description="device of the transformers tier: auto, cpu, cuda, cuda:1, mps")
     scorer_threads: int = Field(0, ge=0, description="processor threads of a model; 0: all this process may use")
     nlp_artifact: Path | None = Field(None, description="folder of our own model; default: the promoted or shipped one")
-    nlp_data: Path | None = Field(None, description="folder of the public data that train and measure our own model")
+    nlp_data: Path | None = Field(None, description="folder of public data to train and evaluate our own model")
     sentiment_model: str = Field(
         "cardiffnlp/twitter-roberta-base-sentiment-latest", description="Hugging Face name or folder"
     )
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     entity_model: str | None = Field(None, description="spaCy pipeline that finds the entities; default: the tier")
     huggingface_api_token: SecretStr | None = Field(None, description="for private and gated models")
 
-    generator: str = Field("templates", description="who writes the ad texts: templates, openai or anthropic")
+    generator: str = Field("templates", description="generator of ad texts: templates, openai or anthropic")
     openai_api_key: SecretStr | None = Field(None, description="for ad texts by OpenAI's models")
     openai_model: str = Field("gpt-5.4-mini", description="OpenAI's name of the model")
     openai_base_url: str | None = Field(None, description="where it answers; default: the public address")
@@ -91,26 +91,26 @@ class Settings(BaseSettings):
         "gpt-5.4-mini=0.75/4.5,claude-haiku-4-5=1/5",
         description="USD per million tokens, model=input/output,...; prices change: look them up",
     )
-    language_model_budget_usd: float = Field(1.0, ge=0, description="what one run may spend on ad texts")
-    openai_moderation: bool = Field(True, description="where its key is set, OpenAI's moderation judges ad texts, too")
+    language_model_budget_usd: float = Field(1.0, ge=0, description="budget of one run for ad texts")
+    openai_moderation: bool = Field(True, description="if its key is set, OpenAI also moderates ad texts")
     sample_campaigns: bool = Field(True, description="synthetic campaigns until there are others; never in production")
 
-    experiment_holdout: float = Field(0.0, ge=0, le=1, description="share of people who are in no experiment, ever")
+    experiment_holdout: float = Field(0.0, ge=0, le=1, description="share of people excluded from all experiments")
 
-    policies: str = Field("thompson,linear_thompson", description="which policies learn, beside those with a role")
-    policy_half_life_days: float = Field(56.0, gt=0, description="what was learned so long ago weighs half as much")
-    decision_retention_days: float = Field(90.0, ge=2, description="how long decisions and what came of them are kept")
+    policies: str = Field("thompson,linear_thompson", description="policies that learn, besides those with a role")
+    policy_half_life_days: float = Field(56.0, gt=0, description="half-life of learned data")
+    decision_retention_days: float = Field(90.0, ge=2, description="retention of decisions and their outcomes")
 
-    max_data_age_s: float = Field(900.0, gt=0, description="served data older than this is answered with 503")
-    run_retention_hours: float = Field(24.0, gt=0, description="Dagster runs, logs, broker rows older than this go")
-    lake_retention_hours: float = Field(168.0, ge=0, description="replaced lake files are kept so long")
-    stream_retention_hours: float = Field(168.0, gt=0, description="how long the embedded stream keeps records")
-    key_backup_days: float = Field(7.0, gt=0, description="how long a backup of the wrapped data keys may be used")
-    audit_retention_days: float = Field(730.0, ge=1, description="how long the audit log is kept")
+    max_data_age_s: float = Field(900.0, gt=0, description="data older than this is not served (503)")
+    run_retention_hours: float = Field(24.0, gt=0, description="retention of Dagster runs, logs and broker rows")
+    lake_retention_hours: float = Field(168.0, ge=0, description="retention of replaced lake files")
+    stream_retention_hours: float = Field(168.0, gt=0, description="retention of the embedded stream")
+    key_backup_days: float = Field(7.0, gt=0, description="lifetime of a backup of the wrapped data keys")
+    audit_retention_days: float = Field(730.0, ge=1, description="retention of the audit log")
 
-    min_group_size: int = Field(10, ge=2, description="no aggregate is about fewer people")
+    min_group_size: int = Field(10, ge=2, description="minimum people in an aggregate")
     privacy_budget_epsilon: float = Field(
-        10.0, ge=0, description="what noisy aggregates may cost a tenant in a month, in epsilon"
+        10.0, ge=0, description="monthly privacy budget of a tenant for noisy aggregates, in epsilon"
     )
 
     api_host: str = Field("127.0.0.1", description="address the API listens on")
@@ -118,10 +118,10 @@ class Settings(BaseSettings):
     metrics_port: int = Field(8001, ge=0, le=65535, description="port of the Prometheus metrics")
     dagster_port: int = Field(3070, ge=0, le=65535, description="port of the Dagster UI, loopback only")
     api_docs: bool = Field(True, description="serve /api/docs and /api/redoc")
-    allowed_hosts: str = Field("127.0.0.1,localhost,testserver", description="Host headers that are answered")
+    allowed_hosts: str = Field("127.0.0.1,localhost,testserver", description="accepted Host headers")
     cors_origins: str = Field("", description="exact origins, comma separated; empty: none")
     log_json: bool = Field(False, description="logs as JSON lines")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="minimum level logged")
 
     @field_validator("alphaads_home")
     @classmethod

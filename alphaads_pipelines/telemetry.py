@@ -27,16 +27,14 @@ POSTS_TAKEN_IN = Counter(
 )
 POSTS_DROPPED = Counter(
     "alphaads_posts_dropped_total",
-    "Parts of payloads that intake did not take, by reason",
+    "Parts of payloads dropped at intake, by reason",
     ["reason"],
     registry=REGISTRY,
 )
-POSTS_PROCESSED = Counter(
-    "alphaads_posts_processed_total", "Stream records by what became of them", ["outcome"], registry=REGISTRY
-)
+POSTS_PROCESSED = Counter("alphaads_posts_processed_total", "Stream records by outcome", ["outcome"], registry=REGISTRY)
 ENTITIES_LINKED = Counter(
     "alphaads_entities_linked_total",
-    "Entities linked to tracked names, by who found them",
+    "Entities linked to tracked names, by source",
     ["source"],
     registry=REGISTRY,
 )
@@ -47,21 +45,21 @@ BATCH_SECONDS = Histogram(
     registry=REGISTRY,
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300, 600),
 )
-MODEL_SECONDS = Summary("alphaads_model_seconds", "Time inside our own network, by call", registry=REGISTRY)
-BACKLOG_POSTS = Gauge("alphaads_backlog_posts", "Records in the stream that are not published", registry=REGISTRY)
+MODEL_SECONDS = Summary("alphaads_model_seconds", "Inference time of our own network per call", registry=REGISTRY)
+BACKLOG_POSTS = Gauge("alphaads_backlog_posts", "Stream records not published yet", registry=REGISTRY)
 DATA_AGE_SECONDS = Gauge("alphaads_data_age_seconds", "Age of the published data", registry=REGISTRY)
-OFFSETS_LOST = Gauge("alphaads_offsets_lost", "Offsets lost to retention, given up by command", registry=REGISTRY)
-REQUESTS = Counter("alphaads_api_requests_total", "Answers of the API", ["route", "status"], registry=REGISTRY)
-REQUEST_SECONDS = Histogram("alphaads_api_request_seconds", "Duration of an answer", ["route"], registry=REGISTRY)
+OFFSETS_LOST = Gauge("alphaads_offsets_lost", "Offsets lost to retention and skipped by command", registry=REGISTRY)
+REQUESTS = Counter("alphaads_api_requests_total", "API responses", ["route", "status"], registry=REGISTRY)
+REQUEST_SECONDS = Histogram("alphaads_api_request_seconds", "Duration of an API response", ["route"], registry=REGISTRY)
 DECISIONS = Counter("alphaads_decisions_total", "Decisions by policy", ["policy"], registry=REGISTRY)
 RESERVATIONS = Counter(
     "alphaads_reservations_total",
-    "What was held for decisions and what became of it: held, confirmed, released or late; or refused: budget, pacing, "
+    "Budget reservations for decisions by outcome: held, confirmed, released or late; or refused: budget, pacing, "
     "floor or cap",
     ["outcome"],
     registry=REGISTRY,
 )
-AD_SPEND_USD = Counter("alphaads_ad_spend_usd_total", "What confirmed impressions cost", registry=REGISTRY)
+AD_SPEND_USD = Counter("alphaads_ad_spend_usd_total", "Cost of confirmed impressions", registry=REGISTRY)
 LANGUAGE_MODEL_CALLS = Counter(
     "alphaads_language_model_calls_total",
     "Calls of a language model by outcome",
@@ -70,13 +68,15 @@ LANGUAGE_MODEL_CALLS = Counter(
 )
 LANGUAGE_MODEL_USD = Counter(
     "alphaads_language_model_usd_total",
-    "What calls of a language model cost, or may have cost where nobody told us",
+    "Cost of language-model calls, the maximum if unreported",
     ["provider"],
     registry=REGISTRY,
 )
 AUDIT_ENTRIES = Counter("alphaads_audit_entries_total", "Entries of the audit log", ["action"], registry=REGISTRY)
 AUDIT_FAILURES = Counter(
-    "alphaads_audit_failures_total", "Entries that could not be written, so that nothing was done", registry=REGISTRY
+    "alphaads_audit_failures_total",
+    "Audit entries that could not be written, which aborted the action",
+    registry=REGISTRY,
 )
 
 

@@ -38,7 +38,7 @@ def _sizes(given: list[str]) -> dict[str, float]:
 
 
 def _options(benchmark: Callable[..., Any], settings: Settings, **given: Any) -> dict[str, Any]:
-    """The options given, or else their settings, limited to the benchmark's parameters."""
+    """The benchmark's options: as given, or else from the settings."""
     taken = signature(benchmark).parameters
     options = {name: value for name, value in given.items() if value is not None}
     if unfit := [f"--{name}" for name in options if name not in taken]:

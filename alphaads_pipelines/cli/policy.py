@@ -99,7 +99,7 @@ def promote(name: Name, as_json: JsonOutput = False) -> None:
 
 @app.command()
 def canary(name: OptionalName = None, share: Share = 0.05, end: End = False, as_json: JsonOutput = False) -> None:
-    """Route a share of the decisions to a policy, always for the same people, to measure what it earns."""
+    """Route a share of the decisions to a policy, always for the same people, to measure its reward."""
     from alphaads_pipelines.bandits.policy_roles import Canary, check_name
 
     with exit_codes():

@@ -119,7 +119,7 @@ def delete_restriction(
     caller: Officer,
     audit: Annotated[Recorder, recorded("person.unrestrict", "rights")],
 ) -> PersonOut:
-    """Lift the restriction: the data may be used for what the person allows."""
+    """Lift the restriction: consents decide again how the data may be used."""
     resolve_and_record(wiring, audit, subject_id)
     lift_restriction(wiring.engine, subject_id)
     return _person(wiring, subject_id)

@@ -1,4 +1,4 @@
-"""Plain routes: what they take, and that a decision keeps nobody else waiting."""
+"""Fast routes: supported parameters, and that a decision does not block other requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def _query(number: int) -> int:
     return number
 
 
-async def _plain(body: _In, path: Annotated[str, Depends(_path)]) -> Response:
+async def _fast(body: _In, path: Annotated[str, Depends(_path)]) -> Response:
     return Response(f"{path} {body.number}")
 
 
@@ -54,7 +54,7 @@ async def _without_body(path: Annotated[str, Depends(_path)]) -> Response:
 
 def test_body_and_dependencies_reach_the_endpoint() -> None:
     app, router = FastAPI(), APIRouter(route_class=FastRoute)
-    router.add_api_route("/here", _plain, methods=["POST"])
+    router.add_api_route("/here", _fast, methods=["POST"])
     app.include_router(router, prefix="/api")
     client = TestClient(app)
     assert client.post("/api/here", json={"number": 3}).text == "/api/here 3"

@@ -1,6 +1,6 @@
 """Read a batch: validate and deduplicate its records into rows of `raw_posts` and `rejected_posts`.
 
-Deterministic across attempts. No record is lost: one that cannot be decoded, unsealed or parsed becomes a rejected row
+Deterministic across attempts. No record is lost: if decoding, unsealing or parsing fails, it becomes a rejected row
 with its reason, still sealed, and a replay tries it again.
 """
 
@@ -42,7 +42,6 @@ class AcceptedBatch:
 
     Attributes
     ----------
-    raw: rows of `raw_posts`. rejected: rows of `rejected_posts`.
     posts: the unsealed posts, in the order of `raw`; they stay in memory.
     counts: read = accepted + rejected + duplicates.
     """
@@ -55,8 +54,6 @@ class AcceptedBatch:
 
 @dataclass(slots=True)
 class _Entry:
-    """A record being validated: its place, envelope and outcome so far."""
-
     partition: int
     offset: int
     envelope: Envelope
@@ -68,8 +65,6 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Columns:
-    """Columns of a table under construction."""
-
     values: dict[str, list[Any]] = field(default_factory=dict)
 
     def add(self, **row: Any) -> None:
@@ -82,8 +77,7 @@ class BatchReader:
 
     Parameters
     ----------
-    sealer, pseudonyms: of one installation, over the same master keys.
-    platforms: parsers by name.
+    sealer, pseudonyms: over the same master keys.
     engine: holds the index of post keys.
     lake: source of a replay whose offsets the stream no longer holds.
     """
@@ -135,7 +129,7 @@ class BatchReader:
         return posts
 
     def _read_records(self, batch: Batch) -> tuple[list[_Entry], int]:
-        """Read records; also returns the number of duplicates that the lake no longer holds."""
+        """Also returns the number of duplicates that the lake no longer holds."""
         try:
             records = [record for chunk in self._stream.read(batch.ranges) for record in chunk]
         except OffsetsLost:
@@ -170,7 +164,7 @@ class BatchReader:
                 yield self._decode_sealed_record(batch, entry) if row.get("reason") == _NOT_AN_ENVELOPE else entry
 
     def _decode_sealed_record(self, batch: Batch, entry: _Entry) -> _Entry:
-        # This body is the whole record, not a payload.
+        # the whole record, not a payload
         [body] = self._sealer.unseal([entry.envelope])
         if isinstance(body, UnsealError):
             return entry

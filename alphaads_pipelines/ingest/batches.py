@@ -1,6 +1,6 @@
-"""A micro-batch: its offsets, shards, attempt and outcome.
+"""A micro-batch: offsets, shards, attempt and outcome.
 
-Belongs here: values. Does not: planning (planning.py), storage and state transitions (ledger.py).
+Belongs here: values. Does not: planning (planning.py), state transitions (ledger.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ State = Literal["planned", "running", "committed", "failed", "lost", "given_up"]
 """planned -> running -> committed; failed and lost wait for an operator; given_up: retention removed the offsets."""
 
 HOUR_FORMAT = "%Y-%m-%d-%H:00"
-"""Partition key of the hour (UTC) in which a batch was planned."""
+"""Partition key of a batch's planning hour (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class BatchLimits:
     max_posts: records per batch.
     split_posts: backlog above which free partitions are split over several batches.
     in_flight: batches planned or running at once.
-    lease_s: seconds without a heartbeat until a running batch goes to the next attempt.
+    lease_s: seconds without a heartbeat until the next attempt.
     max_attempts: failed attempts before a batch waits for an operator.
-    target_s: seconds that a batch may take, by the pace of the newest one.
+    target_s: seconds that a batch may take, by the pace of the newest.
     """
 
     max_posts: int
@@ -49,7 +49,7 @@ class BatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
-    """Counts of a batch's records: read = accepted + rejected + duplicates.
+    """Counts of records: read = accepted + rejected + duplicates.
 
     `seen_until`: stream partition -> when intake saw its last record of the batch (UTC).
     """
@@ -67,16 +67,15 @@ class Batch:
 
     Parameters
     ----------
-    seq: sequence number; with `ranges` the permanent identity of the batch.
-    attempt: fencing token from 1; only the latest attempt may write.
-    ranges: at most one range per stream partition.
-    shards: every shard that its records can have; exclusive to the batch while it is active.
-    planned_at, planned_hour: when it was planned, and the partition key of that hour.
+    seq: with `ranges` the permanent identity of the batch.
+    attempt: fencing token from 1; only the latest may write.
+    ranges: at most one per stream partition.
+    shards: all possible shards of its records; exclusive while the batch is active.
+    planned_hour: partition key of the hour of `planned_at`.
     requested_at: when a run was requested, or last seen pending.
-    lease_until: end of the running attempt's lease unless renewed.
-    worker: the run that holds it.
+    lease_until: end of the running attempt's lease.
     counts: of the last commit.
-    failures: failed attempts so far.
+    failures: failed attempts.
     error: code of the last failure; never payload.
     """
 
@@ -103,17 +102,17 @@ class Batch:
 
     @property
     def run_key(self) -> str:
-        """Key of one attempt's run, which is requested at most once."""
+        """Key of an attempt's run, requested at most once."""
         return f"{self.id}-{self.attempt}"
 
     @property
     def partitions(self) -> tuple[int, ...]:
-        """Stream partitions of the ranges."""
+        """Stream partitions read."""
         return tuple(each.partition for each in self.ranges)
 
     @property
     def offsets(self) -> int:
-        """Number of offsets in the ranges, at least the number of records."""
+        """Number of offsets, at least the number of records."""
         return sum(len(each) for each in self.ranges)
 
     @property
@@ -123,12 +122,12 @@ class Batch:
 
 
 def batch_id(seq: int) -> str:
-    """Format a sequence number as a batch id: `b000000042`."""
+    """Format a batch id: `b000000042`."""
     return f"b{seq:09d}"
 
 
 def parse_batch_id(text: str) -> int:
-    """Parse a batch id (`b000000042`) or a bare number. Raises InvalidRequest."""
+    """Parse a batch id or a bare number. Raises InvalidRequest."""
     found = re.fullmatch(r"b?0*([1-9][0-9]{0,17})", text.strip())
     if not found:
         raise InvalidRequest("a batch is named by its id, such as b000000042, or by its number")

@@ -1,7 +1,7 @@
 """Deduplicate records by post key: first write wins.
 
-The index stores the winning record's place in the stream, so a retry wins its own keys again. A forgotten post keeps
-its key with a place that no record has; every later record of it loses.
+The index stores the winner's place in the stream, so a retry wins its own keys again. A forgotten post keeps its key
+with a place that no record has, so later records lose.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class KeyedRecord(NamedTuple):
 
 
 def register_keys(engine: Engine, records: Sequence[KeyedRecord]) -> list[bool]:
-    """Register keys; for each record, whether it is the first with its key. Ties within a call go to the lowest offset.
+    """Register keys; whether each record is the first with its key. Ties within a call go to the lowest offset.
 
     Raises StoreUnavailable.
     """
@@ -50,16 +50,14 @@ def register_keys(engine: Engine, records: Sequence[KeyedRecord]) -> list[bool]:
 
 
 def place_of(row: Row[Any]) -> tuple[int, int] | None:
-    """(partition, offset) of the first record with the key of a `post_keys` row, forgotten or not; None if there was
-    none.
-    """
+    """(partition, offset) of the first record of a `post_keys` row, forgotten or not; None if there was none."""
     if row.stream_offset < 0:
         return None
     return (row.stream_partition if row.stream_partition >= 0 else _negated(row.stream_partition), row.stream_offset)
 
 
 def forget_keys(engine: Engine, keys: Iterable[bytes]) -> None:
-    """Refuse all records with these keys, now and in future. Raises StoreUnavailable."""
+    """Refuse these keys from now on. Raises StoreUnavailable."""
     wanted = sorted(set(keys))
     never = [{"post_key": key, "stream_partition": _negated(0), "stream_offset": _NOWHERE} for key in wanted]
     with transaction(engine) as connection:
@@ -70,5 +68,5 @@ def forget_keys(engine: Engine, keys: Iterable[bytes]) -> None:
 
 
 def _negated(partition: int) -> int:
-    """Map a partition to the negative number that marks its posts as forgotten, and back."""
+    """Map a partition to the negative number that marks forgotten posts, and back."""
     return -1 - partition

@@ -1,7 +1,7 @@
 """Stream payloads from a file: JSON lines, JSON arrays or whole documents, plain or gzip.
 
-An unreadable line yields `Malformed`, which is rejected later with a reason. A truncated array ends the file: the start
-of the next post is unknown.
+An unreadable line yields `Malformed`, rejected later with a reason. A truncated array ends the file: the next post's
+start is unknown.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ class PayloadFile:
 
     Parameters
     ----------
-    path: JSON lines (UTF-8; blank lines skipped, a line with an array gives its elements), a JSON array, or
-    pretty-printed JSON objects; gzip is detected by its first bytes.
-    batch_size: maximum payloads per batch.
+    path: JSON lines (UTF-8; blank lines skipped, arrays in a line flattened), a JSON array, or pretty-printed JSON
+    objects; gzip is detected by its first bytes.
 
     Attributes
     ----------
@@ -48,8 +47,8 @@ class PayloadFile:
 
     Raises
     ------
-    InvalidRequest: missing or unreadable file; while iterating: damaged file or truncated array. Payloads yielded
-    before are good.
+    InvalidRequest: missing or unreadable; while iterating: damaged file or truncated array. Payloads yielded before are
+    good.
     """
 
     def __init__(self, path: Path | str, batch_size: int = 2000) -> None:
@@ -68,7 +67,7 @@ class PayloadFile:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of `total_bytes` read so far, for a progress bar."""
+        """Bytes of `total_bytes` read, for a progress bar."""
         if self._raw is not None:
             self._bytes_read = self._raw.tell()
         return self._bytes_read
@@ -92,7 +91,7 @@ class PayloadFile:
             raise damage
 
     def numbered(self) -> Iterator[Numbered]:
-        """Yield each payload with its line number, or its array position, from 1."""
+        """Yield payloads with line number or array position, from 1."""
         for number, _, item in self._items():
             yield number, item
 
@@ -120,7 +119,6 @@ class PayloadFile:
         return _lines(file)
 
     def _documents(self, file: io.BufferedReader) -> Iterator[_Sized]:
-        """Yield consecutive JSON values, arrays element by element."""
         buffer = _Text(file)
         number = depth = 0
         try:
@@ -138,14 +136,14 @@ class PayloadFile:
 
 
 def read_payloads(path: Path | str, batch_size: int = 2000) -> PayloadFile:
-    """Open a file of payloads. Raises InvalidRequest as `PayloadFile` does."""
+    """Open a file of payloads. Raises InvalidRequest."""
     return PayloadFile(path, batch_size)
 
 
 def _is_document(start: bytes) -> bool:
     """Whether the file is a multi-line array or pretty-printed object rather than JSON lines.
 
-    A broken first line of JSON lines must not match, so the first line of an array must end as an unfinished one does.
+    A broken first JSON line must not match, so an array's first line must end unfinished.
     """
     first, _, rest = start.lstrip().partition(b"\n")
     first = first.strip()
@@ -227,7 +225,7 @@ class _Text:
         return found
 
     def value(self) -> tuple[Any, int]:
-        """Parse the next JSON value; with its length. ValueError if there is none within MAX_LINE_BYTES."""
+        """Parse the next JSON value; with its length. ValueError if none within MAX_LINE_BYTES."""
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)

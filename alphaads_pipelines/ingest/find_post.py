@@ -68,10 +68,6 @@ def keys_of(pseudonyms: Pseudonyms, platform: str, post_id: str) -> tuple[bytes,
 def find_post(engine: Engine, ledger: Ledger, lake: Lake, topic: str, keys: Collection[bytes]) -> list[FoundPost]:
     """Find the accepted versions of a post, in order.
 
-    Parameters
-    ----------
-    topic: of sealed posts.
-
     Raises
     ------
     NotFound: no version is in the lake. StoreUnavailable.
@@ -84,10 +80,7 @@ def find_post(engine: Engine, ledger: Ledger, lake: Lake, topic: str, keys: Coll
 
 
 def batches_of(engine: Engine, topic: str, keys: Collection[bytes]) -> dict[int, list[OffsetRange]]:
-    """Map batch sequence numbers to places of records that have, or had before being forgotten, one of the keys.
-
-    Raises StoreUnavailable.
-    """
+    """Map batch numbers to places of records with the keys, forgotten or not. Raises StoreUnavailable."""
     found: dict[int, list[OffsetRange]] = {}
     with reading(engine) as connection:
         for row in select_in(connection, "post_keys", "post_key", keys):

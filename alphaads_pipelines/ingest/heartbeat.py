@@ -21,7 +21,7 @@ def _now() -> datetime:
 
 
 class Heartbeat:
-    """Renews the lease four times per lease length, in a thread, inside a `with` block."""
+    """Renews the lease four times per lease length, in a thread."""
 
     def __init__(self, ledger: Ledger, batch: Batch, clock: Callable[[], datetime] = _now) -> None:
         self._ledger, self._batch, self._clock = ledger, batch, clock
@@ -30,9 +30,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{batch.id}", daemon=True)
 
     def check(self) -> None:
-        """Raise Fenced if another attempt owns the batch. Queries the ledger: a process that was frozen cannot trust
-        its memory.
-        """
+        """Raise Fenced if another attempt owns the batch. Queries the ledger: a process may have been frozen."""
         if self._lost.is_set():
             raise Fenced(f"{self._batch.id}: the lease of attempt {self._batch.attempt} was lost")
         self._ledger.check(self._batch)

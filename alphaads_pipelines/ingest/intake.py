@@ -1,7 +1,7 @@
 """Intake: the only writer of the posts stream, and the only place that sees an identity in the clear.
 
 Each payload is split, pseudonymised and sealed into one envelope per author. Parts by erased people are dropped and
-counted. Unreadable parts are sealed with the key of the day and rejected with a reason when their batch is read.
+counted. Unreadable parts are sealed with the key of the day and rejected with a reason by the batch reader.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ class IntakeResult:
 
     Attributes
     ----------
-    read: payloads received.
-    produced: envelopes written; more than `read` with nested posts.
+    produced: envelopes written; exceeds `read` with nested posts.
     suppressed: parts dropped because their author was erased.
     """
 
@@ -59,8 +58,7 @@ class Intake:
     Parameters
     ----------
     topic: must exist.
-    sealer, pseudonyms, suppressions: of one installation, over the same master keys.
-    platforms: parsers by name.
+    sealer, pseudonyms, suppressions: over the same master keys.
     clock: source of `observed_at`.
     """
 
@@ -84,12 +82,12 @@ class Intake:
         self._partitions: int | None = None
 
     def take(self, platform: str, payloads: Sequence[Payload | Malformed], correlation_id: str) -> IntakeResult:
-        """Seal and produce; durable on return, and idempotent in effect: duplicates are removed downstream.
+        """Seal and produce; durable on return. Repeats are harmless: batches are deduplicated.
 
         Raises
         ------
         InvalidRequest: unknown platform.
-        StreamUnavailable, StoreUnavailable: some may be in the stream; take all again later.
+        StreamUnavailable, StoreUnavailable: some may be in the stream; repeat all later.
         """
         if platform not in self._platforms:
             raise InvalidRequest(f"platform: must be one of {', '.join(self._platforms)}")
@@ -119,19 +117,18 @@ class Intake:
                 yield Unsealed(who, encode_body(part.payload))
 
     def _kept(self, parts: Sequence[Unsealed]) -> list[Unsealed]:
-        """Drop parts by erased people."""
         gone = self._suppressions.suppressed(part.identity.mac for part in parts if part.identity is not None)
         return [part for part in parts if part.identity is None or part.identity.mac not in gone]
 
     def _partition_count(self) -> int:
-        # Cached: a topic's partitions may not change under the ledger anyway.
+        # Cached: partitions may not change under the ledger anyway.
         if self._partitions is None:
             self._partitions = self._stream.partitions(self._topic)
         return self._partitions
 
 
 def encode_body(payload: Payload) -> bytes:
-    """Encode the JSON to seal: always valid, never larger than a stream record may be."""
+    """Encode the JSON to seal: always valid and within the stream's record limit."""
     try:
         body = orjson.dumps(payload)
     except TypeError:
@@ -148,7 +145,7 @@ def _split(parser: Platform, payload: Payload, tokenise: Tokenise) -> list[Autho
 
 
 def _repaired(value: Any, depth: int = 0) -> Any:
-    """Coerce `value` to strict JSON: whole characters, 64-bit numbers, bounded nesting."""
+    """Coerce to strict JSON: whole characters, 64-bit numbers, bounded nesting."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:

@@ -1,8 +1,8 @@
 """The ledger: which offsets belong to which batch, its worker and outcome.
 
-Every transition is a compare-and-set on state and attempt in a transaction, so planners, workers and operators may
-race. The attempt is a fencing token, checked at every write and at commit. Batches are sequential per partition, so a
-post's first write has the lowest offset; an active batch owns its partitions' shards exclusively.
+Every transition is a transactional compare-and-set on state and attempt, so planners, workers and operators may race.
+The attempt is a fencing token, checked at every write and at commit. Batches are sequential per partition, so a post's
+first write has the lowest offset; an active batch owns its partitions' shards exclusively.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ class Ledger:
     Parameters
     ----------
     partitions: of the topic.
-    shards: total number of shards, fixed.
-    limits: size and number of batches.
-    consumer: name of this consumer of the topic.
+    shards: total number, fixed.
     """
 
     def __init__(
@@ -93,7 +91,7 @@ class Ledger:
     def due(self, now: datetime, is_pending: PendingCheck) -> list[Batch]:
         """Batches that need a run request now, oldest first; for a dead attempt, its next one.
 
-        `is_pending`: whether an attempt's requested run is still pending in Dagster.
+        `is_pending`: whether an attempt's run is pending in Dagster.
         """
         due = []
         with reading(self._engine) as connection:
@@ -107,13 +105,13 @@ class Ledger:
             elif step is Step.REQUEST_UNLESS_PENDING and is_pending(batch):
                 self._touch(batch, now)
             elif step in (Step.NEXT_ATTEMPT, Step.REQUEST_UNLESS_PENDING):
-                # A run that never claimed its batch does not count against it.
+                # An unclaimed run does not count against its batch.
                 error = "lease_expired" if batch.state == "running" else "interrupted"
                 due.extend(self._next_attempt(batch, error, now, retry_at=None))
         return [batch for batch in due if batch.state == "planned"]
 
     def mark_requested(self, batch: Batch, now: datetime) -> None:
-        """Record that a run was requested; no-op if the attempt is over."""
+        """Mark as requested; no-op if the attempt is over."""
         self._touch(batch, now)
 
     def claim(self, seq: int, attempt: int, worker: str, now: datetime) -> Batch:
@@ -156,14 +154,14 @@ class Ledger:
         self._next_attempt(batch, error_code, now, retry_at)
 
     def lose(self, batch: Batch, now: datetime) -> None:
-        """Mark the batch as having lost unread records to retention; it waits for an operator."""
+        """Mark as lost: retention removed unread records. The batch waits for an operator."""
         with transaction(self._engine) as connection:
             lost = {"state": "lost", "error": "offsets_lost", "lease_until": None}
             self._rows.move(connection, batch.seq, batch.attempt, _ACTIVE, lost)
         _log.error("offsets lost", batch=batch.id, at=now.isoformat())
 
     def resume_after_loss(self, seq: int, lows: Mapping[int, int], now: datetime) -> Batch:
-        """Give up the lost offsets and plan the rest again; without a rest, give up the batch.
+        """Give up lost offsets and plan the rest again; without a rest, give up the batch.
 
         Raises NotFound, InvalidRequest.
         """
@@ -186,10 +184,10 @@ class Ledger:
             return self._rows.get(connection, seq)
 
     def replay(self, seqs: Iterable[int], now: datetime, *, by_caller: bool = False) -> list[Batch]:
-        """Plan committed batches again over the same ranges, as far as their partitions are free.
+        """Plan committed batches again over the same ranges, if their partitions are free.
 
         The others are held for one lease, so that live batches yield the next turn; call again.
-        `by_caller`: the caller claims them itself, without a run request. Raises NotFound.
+        `by_caller`: the caller claims them, without a run request. Raises NotFound.
         """
         planned = []
         with transaction(self._engine) as connection:
@@ -227,7 +225,7 @@ class Ledger:
             return self._rows.select(connection, *conditions, limit=limit)
 
     def stuck(self) -> list[Batch]:
-        """All batches that wait for an operator, newest first. Few: each blocks its partitions."""
+        """Batches that wait for an operator, newest first. Few: each blocks its partitions."""
         with reading(self._engine) as connection:
             return self._rows.select(connection, _BATCHES.c.state.in_(_STUCK))
 
@@ -270,7 +268,7 @@ class Ledger:
             return sum(position.lost_offsets for position in self._rows.positions(connection).values())
 
     def gaps(self) -> list[Gap]:
-        """Offsets between batches that no batch holds; given-up ones are held."""
+        """Offsets between batches that no batch holds; given-up offsets are held."""
         return [Gap(partition, held, start) for partition, held, start, _ in self._seams() if start > held]
 
     def overlaps(self) -> list[Gap]:
@@ -290,12 +288,12 @@ class Ledger:
         return any(end > positions[partition].next_offset for partition, end in ends.items() if partition in positions)
 
     def _reserved(self, connection: Connection, now: datetime) -> set[int]:
-        # Only committed batches are held; filtering by state would read all batches ever committed.
+        # Filtering by state would read all batches ever committed; only these are held.
         waiting = self._rows.select(connection, _BATCHES.c.held_until > now)
         return {partition for batch in waiting for partition in batch.partitions}
 
     def _newest(self, connection: Connection) -> Batch | None:
-        """The newest committed live batch: a replay may have skipped half of the work."""
+        """The newest committed live batch: a replay may skip half of the work."""
         fresh = (_BATCHES.c.state == "committed", _BATCHES.c.kind == "live")
         return next(iter(self._rows.select(connection, *fresh, limit=1)), None)
 
@@ -315,7 +313,7 @@ class Ledger:
         return self._rows.get(connection, int(seq))
 
     def _touch(self, batch: Batch, now: datetime) -> None:
-        # Planners race with each other and with workers; the late one has nothing to record.
+        # Planners and workers race; the late one has nothing to record.
         with suppress(Fenced), transaction(self._engine) as connection:
             self._rows.move(connection, batch.seq, batch.attempt, _ACTIVE, {"requested_at": now})
 
@@ -329,7 +327,7 @@ class Ledger:
                 self._rows.move(connection, batch.seq, batch.attempt, _ACTIVE, {**fresh, **state})
                 moved = self._rows.get(connection, batch.seq)
         except Fenced:
-            return []  # already moved on
+            return []
         _log.warning("attempt over", batch=batch.id, attempt=batch.attempt, error=error, next=moved.state)
         return [moved] if retry_at is None or retry_at <= now else []
 
@@ -342,14 +340,14 @@ class Ledger:
     def _complete(self, connection: Connection, batch: Batch, counts: BatchCounts) -> None:
         query = sa.select(_RANGES).where(_RANGES.c.batch_seq == batch.seq)
         for row in connection.execute(query).all():
-            # Record times count only up to the plan time: they may come from a wrong clock.
+            # Record times beyond the plan are ignored: clocks may be wrong.
             seen = batch.planned_at if row.reached_end else counts.seen_until.get(row.partition)
             if seen is not None:
                 until = min(seen, batch.planned_at)
                 self._rows.advance(connection, row.partition, until, at_offset=row.end_offset)
 
     def _seams(self) -> Iterator[tuple[int, int, int, int]]:
-        """(partition, end of the preceding ranges, start, end) of every range but each partition's first."""
+        """(partition, end of preceding ranges, start, end) of every range but each partition's first."""
         with reading(self._engine) as connection:
             walk = self._rows.walk(connection)
         for partition, ranges in walk.items():

@@ -1,4 +1,4 @@
-"""SQL of the ledger: batches, positions, and the compare-and-set between states.
+"""SQL of the ledger: batches, positions, compare-and-set.
 
 Belongs here: SQL. Does not: which transition is due (ledger.py).
 """
@@ -23,14 +23,14 @@ _BATCHES, _RANGES, _POSITIONS = (sql_table(name) for name in ("batches", "batch_
 
 
 class LedgerRows:
-    """Rows of one consumer of one topic; works in the caller's transaction."""
+    """Rows of one consumer of one topic, in the caller's transaction."""
 
     def __init__(self, topic: str, consumer: str, *, shards: int, partitions: int) -> None:
         self._topic, self._consumer = topic, consumer
         self._shards, self._partitions = shards, partitions
 
     def own(self) -> sa.ColumnElement[bool]:
-        """Condition for the positions of this consumer and topic."""
+        """Condition for this consumer's positions."""
         return (_POSITIONS.c.consumer == self._consumer) & (_POSITIONS.c.topic == self._topic)
 
     def positions(self, connection: Connection, *, lock: bool = False) -> dict[int, Row[Any]]:
@@ -67,7 +67,7 @@ class LedgerRows:
         return self.batches(connection, connection.execute(query).all())
 
     def batches(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Batch]:
-        """Build batches from rows, with one query for all ranges."""
+        """Build batches, with one query for all ranges."""
         ranges: dict[int, list[OffsetRange]] = {row.batch_seq: [] for row in rows}
         for row in select_in(connection, _RANGES.name, "batch_seq", ranges):
             if row.topic == self._topic:
@@ -76,7 +76,7 @@ class LedgerRows:
         return [self.batch(row, tuple(sorted(ranges[row.batch_seq], key=by_partition))) for row in rows]
 
     def batch(self, row: Row[Any], ranges: tuple[OffsetRange, ...]) -> Batch:
-        """Build one batch from its row."""
+        """Build one batch."""
         counts = None
         if row.read_posts is not None:
             counts = BatchCounts(row.read_posts, row.accepted_posts, row.rejected_posts, row.duplicate_posts)
@@ -112,7 +112,7 @@ class LedgerRows:
         connection.execute(update.values(complete_until=until))
 
     def note_ends(self, connection: Connection, positions: Mapping[int, Row[Any]], ends: Mapping[int, int]) -> None:
-        """Store the partitions' ends, also of busy ones: replay turns depend on them."""
+        """Store the partitions' ends, busy ones too: replay turns depend on them."""
         for partition, position in positions.items():
             if ends.get(partition, 0) > position.end_offset:
                 update = _POSITIONS.update().where(self.own(), _POSITIONS.c.partition == partition)
@@ -124,12 +124,12 @@ class LedgerRows:
         connection.execute(update.values(last_kind=kind))
 
     def give_up(self, connection: Connection, seq: int, each: OffsetRange, low: int) -> int:
-        """Move a range's offsets below `low` into a given-up batch; returns how many offsets remain."""
+        """Move a range's offsets below `low` into a given-up batch; returns the offsets that remain."""
         low = min(max(each.start, low), each.end)
         if low == each.start:
             return len(each)
         where = (_RANGES.c.batch_seq == seq) & (_RANGES.c.topic == each.topic) & (_RANGES.c.partition == each.partition)
-        # An empty range would be lost repeatedly as retention advances beyond its end.
+        # An empty range would be lost repeatedly as retention advances.
         kept = _RANGES.update().values(start_offset=low) if low < each.end else _RANGES.delete()
         connection.execute(kept.where(where))
         given_up = {"kind": "lost", "state": "given_up", "attempt": 1, "failures": 0, "error": "offsets_lost"}

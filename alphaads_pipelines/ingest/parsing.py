@@ -16,7 +16,7 @@ from alphaads_pipelines.platforms.registry import PLATFORMS
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A payload that is not a post: its line (or array position) and the reason."""
+    """A payload that is not a post: line (or array position) and reason."""
 
     line: int
     reason: str
@@ -26,12 +26,11 @@ class Reject:
 def parse_file(path: Path | str, platform: str | Platform) -> Iterator[Post | Reject]:
     """Parse every post of a file, nested posts after their parent.
 
-    Mentions read `@user`: without a key they cannot be pseudonymised, and output is reproducible.
+    Mentions read `@user`: there is no key to pseudonymise them, and output is reproducible.
 
     Raises
     ------
-    InvalidRequest: the file cannot be read.
-    ConfigurationError: unknown platform.
+    InvalidRequest: unreadable file. ConfigurationError: unknown platform.
     """
     parser = PLATFORMS.load(platform)() if isinstance(platform, str) else platform
     return _parsed(PayloadFile(path), parser)

@@ -1,6 +1,6 @@
-"""Planning rules: dividing offsets into batches, and expiry of attempts.
+"""Planning rules: dividing offsets into batches, expiring attempts.
 
-Belongs here: pure functions, testable without a database. Does not: rows, transactions, clocks.
+Belongs here: pure functions. Does not: rows, transactions, clocks.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def plan_batches(
 
     A small backlog becomes one batch over every free partition: a run costs the same for ten posts as for a thousand.
     Above `limits.split_posts`, or one batch's capacity, partitions are dealt, largest backlog first, to as many batches
-    as may still start. A batch takes at most `limits.max_posts` records, shared so that no partition starves.
+    as may still start. `limits.max_posts` is shared so that no partition starves.
 
     Parameters
     ----------
     free_positions: next offset of each partition without an active, failed or lost batch.
-    ends: end offsets; a partition that is absent or ends below its position is empty.
+    ends: end offsets; absent, or below the position: empty.
     active: batches planned or running already.
     """
     waiting = {
@@ -79,8 +79,7 @@ def _deal(waiting: Mapping[int, int], groups: int) -> list[list[int]]:
 def affordable_posts(newest: Batch | None, limits: BatchLimits) -> int:
     """Maximum records per batch, by the pace of the newest committed one.
 
-    Bounds a batch's duration whatever the model costs per text. Only the newest counts: older ones may have used
-    another model.
+    Bounds a batch's duration whatever the model; older batches may have used another.
     """
     if newest is None or newest.requested_at is None or newest.committed_at is None:
         return limits.max_posts
@@ -91,7 +90,7 @@ def affordable_posts(newest: Batch | None, limits: BatchLimits) -> int:
 
 
 def shards_of(partitions: tuple[int, ...], *, shards: int, of_partitions: int) -> tuple[int, ...]:
-    """Shards with records in `partitions`: intake places them by shard mod number of partitions."""
+    """Shards of `partitions`: intake places them by shard mod number of partitions."""
     return tuple(shard for shard in range(shards) if shard % of_partitions in partitions)
 
 
@@ -107,8 +106,7 @@ class Step(Enum):
 def next_step(batch: Batch, retry_at: datetime | None, now: datetime, limits: BatchLimits) -> Step:
     """Decide the next action for a planned or running batch.
 
-    A requested run that has not claimed its batch is dead or still queued in Dagster; only after a lease's time is
-    Dagster asked which.
+    An unclaimed run is dead or queued in Dagster; only after a lease's time is Dagster queried.
     """
     if batch.state == "running":
         expired = batch.lease_until is None or batch.lease_until <= now
@@ -120,7 +118,7 @@ def next_step(batch: Batch, retry_at: datetime | None, now: datetime, limits: Ba
 
 
 def is_outage(error_code: str) -> bool:
-    """Whether an error is not the batch's fault: store or broker unavailable, or worker stopped."""
+    """Whether an error is not the batch's fault: outage or stopped worker."""
     return error_code in _OUTAGES
 
 
@@ -130,14 +128,14 @@ def backoff(attempt: int, limits: BatchLimits) -> timedelta:
 
 
 def is_turn_of_replay(last_kind: str, next_offset: int, end_offset: int) -> bool:
-    """Whether a replay may take a free partition; waiting live records get every second turn."""
+    """Whether a replay may take a free partition; live records get every second turn."""
     return last_kind != "replay" or end_offset <= next_offset
 
 
 def is_turn_of_live(last_kind: str, held: bool) -> bool:
-    """Whether live planning may take a free partition; a waiting replay gets every second turn."""
+    """Whether live planning may take a free partition; replays get every second turn."""
     return not held or last_kind == "replay"
 
 
 PendingCheck = Callable[[Batch], bool]
-"""Whether the attempt's requested run is still pending in Dagster (queued, not started or starting)."""
+"""Whether the attempt's run is pending in Dagster (queued, not started or starting)."""

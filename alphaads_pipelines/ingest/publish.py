@@ -35,8 +35,8 @@ def publish(
 
     Parameters
     ----------
-    profiles: rows of `customer_profiles` made current; people erased meanwhile are skipped.
-    versions: lake table -> Delta version that holds the batch.
+    profiles: current rows of `customer_profiles`; people erased meanwhile are skipped.
+    versions: lake table -> Delta version.
 
     Raises
     ------
@@ -64,14 +64,14 @@ def publish_profiles(
     Parameters
     ----------
     profiles: subject_id, shard, state.
-    shards: must have no other publisher meanwhile.
+    shards: without another publisher meanwhile.
     """
     write_profiles(connection, profiles, move)
     _move_pointers(connection, shards, move, versions, now)
 
 
 def _next_move(connection: Connection) -> int:
-    """Number of the next move. Not a batch's sequence number: a replay must appear as a change, too."""
+    """Not a batch's sequence number: a replay must appear as a change, too."""
     published = sql_table("published")
     return (
         int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(published.c.publish_seq), 0))).scalar_one()) + 1

@@ -1,4 +1,4 @@
-"""Pipeline: the steps of a micro-batch and of the hourly jobs, in order. May use every room, but not Dagster.
+"""Pipeline: the steps of micro-batches and hourly jobs, in order. May use every room, but not Dagster.
 
-Belongs here: what a run does, which batch is due, what a replay means. Does not: how a run is started or shown.
+Belongs here: the work of a run, due batches, replays. Does not: starting or showing runs.
 """

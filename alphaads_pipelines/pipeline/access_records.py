@@ -1,7 +1,7 @@
 """Audit a micro-batch's access to people's data: one entry per batch and table, before it is written.
 
-An entry holds the Merkle root of the table's subjects. Hashing costs some microseconds per person, and is cached
-because a batch's tables mostly share their subjects.
+An entry holds the Merkle root of the table's subjects. Hashing costs microseconds per person; it is cached because a
+batch's tables mostly share their subjects.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class AccessRecords:
         self._known: dict[frozenset[str], People] = {}
 
     def record(self, step: str, tables: Mapping[str, pl.DataFrame], correlation_id: str) -> None:
-        """Record one entry per table of a step, by `subject_id`. Raises StoreUnavailable."""
+        """Record an entry per table, by `subject_id`. Raises StoreUnavailable."""
         for table, frame in tables.items():
             self._audit.record(
                 action=f"batch.{step}",

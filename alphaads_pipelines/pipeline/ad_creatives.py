@@ -1,7 +1,7 @@
 """Refresh creatives: generate, moderate and store the texts of active campaigns, and retire old ones.
 
 An approved text stays approved while its campaign's rules pass it: classifiers and people reviewed the same text. A
-text refused without a person is moderated again, so that a classifier's outage heals by itself. Texts that wait for a
+text refused without a person is moderated again, so a classifier's outage heals by itself. Texts that wait for a
 person, or were rejected by one, are left alone.
 
 Generation and moderation are slow and run outside transactions; a campaign or text changed meanwhile is left to the
@@ -41,7 +41,7 @@ class Refreshed:
 
     Attributes
     ----------
-    rows: texts in use, as in `ad_creatives`. delta_version: None if unchanged.
+    rows: texts in use. delta_version: None if unchanged.
     changed: texts that are new, changed state, or were retired.
     """
 
@@ -76,7 +76,7 @@ def refresh_creatives(
 
     Raises
     ------
-    ConfigurationError: the generator's provider refuses the credentials. SchemaMismatch. StoreUnavailable.
+    ConfigurationError: the generator's provider refuses us. SchemaMismatch. StoreUnavailable.
     """
     with reading(engine) as connection:
         campaigns = active_campaigns(connection)
@@ -128,7 +128,6 @@ def _review(
 
 
 def _steps(before: StoredCreative, rules: CampaignRules, classifiers: Sequence[Classifier], now: datetime) -> Reviews:
-    """The reviews that a known text goes through; empty if unchanged."""
     review, text = before.review, before.creative
     if review.state == PENDING:
         return (apply_verdict(review, moderate(text, rules, classifiers), now),)
@@ -152,12 +151,12 @@ def _resubmit(
 def _unused(
     current: Mapping[str, StoredCreative], campaigns: Mapping[str, Campaign], used: Mapping[str, object]
 ) -> list[tuple[str, StoredCreative]]:
-    """Texts of these campaigns that were not generated this time."""
+    """Texts not generated this time."""
     return [(key, each) for key, each in current.items() if each.creative.campaign_id in campaigns and key not in used]
 
 
 def _store_changes(engine: Engine, campaigns: Mapping[str, Campaign], changes: Sequence[_Change], now: datetime) -> int:
-    """Store changes whose campaign and text are unchanged meanwhile; returns how many."""
+    """Store changes, unless campaign or text changed meanwhile; returns how many."""
     if not changes:
         return 0
     with editing(engine, now) as connection:
@@ -184,7 +183,7 @@ def _row(stored: StoredCreative) -> dict[str, Any]:
 
 
 def _write(lake: Lake, frame: pl.DataFrame) -> int | None:
-    """Write the frame if it differs from the lake, so that a run repairs what a crash left out."""
+    """Compares with the lake, so that the next run repairs crashes."""
     if frame.equals(lake.scan(AD_CREATIVES).collect().sort("creative_id")):
         return None
     return lake.replace_all(AD_CREATIVES, frame)

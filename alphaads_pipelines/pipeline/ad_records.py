@@ -26,10 +26,10 @@ class NewRecords:
 
     Parameters
     ----------
-    records: usable records, requested fields only.
+    records: usable ones, requested fields only.
     until: partition -> one past the last offset.
-    left_out: number of unusable records.
-    is_all: whether the end of the topic was reached.
+    left_out: unusable records.
+    is_all: whether the topic's end was reached.
     """
 
     records: list[dict[str, Any]]
@@ -39,26 +39,17 @@ class NewRecords:
 
 
 def read_new_records(stream: Stream, topic: str, offsets: Offsets, fields: tuple[str, ...]) -> NewRecords:
-    """Read the topic's records since `offsets`, skipping those that retention removed.
+    """Read the topic's records since `offsets`, skipping any that retention removed. Raises StreamUnavailable.
 
     Parameters
     ----------
     fields: required texts, the last an RFC 3339 time with its offset.
-
-    Raises
-    ------
-    StreamUnavailable
     """
     return read_parsed(stream, topic, offsets, partial(_parsed, fields=fields))
 
 
 def read_parsed(stream: Stream, topic: str, offsets: Offsets, parse: Parse, most: int | None = None) -> NewRecords:
-    """Read records with `parse`, at most `most` offsets per partition.
-
-    Raises
-    ------
-    StreamUnavailable
-    """
+    """Read with `parse`, at most `most` offsets per partition. Raises StreamUnavailable."""
     ends, lows, read = stream.end_offsets(topic), stream.low_offsets(topic), offsets.get(topic, {})
     ranges = []
     for partition, end in sorted(ends.items()):
@@ -90,8 +81,8 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class _Decision(msgspec.Struct):
-    """The stored fields of a decision's record (records.py). Records older than a field lack it: its default means
-    unknown, a propensity of 0 above all.
+    """The stored fields of a decision's record (records.py). Defaults mean unknown, for records older than a field; a
+    propensity of 0 above all.
     """
 
     decision_id: str
@@ -128,7 +119,7 @@ _decision_decoder, _event_decoder = msgspec.json.Decoder(_Decision), msgspec.jso
 
 
 def decision_row(value: bytes) -> dict[str, Any] | None:
-    """Parse a decision's record into a row of `ad_decisions`, without its events; None if invalid or not storable."""
+    """A decision's row of `ad_decisions`, without events; None if invalid or not storable."""
     try:
         record = msgspec.structs.asdict(_decision_decoder.decode(value))
     except _UNREADABLE:
@@ -140,7 +131,7 @@ def decision_row(value: bytes) -> dict[str, Any] | None:
 
 
 def event_row(value: bytes) -> dict[str, Any] | None:
-    """Parse decision_id, kind and occurred_at of an event's record; None if invalid or not storable."""
+    """An event's decision_id, kind and occurred_at; None if invalid or not storable."""
     try:
         row = msgspec.structs.asdict(_event_decoder.decode(value))
     except _UNREADABLE:

@@ -33,7 +33,7 @@ RELEASES = "released_groups"
 """Document with the last day released; its version counts releases."""
 
 SETTLES = timedelta(hours=6)
-"""Delay after a day's end before its release; posts that come later are not counted."""
+"""Delay after a day's end before its release; later posts are not counted."""
 
 
 def last_settled_day(now: datetime) -> date:
@@ -48,7 +48,7 @@ class Released:
     Parameters
     ----------
     version: number of the release. until_day: one past its last day.
-    groups, posts: new ones. is_new: False if this day was released before, and nothing was done.
+    groups, posts: new ones. is_new: False if this day was released before.
     """
 
     version: int
@@ -62,7 +62,7 @@ def release_groups(engine: Engine, *, least: int, now: datetime, note: Callable[
     """Publish the groups of all activity since the last release, at most once a day.
 
     Reads every live profile. People who are restricted, have objected, or whose network forbids analytics are left out
-    and counted later only if that ends.
+    until that ends.
 
     Parameters
     ----------
@@ -90,12 +90,7 @@ def release_groups(engine: Engine, *, least: int, now: datetime, note: Callable[
 
 
 def read_activity(engine: Engine, until_day: date, *, unreleased_only: bool = False) -> Activity:
-    """Activity before a day of all people who may be counted. Reads every live profile.
-
-    Raises
-    ------
-    StoreUnavailable.
-    """
+    """Activity before a day of all countable people. Reads every live profile. Raises StoreUnavailable."""
     segmentation = read_segments(engine)
     with reading(engine) as connection:
         since = released_until(connection) if unreleased_only else {}
@@ -114,7 +109,7 @@ def _left_out(connection: Connection) -> set[str]:
 
 
 class CurrentGroups:
-    """Cache of the released groups, refreshed on a new release."""
+    """Cache of the released groups."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

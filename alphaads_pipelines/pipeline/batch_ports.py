@@ -1,4 +1,4 @@
-"""The objects that the steps of a micro-batch use."""
+"""Ports of a micro-batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BatchPorts(Ports, Protocol):
-    """The ports of a micro-batch; `wiring.app.Wiring` builds each on first use."""
+    """Objects that the steps use; `wiring.app.Wiring` builds each on first use."""
 
     @property
     def batch_reader(self) -> BatchReader:

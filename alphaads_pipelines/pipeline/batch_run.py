@@ -1,10 +1,10 @@
-"""The batches of one orchestrated run: one requested batch, or a replay of the committed batches of some hours.
+"""The batches of one orchestrated run: one requested batch, or a replay of some hours' committed batches.
 
 A requested batch is claimed at the first step and failed if a step raises.
 
 A replay processes its batches in turn, each under its own claim from the first selected step to publishing: a busy hour
-fits in memory, live batches run in between, and no table lags behind another. The first selected step does the work;
-later steps report theirs.
+fits in memory, live batches run in between, and no table lags behind. The first selected step does the work; later
+steps report theirs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The batch and attempt that a run was requested for."""
+    """The attempt that a run was requested for."""
 
     seq: int
     attempt: int
@@ -127,7 +127,6 @@ class BatchRun:
 
     Parameters
     ----------
-    ports: the domain objects.
     requested: the attempt to run; None to replay hours.
     worker: the run id, for the ledger.
     """
@@ -144,7 +143,7 @@ class BatchRun:
         ------
         Fenced: another attempt owns the batch. OffsetsLost: retention removed unread records.
         InvalidRequest: neither a batch nor an hour was chosen.
-        StreamUnavailable, StoreUnavailable, WriteConflict: transient; the ledger schedules a retry.
+        StreamUnavailable, StoreUnavailable, WriteConflict: the ledger schedules a retry.
         """
         if self._requested is None:
             if self._replayed is None:
@@ -165,7 +164,7 @@ class BatchRun:
         return {stage: combined(each) for stage, each in reports.items()}
 
     def _replay_batch(self, seq: int, replayed_later: frozenset[int], reports: dict[Stage, list[StepReport]]) -> bool:
-        """Whether every step kept the contracts; steps after a breach are skipped and report so."""
+        """Whether every step kept the contracts; steps after a breach report that they were skipped."""
         attempt = plan_replay(self._ports, seq)
         self._claim = Claim(self._ports, Requested(seq, attempt), self._worker, replayed_later)
         for stage, told in reports.items():
@@ -189,7 +188,7 @@ class BatchRun:
 
 
 def committed_batches(ports: Ports, hours: Sequence[str]) -> list[int]:
-    """Sequence numbers of the committed batches planned in `hours`, oldest first."""
+    """Committed batches planned in `hours`, oldest first."""
     found = (batch.seq for hour in hours for batch in ports.ledger.batches(hour=hour, state="committed", limit=_ALL))
     return sorted(found)
 
@@ -199,7 +198,7 @@ def plan_replay(ports: Ports, seq: int, patience_s: float = _PATIENCE_S) -> int:
 
     Raises
     ------
-    WriteConflict: its partitions stayed busy too long. InvalidRequest: it waits for an operator. NotFound.
+    WriteConflict: partitions stayed busy too long. InvalidRequest: it waits for an operator. NotFound.
     """
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:

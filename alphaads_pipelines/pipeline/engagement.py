@@ -1,4 +1,4 @@
-"""Count people's responses to ads from the streams of decisions and events, exactly once."""
+"""Count people's responses to ads from decisions and events, exactly once."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Engaged:
     Parameters
     ----------
     version: counts updates.
-    decisions, events: usable records read; left_out: malformed, without a subject, or of an erased one.
-    hours: subject-hours whose counts changed.
+    decisions, events: usable records; left_out: malformed, without a subject, or of an erased one.
+    hours: subject-hours changed.
     closed: ads no longer waiting for events.
     offsets: topic -> partition -> one past the last offset read.
     """
@@ -62,12 +62,12 @@ def update_engagement(
 ) -> Engaged:
     """Count the records since the last update.
 
-    Exactly once: counts, ads with an unmatched half, and offsets move in one transaction, by compare-and-set. Records
-    of unknown or erased subjects are skipped.
+    Exactly once: counts, unmatched halves and offsets move in one transaction, by compare-and-set. Records of unknown
+    or erased subjects are skipped.
 
     Parameters
     ----------
-    note: called with the subjects whose counts change, before they do; an error aborts the update.
+    note: called with the subjects, before their counts change; an error aborts the update.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _count(
     now: datetime,
     note: Callable[[Collection[str]], None],
 ) -> int:
-    """Fold records into the store; returns the number of hours changed."""
+    """Returns the number of hours changed."""
     rows = read_open_ads(connection, {record["decision_id"] for record in (*decisions, *events)})
     held = {row.decision_id: OpenAd(row.subject_id, row.decided_s, row.heard) for row in rows}
     since = {row.decision_id: row.seen_at for row in rows}

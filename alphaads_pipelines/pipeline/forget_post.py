@@ -1,12 +1,12 @@
-"""Forget a single post that its author deleted at the network, as if it had never been taken in.
+"""Forget a post that its author deleted at the network, as if it had never been taken in.
 
-Find, plan, apply. The post's keys are marked forgotten between finding and planning, so that no later attempt accepts
-it. Then, under a claim of each batch that brought it, its rows are deleted from every lake version and its author's
-profile is rebuilt and published. If this process dies, the batch's next attempt runs without the post; older files that
-still hold it go with maintenance, or with a second call.
+Find, plan, apply. Between finding and planning, the post's keys are marked forgotten, so that no later attempt accepts
+it. Then, under a claim of each of its batches, its rows are deleted from every lake version and its author's profile is
+rebuilt and published. After a crash, the batch's next attempt runs without the post; older files that still hold it go
+with maintenance, or with a second call.
 
-These stay: the key, so that the post is refused; decisions already made with it; older profile versions in lake files
-until their retention ends; on Kafka the sealed record, until the topic's retention ends.
+These stay: the key, to refuse the post; decisions already made with it; older profile versions in lake files and, on
+Kafka, the sealed record, until their retention ends.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Forgotten:
 
     Attributes
     ----------
-    was_here: whether a version was in the lake; if not, none will be accepted.
+    was_here: whether a version was in the lake.
     touched: decisions and people it affected; None if it was not here.
-    records: number removed from the stream. rows: number deleted, by table.
+    records: removed from the stream. rows: deleted, by table.
     """
 
     was_here: bool
@@ -67,7 +67,7 @@ class _Plan:
 
     Attributes
     ----------
-    records: places of its sealed records. batches: sequence number -> places, of batches that hold it or may bring it.
+    records: places of its sealed records. batches: sequence number -> places, of batches that hold or may bring it.
     """
 
     records: Sequence[OffsetRange]
@@ -80,7 +80,7 @@ def forget_post(ports: Ports, keys: Collection[bytes], note: Note, patience_s: f
     Parameters
     ----------
     keys: of the versions (`find_post.keys_of`).
-    patience_s: how long to wait for batches on the same partitions.
+    patience_s: how long to wait for busy partitions.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def _plan(ports: Ports, keys: Collection[bytes]) -> _Plan:
 
 
 def _remove_records(ports: Ports, places: Sequence[OffsetRange]) -> int:
-    """Remove records from an erasable stream, unless past retention; returns how many."""
+    """Remove records within retention from an erasable stream; returns how many."""
     stream, topic = ports.stream, ports.topics.posts
     if not isinstance(stream, Erasable) or not places:
         return 0

@@ -1,8 +1,8 @@
-"""Teach the policies from the streams of decisions and events, joined and learned exactly once.
+"""Teach the policies from decisions and events, joined and learned exactly once.
 
 A run stores each decision with the first event of each kind and teaches the increment: an impression is a pull, a click
-a reward (bandits/reward_join.py). Rows, new policy versions and offsets move in one transaction, so a crash neither
-repeats nor loses anything. The cost depends on new records alone.
+a reward (bandits/reward_join.py). Rows, policy versions and offsets move in one transaction, so a crash neither repeats
+nor loses anything. The cost depends on new records alone.
 
 An outcome is weighted by the age of its decision's day, whenever it arrives, and older ones decay by the same rule: the
 order of late or duplicate records does not matter.
@@ -37,7 +37,7 @@ from alphaads_pipelines.telemetry import get_logger
 LEARNER = "policy_learner"
 """Document with the learner's stream offsets; also read by the sensor."""
 MOST_RECORDS = 5_000
-"""Records per partition and transaction: a backlog costs time, not memory."""
+"""Per partition and transaction: a backlog costs time, not memory."""
 
 _AHEAD = timedelta(days=1)
 _OVERTAKEN = "another run taught the policies meanwhile; this one changed nothing"
@@ -71,11 +71,11 @@ class Learned:
     Parameters
     ----------
     version: counts transactions.
-    decisions, events: usable records read; left_out: malformed, of an erased subject, or too old.
+    decisions, events: usable records; left_out: malformed, of an erased subject, or too old.
     pulls, rewards: new ones.
-    versions: policy -> new version, of those that learned.
+    versions: policy -> new version, if it learned.
     offsets: topic -> partition -> one past the last offset read.
-    is_all: whether nothing was left to read.
+    is_all: whether nothing was left.
     """
 
     version: int
@@ -114,8 +114,8 @@ def learn_policies(
 
     Parameters
     ----------
-    note: called with the subjects whose decisions are stored or learned from; an error aborts the run.
-    attempts: how often other runs may come first before this one gives up.
+    note: called with the subjects, before their decisions are stored or learned from; an error aborts the run.
+    attempts: conflicts with other runs before giving up.
 
     Raises
     ------
@@ -143,7 +143,6 @@ def _together(first: Learned, more: Learned) -> Learned:
 def _learn_some(
     stream: Stream, engine: Engine, teaching: Teaching, topics: Topics, now: datetime, note: Note
 ) -> Learned:
-    """Learn one transaction's worth."""
     seen, held = read_document(engine, LEARNER)
     offsets = held.get("offsets", {})
     decisions = read_parsed(stream, topics.decisions, offsets, decision_row, MOST_RECORDS)
@@ -282,7 +281,7 @@ def _teach(connection: Connection, name: str, growths: Sequence[_Growth], teachi
 
 
 def _weight(at: datetime, now: datetime, teaching: Teaching) -> float:
-    """Current weight of a UTC day; whole days, so that all of a day weighs alike."""
+    """Weight of a UTC day; whole days, so that all of a day weighs alike."""
     return discount_of(max(0, (now.date() - at.date()).days), teaching.half_life_days)
 
 

@@ -1,6 +1,6 @@
 """One claimed attempt at one micro-batch: accept, score, fold, publish, in this order.
 
-Steps are idempotent: each writes the batch's own slice, after a lease check before each write. Results stay in memory
+Steps are idempotent: each writes the batch's own slice, with a lease check before each write. Results stay in memory
 for the next step, so that nothing is unsealed twice; a step whose predecessor was skipped reads the lake.
 """
 
@@ -50,8 +50,6 @@ class MicroBatch:
 
     Parameters
     ----------
-    ports: the domain objects.
-    batch: the claimed batch.
     check: raises Fenced if another attempt owns the batch; called before every write and scored chunk.
     replayed_later: batches that the same run replays later, so their profiles are not rebuilt here.
     """
@@ -107,7 +105,7 @@ class MicroBatch:
         return self._write(Stage.SCORE, {POST_SCORES: scores, POST_ENTITIES: entities}), figures
 
     def _scored(self, raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Rows of `post_scores` and `post_entities`, made in chunks: raw scores are large."""
+        """Made in chunks: raw scores are large."""
         import polars as pl
 
         from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows
@@ -199,7 +197,7 @@ class MicroBatch:
         self._access_records.record(stage.value, {table.name: frame for table, frame in frames.items()}, of_one_intake)
 
     def _write(self, stage: Stage, frames: dict[Table, pl.DataFrame]) -> dict[str, Written]:
-        """Write all of the frames, or none if any breaks its contract; audited before."""
+        """Write all frames, or none if any breaks its contract; audited before."""
         from alphaads_pipelines.ingest.checks import schema_problems
 
         problems = {table: tuple(schema_problems(table, frame)) for table, frame in frames.items()}

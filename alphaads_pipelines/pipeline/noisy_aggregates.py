@@ -29,7 +29,6 @@ class Terms:
     Parameters
     ----------
     tenant: owner of the budget. budget_milli: monthly epsilon in thousandths. least: minimum people per row.
-    platforms: the known networks.
     """
 
     tenant: str
@@ -53,7 +52,7 @@ def noisy_answer(engine: Engine, question: Question, epsilon: float, terms: Term
 
     Returns
     -------
-    `noise.NoisyAnswer`, JSON-ready, with `until_day`: one past the last day included.
+    `noise.NoisyAnswer`, JSON-ready, with `until_day`: one past the last day.
 
     Raises
     ------

@@ -27,10 +27,10 @@ EVERY = timedelta(hours=1)
 
 
 def write_history(lake: Lake, engine: Engine, names: Iterable[str], now: datetime) -> int | None:
-    """Append the arms whose posterior changed; returns the table's version, if written.
+    """Append arms whose posterior changed; returns the table's version, if written.
 
-    Changes are found by comparison with the lake, so the next run repairs what a crash left out. The document only
-    limits comparisons to one an hour.
+    Changes are found by comparison with the lake, so the next run repairs crashes. The document limits comparisons to
+    one an hour.
 
     Raises
     ------

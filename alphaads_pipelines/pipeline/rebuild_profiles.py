@@ -1,4 +1,4 @@
-"""Rebuild the profiles of everyone in a replayed batch from all their scores.
+"""Rebuild the profiles of everyone in a replayed batch.
 
 The live profile already includes the batch's posts, so a replay cannot add them. Everyone in the batch, before or now,
 is folded from scratch over all their scores and entities in the lake, batch by batch, which gives every version of
@@ -30,7 +30,7 @@ class RebuiltProfiles:
     Parameters
     ----------
     current: subject_id, shard and newest state of everyone in the batch; the empty state if no post is left.
-    tables: rows and versions written, over all slices.
+    tables: written, over all slices.
     subjects: people in the batch.
     mended: later batches whose profiles changed.
     """
@@ -44,12 +44,12 @@ class RebuiltProfiles:
 def rebuild_profiles(
     lake: Lake, batch: Batch, scores: pl.DataFrame, replayed_later: frozenset[int], check: Callable[[], None]
 ) -> RebuiltProfiles:
-    """Write the profiles that follow from the scores now in the lake.
+    """Write the profiles that follow from the scores in the lake.
 
     Parameters
     ----------
     scores: the batch's current rows of `post_scores`.
-    replayed_later: later batches that the same run replays; their slices are left to them.
+    replayed_later: later batches of the same run; their slices are left to them.
     check: raises Fenced; called before each write.
     """
     subjects = sorted({*scores["subject_id"], *_previous_subjects(lake, batch)})
@@ -59,7 +59,7 @@ def rebuild_profiles(
 def rebuild_people(
     lake: Lake, batch: Batch, subjects: list[str], replayed_later: frozenset[int], check: Callable[[], None]
 ) -> RebuiltProfiles:
-    """Rebuild some people of the batch; other people's rows stay, in its own slice, too."""
+    """Rebuild some people of the batch; other people's rows stay, even in its own slice."""
     history = _fold_history(
         _rows_of(lake, POST_SCORES, batch.shards, subjects), _rows_of(lake, POST_ENTITIES, batch.shards, subjects)
     )
@@ -105,7 +105,7 @@ def _fold_history(scores: pl.DataFrame, entities: pl.DataFrame) -> Mapping[str, 
 
 
 def _changed(table: Table, new: pl.DataFrame, old: pl.DataFrame) -> set[int]:
-    """Batches whose rows of these people differ."""
+    """Batches whose rows differ."""
     columns = list(table.column_names)
     both = pl.concat([new.select(columns), old.select(columns)])
     once = both.filter(~both.is_duplicated())
@@ -115,7 +115,7 @@ def _changed(table: Table, new: pl.DataFrame, old: pl.DataFrame) -> set[int]:
 def _write(
     lake: Lake, table: Table, where: Slice, rows: pl.DataFrame, subjects: list[str], check: Callable[[], None]
 ) -> int:
-    """Replace these subjects' rows of a slice; other people's rows stay."""
+    """Replace these subjects' rows of a slice only."""
     others = lake.read_slice(table, where).filter(~_is_one_of(subjects))
     whole = pl.concat([others.select(table.column_names), rows.select(table.column_names)])
     return lake.replace_slice(table, whole, where, check)

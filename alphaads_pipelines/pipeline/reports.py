@@ -17,7 +17,7 @@ ENTITY_TYPES, TRACKED_NAMES, LINKED_BY = "entity_types", "tracked_names", "linke
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Rows and version written to a table; `version` None with `problems` if they break the contract."""
+    """Outcome of writing a table; `version` None with `problems` if the rows break the contract."""
 
     rows: int
     version: int | None
@@ -26,15 +26,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step over one batch, or over several that a run replayed.
+    """One step over one batch, or over several of a replay.
 
     Parameters
     ----------
     tables: lake table -> outcome.
-    seconds: duration.
     figures: counts, summed over batches.
     tallies: tally -> name -> count, such as entities by type; summed, too.
-    batches: ids of the batches.
     offsets: read (partition, first offset, one past the last).
     correlation_ids: the first few of the records' intakes.
     """
@@ -61,7 +59,7 @@ def entity_tallies(entities: pl.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def combined(reports: Sequence[StepReport]) -> StepReport:
-    """Merge the reports of one step over several batches; the last versions win."""
+    """Merge a step's reports over several batches; the last versions win."""
     tables: dict[str, Written] = {}
     figures: dict[str, int] = {}
     tallies: dict[str, Counter[str]] = {}

@@ -1,4 +1,4 @@
-"""Due run requests, as polled by the sensors of posts and ads; independent of Dagster.
+"""Due run requests, polled by the sensors of posts and ads; independent of Dagster.
 
 Waits for new posts while idle; polls the ledger while a batch is active, because a commit frees partitions; polls for
 unlearned decisions and events.
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from alphaads_pipelines.streams.base import Stream
 
 LEDGER_POLL_S = 0.1
-"""Poll interval of the ledger while a batch is planned or running."""
+"""Poll interval while a batch is planned or running."""
 
 ADS_POLL_S = 0.25
-"""Poll interval of the streams of decisions and events."""
+"""Poll interval for decisions and events."""
 
 IDLE_LOOK_S = 1.0
-"""Length of one wait for posts; each advances the time up to which everything is published."""
+"""Length of a wait for posts; each advances the time up to which everything is published."""
 
 
 def next_requests(
@@ -41,7 +41,7 @@ def next_requests(
 
     Parameters
     ----------
-    is_pending: whether an attempt's requested run is still pending in Dagster.
+    is_pending: whether an attempt's run is pending in Dagster.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def next_requests(
 
 
 def end_attempt(ledger: Ledger, batch_id: str, attempt: int, *, started: bool) -> bool:
-    """Plan the next attempt after a run failed outside its steps; returns whether the attempt was still the latest.
+    """Plan the next attempt after a run failed outside its steps; whether the attempt was the latest.
 
     A run that never started does not count against its batch.
     """
@@ -83,7 +83,7 @@ def end_attempt(ledger: Ledger, batch_id: str, attempt: int, *, started: bool) -
 
 
 def ads_due(stream: Stream, engine: Engine, topics: Sequence[str], *, wait_s: float) -> str | None:
-    """Wait up to `wait_s` seconds for records to learn or reservations to release; returns a token of that state.
+    """Wait up to `wait_s` seconds for records to learn or reservations to release; a token of that state.
 
     Parameters
     ----------

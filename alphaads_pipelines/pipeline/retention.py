@@ -18,7 +18,7 @@ class Trimmable(Protocol):
 
 
 def trim_streams(stream: Stream, topics: Iterable[str], cutoff: datetime) -> int:
-    """Remove records older than `cutoff` from the topics; returns how many, 0 if the stream has its own retention."""
+    """Remove older records from the topics; returns how many, 0 if the stream has its own retention."""
     if not isinstance(stream, Trimmable):
         return 0
     return sum(stream.trim_older_than(topic, cutoff) for topic in topics)

@@ -75,7 +75,7 @@ def refresh_segments(
 
     Parameters
     ----------
-    left_out: subjects excluded from analytics; queried in each transaction that reads profiles.
+    left_out: subjects excluded from analytics; queried in each reading transaction.
     note: called with the subject ids read, before use; an error aborts the fit.
 
     Raises
@@ -101,7 +101,7 @@ def _ids(segmentation: Segmentation) -> set[str]:
 
 
 def _people(engine: Engine, left_out: LeftOut) -> Iterator[tuple[str, ProfileState]]:
-    """Iterate the sample in pages: all states at once would not fit into memory."""
+    """Paged: all states at once would not fit into memory."""
     after, number = "", 0
     while number < MOST_PEOPLE:
         with reading(engine) as connection:

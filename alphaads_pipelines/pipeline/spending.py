@@ -1,7 +1,7 @@
-"""Settle campaign budgets from the stream of events: confirm or release each reservation once.
+"""Settle campaign budgets from events: confirm or release each reservation once.
 
 All events are read before any release, so an impression streamed in time is billed however late it is read. A click or
-a conversion implies an impression: some placements report nothing else.
+conversion implies an impression: some placements report nothing else.
 
 Transactions are small, because decisions wait for the campaigns they lock. Settlement is idempotent, so the stream
 offset moves afterwards in its own transaction; after a crash, events are read again without effect.
@@ -42,10 +42,9 @@ class Spent:
 
     Parameters
     ----------
-    events, left_out: events read, and invalid records.
+    left_out: invalid records.
     confirmed: reservations spent; microusd: their cost.
     late: impressions of released reservations, not billed.
-    released: reservations released.
     offsets: topic -> partition -> one past the last offset read.
     """
 
@@ -63,7 +62,7 @@ def update_spending(stream: Stream, engine: Engine, *, topics: Topics, now: date
 
     Parameters
     ----------
-    note: called with the subjects whose frequencies change, before they do; an error aborts the update.
+    note: called with the subjects, before their frequencies change; an error aborts the update.
 
     Raises
     ------
@@ -108,7 +107,7 @@ def _move(engine: Engine, until: Offsets, now: datetime, seen: int) -> int:
 
 
 def _in_batches(engine: Engine, act: Callable[[Connection], int]) -> int:
-    """Repeat `act` until it does less than a full batch; returns the total."""
+    """Repeat until less than a full batch is done; returns the total."""
     done = 0
     while True:
         with settling(engine) as connection:

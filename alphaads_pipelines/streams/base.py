@@ -1,6 +1,6 @@
 """The interface to the embedded stream and Kafka: produce, query end offsets, read exact ranges.
 
-Nothing here subscribes or commits offsets: the ledger alone tracks consumption.
+Nothing subscribes or commits offsets: the ledger alone tracks consumption.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The lake's contract, and a declared table as a polars frame.
+"""The lake's contract, and declared tables as polars frames.
 
-Belongs here: replacing and reading slices, appends, scans as of a version, maintenance. Does not: any table format.
+Belongs here: slices, appends, scans as of a version, maintenance. Does not: any table format.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ class Slice:
 
     Parameters
     ----------
-    batch_seq: sequence number of the batch.
     ranges: the batch's offsets, at most one range per stream partition.
-    shards: every shard that its rows may have; exclusive to the batch while it runs.
-    again: a retry or replay, whose rows may be in the table already under other dates; False only for the first attempt
-    of a new batch.
+    shards: all possible shards of its rows; exclusive while the batch runs.
+    again: a retry or replay, whose rows may be in the table under other dates; False only for a new batch's first
+    attempt.
     """
 
     batch_seq: int
@@ -56,12 +55,12 @@ class Lake(ABC):
         ------
         SchemaMismatch: the rows break the contract or lie outside the slice; nothing was written.
         Fenced: by `guard`; nothing was written.
-        WriteConflict: others kept committing first, after all attempts.
+        WriteConflict: others committed first, in all attempts.
         """
 
     @abstractmethod
     def read_slice(self, table: Table, where: Slice, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Rows of the slice, unordered; empty if there is no table yet."""
+        """Rows of the slice, unordered; empty if there is no table."""
 
     @abstractmethod
     def replace_all(self, table: Table, rows: pl.DataFrame) -> int:
@@ -69,8 +68,7 @@ class Lake(ABC):
 
         Raises
         ------
-        SchemaMismatch: the rows break the contract, or the table is partitioned.
-        WriteConflict: others kept committing first.
+        SchemaMismatch: the rows break the contract, or the table is partitioned. WriteConflict.
         """
 
     @abstractmethod
@@ -79,7 +77,7 @@ class Lake(ABC):
 
     @abstractmethod
     def scan(self, table: Table, version: int | None = None) -> pl.LazyFrame:
-        """The table as of `version` (None: now), with the declared columns; empty if there is no table yet.
+        """The table as of `version` (None: now), with the declared columns; empty if there is no table.
 
         Columns newer than a row are null in it.
 
@@ -90,7 +88,7 @@ class Lake(ABC):
 
     @abstractmethod
     def version(self, table: Table) -> int | None:
-        """The current version; None if there is no table yet."""
+        """The current version; None if there is no table."""
 
     @abstractmethod
     def maintain(self, table: Table, *, retention_hours: float) -> Mapping[str, int]:
@@ -111,23 +109,21 @@ class Lake(ABC):
     ) -> Mapping[str, int]:
         """Delete a subject's rows from all versions; safe beside writers, and resumable.
 
-        Rewrites only files with the subject, whose older versions become unreadable.
+        Rewrites only files with the subject, whose older versions become unreadable. Returns figures. Raises
+        WriteConflict.
 
         Parameters
         ----------
         shard: of the subject's rows; None: any.
         writers_ended: no writer that may have read the rows is left; also delete orphans of killed writers.
-        tick: called with each completed phase, for progress and tests.
-
-        Returns figures. Raises WriteConflict when others kept committing first.
+        tick: called with each completed phase.
         """
 
     @abstractmethod
     def erase_posts(self, table: Table, post_keys: Collection[bytes], shard: int) -> Mapping[str, int]:
         """Delete posts' rows of one shard from all versions; safe beside writers.
 
-        Orphans of killed writers are left to maintenance. Returns figures. Raises WriteConflict when others kept
-        committing first.
+        Orphans of killed writers are left to maintenance. Returns figures. Raises WriteConflict.
         """
 
     @abstractmethod
@@ -164,8 +160,8 @@ def conform(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
 
     Raises
     ------
-    SchemaMismatch: a column is missing, unknown, of another type, or has forbidden nulls. The message names table and
-    column, never a value.
+    SchemaMismatch: a column is missing, unknown, of another type, or has forbidden nulls. Names table and column, never
+    a value.
     """
     schema = polars_schema(table)
     _check_names(table, frame)

@@ -50,7 +50,7 @@ _BACKOFF_S = 0.02
 
 
 def slice_predicate(table: Table, where: Slice) -> str:
-    """The slice as a delta-rs SQL predicate; its literals are the ledger's numbers only."""
+    """The slice as SQL; its literals are the ledger's numbers only."""
     shards = f"shard IN ({', '.join(str(shard) for shard in sorted(where.shards))})"
     if not _by_offsets(table):
         return f"{shards} AND batch_seq = {where.batch_seq}"
@@ -91,8 +91,8 @@ class DeltaLake(Lake):
     Parameters
     ----------
     root: folder, or a delta-rs URI (s3://bucket/prefix).
-    storage_options: credentials and endpoint of the object storage, in delta-rs' names.
-    tidy_after_files: files a writer adds between merges of its own shards' small files.
+    storage_options: credentials and endpoint, in delta-rs' names.
+    tidy_after_files: files a writer adds between merges of its shards' small files.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class DeltaLake(Lake):
             return {} if handle is None else find_subject(handle, subject_id, shard)
 
     def _snapshot(self, table: Table, version: int | None) -> DeltaTable | None:
-        """An immutable snapshot, for frames that are collected later."""
+        """Immutable, for frames that are collected later."""
         latest = None if version is None else self.version(table)
         if version is not None and (latest is None or not 0 <= version <= latest):
             raise NotFound(f"{table.name} has no version {version}; the newest is {latest}")
@@ -265,7 +265,7 @@ def _write(
     append: bool = False,
     predicate: str | None = None,
 ) -> int:
-    """Commit once through `handle`; returns the version. Stored columns not declared become null."""
+    """Commit once; returns the version. Undeclared stored columns become null."""
     stored = polars_columns(handle)
     foreign = [pl.lit(None, stored[name]).alias(name) for name in stored if name not in rows.columns]
     write = partial(
@@ -284,7 +284,7 @@ def _write(
 
 
 def _frame(table: Table, handle: DeltaTable) -> pl.LazyFrame:
-    """Scan the handle's state with the declared columns; newer columns are null."""
+    """Scan with the declared columns; newer ones are null."""
     check_types(table, handle)
     stored = polars_columns(handle)
     declared = polars_schema(table)

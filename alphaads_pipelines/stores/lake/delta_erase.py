@@ -6,7 +6,7 @@ conflicts and retries: no row returns or is lost.
 
 Files no longer in any version (merged or replaced) hold rows, too: they are searched and deleted at once, like the
 files just replaced. The price: older versions become unreadable in the affected partitions, and a reader in the middle
-of such a file fails and must retry.
+of such a file must retry.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _LOG = "_delta_log/"
 
 @dataclass(frozen=True, slots=True)
 class RowSelection:
-    """Selects the rows whose `column` is one of `values`."""
+    """Rows whose `column` is one of `values`."""
 
     column: str
     values: Collection[Any]
 
     def matches(self) -> pl.Expr:
-        """The selection as a filter."""
+        """As a filter."""
         return pl.col(self.column).is_in(pl.Series(list(self.values), dtype=self.dtype).implode())
 
     @property
     def dtype(self) -> pl.DataType:
-        """Type of the column."""
+        """Of the column."""
         return pl.Binary() if self.column == POST else pl.String()
 
 
@@ -68,7 +68,7 @@ def erase_rows(
     *,
     writers_ended: bool,
 ) -> None:
-    """Delete rows from the newest state and from every older file.
+    """Delete rows from all files, newest and older.
 
     Parameters
     ----------
@@ -119,13 +119,13 @@ def _of_shard(files: pl.DataFrame, shard: int | None) -> pl.DataFrame:
 def _count_matches(
     handle: DeltaTable, paths: Iterable[str], selection: RowSelection, unreadable: list[str] | None = None
 ) -> dict[str, int]:
-    """Path -> matching rows, of files with any; reads a single column."""
+    """Path -> matching rows, if any; reads a single column."""
     wanted = list(paths)
     if not wanted:
         return {}
     try:
         return _count_in(handle, wanted, selection)
-    except (pl.exceptions.ComputeError, OSError):  # one file is torn or was just deleted: bisect to find it
+    except (pl.exceptions.ComputeError, OSError):  # bisect for files torn or just deleted
         if len(wanted) == 1:
             if unreadable is not None:
                 unreadable.extend(wanted)
@@ -167,7 +167,7 @@ def _commits(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
 def _rewrite(
     table: Table, handle: DeltaTable, files: pl.DataFrame, selection: RowSelection, figures: Counter[str]
 ) -> None:
-    """Replace the files by their remaining rows in one commit. Raises CommitFailedError."""
+    """Replace files by their remaining rows in one commit. Raises CommitFailedError."""
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = []
     fence: set[str] = set()
@@ -188,7 +188,6 @@ def _rewrite(
 
 
 def _on_disk(handle: DeltaTable, shard: int | None) -> list[str]:
-    """Every Parquet file under the table's folder that may hold rows of the shard."""
     from pyarrow.fs import FileSelector
 
     found = file_system(handle).get_file_info(FileSelector("", recursive=True))
@@ -208,7 +207,7 @@ def _replaced(handle: DeltaTable, shard: int | None) -> list[str]:
 
 
 def _unreferenced(handle: DeltaTable, shard: int | None) -> list[str]:
-    """Files on disk that the newest version does not name; listed before it is read."""
+    """Listed before the newest version is read."""
     found = _on_disk(handle, shard)
     handle.update_incremental()
     live = set(live_files(handle)["path"])
@@ -216,7 +215,7 @@ def _unreferenced(handle: DeltaTable, shard: int | None) -> list[str]:
 
 
 def _search_log(handle: DeltaTable, subject_id: str) -> tuple[int, int]:
-    """Number of log files, and of those that contain the subject id."""
+    """Number of log files, and of log files with the subject id."""
     from pyarrow.fs import FileSelector
 
     files, needle = file_system(handle), subject_id.encode()

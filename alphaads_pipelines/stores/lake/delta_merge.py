@@ -6,10 +6,9 @@ times per level, however large the lake, and a partition keeps a few dozen files
 their own shards; maintenance merges all.
 
 delta-rs' `optimize.compact` is unsafe beside another: it takes no application transaction, and conflict checks ignore
-removals that change no data, so two compactions of the same files both commit and double every row. Here each merge
-records an application transaction per shard, so the later one conflicts; a retry that rewrote one of the files
-conflicts by delta-rs' own check. Both checks see only commits after the handle's state, so a merge takes only files
-live in that state.
+removals that change no data, so both commit and double every row. Here each merge records an application transaction
+per shard, so the later one conflicts; a retry that rewrote one of the files conflicts by delta-rs' own check. Both
+checks see only commits after the handle's state, so a merge takes only files live in that state.
 """
 
 from __future__ import annotations
@@ -108,7 +107,7 @@ def _count(groups: Sequence[pl.DataFrame]) -> int:
 
 
 def _merge(table: Table, handle: DeltaTable, groups: Sequence[pl.DataFrame]) -> int:
-    """Commit each group as one file; returns the reduction in files, 0 if another writer came first."""
+    """Commit each group as one file; returns the reduction in files, 0 on conflict."""
     if not groups:
         return 0
     now = int(time.time() * 1000)
@@ -134,11 +133,8 @@ def _merge(table: Table, handle: DeltaTable, groups: Sequence[pl.DataFrame]) -> 
 def commit_rewritten(
     table: Table, handle: DeltaTable, actions: list[AddAction | RemoveAction], fence: Iterable[str]
 ) -> None:
-    """Commit rewritten files after the handle's state, fenced against other rewrites.
-
-    Raises
-    ------
-    CommitFailedError: another writer was first.
+    """Commit rewritten files after the handle's state, fenced against other rewrites. Raises CommitFailedError on
+    conflict.
     """
     handle.create_write_transaction(
         actions,
@@ -172,12 +168,11 @@ def delete_files(handle: DeltaTable, paths: Iterable[str]) -> None:
 def _rewrite(
     table: Table, handle: DeltaTable, group: pl.DataFrame, partition: Mapping[str, str], now: int
 ) -> AddAction:
-    """Write the group's rows to one new file; returns its add action."""
     return write_file(table, handle, file_rows(handle, group["path"], partition), partition, now, changes_data=False)
 
 
 def file_rows(handle: DeltaTable, paths: Iterable[str], partition: Mapping[str, str]) -> pl.DataFrame:
-    """Rows of live files of one partition, without the partition columns."""
+    """Rows of live files of one partition, without partition columns."""
     schema = {name: dtype for name, dtype in polars_columns(handle).items() if name not in partition}
     files = [f"{handle.table_uri.rstrip('/')}/{path}" for path in paths]
     options = handle._storage_options
@@ -194,7 +189,7 @@ def write_file(
     Parameters
     ----------
     now: milliseconds since the epoch.
-    changes_data: whether the table's rows differ afterwards; delta-rs' conflict check ignores changes without.
+    changes_data: whether the table's rows differ afterwards; delta-rs' conflict check ignores other changes.
     """
     folder = "".join(f"{name}={value}/" for name, value in partition.items())
     path = f"{folder}part-{uuid.uuid4()}.zstd.parquet"
@@ -207,7 +202,7 @@ def write_file(
 def write_parquet(table: Table, rows: pl.DataFrame, output: Any) -> None:
     """Write `rows` as Parquet with `delta_tables.parquet_properties`, but Zstandard.
 
-    Zstandard is too slow for a batch's small files: it needs a context per column and file.
+    Too slow for a batch's small files: it needs a context per column and file.
     """
     import pyarrow.parquet as pq
 
@@ -225,7 +220,7 @@ def write_parquet(table: Table, rows: pl.DataFrame, output: Any) -> None:
 
 
 def _statistics(table: Table, rows: pl.DataFrame) -> str:
-    """Delta statistics of a file, place columns only."""
+    """Of place columns only."""
     places = rows.select(place_columns(table))
     return json.dumps(
         {

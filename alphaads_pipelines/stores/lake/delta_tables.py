@@ -1,10 +1,10 @@
-"""Declared tables as Delta tables: folder, types, properties, and a process's handles.
+"""Declared tables as Delta tables: folder, types, properties, handles.
 
 Belongs here: opening, creating and widening tables, translating delta-rs errors. Does not: reads or writes of rows.
 
-Three properties bound the cost of a commit (measured with deltalake 1.6): it takes about 7 us per live file and 2.5 us
-per log file, so writers merge small files (delta_merge) and maintenance cleans the log (delta_maintenance); and
-delta-rs' search for expired log files at every commit, three times the cost of the commit, is disabled.
+A commit takes about 7 us per live file and 2.5 us per log file (measured with deltalake 1.6), so writers merge small
+files (delta_merge) and maintenance cleans the log (delta_maintenance). delta-rs' search for expired log files at every
+commit, three times the cost of the commit, is disabled.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def place_columns(table: Table) -> tuple[str, ...]:
 
 
 def _field(table: Table, name: str) -> Field:
-    # Always nullable in Delta: rows older than a column have no value for it.
+    # Nullable in Delta: rows older than a column have no value for it.
     return Field(name, PrimitiveType(_DELTA_TYPES[table.column(name).type]), nullable=True)
 
 
 def table_properties(table: Table) -> dict[str, str]:
-    """Delta properties of a new table; personal columns get no statistics, which would outlive an erasure."""
+    """Properties of a new table; personal columns get no statistics, which would outlive an erasure."""
     places = place_columns(table)
     statistics = (
         {"delta.dataSkippingStatsColumns": ",".join(places)} if places else {"delta.dataSkippingNumIndexedCols": "0"}
@@ -147,7 +147,7 @@ def is_missing_file(error: BaseException | None) -> bool:
 
 
 class _Table(DeltaTable):
-    """A Delta table with file names as on disk: delta-rs writes `%20` for a space."""
+    """Names files as on disk: delta-rs writes `%20` for a space."""
 
     def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
         """As in DeltaTable."""
@@ -182,7 +182,7 @@ class Handles:
         return f"{self._root.rstrip('/')}/{table.name}"
 
     def open(self, table: Table, version: int | None = None) -> DeltaTable | None:
-        """A private handle as of `version`; None if there is no table yet."""
+        """A private handle as of `version`; None if there is no table."""
         try:
             return _Table(self.uri(table), version=version, storage_options=self._storage_options)
         except TableNotFoundError:
@@ -190,7 +190,7 @@ class Handles:
 
     @contextmanager
     def lend(self, table: Table) -> Iterator[DeltaTable | None]:
-        """Borrow a handle on the newest state of `table`; None if there is no table yet."""
+        """Borrow a handle on the newest state of `table`; None if there is no table."""
         handle = self._take(table)
         yield handle
         if handle is not None:  # after an error its state is unknown
@@ -202,7 +202,7 @@ class Handles:
 
         Raises
         ------
-        SchemaMismatch: a stored column has another type, or the table is partitioned otherwise.
+        SchemaMismatch: a stored column has another type, or the partitions differ.
         """
         handle = self._take(table) or self._create(table)
         _widen(table, handle)

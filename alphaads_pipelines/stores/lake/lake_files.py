@@ -16,11 +16,11 @@ _VERSION = re.compile(r"(\d{20})\.")
 
 
 def version_files(lake: DeltaLake, root: Path, table: Table, version: int, older: Iterable[int]) -> Iterator[Path]:
-    """Paths under `root` that `version` of a table needs, including its log up to there.
+    """Paths under `root` that `version` of a table needs, including its log.
 
     Parameters
     ----------
-    older: versions to keep readable as well, as far as they are now.
+    older: versions to keep readable, if they are now.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Read the lake from a notebook or script with polars, pandas or DuckDB, as of any kept version.
 
-Nothing is downloaded: DuckDB gets the version's file list, so it needs no extension.
+DuckDB gets the version's file list, so it needs no downloaded extension.
 
 >>> read_polars("lake", "post_scores", columns=["subject_id", "emotion"]).filter(...).collect()  # doctest: +SKIP
 >>> read_duckdb("lake", "post_scores").aggregate("emotion, count(*)").show()  # doctest: +SKIP
@@ -55,8 +55,7 @@ def read_polars(
 
     Raises
     ------
-    NotFound: no such table, or no such version any more.
-    InvalidRequest: a column is not declared.
+    NotFound: no such table or version. InvalidRequest: a column is not declared.
     """
     table = _lake_table(name)
     lake = DeltaLake(root, storage_options=storage_options)
@@ -88,7 +87,7 @@ def read_duckdb(
 
     Raises
     ------
-    ConfigurationError: the lake is not on local disk: DuckDB would need a downloaded extension.
+    ConfigurationError: the lake is not on local disk.
     """
     import duckdb
 

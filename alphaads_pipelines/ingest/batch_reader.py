@@ -129,7 +129,7 @@ class BatchReader:
         return posts
 
     def _read_records(self, batch: Batch) -> tuple[list[_Entry], int]:
-        """Also returns the number of duplicates that the lake no longer holds."""
+        """Read the batch's records; count duplicates that the lake no longer holds."""
         try:
             records = [record for chunk in self._stream.read(batch.ranges) for record in chunk]
         except OffsetsLost:

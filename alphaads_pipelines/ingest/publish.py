@@ -71,7 +71,7 @@ def publish_profiles(
 
 
 def _next_move(connection: Connection) -> int:
-    """Not a batch's sequence number: a replay must appear as a change, too."""
+    """Number the move; a batch's sequence number would hide replays, which must appear as changes, too."""
     published = sql_table("published")
     return (
         int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(published.c.publish_seq), 0))).scalar_one()) + 1

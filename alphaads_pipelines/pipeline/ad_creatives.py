@@ -1,10 +1,10 @@
 """Refresh creatives: generate, moderate and store the texts of active campaigns, and retire old ones.
 
-An approved text stays approved while its campaign's rules pass it: classifiers and people reviewed the same text. A
-text refused without a person is moderated again, so a classifier's outage heals by itself. Texts that wait for a
-person, or were rejected by one, are left alone.
+An approved text stays approved while its campaign's rules pass it: its reviewers saw the same text. A text refused
+without a person is moderated again, so a classifier's outage heals by itself. Texts that wait for a person, or were
+rejected by one, are left alone.
 
-Generation and moderation are slow and run outside transactions; a campaign or text changed meanwhile is left to the
+Generation and moderation are slow and run outside transactions; campaigns or texts changed meanwhile are left to the
 next run.
 """
 
@@ -183,7 +183,7 @@ def _row(stored: StoredCreative) -> dict[str, Any]:
 
 
 def _write(lake: Lake, frame: pl.DataFrame) -> int | None:
-    """Compares with the lake, so that the next run repairs crashes."""
+    """Write if different from the lake, so that the next run repairs crashes."""
     if frame.equals(lake.scan(AD_CREATIVES).collect().sort("creative_id")):
         return None
     return lake.replace_all(AD_CREATIVES, frame)

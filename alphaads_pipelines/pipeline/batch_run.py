@@ -2,7 +2,7 @@
 
 A requested batch is claimed at the first step and failed if a step raises.
 
-A replay processes its batches in turn, each under its own claim from the first selected step to publishing: a busy hour
+A replay takes its batches in turn, each under its own claim from the first selected step to publishing: a busy hour
 fits in memory, live batches run in between, and no table lags behind. The first selected step does the work; later
 steps report theirs.
 """

@@ -101,7 +101,7 @@ def _count(
     now: datetime,
     note: Callable[[Collection[str]], None],
 ) -> int:
-    """Returns the number of hours changed."""
+    """Fold records into the store; returns the number of hours changed."""
     rows = read_open_ads(connection, {record["decision_id"] for record in (*decisions, *events)})
     held = {row.decision_id: OpenAd(row.subject_id, row.decided_s, row.heard) for row in rows}
     since = {row.decision_id: row.seen_at for row in rows}

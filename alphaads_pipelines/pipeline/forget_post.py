@@ -2,11 +2,11 @@
 
 Find, plan, apply. Between finding and planning, the post's keys are marked forgotten, so that no later attempt accepts
 it. Then, under a claim of each of its batches, its rows are deleted from every lake version and its author's profile is
-rebuilt and published. After a crash, the batch's next attempt runs without the post; older files that still hold it go
-with maintenance, or with a second call.
+rebuilt and published. After a crash, the batch's next attempt runs without the post; older files with it go with
+maintenance, or a second call.
 
-These stay: the key, to refuse the post; decisions already made with it; older profile versions in lake files and, on
-Kafka, the sealed record, until their retention ends.
+These stay: the key, to refuse the post; decisions already made with it; until their retention ends, older profile
+versions in lake files and, on Kafka, the sealed record.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A run stores each decision with the first event of each kind and teaches the inc
 a reward (bandits/reward_join.py). Rows, policy versions and offsets move in one transaction, so a crash neither repeats
 nor loses anything. The cost depends on new records alone.
 
-An outcome is weighted by the age of its decision's day, whenever it arrives, and older ones decay by the same rule: the
-order of late or duplicate records does not matter.
+Outcomes are weighted by their decision's day and decay by the same rule, so late, duplicate or reordered records make
+no difference.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class MicroBatch:
         return self._write(Stage.SCORE, {POST_SCORES: scores, POST_ENTITIES: entities}), figures
 
     def _scored(self, raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Made in chunks: raw scores are large."""
+        """Score in chunks: raw scores are large."""
         import polars as pl
 
         from alphaads_pipelines.nlp.rows import entity_rows, readable_posts, score_rows

@@ -1,8 +1,8 @@
 """Rebuild the profiles of everyone in a replayed batch.
 
 The live profile already includes the batch's posts, so a replay cannot add them. Everyone in the batch, before or now,
-is folded from scratch over all their scores and entities in the lake, batch by batch, which gives every version of
-their profile. Only changed slices are written, besides the batch's own.
+is folded from scratch over all their scores and entities, batch by batch, which gives every version of their profile.
+Only changed slices and the batch's own are written.
 """
 
 from __future__ import annotations

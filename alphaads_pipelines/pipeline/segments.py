@@ -101,7 +101,7 @@ def _ids(segmentation: Segmentation) -> set[str]:
 
 
 def _people(engine: Engine, left_out: LeftOut) -> Iterator[tuple[str, ProfileState]]:
-    """Paged: all states at once would not fit into memory."""
+    """Iterate the sample in pages: all states at once would not fit into memory."""
     after, number = "", 0
     while number < MOST_PEOPLE:
         with reading(engine) as connection:

@@ -3,8 +3,8 @@
 All events are read before any release, so an impression streamed in time is billed however late it is read. A click or
 conversion implies an impression: some placements report nothing else.
 
-Transactions are small, because decisions wait for the campaigns they lock. Settlement is idempotent, so the stream
-offset moves afterwards in its own transaction; after a crash, events are read again without effect.
+Decisions wait for the campaigns that a transaction locks, so transactions are small. Settlement is idempotent: the
+stream offset moves afterwards, and events read again after a crash have no effect.
 """
 
 from __future__ import annotations

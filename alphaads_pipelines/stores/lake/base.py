@@ -48,13 +48,13 @@ class Lake(ABC):
         """Make `rows` the only rows of the slice; returns the version. Idempotent.
 
         Post tables are sliced by stream partition and offset, tables partitioned by shard alone by `batch_seq`. `guard`
-        raises Fenced when the caller no longer owns the batch. It runs after the base state is loaded and before each
-        write, so a writer that loses its batch in between conflicts and is then fenced.
+        raises Fenced when the caller no longer owns the batch. It runs between loading the base state and each write,
+        so a writer that loses its batch after it conflicts, retries and is fenced.
 
         Raises
         ------
-        SchemaMismatch: the rows break the contract or lie outside the slice; nothing was written.
-        Fenced: by `guard`; nothing was written.
+        SchemaMismatch: the rows break the contract or lie outside the slice. Fenced: by `guard`. Neither writes
+        anything.
         WriteConflict: others committed first, in all attempts.
         """
 

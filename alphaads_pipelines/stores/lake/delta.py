@@ -1,9 +1,8 @@
 """The lake as Delta tables, through delta-rs: no JVM, no service, local disk or object storage.
 
-A slice is overwritten by a predicate on shard and offsets (replaceWhere), never on dates: a retry may have other dates,
-or no rows. Shard literals keep writers of other shards from conflicting. Each commit records an application transaction
-per shard, and delta-rs refuses it if the shard had another since the writer's snapshot: that is the fence, even if no
-row was written.
+A slice is overwritten by a predicate on shard and offsets (replaceWhere), never on dates, which a retry may change.
+Shard literals keep writers of other shards from conflicting. Each commit records an application transaction per shard,
+even without rows; delta-rs refuses it if the shard had another since the writer's snapshot. That is the fence.
 """
 
 from __future__ import annotations
@@ -216,7 +215,7 @@ class DeltaLake(Lake):
             return {} if handle is None else find_subject(handle, subject_id, shard)
 
     def _snapshot(self, table: Table, version: int | None) -> DeltaTable | None:
-        """Immutable, for frames that are collected later."""
+        """An immutable state, for frames that are collected later."""
         latest = None if version is None else self.version(table)
         if version is not None and (latest is None or not 0 <= version <= latest):
             raise NotFound(f"{table.name} has no version {version}; the newest is {latest}")

@@ -1,12 +1,12 @@
 """Erase a subject or posts from a Delta table, rewriting and deleting only files with matching rows.
 
-delta-rs' `delete` would log its predicate, with the subject id, and keep old files. Here commits name files only. They
-record the same application transactions as the shard's writers and merges, so of two from the same state the later
-conflicts and retries: no row returns or is lost.
+delta-rs' `delete` would log the subject id in its predicate and keep old files. Here commits name files only, and
+record the same application transactions as the shard's writers and merges: of two from the same state the later
+conflicts and retries, so no row returns or is lost.
 
 Files no longer in any version (merged or replaced) hold rows, too: they are searched and deleted at once, like the
-files just replaced. The price: older versions become unreadable in the affected partitions, and a reader in the middle
-of such a file must retry.
+files just replaced. The price: older versions become unreadable in the affected partitions, and readers of such a file
+must retry.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class RowSelection:
     values: Collection[Any]
 
     def matches(self) -> pl.Expr:
-        """As a filter."""
+        """The selection as a filter."""
         return pl.col(self.column).is_in(pl.Series(list(self.values), dtype=self.dtype).implode())
 
     @property
     def dtype(self) -> pl.DataType:
-        """Of the column."""
+        """Type of the column."""
         return pl.Binary() if self.column == POST else pl.String()
 
 
@@ -207,7 +207,7 @@ def _replaced(handle: DeltaTable, shard: int | None) -> list[str]:
 
 
 def _unreferenced(handle: DeltaTable, shard: int | None) -> list[str]:
-    """Listed before the newest version is read."""
+    """Files on disk that the newest version does not name; listed before it is read."""
     found = _on_disk(handle, shard)
     handle.update_incremental()
     live = set(live_files(handle)["path"])

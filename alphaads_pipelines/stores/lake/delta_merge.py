@@ -1,14 +1,14 @@
 """Merge small files of a Delta table into larger ones, with no row changed.
 
-A micro-batch writes a small file per date and shard, and every commit pays for every live file. Files are merged like a
-log-structured merge tree: `FANOUT` files of one level in a partition become one larger file. A row is rewritten a few
-times per level, however large the lake, and a partition keeps a few dozen files. Writers merge the lower levels of
-their own shards; maintenance merges all.
+A micro-batch writes a small file per date and shard, and every commit pays for every live file. As in a log-structured
+merge tree, `FANOUT` files of one level in a partition become one larger file, so a row is rewritten a few times per
+level and a partition keeps a few dozen files, however large the lake. Writers merge the lower levels of their shards;
+maintenance merges all.
 
-delta-rs' `optimize.compact` is unsafe beside another: it takes no application transaction, and conflict checks ignore
-removals that change no data, so both commit and double every row. Here each merge records an application transaction
-per shard, so the later one conflicts; a retry that rewrote one of the files conflicts by delta-rs' own check. Both
-checks see only commits after the handle's state, so a merge takes only files live in that state.
+Two concurrent `optimize.compact` of delta-rs double every row: they take no application transaction, and conflict
+checks ignore removals that change no data. Here each merge records an application transaction per shard, so the later
+one conflicts; a retry that rewrote one of the files conflicts by delta-rs' own check. Both checks see only commits
+after the handle's state, so a merge takes only files live in it.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def write_file(
 def write_parquet(table: Table, rows: pl.DataFrame, output: Any) -> None:
     """Write `rows` as Parquet with `delta_tables.parquet_properties`, but Zstandard.
 
-    Too slow for a batch's small files: it needs a context per column and file.
+    Zstandard is too slow for small files of a batch: it needs a context per column and file.
     """
     import pyarrow.parquet as pq
 
@@ -220,7 +220,7 @@ def write_parquet(table: Table, rows: pl.DataFrame, output: Any) -> None:
 
 
 def _statistics(table: Table, rows: pl.DataFrame) -> str:
-    """Of place columns only."""
+    """Delta statistics of a file, place columns only."""
     places = rows.select(place_columns(table))
     return json.dumps(
         {

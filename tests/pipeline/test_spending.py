@@ -212,7 +212,7 @@ def test_the_books_say_who_is_beyond_a_budget_and_where_they_do_not_agree(ads: A
         with transaction(ads.engine) as connection:
             connection.execute(table.delete().where(table.c.campaign_id == ("tea" if "days" in name else "milk")))
     with reading(ads.engine) as connection:
-        assert reconcile(connection, NOON.date()).wrong == ["milk", "tea"]
+        assert reconcile(connection, NOON.date()).mismatched == ["milk", "tea"]
 
 
 _BILLER = """

@@ -41,14 +41,13 @@ class Decision(msgspec.Struct, frozen=True):
     Attributes
     ----------
     subject_id: None also where no personal data may be used.
-    arm_id: the creative's id. context: features given to the policy. eligible: candidate arms, in order.
+    context: features given to the policy. eligible: candidate arms, in order.
     policy_version: 0: never trained. policy_role: serving or canary. seed: of the draw.
     experiments: experiment -> arm. shadow: policy -> its counterfactual draw.
-    mood: target emotion; None without personalisation.
-    personalisation: a key of REASONS.
-    version: of the snapshot. publish_seq: of the profile, 0 without one.
-    cost_microusd: of an impression, in millionths of a US dollar.
-    data_age_s: seconds since the published data was complete.
+    mood: target emotion; None without personalisation. personalisation: a key of REASONS.
+    version: of the snapshot. publish_seq: of the profile, or 0.
+    cost_microusd: of an impression.
+    data_age_s: since the published data was complete.
     """
 
     decision_id: str
@@ -115,11 +114,7 @@ class Decider:
     def decide(
         self, snapshot: Snapshot, request: DecisionRequest, permission: Permission, now: datetime, most_age_s: float
     ) -> Decision:
-        """Choose a creative, using only permitted data.
-
-        Parameters
-        ----------
-        permission: for `request.subject_id`, read just before (permissions.py).
+        """Choose a creative, using only data that `permission` allows.
 
         Raises
         ------
@@ -188,7 +183,7 @@ class Decider:
         )
 
     def _shown(self, person: Person, now: datetime) -> Mapping[str, int] | None:
-        """Campaign -> impressions today; None if the store is unavailable."""
+        """Campaign -> impressions today; None: store unavailable."""
         if not person.subjects:
             return {}
         try:

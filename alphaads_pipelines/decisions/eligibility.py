@@ -44,8 +44,8 @@ class Viewer(msgspec.Struct, frozen=True):
     Attributes
     ----------
     mood: None without personalisation. journey: its trend.
-    is_known: whether they have a subject id, which frequency caps need.
-    shown: campaign -> impressions today; None: the store is unavailable.
+    is_known: has a subject id, which frequency caps need.
+    shown: campaign -> impressions today; None: store unavailable.
     """
 
     tenant: str

@@ -38,11 +38,11 @@ class Person:
 
     Attributes
     ----------
-    subjects: linked subjects, the requested one first; empty: none.
+    subjects: linked subjects, the requested one first.
     personalisation: a key of REASONS.
     mood: target emotion; None without personalisation. journey: its trend.
-    segment, glance: behavioural segment and profile summary, if personalised by the profile.
-    publish_seq: of the profile, 0 without one.
+    segment, glance: behavioural segment and profile summary.
+    publish_seq: of the profile, or 0.
     """
 
     personalisation: str

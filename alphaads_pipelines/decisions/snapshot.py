@@ -47,8 +47,7 @@ class Snapshot:
 
     Attributes
     ----------
-    profiles: shard -> subject id -> encoded state.
-    pointers: shard -> its publication.
+    profiles: shard -> subject id -> encoded state. pointers: shard -> its publication.
     budget_view: spending as of the last poll.
     complete_until: everything taken in before is included; None before the first publication.
     key_generation: number of key destructions; people erased since then must not be served.
@@ -115,12 +114,11 @@ class _Pointer(NamedTuple):
 
 
 class SnapshotReader:
-    """Keeps a snapshot current in a thread. `start`, use `current`, `stop`. Thread-safe.
+    """Keeps a snapshot current in a thread: `start`, use `current`, `stop`. Thread-safe.
 
     Parameters
     ----------
-    poll_s: seconds between polls.
-    with_samples: whether to serve the sample campaigns.
+    poll_s: seconds between polls. with_samples: whether to serve the sample campaigns.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The decision spool: a record reaches the operating system before its answer leaves the process.
 
 Append-only segments, one per process; length and CRC-32 precede each record, so a torn one is skipped. A forwarder
-ships records at least once; consumers deduplicate by decision id. Survives a process crash, not power loss (no fsync).
+ships records at least once; consumers deduplicate. Survives a process crash, not power loss (no fsync).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def event_times(row: Row[Any]) -> dict[str, datetime]:
 
 
 def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]], heard: Mapping[str, EventTimes]) -> None:
-    """Insert new decisions: rows without event times, and `heard`, their event times."""
+    """Insert new decisions, `rows`, with the times of their events."""
     told = [{**row, **_times(heard.get(row["decision_id"], {}))} for row in rows]
     insert_ignore(connection, "ad_decisions", told)
 

@@ -41,8 +41,7 @@ def trim_changes(
 
     Parameters
     ----------
-    shards: published now, under the caller's lock.
-    held: shard -> its row of `published` so far.
+    shards: published now, under the caller's lock. held: shard -> its row of `published` so far.
     """
     after = {shard: _listed_after(held[shard], publish_seq) if shard in held else 0 for shard in shards}
     trimmed = [{"of": shard, "until": after[shard]} for shard in held if held[shard].listed_after != after[shard]]

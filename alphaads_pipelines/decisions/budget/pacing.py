@@ -1,10 +1,10 @@
-"""Pacing: whether a campaign may show one more ad now, and from which budget. Pure; nothing is stored here.
+"""Pacing: whether a campaign may show one more ad now, and from which budget. Pure.
 
 A day's budget is released evenly: the remaining money over the remaining seconds. Budget unused for lack of traffic is
-spread over the rest of the day, never released at once: credit is capped at 1/96 of the day (15 minutes), but covers at
-least one ad. The plan ends those 15 minutes early; the remainder is then free. This is a token bucket whose rate
-follows the remainder, after Agarwal, Ghosh, Wei & You, "Budget Pacing for Targeted Online Advertisements at LinkedIn"
-(KDD 2014), with the clock instead of a traffic forecast.
+spread over the rest of the day: credit is capped at 1/96 of the day (15 minutes), but covers at least one ad. The plan
+ends those 15 minutes early; the remainder is then free. This is a token bucket whose rate follows the remainder, after
+Agarwal, Ghosh, Wei & You, "Budget Pacing for Targeted Online Advertisements at LinkedIn" (KDD 2014), with the clock
+instead of a traffic forecast.
 
 A segment's floor reserves a share of the day's budget for its people until the last 1/24 of the day (23:00), when the
 remainder opens to all so that it can be spent. Each floor has a bucket, paced to be empty by then; its people may also
@@ -53,7 +53,7 @@ class Spending(msgspec.Struct, frozen=True):
     lines: Mapping[str, Line] = {}
 
     def on(self, day: date) -> Spending:
-        """As of another day, with nothing used yet."""
+        """As of another day, with nothing used."""
         return self if day == self.day else Spending(day, self.used)
 
 
@@ -94,9 +94,9 @@ def line_of(campaign: Campaign, segment: str | None) -> str:
 
 
 def day_of(campaign: Campaign, used_before: int, now: datetime) -> Day | None:
-    """The day's budget; None without pacing: no daily budget, and no end of the total one.
+    """The day's budget, or None without pacing.
 
-    A total budget is divided evenly over the remaining time.
+    Without a daily budget, a total one with an end is divided evenly over the time left.
 
     Parameters
     ----------
@@ -116,12 +116,7 @@ def day_of(campaign: Campaign, used_before: int, now: datetime) -> Day | None:
 
 
 def pace(campaign: Campaign, spending: Spending, segment: str | None, now: datetime) -> Grant | Refused:
-    """Decide whether one more ad may be shown to this segment now.
-
-    Parameters
-    ----------
-    spending: of any day; a day other than that of `now` counts as unused.
-    """
+    """Decide whether one more ad may be shown to this segment now. Spending of another day counts as unused."""
     spending, cost = spending.on(now.astimezone(UTC).date()), campaign.cost_microusd
     if campaign.budget_microusd is not None and spending.used + cost > campaign.budget_microusd:
         return Refused("budget")
@@ -153,7 +148,7 @@ class BudgetView:
         self._said: dict[tuple[str, str], Reason | None] = {}
 
     def why_not(self, campaign: Campaign, segment: str | None, now: datetime) -> Reason | None:
-        """Why one more ad may not be shown to this segment now."""
+        """Why one more ad may not be shown now."""
         key = campaign.campaign_id, line_of(campaign, segment)
         if key not in self._said:
             spending = self.spending.get(campaign.campaign_id) or Spending(now.date())

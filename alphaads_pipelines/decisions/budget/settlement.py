@@ -77,13 +77,13 @@ def release_expired(connection: Connection, now: datetime, note: Note = _no_note
 
 
 def is_any_due(engine: Engine, now: datetime) -> bool:
-    """Whether a reservation is due for release. Raises StoreUnavailable."""
+    """Whether any reservation is due for release. Raises StoreUnavailable."""
     with reading(engine) as connection:
         return connection.execute(sql.DUE, {"now": now, "most": 1}).first() is not None
 
 
 def release_for_subject(connection: Connection, subject_id: str) -> int:
-    """Release and delete the reservations of a subject being erased; the number deleted."""
+    """Release and delete the reservations of a subject being erased; their number."""
     found = select_in(connection, _RESERVATIONS, "subject_id", [subject_id], _WHICH)
     # Their frequencies are deleted next, which needs the campaigns' locks, too.
     counted = select_in(connection, _FREQUENCIES, "subject_id", [subject_id], ["campaign_id"])

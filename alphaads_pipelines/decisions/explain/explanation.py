@@ -25,8 +25,8 @@ class EligibleReason:
 class PolicyReason:
     """The policy that drew.
 
-    `version` 0: never trained. `is_same_arm`, `is_same_propensity`: whether recomputing from the policy's state,
-    context, eligible creatives and seed gives the logged decision; None if impossible, for the reason in `problem`.
+    `version` 0: never trained. `is_same_arm`, `is_same_propensity`: whether recomputing gives the logged decision; None
+    if impossible, for the reason in `problem`.
     """
 
     name: str
@@ -53,7 +53,7 @@ class ExperimentReason:
 class CreativeReason:
     """The ad's text, its origin and its review.
 
-    `generator`: name and version, for a language model also the prompt's. `state`: now; `state_then`: at the decision,
+    `generator`: name and version, with the prompt's for a language model. `state`: now; `state_then`: at the decision,
     None if unknown. `reviewer`: if a person decided.
     """
 
@@ -108,9 +108,9 @@ class PostReason:
 class PersonReason:
     """Personal data used.
 
-    `subjects`: linked before the decision and still, the requested one first. `shares`: emotion -> share of the weight,
-    the greatest first. `posts`: the heaviest. `mood_again`: recomputed; different if posts or labels changed since.
-    `posts_rerun`: posts in batches run again since, whose first publication is known only roughly.
+    `subjects`: linked before the decision and still. `shares`: emotion -> share of the weight, the greatest first.
+    `posts`: the heaviest. `mood_again`: recomputed; different if posts or labels changed since. `posts_rerun`: posts in
+    batches run again since, whose first publication is known only roughly.
     """
 
     subject_id: str

@@ -1,7 +1,7 @@
 """Posts behind a mood: those known at a decision, with their weights.
 
-A post is known once its batch is published. The ledger keeps only the last publication; for a batch run again since,
-its planning time is used, some seconds too early. Labels are the current ones.
+A post is known once its batch is published. For a batch run again since, its planning time is used, some seconds too
+early: the ledger keeps only the last publication. Labels are the current ones.
 """
 
 from __future__ import annotations

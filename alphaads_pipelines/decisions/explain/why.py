@@ -1,7 +1,7 @@
 """Explain an ad: from a decision to its policy, text, campaign, and the posts behind the mood.
 
-The audit log must name the subjects before their data is read: call `decision_subjects`, then `explain`. A decision can
-be explained once the learner has read it from the stream, some seconds later.
+The audit log must name the subjects first: call `decision_subjects`, then `explain`. A decision can be explained once
+the learner has read it from the stream, some seconds later.
 """
 
 from __future__ import annotations
@@ -67,7 +67,6 @@ def explain(
     Parameters
     ----------
     subjects: from `decision_subjects`.
-    posts_topic: the stream of posts.
 
     Raises
     ------

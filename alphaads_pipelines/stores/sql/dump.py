@@ -1,7 +1,7 @@
 """Dump the relational store, without its keys, as one consistent state, and load it into an empty database.
 
-SQLite becomes a SQLite file, copied table by table: a page copy would contain the keys' pages. PostgreSQL becomes one
-file per table in COPY's binary format, read in one snapshot. Writers go on meanwhile; SQLite's write-ahead log grows.
+SQLite is copied table by table: a page copy would contain the keys' pages. PostgreSQL becomes one file per table in
+COPY's binary format. Writers go on meanwhile; SQLite's write-ahead log grows.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def _last_number(connection: Connection, table: Table) -> tuple[str, int]:
 
 
 def _copy(connection: Connection, statement: str, path: Path, mode: str) -> None:
-    """Run COPY in the connection's transaction, to or from a file."""
+    """Run COPY in the connection's transaction."""
     import psycopg2
 
     driver: Any = connection.connection.driver_connection

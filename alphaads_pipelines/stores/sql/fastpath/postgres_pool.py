@@ -1,7 +1,7 @@
 """A pool of PostgreSQL connections in autocommit: one round trip per statement instead of six.
 
-SQLAlchemy's own pool adds a ping, two settings, BEGIN and ROLLBACK. Dead connections are detected without a round trip:
-an idle server sends nothing but its goodbye, so a readable socket means a closed connection.
+SQLAlchemy's pool adds a ping, two settings, BEGIN and ROLLBACK. A dead connection is detected by its readable socket:
+an idle server sends nothing but its goodbye.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Prepared statements: compiled once for each kind of database, executed by its driver.
 
-SQLAlchemy spends 20 to 45 microseconds on an execution of which SQLite needs three, and a decision makes ten. So the
-text, the parameter order and the type processors are cached. The transaction around translates the driver's errors.
+SQLAlchemy spends 20 to 45 microseconds on an execution of which SQLite needs three, and a decision makes ten: so the
+text, the parameter order and the type processors are cached.
 
-On PostgreSQL planning takes three times as long as execution, so each connection PREPAREs a statement once and EXECUTEs
-it by name from then on.
+PostgreSQL plans three times as long as it executes, so each connection PREPAREs a statement once and EXECUTEs it by
+name.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from alphaads_pipelines.nlp.tokenisation import HasPieces, filled_up
+from alphaads_pipelines.nlp.tokenisation import HasPieces, padded
 from alphaads_pipelines.telemetry import MODEL_SECONDS
 
 Floats = npt.NDArray[np.float32]
@@ -67,7 +67,7 @@ class Encoder:
         return Answers(labels, tags)
 
     def _run(self, windows: Sequence[HasPieces], group: list[int]) -> tuple[Floats, Floats]:
-        ids, shapes, mask = filled_up([windows[number] for number in group])
+        ids, shapes, mask = padded([windows[number] for number in group])
         labels, tags = self._session.run(("labels", "tags"), {"ids": ids, "shapes": shapes, "mask": mask})
         return labels, tags
 

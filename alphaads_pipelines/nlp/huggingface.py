@@ -32,7 +32,7 @@ _NOT_IN_TIER = dict.fromkeys(("intent", "offensive", "entities"), "not_in_tier")
 _Answers = dict[str, Label | str]
 
 
-class _Judge:
+class _FieldClassifier:
     def __init__(self, name: str, classifier: Classifier, fields: dict[str, LabelMap]) -> None:
         self.classifier, self._fields = classifier, fields
         self._write = writer_for(name)
@@ -75,12 +75,12 @@ class TransformersScorer(Scorer):
                 "extra: `pip install 'alpha-creators-ads[transformers]'`"
             ) from error
         self._judges = (
-            _Judge(
+            _FieldClassifier(
                 options.sentiment_model,
                 sentiment,
                 {"sentiment": sentiment_map(options.sentiment_model, sentiment.labels)},
             ),
-            _Judge(options.emotion_model, emotion, _emotion_fields(options.emotion_model, emotion.labels)),
+            _FieldClassifier(options.emotion_model, emotion, _emotion_fields(options.emotion_model, emotion.labels)),
         )
         self._precision = "" if device.type == "cpu" else "-fp16"
         self._languages = LanguageDetector()

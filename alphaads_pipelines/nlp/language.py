@@ -112,7 +112,7 @@ def english(detected: Language, lower: Sequence[str], known: Container[str]) -> 
     return Language(None, detected.confidence, "too_uncertain"), None
 
 
-def unsaid(language: Language, reasons: dict[str, str]) -> Score:
+def null_score(language: Language, reasons: dict[str, str]) -> Score:
     """Return the score of a text that has only a language, with each field's reason."""
     if language.reason is not None:
         reasons = {**reasons, "language": language.reason}

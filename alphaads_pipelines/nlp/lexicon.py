@@ -16,7 +16,7 @@ from alphaads_pipelines.nlp.base import Label, Model, Options, Score, Scorer
 from alphaads_pipelines.nlp.cache import ScoreCache
 from alphaads_pipelines.nlp.emotions import CUES, emotion_probabilities
 from alphaads_pipelines.nlp.fast_vader import NO_POLARITY, Polarity, Vader
-from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, unsaid
+from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, null_score
 from alphaads_pipelines.nlp.text import readable
 from alphaads_pipelines.schema.tables import SENTIMENTS
 
@@ -68,12 +68,12 @@ class LexiconScorer(Scorer):
         words, lower = idioms.join_idioms(split, [word.lower() for word in split])
         language, reason = english(language, lower, self._known)
         if reason is not None:
-            return _unsaid(language, reason)
+            return _null_score(language, reason)
         emoji = emojis.emoji_in(pictures) if pictures else []
         polarity = self._polarity(words, lower, shouting, plain, emoji)
         if language is NO_WORDS and polarity is NO_POLARITY:
-            return _unsaid(NO_WORDS, "no_words")
-        return _said(language, polarity, emotion_probabilities(lower, emoji))
+            return _null_score(NO_WORDS, "no_words")
+        return _scored(language, polarity, emotion_probabilities(lower, emoji))
 
     def _polarity(self, words: list[str], lower: list[str], shouting: bool, plain: str, emoji: list[str]) -> Polarity:
         valences = [emojis.VALENCE[each] for each in emoji]
@@ -88,7 +88,7 @@ def _label(probabilities: dict[str, float]) -> Label:
     return Label(max(probabilities, key=probabilities.__getitem__), probabilities)
 
 
-def _said(language: Language, polarity: Polarity, emotion: dict[str, float] | None) -> Score:
+def _scored(language: Language, polarity: Polarity, emotion: dict[str, float] | None) -> Score:
     reasons = dict(_NOT_IN_TIER)
     if language.reason is not None:
         reasons["language"] = language.reason
@@ -99,8 +99,8 @@ def _said(language: Language, polarity: Polarity, emotion: dict[str, float] | No
     return Score(language.code, language.confidence, sentiment, feeling, None, None, None, None, reasons)
 
 
-def _unsaid(language: Language, reason: str) -> Score:
-    return unsaid(language, {"sentiment": reason, "emotion": reason, **_NOT_IN_TIER})
+def _null_score(language: Language, reason: str) -> Score:
+    return null_score(language, {"sentiment": reason, "emotion": reason, **_NOT_IN_TIER})
 
 
 def sentiment_probabilities(polarity: Polarity) -> dict[str, float]:

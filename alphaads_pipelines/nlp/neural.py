@@ -19,7 +19,7 @@ from alphaads_pipelines.nlp.emoji import VALENCE, emoji_in
 from alphaads_pipelines.nlp.emotions import CUES
 from alphaads_pipelines.nlp.encoder import Answers, Encoder
 from alphaads_pipelines.nlp.entity_decoding import entities_of
-from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, unsaid
+from alphaads_pipelines.nlp.language import NO_WORDS, Language, LanguageDetector, english, null_score
 from alphaads_pipelines.nlp.normalisation import Normal
 from alphaads_pipelines.nlp.reliability import Reliability
 from alphaads_pipelines.nlp.text import LONGEST, readable
@@ -46,7 +46,7 @@ with; anger and sadness count as negative, joy and optimism as positive).
 Floats = npt.NDArray[np.float64]
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Classified(msgspec.Struct, frozen=True):
     """Probabilities (texts, labels) by task, and each text's entities."""
 
     probabilities: dict[str, Floats]
@@ -84,7 +84,7 @@ class NeuralScorer(Scorer):
         """Return one score per text; repeated texts (reposts) are scored once."""
         return [score for some in _parts(texts) for score in self._cache.score(some, self._score_all)]
 
-    def judge(self, texts: Sequence[str]) -> Judged:
+    def classify(self, texts: Sequence[str]) -> Classified:
         """Classify one or more texts known to be English."""
         normal, windows = self._pieces.windows(texts)
         answers = self._encoder.run(windows)
@@ -97,7 +97,7 @@ class NeuralScorer(Scorer):
                 entities[window.post] += entities_of(text, normal[window.post], window, names[tags].tolist())
         probabilities = self._probabilities(len(texts), windows, answers)
         self._add_emoji(probabilities["sentiment"], normal)
-        return Judged(probabilities, entities)
+        return Classified(probabilities, entities)
 
     def _probabilities(self, posts: int, windows: Sequence[Window], answers: Answers) -> dict[str, Floats]:
         """Average the logits of a post's windows, weighted by length."""
@@ -115,7 +115,7 @@ class NeuralScorer(Scorer):
         names = self._manifest.heads["sentiment"]
         positive, negative = names.index("positive"), names.index("negative")
         for row, each in enumerate(normal):
-            says = 0.0 if each.text.isascii() else _said_by_emoji(each.text)
+            says = 0.0 if each.text.isascii() else _emoji_shift(each.text)
             if says:
                 sentiment[row, positive] *= np.exp(says)
                 sentiment[row, negative] *= np.exp(-says)
@@ -124,14 +124,16 @@ class NeuralScorer(Scorer):
     def _score_all(self, texts: list[str]) -> list[Score]:
         read = [self._read(text) for text in texts]
         to_judge = [number for number, (_, reason) in enumerate(read) if reason is None]
-        scores = [unsaid(language, dict.fromkeys((*_FIELDS, "entities"), reason or "")) for language, reason in read]
+        scores = [
+            null_score(language, dict.fromkeys((*_FIELDS, "entities"), reason or "")) for language, reason in read
+        ]
         if not to_judge:
             return scores
-        judged = self.judge([texts[number] for number in to_judge])
+        judged = self.classify([texts[number] for number in to_judge])
         labels = {task: _labels(self._manifest.heads[task], judged.probabilities[task]) for task in _FIELDS}
         for row, number in enumerate(to_judge):
             said = {task: labels[task][row] for task in _FIELDS}
-            scores[number] = _said(read[number][0], said, judged.entities[row])
+            scores[number] = _scored(read[number][0], said, judged.entities[row])
         return scores
 
     def _read(self, text: str) -> tuple[Language, str | None]:
@@ -159,7 +161,7 @@ def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _said_by_emoji(text: str) -> float:
+def _emoji_shift(text: str) -> float:
     """Logit shift towards positive; one strong emoji outweighs many weak ones."""
     found = [VALENCE[emoji] ** 3 for emoji in emoji_in(text)]
     return _EMOJI_WEIGHT * sum(found) / len(found) if found else 0.0
@@ -183,6 +185,6 @@ def _labels(names: tuple[str, ...], probabilities: Floats) -> list[Label]:
     ]
 
 
-def _said(language: Language, said: dict[str, Label], entities: list[Entity]) -> Score:
+def _scored(language: Language, said: dict[str, Label], entities: list[Entity]) -> Score:
     reasons = {} if language.reason is None else {"language": language.reason}
     return Score(language.code, language.confidence, **said, entities=entities, null_reasons=reasons)

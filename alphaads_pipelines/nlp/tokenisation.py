@@ -47,7 +47,7 @@ class HasPieces(Protocol):
         """Shape of each piece."""
 
 
-def filled_up(group: Sequence[HasPieces]) -> tuple[Ints, Ints, Ints]:
+def padded(group: Sequence[HasPieces]) -> tuple[Ints, Ints, Ints]:
     """Pad a group to (group, pieces) arrays of ids, shapes and mask (1 on pieces)."""
     size = len(group), max(len(each.ids) for each in group)
     ids, shapes, mask = (np.zeros(size, np.int64) for _ in range(3))

@@ -20,7 +20,7 @@ from alphaads_pipelines.stores.sql.relational import insert_ignore, reading, sel
 
 DEFAULT_TENANT = "default"
 _VERSION_ROW = 1
-_PROBLEMS_TOLD = 5
+_PROBLEMS_SHOWN = 5
 _decoder = msgspec.json.Decoder(TrackedName)
 
 
@@ -29,15 +29,15 @@ class CurrentGazetteer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._held = Gazetteer()
+        self._cached = Gazetteer()
 
     def read(self) -> Gazetteer:
         """Return all tenants' tracked names. Raises StoreUnavailable."""
         with reading(self._engine) as connection:
             version = _version(connection)
-            if version != self._held.version:
-                self._held = Gazetteer(_names(connection), version)
-        return self._held
+            if version != self._cached.version:
+                self._cached = Gazetteer(_names(connection), version)
+        return self._cached
 
 
 def _version(connection: Connection) -> int:
@@ -148,17 +148,17 @@ def names_from_lines(lines: Iterable[bytes]) -> list[TrackedName]:
                 raise InvalidRequest("id: stands in an earlier line, too")
             names[tracked.tracked_id] = tracked
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            problems.append(f"line {number}: {_what_is_wrong(error)}")
+            problems.append(f"line {number}: {_describe(error)}")
         except InvalidRequest as error:
             problems.append(f"line {number}: {error}")
-        if len(problems) == _PROBLEMS_TOLD:
+        if len(problems) == _PROBLEMS_SHOWN:
             break
     if problems:
         raise InvalidRequest("; ".join(problems))
     return list(names.values())
 
 
-def _what_is_wrong(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{error}" if isinstance(error, msgspec.ValidationError) else "not valid JSON"
 
 

@@ -13,7 +13,7 @@ from alphaads_pipelines.errors import MissingArtifact
 from alphaads_pipelines.nlp import neural
 from alphaads_pipelines.nlp.artifact import Calibration
 from alphaads_pipelines.nlp.base import Label, Options
-from alphaads_pipelines.nlp.neural import TOLERANCE, Judged, NeuralScorer, calibrated
+from alphaads_pipelines.nlp.neural import TOLERANCE, Classified, NeuralScorer, calibrated
 from alphaads_pipelines.nlp.text import LONGEST
 from alphaads_pipelines.schema.tables import SENTIMENTS
 from tests.nlp.texts import bad_inputs, tweets
@@ -40,7 +40,7 @@ def _sentiment(scorer: NeuralScorer, text: str) -> Label:
     return said
 
 
-def _greatest_difference(one: Judged, other: Judged, rows: Sequence[int]) -> float:
+def _greatest_difference(one: Classified, other: Classified, rows: Sequence[int]) -> float:
     return max(
         float(np.abs(one.probabilities[task] - other.probabilities[task][rows]).max()) for task in one.probabilities
     )
@@ -91,9 +91,9 @@ def test_praise_is_positive(scorer: NeuralScorer, text: str) -> None:
 
 
 def test_an_emoji_without_valence_changes_nothing_but_what_the_words_say(scorer: NeuralScorer) -> None:
-    assert neural._said_by_emoji("🇺🇸🍕") == 0.0
-    assert neural._said_by_emoji("😡") == neural._said_by_emoji("😡😡😡") < -1.5
-    assert neural._said_by_emoji("😍") > 0.8
+    assert neural._emoji_shift("🇺🇸🍕") == 0.0
+    assert neural._emoji_shift("😡") == neural._emoji_shift("😡😡😡") < -1.5
+    assert neural._emoji_shift("😍") > 0.8
     assert _sentiment(scorer, "the bus is at 9 🚌").label == "neutral"
 
 
@@ -164,14 +164,14 @@ def test_names_are_found_where_they_stand(scorer: NeuralScorer) -> None:
 
 
 def test_a_text_is_judged_the_same_alone_and_in_any_batch(scorer: NeuralScorer, public: list[str]) -> None:
-    alone = [scorer.judge([text]) for text in public]
+    alone = [scorer.classify([text]) for text in public]
     chance = random.Random(11)
     order = list(range(len(public)))
     chance.shuffle(order)
     while order:
         size = chance.choice([1, 2, 3, 7, 16, 40, 200])
         rows, order = order[:size], order[size:]
-        batch = scorer.judge([public[row] for row in rows])
+        batch = scorer.classify([public[row] for row in rows])
         for place, row in enumerate(rows):
             assert _greatest_difference(alone[row], batch, [place]) <= TOLERANCE, public[row]
             assert alone[row].entities[0] == batch.entities[place]
@@ -179,9 +179,9 @@ def test_a_text_is_judged_the_same_alone_and_in_any_batch(scorer: NeuralScorer, 
 
 def test_a_long_post_is_judged_by_all_of_its_windows(scorer: NeuralScorer) -> None:
     praise, anger = "I love this wonderful phone so much. ", "I hate this awful phone, worst ever. "
-    mostly = scorer.judge([anger * 200 + praise * 40, praise * 200 + anger * 40]).probabilities["sentiment"]
+    mostly = scorer.classify([anger * 200 + praise * 40, praise * 200 + anger * 40]).probabilities["sentiment"]
     assert [SENTIMENTS[most] for most in mostly.argmax(1)] == ["negative", "positive"]
-    names = scorer.judge(["nothing to see here, " * 60 + "said Barack Obama in Paris"]).entities[0]
+    names = scorer.classify(["nothing to see here, " * 60 + "said Barack Obama in Paris"]).entities[0]
     assert "Paris" in {each.text for each in names}, "an entity beyond the first window"
 
 
@@ -194,13 +194,13 @@ def test_what_stands_beyond_the_longest_post_counts_for_nothing(scorer: NeuralSc
 
 def test_reposts_are_scored_once(scorer: NeuralScorer, monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[str] = []
-    real = scorer.judge
+    real = scorer.classify
 
-    def counting(texts: Sequence[str]) -> Judged:
+    def counting(texts: Sequence[str]) -> Classified:
         judged.extend(texts)
         return real(texts)
 
-    monkeypatch.setattr(scorer, "judge", counting)
+    monkeypatch.setattr(scorer, "classify", counting)
     text = "a repost that nobody wrote before"
     first, again = scorer.score([text, text])
     [later] = scorer.score([text])
@@ -213,13 +213,13 @@ def test_no_more_is_held_at_once_than_is_bounded(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(neural, "_AT_ONCE", 3)
     monkeypatch.setattr(neural, "_CHARACTERS_AT_ONCE", 100)
     sizes: list[int] = []
-    real = scorer.judge
+    real = scorer.classify
 
-    def watched(texts: Sequence[str]) -> Judged:
+    def watched(texts: Sequence[str]) -> Classified:
         sizes.append(len(texts))
         return real(texts)
 
-    monkeypatch.setattr(scorer, "judge", watched)
+    monkeypatch.setattr(scorer, "classify", watched)
     texts = [f"day {number} is a good day" for number in "one two three four five six seven".split()]
     texts += ["this one is a very long one. " * 6, "and this is it", f"that was all{' of it' * 20}"]
     scores = scorer.score(texts)
@@ -232,8 +232,8 @@ def test_no_texts_are_no_parts() -> None:
 
 
 def test_threads_change_nothing(scorer: NeuralScorer, public: list[str]) -> None:
-    two = NeuralScorer(Options(threads=2)).judge(public[:100])
-    assert _greatest_difference(two, scorer.judge(public[:100]), list(range(100))) == 0.0
+    two = NeuralScorer(Options(threads=2)).classify(public[:100])
+    assert _greatest_difference(two, scorer.classify(public[:100]), list(range(100))) == 0.0
 
 
 def test_it_knows_how_reliable_it_is_on_validation_data(scorer: NeuralScorer) -> None:

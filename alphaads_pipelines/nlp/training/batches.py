@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
 from alphaads_pipelines.nlp.normalisation import Normal
-from alphaads_pipelines.nlp.tokenisation import Window, WordPieces, filled_up
+from alphaads_pipelines.nlp.tokenisation import Window, WordPieces, padded
 from alphaads_pipelines.nlp.training.sources import Example
 
 LABELS = sum(map(len, HEADS.values()))
@@ -24,7 +24,7 @@ def columns_of(task: str) -> slice:
     return slice(_OFFSETS[task], _OFFSETS[task] + len(HEADS[task]))
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
+class TeacherOutput(msgspec.Struct, frozen=True, gc=False):
     """A teacher's probabilities (labels) and (pieces, tags) for a window; zeros are excluded from the loss."""
 
     labels: npt.NDArray[np.float32]
@@ -40,7 +40,7 @@ class Sample(msgspec.Struct, gc=False):
     shapes: list[int]
     targets: npt.NDArray[np.float32]
     tags: npt.NDArray[np.bool_] | None
-    told: Told | None = None
+    teacher: TeacherOutput | None = None
 
 
 class Batch(msgspec.Struct):
@@ -52,8 +52,8 @@ class Batch(msgspec.Struct):
     mask: npt.NDArray[np.int64]
     targets: npt.NDArray[np.float32]
     tags: npt.NDArray[np.bool_]
-    told_labels: npt.NDArray[np.float32]
-    told_tags: npt.NDArray[np.float32]
+    teacher_labels: npt.NDArray[np.float32]
+    teacher_tags: npt.NDArray[np.float32]
 
 
 def samples_of(examples: Sequence[Example], pieces: WordPieces) -> list[Sample]:
@@ -117,17 +117,17 @@ def groups_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> lis
 
 def collate(group: Sequence[Sample]) -> Batch:
     """Pad samples into arrays."""
-    ids, shapes, mask = filled_up(group)
-    tags, told_tags = np.zeros((*ids.shape, len(TAGS)), bool), np.zeros((*ids.shape, len(TAGS)), np.float32)
-    told_labels = np.zeros((len(group), LABELS), np.float32)
+    ids, shapes, mask = padded(group)
+    tags, teacher_tags = np.zeros((*ids.shape, len(TAGS)), bool), np.zeros((*ids.shape, len(TAGS)), np.float32)
+    teacher_labels = np.zeros((len(group), LABELS), np.float32)
     for number, each in enumerate(group):
         if each.tags is not None:
             tags[number, : len(each.ids)] = each.tags
-        if each.told is not None:
-            told_labels[number], told_tags[number, : len(each.ids)] = each.told.labels, each.told.tags
+        if each.teacher is not None:
+            teacher_labels[number], teacher_tags[number, : len(each.ids)] = each.teacher.labels, each.teacher.tags
     targets = np.stack([each.targets for each in group])
     rows = np.array([each.row for each in group])
-    return Batch(rows, ids, shapes, mask, targets, tags, told_labels, told_tags)
+    return Batch(rows, ids, shapes, mask, targets, tags, teacher_labels, teacher_tags)
 
 
 def as_tensors(batch: Batch) -> dict[str, Any]:

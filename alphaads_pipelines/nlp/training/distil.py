@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from alphaads_pipelines.nlp.encoder import Answers, Encoder
 from alphaads_pipelines.nlp.heads import HEADS
 from alphaads_pipelines.nlp.training import network
-from alphaads_pipelines.nlp.training.batches import LABELS, Sample, Told, columns_of
+from alphaads_pipelines.nlp.training.batches import LABELS, Sample, TeacherOutput, columns_of
 from alphaads_pipelines.nlp.training.sources import FEW_EXAMPLES
 
 _AT_ONCE = 4_000
@@ -25,7 +25,7 @@ _AT_ONCE = 4_000
 Floats = npt.NDArray[np.float32]
 
 
-def taught(samples: Sequence[Sample], teacher: Path, threads: int = 0) -> list[Sample]:
+def with_teacher(samples: Sequence[Sample], teacher: Path, threads: int = 0) -> list[Sample]:
     """Add a teacher's probabilities to samples.
 
     Parameters
@@ -41,16 +41,16 @@ def taught(samples: Sequence[Sample], teacher: Path, threads: int = 0) -> list[S
 
 
 def _with_answers(samples: Sequence[Sample], answers: Answers) -> list[Sample]:
-    told = np.zeros((len(samples), LABELS), np.float32)
+    probabilities = np.zeros((len(samples), LABELS), np.float32)
     for number, (task, labels) in enumerate(HEADS.items()):
-        told[:, columns_of(task)] = _probabilities(answers.labels[number, :, : len(labels)])
+        probabilities[:, columns_of(task)] = _probabilities(answers.labels[number, :, : len(labels)])
     for row, sample in enumerate(samples):
         for task in FEW_EXAMPLES:  # memorised by the teacher: it would only repeat the known label
             if sample.targets[columns_of(task)].any():
-                told[row, columns_of(task)] = 0.0
+                probabilities[row, columns_of(task)] = 0.0
     return [
-        replace(sample, told=Told(labels, _probabilities(tags).astype(np.float16)))
-        for sample, labels, tags in zip(samples, told, answers.tags, strict=True)
+        replace(sample, teacher=TeacherOutput(labels, _probabilities(tags).astype(np.float16)))
+        for sample, labels, tags in zip(samples, probabilities, answers.tags, strict=True)
     ]
 
 

@@ -169,7 +169,7 @@ def _figure(scorer: Scorer, task: _Task, examples: list[Example], split: str) ->
         found = np.array([_NOTHING if label is None else names.index(label.label) for label in said])
         served = None if (found == _NOTHING).all() else task.value(truth, found)
     if isinstance(scorer, NeuralScorer):
-        told = task.value(truth, scorer.judge(texts).probabilities[task.task].argmax(1))
+        told = task.value(truth, scorer.classify(texts).probabilities[task.task].argmax(1))
     return Figure(task.task, task.data, split, task.measure, len(texts), served, told, task.published)
 
 
@@ -190,7 +190,7 @@ def _entity_figure(
         return metrics.span_f1(gold, said)
 
     served = value([score.entities or [] for score in scorer.score(texts)])
-    told = value(scorer.judge(texts).entities) if isinstance(scorer, NeuralScorer) else None
+    told = value(scorer.classify(texts).entities) if isinstance(scorer, NeuralScorer) else None
     return Figure("entities", data, split, "entity F1", len(texts), served, told, {})
 
 

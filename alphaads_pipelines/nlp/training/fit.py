@@ -26,7 +26,7 @@ _MASK = 103
 """Id of [MASK] in BERT's vocabulary; special pieces have lower ids, words higher ones."""
 _TAG_WEIGHT = 0.3
 """Weight of a piece's loss against a post's: a sentence has about 20 tagged pieces."""
-_TOLD_WEIGHT = 0.5
+_TEACHER_WEIGHT = 0.5
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ def fit(
     done, mean_loss = _resume(network, optimisers, checkpoint)
     saved_at = time.monotonic()
     network.train()
-    for step, batch in _from(samples, schedule, done, total):
+    for step, batch in _batches_from(samples, schedule, done, total):
         _set_rates(optimisers, schedule, step, total)
         loss = _loss(network, batch, schedule)
         loss.backward()
@@ -94,7 +94,7 @@ def steps_of(samples: Sequence[Sample], schedule: Schedule) -> int:
     return max(1, round(steps_an_epoch * schedule.epochs))
 
 
-def _from(samples: Sequence[Sample], schedule: Schedule, done: int, total: int) -> Iterator[tuple[int, Batch]]:
+def _batches_from(samples: Sequence[Sample], schedule: Schedule, done: int, total: int) -> Iterator[tuple[int, Batch]]:
     """Yield (step, batch) from step `done` on; each epoch has its own seed."""
     epoch = first = 0
     while first < total:
@@ -135,16 +135,16 @@ def _set_rates(optimisers: Sequence[Any], schedule: Schedule, step: int, total: 
 
 def _loss(network: Any, batch: Batch, schedule: Schedule) -> torch.Tensor:
     tensors = as_tensors(batch)
-    labels, tags = network(_partly_hidden(tensors, schedule), tensors["shapes"], tensors["mask"])
+    labels, tags = network(_masked(tensors, schedule), tensors["shapes"], tensors["mask"])
     return (
         _label_loss(labels, tensors["targets"])
         + _tag_loss(tags, tensors["tags"])
-        + _TOLD_WEIGHT * _label_loss(labels, tensors["told_labels"])
-        + _TOLD_WEIGHT * _TAG_WEIGHT * _cross_entropy(tags, tensors["told_tags"]) / len(labels)
+        + _TEACHER_WEIGHT * _label_loss(labels, tensors["teacher_labels"])
+        + _TEACHER_WEIGHT * _TAG_WEIGHT * _cross_entropy(tags, tensors["teacher_tags"]) / len(labels)
     )
 
 
-def _partly_hidden(tensors: dict[str, torch.Tensor], schedule: Schedule) -> torch.Tensor:
+def _masked(tensors: dict[str, torch.Tensor], schedule: Schedule) -> torch.Tensor:
     import torch
 
     ids = tensors["ids"]

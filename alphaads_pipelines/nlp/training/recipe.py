@@ -203,7 +203,7 @@ def _fitted(
     _write(whole, samples, recipe, work / _TEACHER)
     chosen, schedule, checkpoint = courses[2]
     smaller = distil.lower_part(whole, recipe.shipped_layers)
-    fit.fit(smaller, distil.taught(chosen, work / _TEACHER, recipe.threads), schedule, checkpoint, counted(2))
+    fit.fit(smaller, distil.with_teacher(chosen, work / _TEACHER, recipe.threads), schedule, checkpoint, counted(2))
     return smaller
 
 
@@ -318,7 +318,7 @@ def _calibrated(
     for task in validated():
         examples = task.read(sources, task.splits["validation"])
         truth = np.array([each.labels[task.task][0] for each in examples])
-        logits = np.log(scorer.judge([each.text for each in examples]).probabilities[task.task])
+        logits = np.log(scorer.classify([each.text for each in examples]).probabilities[task.task])
         # The Ekman figure is reported on the calibration set itself, so only the temperature is chosen there.
         measure = None if task.task == "emotion" else task.value
         calibration[task.task] = choose(logits, truth, priors[task.task], measure, task.label)

@@ -11,7 +11,7 @@ import pytest
 from alphaads_pipelines.nlp.encoder import Encoder
 from alphaads_pipelines.nlp.heads import HEADS, TAGS
 from alphaads_pipelines.nlp.training.batches import LABELS, Sample, as_tensors, batches_of, columns_of
-from alphaads_pipelines.nlp.training.distil import lower_part, taught
+from alphaads_pipelines.nlp.training.distil import lower_part, with_teacher
 from alphaads_pipelines.nlp.training.fit import Schedule, fit
 from alphaads_pipelines.nlp.training.graph import GraphWriter, observed_ranges
 from alphaads_pipelines.nlp.training.network import Shape, build
@@ -56,26 +56,26 @@ def teacher(whole: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_sample_gets_its_own_answers_in_order(teacher: Path) -> None:
     samples = _samples(40)
-    told = taught(samples, teacher, threads=1)
+    told = with_teacher(samples, teacher, threads=1)
     assert [each.row for each in told] == [each.row for each in samples]
     for sample, each in zip(samples, told, strict=True):
         alone = Encoder(teacher, 1).run([sample])
-        assert each.told is not None
-        assert each.told.tags.shape == (len(sample.ids), len(TAGS))
+        assert each.teacher is not None
+        assert each.teacher.tags.shape == (len(sample.ids), len(TAGS))
         for number, (task, labels) in enumerate(HEADS.items()):
-            said = each.told.labels[columns_of(task)]
+            said = each.teacher.labels[columns_of(task)]
             assert said.sum() == pytest.approx(1.0, abs=1e-5)
             assert said.argmax() == alone.labels[number, 0, : len(labels)].argmax()
-        assert np.allclose(each.told.tags.astype(np.float32).sum(-1), 1.0, atol=5e-3)
+        assert np.allclose(each.teacher.tags.astype(np.float32).sum(-1), 1.0, atol=5e-3)
 
 
 def test_what_it_learned_by_heart_is_not_told(teacher: Path) -> None:
-    [sentiment] = taught(_samples(1, "sentiment"), teacher, threads=1)
-    [irony] = taught(_samples(1, "irony"), teacher, threads=1)
-    assert sentiment.told is not None and irony.told is not None
-    assert sentiment.told.labels[columns_of("sentiment")].any()
-    assert sentiment.told.labels[columns_of("irony")].any()
-    assert not irony.told.labels[columns_of("irony")].any()
+    [sentiment] = with_teacher(_samples(1, "sentiment"), teacher, threads=1)
+    [irony] = with_teacher(_samples(1, "irony"), teacher, threads=1)
+    assert sentiment.teacher is not None and irony.teacher is not None
+    assert sentiment.teacher.labels[columns_of("sentiment")].any()
+    assert sentiment.teacher.labels[columns_of("irony")].any()
+    assert not irony.teacher.labels[columns_of("irony")].any()
 
 
 def test_it_begins_as_the_lowest_layers(whole: Any) -> None:
@@ -88,7 +88,7 @@ def test_it_begins_as_the_lowest_layers(whole: Any) -> None:
 
 
 def test_a_smaller_network_comes_to_say_what_its_teacher_says(whole: Any, teacher: Path, tmp_path: Path) -> None:
-    told, smaller = taught(_samples(300), teacher, threads=1), lower_part(whole, 1)
+    told, smaller = with_teacher(_samples(300), teacher, threads=1), lower_part(whole, 1)
     before = _agreement(smaller, told)
     fit(smaller, told, Schedule(epochs=12, rate=2e-3, head_rate=2e-3, seed=1), tmp_path / "c.pt", lambda *_: None)
     after = _agreement(smaller, told)
@@ -103,5 +103,7 @@ def _agreement(model: Any, told: list[Sample]) -> float:
         labels, _ = model.eval()(tensors["ids"], tensors["shapes"], tensors["mask"])
         for task in HEADS:
             columns = columns_of(task)
-            same.append((labels[:, columns].argmax(1) == tensors["told_labels"][:, columns].argmax(1)).float().mean())
+            same.append(
+                (labels[:, columns].argmax(1) == tensors["teacher_labels"][:, columns].argmax(1)).float().mean()
+            )
     return float(sum(same) / len(same))

@@ -240,7 +240,7 @@ def test_the_same_author_id_on_another_network_is_another_person(wiring: Wiring,
 def test_an_erasure_while_posts_are_taken_in_lets_nothing_through(
     wiring: Wiring, intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other process erases behind the question whether somebody is suppressed."""
+    """Another process erases between the suppression check and the write."""
     asked = wiring.suppressions.suppressed
 
     def erased_behind(identities: Iterable[bytes]) -> set[bytes]:

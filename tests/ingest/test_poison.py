@@ -87,7 +87,7 @@ def _write(path: Path, lines: Iterable[bytes]) -> Path:
 
 
 def _by_key(posts: Iterable[Post]) -> dict[tuple[str, str, int], tuple[str, datetime, str | None]]:
-    """What a post says, whoever's tokens its mentions became: each installation has its own."""
+    """A post's content with mention tokens masked: each installation has its own."""
     said = {}
     for post in posts:
         words = " ".join("@" if word.startswith("@") else word for word in post.text.split())

@@ -1,4 +1,4 @@
-"""An installation's streams of decisions and events, and whoever learns from them."""
+"""An installation's streams of decisions and events, and their consumers."""
 
 from __future__ import annotations
 

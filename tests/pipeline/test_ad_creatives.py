@@ -38,7 +38,7 @@ LATER = NOON + timedelta(hours=1)
 
 
 class Writer(Generator):
-    """Says what it is told to, in the tone of the template; stands for a language model."""
+    """Stub language model that returns configured texts in the tone of the template."""
 
     name: ClassVar[str] = "writer:1"
 
@@ -74,7 +74,7 @@ def away(text: str) -> Opinion:
 
 
 class Installation:
-    """One active campaign for joy, and whoever writes and judges for it."""
+    """One active campaign for joy, with its generator and classifiers."""
 
     def __init__(self, wiring: Wiring) -> None:
         self.lake, self.engine = wiring.lake, wiring.engine
@@ -258,7 +258,7 @@ def test_a_paused_campaign_keeps_its_texts_and_gets_no_new_ones(ads: Installatio
 
 
 class Meddling(Writer):
-    """While it writes, somebody else does something."""
+    """Runs a concurrent change during generation."""
 
     def __init__(self, meddle: Any) -> None:
         super().__init__("Cosy light.")

@@ -30,7 +30,7 @@ ADA, BO = "a" * 32, "b" * 32
 
 
 class Ads:
-    """Streams of decisions and events, two people, and whoever counts."""
+    """Streams of decisions and events, two people, and the consumer that counts."""
 
     def __init__(self, stream: Stream, engine: Engine) -> None:
         self.stream, self.engine, self.spread = stream, engine, 0

@@ -1,4 +1,4 @@
-"""A model that takes long: the lease lives on, whoever lost the batch stops, memory and the next batches stay small."""
+"""A slow model: the lease is renewed, a fenced attempt stops, memory and the next batches stay small."""
 
 from __future__ import annotations
 

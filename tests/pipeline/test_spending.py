@@ -1,4 +1,4 @@
-"""Campaigns are billed exactly once for what was seen, whatever is told twice, late, or by a run that dies."""
+"""Impressions are billed exactly once despite duplicate or late events and crashes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SEED = 11
 
 
 class Ads:
-    """Decisions that hold money, a stream of what is heard of them, and whoever bills it."""
+    """Decisions with reservations, their stream of events, and the consumer that bills them."""
 
     def __init__(self, stream: EmbeddedStream, engine: Engine) -> None:
         self.stream, self.engine = stream, engine

@@ -1,4 +1,4 @@
-"""Rows for the lake's tests: small, valid, and told apart by their offsets."""
+"""Rows for the lake's tests: small, valid, and distinguished by their offsets."""
 
 from __future__ import annotations
 

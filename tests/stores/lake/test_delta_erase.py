@@ -1,4 +1,4 @@
-"""An erased subject is in no file of the lake, whoever writes at the same time, and nobody else's rows change."""
+"""An erased subject is in no file of the lake despite concurrent writers, and no other subject's rows change."""
 
 from __future__ import annotations
 

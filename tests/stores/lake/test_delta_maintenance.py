@@ -1,4 +1,4 @@
-"""Maintenance merges what is small, deletes what nobody needs, and nothing else."""
+"""Maintenance merges small files, deletes unneeded ones, and touches nothing else."""
 
 from __future__ import annotations
 

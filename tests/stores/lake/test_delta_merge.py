@@ -1,4 +1,4 @@
-"""Merging files changes no row, whoever else commits at the same time."""
+"""Merging files changes no row despite concurrent commits."""
 
 from __future__ import annotations
 

@@ -1,20 +1,16 @@
 """Differentially private answers: sums over people with calibrated noise.
 
-The noise is OpenDP's discrete Laplace (the two-sided geometric mechanism: Ghosh, Roughgarden and Sundararajan,
-Universally utility-maximizing privacy mechanisms, SIAM Journal on Computing 41(6), 2012; sampled as Canonne, Kamath and
-Steinke, The discrete Gaussian for differential privacy, NeurIPS 2020). Neighbouring data sets differ by one person's
-whole activity. One person changes
+The noise is OpenDP's discrete Laplace (the two-sided geometric mechanism: Ghosh, Roughgarden and Sundararajan, SIAM
+Journal on Computing 41(6), 2012; sampled as in Canonne, Kamath and Steinke, NeurIPS 2020). Neighbouring data sets
+differ by one person's whole activity, which changes
 
 - people by 1,
 - the posts by emotion by MOST_POSTS in total: larger counts are scaled down,
 - the sum of people's mean sentiments by 1 (in thousandths: 1,000),
 
-and is in at most one row, so all rows together cost as much as one (parallel composition: McSherry, Privacy integrated
-queries, SIGMOD 2009). The three together cost epsilon (sequential composition): a quarter, a half and a quarter. Row
-keys do not come from the data.
-
-A row is released only if a group below the minimum reaches its noisy number of people once in 1,000,000,000 times; this
-uses the noisy number alone, at no further cost.
+in at most one row, so all rows together cost as much as one (parallel composition: McSherry, SIGMOD 2009). The three
+cost epsilon together: a quarter, a half and a quarter. Row keys do not come from the data. A row is released only if a
+group below the minimum reaches its noisy number of people once in 1,000,000,000 times.
 """
 
 from __future__ import annotations

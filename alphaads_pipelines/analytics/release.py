@@ -1,26 +1,22 @@
 """The release rule of aggregates: sums over immutable groups of a minimum number of people.
 
-**Method: partitioning into atomic populations** (Chin and Ozsoyoglu, Statistical database design, ACM TODS 6(1), 1981;
-Security in partitioned dynamic statistical databases, IEEE COMPSAC 1979; in the survey of Adam and Wortmann, ACM
-Computing Surveys 21(4), 1989, section 3.4). A minimum size per answer does not suffice: two answers that differ by one
-person disclose that person (Denning, Denning and Schwartz, The tracker, ACM TODS 4(1), 1979). So people and days are
-partitioned as finely as possible into groups of `least` people or more, and answers use only the groups' sums. For any
-number of answers and colluding callers, at any time:
+**Method: partitioning into atomic populations** (Chin and Ozsoyoglu, ACM TODS 6(1), 1981; in the survey of Adam and
+Wortmann, ACM Computing Surveys 21(4), 1989, section 3.4). A minimum size per answer does not suffice: two answers that
+differ by one person disclose that person (Denning, Denning and Schwartz, ACM TODS 4(1), 1979). So people and days are
+partitioned as finely as possible into groups of `least` people or more, and answers use only the groups' sums:
 
-1. A person's activity in an hour enters one group at most. Within a release, groups are disjoint in people or in days;
+1. A person's activity in an hour enters one group at most: within a release groups are disjoint in people or in days;
    across releases, the last day counted is stored per subject.
 2. Each sum covers `least` contributing people or more. Smaller bins (of emotion, hour or weekday) are pooled; if the
-   pool is small, the smallest released bin joins it (complementary suppression), so the total minus the released bins
-   is such a sum, too.
-3. Groups are immutable. Late posts, edits, consent, erasure or a newer model change none, so answers before and after
-   differ only by whole new groups.
+   pool is small, the smallest released bin joins it (complementary suppression).
+3. Groups are immutable: late posts, edits, consent, erasure or a newer model change none.
 4. Answers add up whole groups, so any linear combination of answers covers `least` people or more, or none.
-5. People are not summed over days, as one may post on several. Over several periods their number is the largest of
-   any one, rounded down to a multiple of `least`: also a function of the groups.
+5. People are not summed over days. Over several periods their number is the largest of any one, rounded down to a
+   multiple of `least`.
 
 Costs: unusual people are grouped more coarsely (dimensions are dropped from the right of DIMENSIONS), fewer than
-`least` left over in a period are excluded, and data later than its day's release is not counted. Neither a whole
-group's behaviour is hidden, nor that one person wrote most of its posts; noise does that.
+`least` left over in a period are excluded, and data later than its day's release is not counted. A whole group's
+behaviour is not hidden, nor that one person wrote most of its posts; noise.py does that.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class MicroBatch:
 
     def _fold(self) -> tuple[dict[str, Written], dict[str, int]]:
         if self.batch.kind == "replay":
-            return self._refold()
+            return self._rebuild_profiles()
         from alphaads_pipelines.profiles.fold import fold_profiles
         from alphaads_pipelines.stores.sql.relational import reading, select_in
 
@@ -136,7 +136,7 @@ class MicroBatch:
         written = self._write(Stage.FOLD, {CUSTOMER_PROFILES: self._profiles, EMOTIONAL_JOURNEYS: journeys})
         return written, {"subjects": len(subjects), "new_subjects": len(subjects) - len(prior)}
 
-    def _refold(self) -> tuple[dict[str, Written], dict[str, int]]:
+    def _rebuild_profiles(self) -> tuple[dict[str, Written], dict[str, int]]:
         from alphaads_pipelines.pipeline.rebuild_profiles import rebuild_profiles
 
         scores = self._current_scores()

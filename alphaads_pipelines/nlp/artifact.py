@@ -20,14 +20,14 @@ _MEND = (
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """Maps a head's logits to softmax(logits / temperature + bias), fitted on validation data."""
+    """Maps logits to softmax(logits / temperature + bias), fitted on validation data."""
 
     temperature: float
     bias: tuple[float, ...]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The contents of `model.json`: how to read the model's outputs, and its provenance."""
+    """`model.json`: how to read the model's outputs, and its provenance."""
 
     name: str
     version: str
@@ -67,7 +67,7 @@ def open_artifact(path: Path | None = None) -> Artifact:
 
     Raises
     ------
-    MissingArtifact: a file is missing or differs from the manifest; the message names the repair command.
+    MissingArtifact: a file is missing or differs from the manifest.
     """
     path = path or SHIPPED
     manifest = _manifest(path)

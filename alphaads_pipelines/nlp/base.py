@@ -1,6 +1,6 @@
 """The scorer interface: texts in, one `Score` each out.
 
-A scorer returns null with a reason when it has no answer; it never invents a neutral.
+Without an answer a scorer returns null with a reason, never an invented neutral.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ class Score(msgspec.Struct, frozen=True, gc=False):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """Options of a scorer; each tier reads those it needs.
+    """Options; each tier reads those it needs.
 
     Parameters
     ----------
-    sentiment_model, emotion_model: Hugging Face names or local folders, for the transformers tier.
+    sentiment_model, emotion_model: Hugging Face names or folders (transformers tier).
     device: auto, cpu, cuda, cuda:1, mps.
     token: Hugging Face access token; never shown.
     entity_model: spaCy pipeline (name or folder) replacing the tier's entities.
-    artifact: folder of the project's own model; None is the shipped one.
-    threads: CPU threads of a model; 0 is all available.
+    artifact: model folder; None is the shipped one.
+    threads: CPU threads; 0 is all.
     """
 
     sentiment_model: str = "cardiffnlp/twitter-roberta-base-sentiment-latest"
@@ -87,7 +87,7 @@ class Scorer(ABC):
 
     @abstractmethod
     def __init__(self, options: Options = Options()) -> None:
-        """Load the tier's models.
+        """Load the models.
 
         Raises
         ------
@@ -98,14 +98,14 @@ class Scorer(ABC):
     @property
     @abstractmethod
     def model(self) -> Model:
-        """Name and version of the model; scores change only if one of them does."""
+        """Name and version of the model; scores change only with them."""
 
     @abstractmethod
     def score(self, texts: Sequence[str]) -> list[Score]:
         """Return one score per text, in order. Accepts any string."""
 
     def current(self) -> Scorer:
-        """The scorer to use for one batch; overridden if the model can change at run time."""
+        """The scorer for one batch; overridden if the model can change at run time."""
         return self
 
     def reliability(self) -> Mapping[str, Reliability]:

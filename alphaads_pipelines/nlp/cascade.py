@@ -1,7 +1,7 @@
-"""The cascade tier: the lexicon where it is confident of the sentiment, the neural tier for the rest.
+"""The cascade tier: the lexicon where it is confident of the sentiment, else the neural tier.
 
-A post settled by the lexicon has no intent, offensiveness or entities (null, not_in_tier), and an emotion only with a
-cue word.
+A post settled by the lexicon has no intent, offensiveness or entities (not_in_tier), and an emotion only with a cue
+word.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from alphaads_pipelines.nlp.lexicon import LexiconScorer
 from alphaads_pipelines.nlp.neural import NeuralScorer
 
 SURE = 0.75
-"""Least probability of its label at which the lexicon decides: on TweetEval's validation set the lowest, in steps of
-0.05, whose macro recall is within 0.3 points of the neural tier's (curve: training/thresholds.py)."""
+"""Least confidence at which the lexicon decides: on TweetEval's validation set the lowest, in steps of 0.05, with
+macro recall within 0.3 points of the neural tier's (curve: training/thresholds.py)."""
 
 
 class CascadeScorer(Scorer):
@@ -33,7 +33,7 @@ class CascadeScorer(Scorer):
         return Model(f"{cheap.name}+{neural.name}", f"{cheap.version}+{neural.version}@{SURE}")
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Return one score per text, in order."""
+        """Score each text."""
         scores = self._cheap.score(texts)
         left = [number for number, score in enumerate(scores) if not _sure(score)]
         for number, score in zip(left, self._neural.score([texts[each] for each in left]), strict=True):

@@ -1,7 +1,7 @@
 """A Hugging Face sequence classifier: texts in, label probabilities out.
 
-Batches hold texts of similar length within a token budget. GPU weights are 16-bit floats, so a text's probabilities
-differ by up to about 0.01 between batches; on a CPU by less than 1e-5.
+Batches hold texts of similar length within a token budget. GPU weights are 16-bit floats, so probabilities differ by up
+to about 0.01 between batches; on a CPU by less than 1e-5.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MULTILINGUAL = "multilingual"
 
 
 def pick_device(wanted: str) -> Any:
-    """Return the torch device of a name; auto is the first available of cuda, mps and cpu."""
+    """The named torch device; auto is the first available of cuda, mps and cpu."""
     import torch
 
     if wanted == "auto":
@@ -42,12 +42,12 @@ def pick_device(wanted: str) -> Any:
             torch.empty(0, device=device)
             return device
     except (RuntimeError, AssertionError, ValueError):
-        pass  # no such device name, or not available here
+        pass  # no such device here
     raise ConfigurationError(f"SCORER_DEVICE: there is no {wanted!r} here; known: auto, cpu, cuda, cuda:1 ..., mps")
 
 
 def use_threads(threads: int) -> None:
-    """Set torch's CPU threads in this process; 0 is all available cores."""
+    """Set this process's torch CPU threads; 0 is all available cores."""
     import torch
 
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
@@ -75,7 +75,7 @@ class Classifier:
 
     @cached_property
     def languages(self) -> frozenset[str]:
-        """Languages on the model card (MULTILINGUAL for any); English if it names none."""
+        """Languages on the model card (MULTILINGUAL for any), by default English."""
         from huggingface_hub.repocard import metadata_load
 
         try:

@@ -1,16 +1,15 @@
 """Drift of the posts' labels, by the population stability index (PSI).
 
-Each hour of the newest day is compared with the same hour of the days before, and the whole day with all of them. Hours
-are those of posting, as in `alphaads backfill`, so late archives and catch-up runs do not look like drift. Only scores
-of one model are compared, since a new model changes labels by itself.
+Each hour of the newest day is compared with that hour of earlier days, and the whole day with all of them. Hours are
+those of posting, so late archives and catch-up runs do not look like drift. Only one model's scores are compared: a new
+model changes labels by itself.
 
 PSI = sum of (p - q) ln(p / q). Without change it is about (1/n + 1/m) times a chi-square variable with k - 1 degrees of
-freedom, for k labels in samples of n and m posts (Yurdakul and Naranjo, Statistical properties of the population
-stability index, Journal of Risk Model Validation 14(4), 2020). The threshold is the one-in-a-million quantile of
-chance, but at least `MATERIAL`, since among 50,000 posts every difference is significant. The customary 0.1 and 0.25
-ignore sample size: at 50 posts they flag only noise, and they miss a shift of 10 points between two common labels
-(index 0.04 or more). Such a shift trips every hour of 5,000 posts; a quiet hour shows only a larger one, though its day
-trips too.
+freedom, for k labels in samples of n and m posts (Yurdakul and Naranjo, Journal of Risk Model Validation 14(4), 2020).
+The threshold is the one-in-a-million quantile of chance, but at least `MATERIAL`, since among 50,000 posts every
+difference is significant. The customary 0.1 and 0.25 ignore sample size: at 50 posts they flag only noise, and they
+miss a shift of 10 points between two common labels (index 0.04 or more), which here trips every hour of 5,000 posts,
+and the day of quieter hours.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ DOCUMENT = "drift"
 
 REFERENCE_DAYS = 7
 LEAST_POSTS = 50
-"""Least posts of an hour, and of its reference, for a comparison."""
+"""Least posts on each side of a comparison."""
 LEAST_EXPECTED = 20
-"""Labels with fewer expected posts are pooled: the index of few posts has a long tail."""
+"""Labels with fewer expected posts are pooled: their index has a long tail."""
 MATERIAL = 0.02
 CHANCE = 1e-6
 
@@ -59,8 +58,8 @@ class Judgement:
     Parameters
     ----------
     hour: its start; None for the whole day.
-    model: name and version of the model that scored both sides.
-    posts, reference: number of posts on each side.
+    model: name and version, the same on both sides.
+    posts, reference: posts on each side.
     moved: the label that shifted most, with its old and new share.
     """
 
@@ -75,7 +74,7 @@ class Judgement:
 
     @property
     def drifted(self) -> bool:
-        """Whether the index exceeds its threshold: more than chance, and enough to matter."""
+        """Whether the index exceeds its threshold."""
         return self.psi > self.threshold
 
 
@@ -95,8 +94,8 @@ class Drift:
     Parameters
     ----------
     judged: by task and hour, the whole day last.
-    not_judged: hours with too few posts or too small a reference, over all tasks.
-    changes: of the model within the window; not drift of the stream.
+    not_judged: hours with too few posts on either side, over all tasks.
+    changes: of the model within the window.
     """
 
     judged: tuple[Judgement, ...]
@@ -111,7 +110,7 @@ class Drift:
 
     @property
     def strongest(self) -> Mapping[str, float]:
-        """Task -> its highest index as a multiple of the threshold; above 1 is drift."""
+        """Task -> its highest ratio of index to threshold; above 1 is drift."""
         ratios: dict[str, float] = {}
         for each in self.judged:
             ratios[each.task] = max(ratios.get(each.task, 0.0), each.psi / each.threshold)
@@ -119,7 +118,7 @@ class Drift:
 
 
 def find_drift(lake: Lake, ledger: Ledger, now: datetime) -> Drift:
-    """Compare the newest day in the lake with the days before it. Raises StoreUnavailable."""
+    """Compare the newest day in the lake with earlier days. Raises StoreUnavailable."""
     newest = ledger.batches(state="committed", limit=1)
     until = newest_hour(lake, newest[0].seq, now) if newest else None
     return Drift((), 0, ()) if until is None else judge(read_counts(lake, until), until)
@@ -128,7 +127,7 @@ def find_drift(lake: Lake, ledger: Ledger, now: datetime) -> Drift:
 def newest_hour(lake: Lake, newest_batch: int, now: datetime) -> datetime | None:
     """End of the hour of the newest post in the last few batches; None without posts.
 
-    Not the current time: a demo or an imported archive has a newest day, too.
+    Not the current time: demos and imported archives end in the past.
     """
     recent = lake.scan(POST_SCORES).filter(pl.col("batch_seq") > newest_batch - _RECENT_BATCHES)
     created = recent.filter(pl.col("created_at") <= now).select(pl.col("created_at").max()).collect().item()
@@ -136,9 +135,7 @@ def newest_hour(lake: Lake, newest_batch: int, now: datetime) -> datetime | None
 
 
 def read_counts(lake: Lake, until: datetime) -> pl.DataFrame:
-    """Count posts by hour, model, task and label in the window ending at `until`.
-
-    Reads only the window's date partitions and these columns.
+    """Count posts in the window ending at `until`, reading only its date partitions.
 
     Returns
     -------
@@ -162,12 +159,7 @@ def read_counts(lake: Lake, until: datetime) -> pl.DataFrame:
 
 
 def judge(counts: pl.DataFrame, until: datetime) -> Drift:
-    """Compare the last day before `until` with the days before it.
-
-    Parameters
-    ----------
-    counts: as returned by `read_counts`.
-    """
+    """Compare the last day before `until` with earlier days; `counts` are from `read_counts`."""
     judged: list[Judgement] = []
     not_judged = 0
     for (task, model), part in sorted(counts.partition_by("task", "model", as_dict=True).items()):
@@ -252,7 +244,7 @@ def _terms(one: Floats, other: Floats) -> Floats:
 
 
 def threshold(posts: float, reference: float, labels: int) -> float:
-    """Least index that counts as drift for these sample sizes and labels."""
+    """Least index that counts as drift."""
     degrees = labels - 1
     # Wilson and Hilferty's chi-square quantile; in this tail it errs upwards, by 15 % at one degree, 4 % at six.
     quantile = degrees * (1 - 2 / (9 * degrees) + _Z * (2 / (9 * degrees)) ** 0.5) ** 3

@@ -1,7 +1,7 @@
-"""Valence of emoji on VADER's scale (-4 to 4), and their emotion if they have one.
+"""Valence of emoji on VADER's scale (-4 to 4), and the emotion of some.
 
-VADER reads emoji by their Unicode names: the angry face and red heart score 0, a pouting face is neutral, the flag of
-the United States positive, a game die negative. So only this table of faces, hearts and gestures counts.
+VADER reads emoji by their Unicode names: the angry face and red heart score 0, the flag of the United States is
+positive, a game die negative. So only this table counts.
 """
 
 from __future__ import annotations

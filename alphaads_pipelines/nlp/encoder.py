@@ -1,6 +1,7 @@
-"""Runs the shared encoder: windows of word pieces in, logits out, one thread per core.
+"""Runs the shared encoder: windows of word pieces in, logits out.
 
-Threads run small batches through one session: a matrix within each core's cache is faster than one shared by all cores.
+Each thread runs small batches through one session: a matrix within each core's cache is faster than one shared by all
+cores.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Encoder:
 
     @MODEL_SECONDS.time()
     def run(self, windows: Sequence[HasPieces]) -> Answers:
-        """Return the logits of one or more windows, in order."""
+        """Logits of one or more windows, in order."""
         groups = list(_groups(windows))
         tags: list[Floats] = [np.empty((0, 0), np.float32)] * len(windows)
         labels = None

@@ -14,7 +14,7 @@ def entities_of(text: str, normal: Normal, window: Window, tags: Sequence[str]) 
 
     Parameters
     ----------
-    text: the post as given; offsets refer to it.
+    text: the post; offsets refer to it.
     tags: BIO tag per piece; a word takes its first piece's tag, and a stray I- starts an entity.
     """
     found = []

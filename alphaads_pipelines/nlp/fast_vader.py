@@ -1,7 +1,7 @@
 """VADER (Hutto & Gilbert 2014, ICWSM) over a list of words: its package's lexicon and constants, our own rules.
 
 Same results as the package, quirks included (tests compare them), in a third of the time: the package preprocesses the
-whole text again for each lexicon word.
+text for each lexicon word.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 _BEFORE, _AFTER = 3, 2
 _FADING = (1.0, 0.95, 0.9)
 _EMOTICON = 2
-"""Words of at most this many letters keep their punctuation, as emoticons."""
+"""Words up to this length keep their punctuation, as emoticons."""
 _NEVER_SO = 1.25
 _BEFORE_BUT, _AFTER_BUT = 0.5, 1.5
 
@@ -33,12 +33,7 @@ NO_POLARITY = Polarity(0.0, 0.0, 0.0)
 
 
 class Vader:
-    """VADER's lexicon and rules. Construction reads the lexicon (7,500 words).
-
-    Parameters
-    ----------
-    more: valences that extend or override the lexicon.
-    """
+    """VADER's lexicon (7,500 words) and rules; `more` valences extend or override the lexicon."""
 
     def __init__(self, more: Mapping[str, float] | None = None) -> None:
         self._package: Any = import_module("vaderSentiment.vaderSentiment")
@@ -65,9 +60,9 @@ class Vader:
 
         Parameters
         ----------
-        words, shouting: as returned by `split`; lower: the words in lower case.
+        words, shouting: from `split`; lower: the words in lower case.
         text: source of the exclamation and question marks.
-        more: additional valences, such as those of emoji.
+        more: additional valences, as of emoji.
         """
         lexicon, silent = self.lexicon, self._boosters
         places = [place for place, word in enumerate(lower) if word in lexicon and word not in silent]

@@ -5,7 +5,7 @@ a hashtag: whole (#NikeAir, #nikeair for `Nike Air`) or at a change of case (#Ni
 such as Apple, must match exactly and take no plural. The longest of overlapping names wins, the smaller id of names
 sharing an alias.
 
-Aliases are hashed and looked up only at words that start one, so the cost per post does not grow with their number.
+Lookup is by hash: the cost per post does not grow with the number of aliases.
 """
 
 from __future__ import annotations
@@ -30,13 +30,9 @@ class TrackedName(
     forbid_unknown_fields=True,
     rename={"tracked_id": "id", "entity_type": "type", "is_exact_case": "exact_case"},
 ):
-    """A tracked name as users define it (in JSON: id, type and exact_case).
+    """A tracked name as users define it (JSON: id, type, exact_case).
 
-    Attributes
-    ----------
-    kind: one of KINDS. entity_type: one of ENTITY_TYPES.
-    campaign_ids: interested campaigns.
-    is_exact_case: match only this exact case.
+    `kind` is one of KINDS, `entity_type` of ENTITY_TYPES.
     """
 
     tracked_id: str
@@ -51,7 +47,7 @@ class TrackedName(
 class LinkedEntity(msgspec.Struct, frozen=True, gc=False):
     """An entity of a post. `name` is its compared form; `source` is one of ENTITY_SOURCES.
 
-    `person` is a tracked person's compared name, else None. It replaces their id, which may be a name.
+    `person` is a tracked person's compared name, else None. It replaces the id, which may be a name.
     """
 
     type: str
@@ -103,12 +99,7 @@ class _Index:
 
 
 class Gazetteer:
-    """The tracked names of one version. Linking is pure and never raises.
-
-    Parameters
-    ----------
-    names: validated by `check`.
-    """
+    """The tracked names of one version, validated by `check`. Linking is pure and never raises."""
 
     def __init__(self, names: Iterable[TrackedName] = (), version: int = 0) -> None:
         self.version = version
@@ -128,16 +119,10 @@ class Gazetteer:
         self._tags.add(run.words, alias)
 
     def link(self, text: str, entities: Iterable[Entity] | None) -> list[LinkedEntity]:
-        """Return a post's entities in text order, without overlaps.
+        """Return tracked names and the model's other entities in text order, without overlaps.
 
-        Parameters
-        ----------
-        entities: found by the model; None if its tier finds none.
-
-        Returns
-        -------
-        Tracked names from either source, and the model's other entities. A tracked name replaces an overlapping entity,
-        except a person: Tim Apple is not Apple.
+        A tracked name replaces an overlapping entity, except a person: Tim Apple is not Apple. `entities` is None if
+        the model's tier finds none.
         """
         named = [self._named(text, each) for each in entities or ()]
         people = [each for each in named if each.type == "PER" and each.tracked_id is None]

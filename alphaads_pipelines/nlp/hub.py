@@ -1,7 +1,6 @@
-"""Locates the files of a Hugging Face model: a local folder, or the hub through its cache.
+"""Locates a Hugging Face model's files: a folder, or the hub through its cache.
 
-The hub is queried with the user's token, if any; if it refuses or is unreachable, the cached copy is used. The token
-appears in no message or traceback.
+If the hub refuses or is unreachable, the cached copy is used. The user's token appears in no message or traceback.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def locate(name: str, token: str | None) -> Files:
     Raises
     ------
     ConfigurationError: unknown name, no access, or invalid token.
-    MissingArtifact: no such folder; or the hub is unreachable and the model is not cached.
+    MissingArtifact: no such folder, or an uncached model while the hub is unreachable.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():

@@ -1,7 +1,7 @@
 """The transformers tier: any Hugging Face classifiers of sentiment and of emotion.
 
-Intent, offensiveness and entities are null, and so are languages missing from a model's card (none listed: English).
-Texts are preprocessed as the model's family saw them in training.
+Intent, offensiveness and entities are null, as are languages missing from a model's card (none listed: English). Texts
+are preprocessed as in the model family's training.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from alphaads_pipelines.nlp.model_labels import LabelMap, emotion_map, sentiment
 from alphaads_pipelines.nlp.text import LONGEST, readable
 
 _VERSION = "1"
-"""Version of this file's text and label handling; the models have their own."""
+"""Version of this file's text and label handling."""
 
 _MENTION, _LINK = re.compile(r"(?<!\w)[@＠]\w+"), re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _FAMILIES = (("cardiffnlp", "@user", "http"), ("twitter-", "@user", "http"), ("bertweet", "@USER", "HTTPURL"))
-"""Part of a model's name -> its placeholders for mentions and links; other models read the text as it is."""
+"""Part of a model's name -> its placeholders for mentions and links; other models get the text unchanged."""
 
 _FIELDS = ("sentiment", "emotion", "tweet_emotion")
 _NOT_IN_TIER = dict.fromkeys(("intent", "offensive", "entities"), "not_in_tier")
@@ -49,7 +49,7 @@ class _FieldClassifier:
         return {field: labels.label(row) or "label_not_ours" for field, labels in self._fields.items()}
 
     def refuses(self, language: Language, not_english: str | None) -> str | None:
-        """The reason why texts in a language are not classified, if any."""
+        """Reason not to classify texts in a language, if any."""
         known = self.classifier.languages
         if language is NO_WORDS:
             return "no_words"
@@ -59,7 +59,7 @@ class _FieldClassifier:
 
 
 class TransformersScorer(Scorer):
-    """Two models, loaded from the hub's cache, the hub or folders."""
+    """Two models, from the hub or folders."""
 
     tier: ClassVar[str] = "transformers"
 
@@ -94,7 +94,7 @@ class TransformersScorer(Scorer):
         return Model("+".join(each.name for each in files), f"{_VERSION}-{versions}{self._precision}")
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Return one score per text; repeated texts (reposts) are scored once."""
+        """Score each text; repeated texts (reposts) once."""
         return self._cache.score(texts, self._score_all)
 
     def _score_all(self, texts: list[str]) -> list[Score]:

@@ -1,7 +1,6 @@
-"""Idioms whose meaning differs from their words: each is joined into one word with its own valence.
+"""Idioms whose meaning differs from their words, each joined into one word with its own valence.
 
-"I can't stand her" is not a negated "stand", nor "can't wait" a negated "wait". Valences are ours, on VADER's scale (-4
-to 4); the emotion is "" for none.
+"I can't stand her" is not a negated "stand". Valences are ours, on VADER's scale (-4 to 4); emotion "" is none.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ _ALL = {**{f"{cannot} {rest}": said for cannot in _CANNOT for rest, said in _AFT
 
 
 def _name(idiom: str) -> str:
-    # VADER would read an apostrophe in the idiom as a negation of the words after it.
+    # VADER would read an apostrophe as a negation of the next words.
     return idiom.replace("'", "").replace(" ", "_")
 
 
@@ -69,7 +68,7 @@ _FIRSTS = frozenset(first for first, _ in _BY_START)
 
 
 def join_idioms(words: list[str], lower: list[str]) -> tuple[list[str], list[str]]:
-    """Join each idiom in the words and their lower-case forms; the longest match wins."""
+    """Join each idiom; the longest match wins."""
     starts = [place for place, word in enumerate(lower[:-1]) if word in _FIRSTS]
     found = list(_found(lower, starts)) if starts else []
     if not found:

@@ -42,14 +42,13 @@ def score_lines(
 
     Parameters
     ----------
-    lines: JSON objects; blank lines are skipped.
-    refuse: called with the number of a line without `id` and `text`, and the reason; the line is skipped.
+    lines: JSON objects with `id` and `text`; blank lines are skipped.
+    refuse: called with the number of a bad line, which is skipped, and the reason.
     batch: texts scored at once.
 
     Yields
     ------
-    One JSON object (bytes, no newline) per good line: id, language, sentiment, emotion, tweet_emotion, intent,
-    offensive, entities, model; and null_reasons, the reason for each null field.
+    One JSON object (bytes, no newline) per good line, with the fields of `_Answer`.
     """
     model, encode = scorer.model, msgspec.json.Encoder().encode
     asked = _asked(lines, refuse)

@@ -87,8 +87,8 @@ class LanguageDetector:
 def reads_as_english(lower: Sequence[str], known: Container[str], detected: Language) -> bool:
     """Whether a text counts as English against the detector.
 
-    Short texts mislead the detector: it takes "you deserve it" for Italian. If it is uncertain, most words must be
-    common English or `known`; if it is confident, all of two to eight words.
+    Short texts mislead the detector ("you deserve it": Italian). If it is uncertain, most words must be common English
+    or `known`; if it is confident, all of two to eight words.
     """
     words = [word for word in (each.strip(string.punctuation) for each in lower) if word]
     hits = sum(word in _COMMON_ENGLISH or word in known for word in words)
@@ -100,10 +100,7 @@ def reads_as_english(lower: Sequence[str], known: Container[str], detected: Lang
 def english(detected: Language, lower: Sequence[str], known: Container[str]) -> tuple[Language, str | None]:
     """Return the stated language, and the reason if an English-only model cannot score the text.
 
-    Parameters
-    ----------
-    lower: the text's words in lower case.
-    known: words that count as English besides the common ones.
+    `lower` are the words in lower case, `known` further words that count as English.
     """
     if detected.code == "en" or detected is NO_WORDS:
         return detected, None
@@ -113,7 +110,7 @@ def english(detected: Language, lower: Sequence[str], known: Container[str]) -> 
 
 
 def null_score(language: Language, reasons: dict[str, str]) -> Score:
-    """Return the score of a text that has only a language, with each field's reason."""
+    """The score of a text that has only a language."""
     if language.reason is not None:
         reasons = {**reasons, "language": language.reason}
     return Score(language.code, language.confidence, None, None, None, None, None, None, reasons)

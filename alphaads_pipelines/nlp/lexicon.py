@@ -1,7 +1,7 @@
 """The lexicon tier: VADER (Hutto & Gilbert 2014, ICWSM) with repairs, and cue words for emotion.
 
-English only: other languages score null, not neutral. Repairs: emoji have their own valences, and a hostile one
-outweighs adjacent praise; idioms count as a whole; links, mentions and invisible characters are ignored.
+English only: other languages score null. Repairs: emoji have their own valences, and a hostile one outweighs adjacent
+praise; idioms count as a whole; links, mentions and invisible characters are ignored.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class LexiconScorer(Scorer):
         return Model("vader-mended", "2")
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Return one score per text; repeated texts (reposts) are scored once."""
+        """Score each text; repeated texts (reposts) once."""
         return self._cache.score(texts, self._score_all)
 
     def _score_all(self, texts: list[str]) -> list[Score]:
-        # One after the other: the detector's model and the lexicon evict each other from the CPU caches.
+        # In turn: the detector's model and the lexicon evict each other from CPU caches.
         read = [readable(text) for text in texts]
         languages = [self._languages.detect(plain) for plain, _ in read]
         return [self._score(*each, language) for each, language in zip(read, languages, strict=True)]

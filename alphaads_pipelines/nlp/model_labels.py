@@ -1,7 +1,7 @@
-"""Maps the labels of third-party classifiers to ours, by name.
+"""Maps third-party classifiers' labels to ours, by name.
 
-Known synonyms count as ours (GoEmotions' 28 by the paper's own mapping to Ekman); missing labels have probability 0. An
-unknown label's probability is redistributed; if it is the most probable, there is no answer.
+Synonyms count (GoEmotions' 28 by the paper's mapping to Ekman); missing labels have probability 0. An unknown label's
+probability is redistributed; if it leads, there is no answer.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CARDIFF_ORDER = {"label_0": "negative", "label_1": "neutral", "label_2": "posit
 
 
 class LabelMap(msgspec.Struct, frozen=True):
-    """`places` holds the index of our label for each of the model's labels, or None."""
+    """`places` holds our label's index for each of the model's, or None."""
 
     names: tuple[str, ...]
     places: tuple[int | None, ...]
@@ -51,7 +51,7 @@ class LabelMap(msgspec.Struct, frozen=True):
         return cls(tuple(names), tuple(None if name is None else names.index(name) for name in found))
 
     def label(self, row: Sequence[float]) -> Label | None:
-        """Our label for one row of the model's probabilities; None if an unknown label leads."""
+        """Our label for one row of probabilities; None if an unknown label leads."""
         shares, foreign = [0.0] * len(self.names), [0.0]
         for place, probability in zip(self.places, row, strict=True):
             if place is None:

@@ -1,4 +1,4 @@
-"""Words of a text in the form in which names are compared, with their positions.
+"""Words of a text in the form names are compared in, with positions.
 
 Ignored: compatibility forms (full width, styled letters), accents, invisible characters; `Word` keeps case apart.
 Accepts any string, in linear time.
@@ -50,7 +50,7 @@ class Word(msgspec.Struct, frozen=True, gc=False):
     start, end: character range, including a possessive ending.
     cased, folded: compared form, case-sensitive and not.
     stem, cased_stem: without a possessive or plural ending; a plural has no `cased_stem`.
-    stem_end: end of the name without its possessive ending.
+    stem_end: end without the possessive.
     """
 
     start: int

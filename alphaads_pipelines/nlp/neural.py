@@ -28,10 +28,10 @@ from alphaads_pipelines.nlp.tokenisation import Window, WordPieces
 TOLERANCE = 1e-6
 """Largest difference of a text's probability between two batches.
 
-8-bit activation ranges are fixed, and float sums keep one order under any padding. In 4,600 public texts, alone and in
-random batches, no probability differed in any bit (AVX-512), nor in 60 tweets with AVX2. A sum differing in its last
-bit may round to another 8-bit step, which moved a probability by up to 0.1. Between kinds of CPU this happens: by up to
-1e-4 in those 60 tweets, without changing a label.
+Activation ranges are fixed, and float sums keep one order under any padding: in 4,600 public texts, alone and in random
+batches, no bit of a probability differed (AVX-512), nor in 60 tweets with AVX2. A sum differing in its last bit may
+round to another 8-bit step, which moved a probability by up to 0.1. Between kinds of CPU those 60 tweets differed by up
+to 1e-4, without changing a label.
 """
 
 _AT_ONCE, _CHARACTERS_AT_ONCE = 2_048, 400_000
@@ -39,9 +39,8 @@ _AT_ONCE, _CHARACTERS_AT_ONCE = 2_048, 400_000
 
 _EMOJI_WEIGHT = 1 / 22
 """Factor of the cubed emoji valence, in logits, since the sentiment training tweets have no emoji. Maximises the
-likelihood of the sentiment of TweetEval's emotion tweets with emoji (96 of validation; log loss 0.32 without, 0.27
-with; anger and sadness count as negative, joy and optimism as positive).
-"""
+likelihood on TweetEval's emotion tweets with emoji (96 of validation; log loss 0.32 without, 0.27 with; anger and
+sadness as negative, joy and optimism as positive)."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,11 +80,11 @@ class NeuralScorer(Scorer):
         return self._manifest.reliability
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Return one score per text; repeated texts (reposts) are scored once."""
+        """Score each text; repeated texts (reposts) once."""
         return [score for some in _parts(texts) for score in self._cache.score(some, self._score_all)]
 
     def classify(self, texts: Sequence[str]) -> Classified:
-        """Classify one or more texts known to be English."""
+        """Classify one or more English texts."""
         normal, windows = self._pieces.windows(texts)
         answers = self._encoder.run(windows)
         entities: list[list[Entity]] = [[] for _ in texts]

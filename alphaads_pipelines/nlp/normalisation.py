@@ -1,4 +1,4 @@
-"""Normalises a post's text for the neural models, keeping character offsets into the post.
+"""Normalises a post for the neural models, keeping character offsets into it.
 
 Mentions become one sign; links and invisible characters go; emoji and a hashtag's words are separated; HTML entities
 are decoded; letters repeat at most twice. Accepts any string.
@@ -16,7 +16,7 @@ from alphaads_pipelines.nlp.emoji import PICTURES
 from alphaads_pipelines.nlp.text import CONTROL, INVISIBLE, LONGEST
 
 MENTION = "👤"
-"""Placeholder for mentions: an emoji that is hardly ever used."""
+"""Placeholder for mentions: a rare emoji."""
 
 _SURROGATE = "\ud800-\udfff"
 _EDIT = re.compile(
@@ -36,13 +36,13 @@ _SURROGATES = re.compile(f"[{_SURROGATE}]")
 
 
 class Normal(msgspec.Struct, frozen=True):
-    """A normalised text; `edits` are replaced ranges (start and end here, start and end in the post)."""
+    """A normalised text; `edits` are replaced ranges (start and end, here and in the post)."""
 
     text: str
     edits: list[tuple[int, int, int, int]]
 
     def span_in_post(self, start: int, end: int) -> tuple[int, int]:
-        """Map a range of the normalised text to the post's text."""
+        """Map a range of the normalised text to the post."""
         return self._place(start, False), self._place(end, True)
 
     def _place(self, at: int, is_end: bool) -> int:
@@ -77,7 +77,7 @@ def normalise(text: str) -> Normal:
 
 
 def _replacements(match: re.Match[str]) -> list[tuple[str, int, int]]:
-    """Yield (new text, start in the post, end in the post) for the parts of a match."""
+    """List a match's parts: (new text, start and end in the post)."""
     start, end = match.span()
     kind, old = match.lastgroup, match.group()
     if kind == "hashtag":
@@ -110,5 +110,5 @@ def _hashtag(old: str, start: int) -> list[tuple[str, int, int]]:
     """Turn `#GoodMorning` into `# Good Morning`; each word keeps its own position."""
     parts = [(0, 1), *(part.span() for part in _HASHTAG_PARTS.finditer(old, 1))]
     words = [(f" {old[at:until]} ", start + at, start + until) for at, until in parts]
-    # An empty final part: trailing underscores belong to no word, but later offsets must still align.
+    # Trailing underscores belong to no word, but later offsets must align.
     return [*words, ("", start + len(old), start + len(old))]

@@ -89,7 +89,7 @@ def reliability_plot_png(tasks: Mapping[str, Reliability]) -> bytes:
 
 
 def loss_plot_png(losses: Sequence[tuple[int, float]]) -> bytes:
-    """Plot training loss, (step, moving mean loss) in order."""
+    """Plot training loss, (step, moving mean loss)."""
     figure = new_figure(6.0, 2.8)
     axes = figure.add_subplot()
     axes.plot([step for step, _ in losses], [loss for _, loss in losses], color=_LINE, linewidth=1.3)

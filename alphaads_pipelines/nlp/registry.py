@@ -1,4 +1,4 @@
-"""Scorers by tier. A new model is one file in this room and one line here."""
+"""Scorers by tier. A new one is a file in this folder and a line here."""
 
 from alphaads_pipelines.nlp.base import Options, Scorer
 from alphaads_pipelines.registry import Registry

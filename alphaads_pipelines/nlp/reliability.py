@@ -1,6 +1,6 @@
 """Calibration: are 80 % of the cases given 80 % correct?
 
-A `Reliability` is computed once per task on validation data; `artifacts/model.json` stores this exact shape.
+Computed once per task on validation data; `artifacts/model.json` stores a `Reliability` as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ class Reliability(msgspec.Struct, frozen=True):
     ----------
     reliability: the non-empty ones of `BINS` equal confidence ranges, in order.
     ece: expected calibration error, 0 to 1.
-    cases: number of cases.
     """
 
     reliability: tuple[Bin, ...]

@@ -26,10 +26,7 @@ _NULLABLE_FIELDS = ("language", *_LABELS, "offensive", "entities")
 def readable_posts(raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.DataFrame, list[str]]:
     """Return the indices and texts of the posts that can be scored.
 
-    Parameters
-    ----------
-    raw: rows of `raw_posts`.
-    posts: their posts, in order; None, skipped, if the key is destroyed.
+    `posts` are those of the `raw_posts` rows; None, skipped, if the key is destroyed.
     """
     kept = [post is not None for post in posts]
     places = raw.select(_CARRIED)
@@ -51,12 +48,9 @@ def entity_rows(
     gazetteer: Gazetteer,
     name_token: Callable[[str], str],
 ) -> pl.DataFrame:
-    """Link the readable posts' entities into rows of `post_entities`. Without a model's entities, the gazetteer's
-    remain.
+    """Link entities into rows of `post_entities`; without a model's, the gazetteer's remain.
 
-    Parameters
-    ----------
-    name_token: the pseudonym of a normalised name; no name is stored.
+    `name_token` makes the pseudonym of a normalised name; no name is stored.
     """
     linked = [gazetteer.link(text, score.entities) for text, score in zip(texts, scores, strict=True)]
     entities = [each for found in linked for each in found]

@@ -1,7 +1,7 @@
 """Entities from any installed spaCy pipeline, replacing a tier's own.
 
 Its labels map to our types by name (OntoNotes, WikiNER, WNUT17, spaCy's own); others (dates, amounts, events, MISC) are
-dropped. Offsets refer to the post's own text.
+dropped. Offsets refer to the post.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class SpacyEntities:
         return Model(f"{meta['lang']}_{meta['name']}", f"{meta['version']}{digest}")
 
     def find(self, texts: Sequence[str]) -> list[list[Entity]]:
-        """Find each text's entities, in order. Accepts any string; reads its first `LONGEST` characters."""
+        """Find each text's entities in its first `LONGEST` characters. Accepts any string."""
         readable = [_readable(text) for text in texts]
         if self._splits_at_spaces:
             readable = [_UNBROKEN.sub(r"\1 ", text) for text in readable]
@@ -110,7 +110,7 @@ class WithEntities(Scorer):
         return self.scorer.reliability()
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Score with the pipeline's entities; null for texts in another language than its own."""
+        """Score with the pipeline's entities; null for other languages."""
         scores = self.scorer.score(texts)
         reasons = [self._refuses(score) for score in scores]
         found = iter(self._entities.find([text for text, reason in zip(texts, reasons, strict=True) if not reason]))

@@ -8,7 +8,7 @@ import re
 from alphaads_pipelines.nlp.emoji import PICTURES
 
 LONGEST = 10_000
-"""Characters of a text that are read; the rest is cut off."""
+"""Characters read of a text."""
 
 _NO_CHARACTER = re.compile(r"&#\d{8,}")  # html.unescape raises where the number is too long for int()
 _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)

@@ -74,7 +74,7 @@ class WordPieces:
         self._shapes: dict[str, int] = {}
 
     def windows(self, texts: Sequence[str]) -> tuple[list[Normal], list[Window]]:
-        """Return the normalised texts and, in order, one or more windows of each."""
+        """The normalised texts, and one or more windows of each."""
         normal = [normalise(text) for text in texts]
         windows = []
         for post, encoding in enumerate(self.tokenizer.encode_batch([each.text for each in normal])):

@@ -1,6 +1,6 @@
-"""Stores the gazetteer: reads, saves and removes tracked names, and its JSON-lines format.
+"""Stores the gazetteer of tracked names; also its JSON-lines format.
 
-Each edit raises the gazetteer's version in the same transaction, so a worker detects a stale copy by one small query.
+Each edit raises the version in its transaction, so a worker detects a stale copy by one small query.
 """
 
 from __future__ import annotations
@@ -64,11 +64,7 @@ def read_names(engine: Engine, tenant: str = DEFAULT_TENANT) -> tuple[int, list[
 def save_names(
     engine: Engine, names: Sequence[TrackedName], now: datetime, *, tenant: str = DEFAULT_TENANT, replace: bool = False
 ) -> int:
-    """Upsert names by id and return the gazetteer's new version.
-
-    Parameters
-    ----------
-    replace: delete the tenant's other names.
+    """Upsert names by id and return the gazetteer's new version; `replace` deletes the tenant's other names.
 
     Raises
     ------
@@ -130,7 +126,7 @@ def _move_version(connection: Connection) -> int:
 
 
 def names_from_lines(lines: Iterable[bytes]) -> list[TrackedName]:
-    """Parse tracked names from JSON lines (see `lines_of`); blank lines are skipped.
+    """Parse JSON lines (see `lines_of`), skipping blank ones.
 
     Raises
     ------

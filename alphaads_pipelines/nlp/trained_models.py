@@ -38,7 +38,7 @@ class TrainedModels:
         return open_artifact(self.path(version))
 
     def serving(self) -> Path:
-        """Folder of the serving model; cheap enough to read for every batch."""
+        """Folder of the serving model; cheap enough for every batch."""
         served = self._served()
         return self.path(served[0]) if served else SHIPPED
 

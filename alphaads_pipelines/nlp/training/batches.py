@@ -57,7 +57,7 @@ class Batch(msgspec.Struct):
 
 
 def samples_of(examples: Sequence[Example], pieces: WordPieces) -> list[Sample]:
-    """Make a sample of each example's first window; the rest is not trained on."""
+    """Make a sample of each example's first window."""
     normal, windows = pieces.windows([each.text for each in examples])
     first: dict[int, Window] = {}
     for window in windows:
@@ -97,12 +97,9 @@ def batches_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> li
 
 
 def groups_of(samples: Sequence[Sample], pieces_in_batch: int, seed: int) -> list[list[Sample]]:
-    """Group all samples by similar length, in random order.
+    """Group all samples by similar length, in an order set by `seed`.
 
-    Parameters
-    ----------
-    pieces_in_batch: limit per batch, padding included (one long sample may exceed it).
-    seed: fixes grouping and order.
+    `pieces_in_batch` includes padding; one long sample may exceed it.
     """
     chance = random.Random(seed)  # noqa: S311
     order = sorted(samples, key=lambda each: (len(each.ids), chance.random()))

@@ -1,7 +1,6 @@
 """Knowledge distillation (Hinton et al. 2015, arXiv:1503.02531).
 
-The teacher labels every head and piece in addition to the known labels: most texts have one, so the teacher supplies
-the others.
+The teacher labels every head and piece, since most texts have only one known label.
 """
 
 from __future__ import annotations
@@ -26,12 +25,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def with_teacher(samples: Sequence[Sample], teacher: Path, threads: int = 0) -> list[Sample]:
-    """Add a teacher's probabilities to samples.
-
-    Parameters
-    ----------
-    teacher: the graph written by graph.py. threads: as for `Encoder`.
-    """
+    """Add a teacher's probabilities to samples; `teacher` is the graph written by graph.py."""
     encoder = Encoder(teacher, threads)
     found: list[Sample] = []
     for start in range(0, len(samples), _AT_ONCE):
@@ -45,7 +39,7 @@ def _with_answers(samples: Sequence[Sample], answers: Answers) -> list[Sample]:
     for number, (task, labels) in enumerate(HEADS.items()):
         probabilities[:, columns_of(task)] = _probabilities(answers.labels[number, :, : len(labels)])
     for row, sample in enumerate(samples):
-        for task in FEW_EXAMPLES:  # memorised by the teacher: it would only repeat the known label
+        for task in FEW_EXAMPLES:  # memorised: the teacher would only repeat the known label
             if sample.targets[columns_of(task)].any():
                 probabilities[row, columns_of(task)] = 0.0
     return [

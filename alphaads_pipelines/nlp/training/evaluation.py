@@ -128,7 +128,7 @@ def validated() -> list[_Task]:
 
 
 def intent_validation(sources: Sources) -> list[Example]:
-    """Validation set of intent, with weak labels derived from other labels (docs/models.md)."""
+    """Validation set of intent, weakly labelled (docs/models.md)."""
     examples = [*sources.goemotions("dev"), *sources.clinc("val"), *sources.purchase("val")]
     return [each for each in examples if "intent" in each.labels]
 

@@ -1,7 +1,6 @@
 """Fits a network: AdamW (Loshchilov & Hutter 2019), warm-up, linear decay, and resumable checkpoints.
 
-Batches depend only on seed and epoch, so on the same machine and number of threads a resumed fit equals an
-uninterrupted one.
+Batches depend only on seed and epoch: with the same machine and threads a resumed fit equals an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ def fit(
 
 
 def steps_of(samples: Sequence[Sample], schedule: Schedule) -> int:
-    """Number of steps of a fit, at least one."""
+    """Steps of a fit, at least one."""
     steps_an_epoch = len(groups_of(samples, schedule.pieces_in_batch, schedule.seed))
     return max(1, round(steps_an_epoch * schedule.epochs))
 

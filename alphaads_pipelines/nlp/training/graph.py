@@ -1,9 +1,8 @@
 """Exports a fitted network as an 8-bit ONNX graph.
 
-Weights: 8 bits per output channel, symmetric. Activations: 8 bits with ranges fixed from training texts rather than per
-batch, so a text scores the same alone and in any batch. Embeddings: 8 bits per row. Nodes are written directly:
-exporters add shape arithmetic, and ONNX Runtime's fusions of it are slower on a CPU (SkipLayerNormalization took a
-seventh of the time).
+Weights: per output channel, symmetric. Embeddings: per row. Activations: ranges fixed from training texts, so a text
+scores the same in any batch. Nodes are written directly: exporters add shape arithmetic, and ONNX Runtime's fusions of
+it are slower on a CPU (SkipLayerNormalization took a seventh of the time).
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class GraphWriter:
 
     Parameters
     ----------
-    weights: the network's parameters by name (training/network.py).
+    weights: parameters by name (training/network.py).
     ranges: lowest and highest input of each layer's four multiplications ("layers.0.qkv", ...).
     attention_heads: per layer.
     """
@@ -185,9 +184,7 @@ def _small(matrix: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
 def observed_ranges(network: Any, batches: Any, tail: float = 1e-5) -> dict[str, Range]:
     """Observe the input range of each multiplication in the layers, without the `tail` share at either end.
 
-    Parameters
-    ----------
-    batches: dicts of the tensors ids, shapes and mask.
+    `batches` are dicts of the tensors ids, shapes and mask.
     """
     import torch
 

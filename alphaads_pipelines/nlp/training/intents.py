@@ -1,7 +1,4 @@
-"""Weak intent labels derived from other datasets' labels (defined in docs/models.md).
-
-For training and a validation set described as weak: no dataset annotates intent of posts.
-"""
+"""Weak intent labels from other datasets' labels (docs/models.md): no dataset annotates intent of posts."""
 
 from __future__ import annotations
 

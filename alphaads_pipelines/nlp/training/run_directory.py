@@ -1,7 +1,6 @@
-"""Working folders of training runs, one per recipe and data, from which an interrupted run resumes.
+"""Working folders of training runs, from which an interrupted run resumes.
 
-A different recipe or different examples use another folder, so no run loads a foreign checkpoint. A folder is deleted
-once its model is handed over.
+Each recipe and data has its own, so no run loads a foreign checkpoint; it is deleted once its model is handed over.
 """
 
 from __future__ import annotations
@@ -47,14 +46,10 @@ class Made(msgspec.Struct, frozen=True):
 def make(data: Path, workshop: Path, recipe: recipes.Recipe, report: Report, say: Callable[[str], None]) -> Made:
     """Train a model, resuming an interrupted run of the same training.
 
-    Parameters
-    ----------
-    report: called at each step of the fit. say: called at each stage.
-
     Raises
     ------
     InvalidRequest: a dataset is missing.
-    MissingArtifact: a package needed for training is not installed, or the checkpoint is damaged.
+    MissingArtifact: a training package is not installed, or the checkpoint is damaged.
     WriteConflict: another process runs the same training.
     """
     recipes.demand_packages()

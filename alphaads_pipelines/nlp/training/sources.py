@@ -1,4 +1,4 @@
-"""Reads the public datasets into examples and fixes their splits for training, validation and test.
+"""Reads the public datasets into examples and fixes their splits.
 
 Sources and licences are in the model card. Only `evaluate nlp` reads test splits.
 """

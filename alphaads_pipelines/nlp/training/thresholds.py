@@ -17,10 +17,8 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 1.0
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A cascade that accepts the first scorer from `threshold` on; values are shares of 1.
-
-    `settled` is the share of posts settled by the first scorer.
-    """
+    """A cascade that accepts the first scorer from `threshold` on, for the `settled` share of posts; values are
+    shares of 1."""
 
     threshold: float
     macro_recall: float

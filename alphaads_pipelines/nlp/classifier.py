@@ -58,8 +58,8 @@ class Classifier:
 
     Raises
     ------
-    ConfigurationError: the model is not a text classifier.
-    MissingArtifact: its files are incomplete or damaged.
+    ConfigurationError: not a text classifier.
+    MissingArtifact: incomplete or damaged files.
     """
 
     def __init__(self, files: Files, device: Any) -> None:

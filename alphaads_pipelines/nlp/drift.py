@@ -203,7 +203,6 @@ class _Sides:
         yield None, [int(place) for place in np.flatnonzero(both)]
 
     def sums(self, places: list[int]) -> tuple[Floats, Floats]:
-        """Sum both sides over these hours, weighting the reference to the day's posts per hour."""
         recent, reference = self.recent[places], self.reference[places]
         posts, held = recent.sum(1), reference.sum(1)
         if not places or not held.all():
@@ -269,7 +268,6 @@ def _summed(counts: Floats, groups: Sequence[list[int]]) -> Floats:
 
 
 def _changes(counts: pl.DataFrame) -> Iterator[ModelChange]:
-    """Yield hours whose leading model differs from the hour before."""
     scored: dict[datetime, dict[str, int]] = defaultdict(dict)
     posts = counts.filter(pl.col("task") == TASKS[0]).group_by("hour", "model").agg(pl.col("posts").sum())
     for hour, model, number in posts.sort("hour", "model").iter_rows():

@@ -32,13 +32,7 @@ class Answers(msgspec.Struct, frozen=True):
 
 
 class Encoder:
-    """An ONNX Runtime session.
-
-    Parameters
-    ----------
-    model: the graph written by training/graph.py.
-    threads: concurrent batches; 0 is one per available core.
-    """
+    """An ONNX Runtime session; `threads` concurrent batches, 0 is one per available core."""
 
     def __init__(self, model: Path, threads: int = 0) -> None:
         import onnxruntime
@@ -74,7 +68,7 @@ class Encoder:
 
 
 def _groups(windows: Sequence[HasPieces]) -> Iterator[list[int]]:
-    """Group windows by similar length, longest first so that no thread finishes late."""
+    """Longest windows first, so that no thread finishes late."""
     group: list[int] = []
     for number in sorted(range(len(windows)), key=lambda each: -len(windows[each].ids)):
         longest = len(windows[group[0]].ids) if group else 0

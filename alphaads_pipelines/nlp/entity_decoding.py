@@ -28,7 +28,6 @@ def entities_of(text: str, normal: Normal, window: Window, tags: Sequence[str]) 
 
 
 def _spans(window: Window, tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """(type, start, end) in the normalised text."""
     kind, start, end = "", 0, 0
     for (at, until), starts_word, tag in zip(window.offsets, window.starts_word, tags, strict=True):
         if at == until:

@@ -138,7 +138,7 @@ class Gazetteer:
         return _linked(alias, entity.start, entity.end, "model", entity.confidence)
 
     def _alias_of(self, written: str) -> _Alias | None:
-        """The alias equal to an entity, which may also be written as one word."""
+        """An entity may also be written as one word."""
         run = only_run(_without_hash(written))
         if run is None:
             return None

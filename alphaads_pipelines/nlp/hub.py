@@ -111,7 +111,7 @@ def _cached(name: str) -> Path | None:
 
 
 def _refusal(name: str, error: Exception, *, is_known: bool) -> PermanentError:
-    """Describe the hub's refusal without quoting it: its message may quote the request."""
+    """Does not quote the hub's message, which may quote the request."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     token = "the token in HUGGINGFACE_API_TOKEN has no access" if is_known else "set HUGGINGFACE_API_TOKEN"

@@ -88,7 +88,7 @@ class TransformersScorer(Scorer):
 
     @property
     def model(self) -> Model:
-        """Both models' names and versions: hub commits, or digests of their files."""
+        """Both models' names and versions."""
         files = [judge.classifier.files for judge in self._judges]
         versions = "+".join(each.version for each in files)
         return Model("+".join(each.name for each in files), f"{_VERSION}-{versions}{self._precision}")

@@ -117,5 +117,5 @@ def null_score(language: Language, reasons: dict[str, str]) -> Score:
 
 
 def _words_of(text: str) -> str:
-    """The words on one line, in lower case (capitals mislead the model)."""
+    """Capitals mislead the model."""
     return (text.translate(_ASCII_NOT_WORDS) if text.isascii() else _NOT_WORDS.sub(" ", text)).lower()

@@ -53,12 +53,7 @@ class Classified(msgspec.Struct, frozen=True):
 
 
 class NeuralScorer(Scorer):
-    """Sentiment, emotion, intent, offensiveness and entities from one encoder pass.
-
-    Raises
-    ------
-    MissingArtifact: the model's files are missing or corrupted.
-    """
+    """Sentiment, emotion, intent, offensiveness and entities from one encoder pass. Raises MissingArtifact."""
 
     tier: ClassVar[str] = "neural"
 
@@ -72,7 +67,7 @@ class NeuralScorer(Scorer):
 
     @property
     def model(self) -> Model:
-        """Name and version in the artifact's manifest."""
+        """As in the artifact's manifest."""
         return Model(self._manifest.name, self._manifest.version)
 
     def reliability(self) -> Mapping[str, Reliability]:
@@ -136,7 +131,6 @@ class NeuralScorer(Scorer):
         return scores
 
     def _read(self, text: str) -> tuple[Language, str | None]:
-        """Return a text's language, and the reason if it cannot be scored."""
         plain, pictures = readable(text)
         detected = self._languages.detect(plain)
         if detected is NO_WORDS and not emoji_in(pictures):

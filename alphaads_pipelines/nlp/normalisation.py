@@ -107,7 +107,7 @@ _REPLACED = {
 
 
 def _hashtag(old: str, start: int) -> list[tuple[str, int, int]]:
-    """Turn `#GoodMorning` into `# Good Morning`; each word keeps its own position."""
+    """Turn `#GoodMorning` into `# Good Morning`."""
     parts = [(0, 1), *(part.span() for part in _HASHTAG_PARTS.finditer(old, 1))]
     words = [(f" {old[at:until]} ", start + at, start + until) for at, until in parts]
     # Trailing underscores belong to no word, but later offsets must align.

@@ -53,7 +53,7 @@ def emotion_plot_png(counts: Mapping[str, int], without: int) -> bytes:
 
 
 def drift_plot_png(drift: Drift) -> bytes:
-    """Plot each task's stability index by hour against its threshold: drift in red, model changes dotted."""
+    """Plot each task's index by hour against its threshold: drift in red, model changes dotted."""
     hourly = [each for each in drift.judged if each.hour is not None]
     tasks = list(dict.fromkeys(each.task for each in hourly)) or ["no hour could be judged"]
     figure = new_figure(7.6, 0.5 + 1.5 * len(tasks))
@@ -163,7 +163,7 @@ def without_box(axes: Axes) -> None:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Create an empty figure, sized in inches, without a display or matplotlib's global state."""
+    """Create a figure, sized in inches, without a display or matplotlib's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

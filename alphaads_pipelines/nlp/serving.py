@@ -14,16 +14,9 @@ _log = get_logger(__name__)
 
 
 class ServingScorer(Scorer):
-    """Checks the serving model whenever the current scorer is requested.
+    """Checks the serving model whenever the current scorer is requested. Raises MissingArtifact.
 
-    Parameters
-    ----------
-    build: builds the scorer of a model folder.
-    serving: returns the serving model's folder; called often.
-
-    Raises
-    ------
-    MissingArtifact: the serving model is missing or damaged.
+    `build` makes the scorer of a model folder; `serving` returns the serving folder and is called often.
     """
 
     def __init__(self, build: Callable[[Path], Scorer], serving: Callable[[], Path]) -> None:

@@ -58,12 +58,7 @@ def padded(group: Sequence[HasPieces]) -> tuple[Ints, Ints, Ints]:
 
 
 class WordPieces:
-    """Splits posts into windows of word pieces.
-
-    Parameters
-    ----------
-    path: a `tokenizer.json` of the tokenizers library (WordPiece; Wu et al. 2016, arXiv:1609.08144).
-    """
+    """Splits posts into windows of word pieces (WordPiece; Wu et al. 2016, arXiv:1609.08144)."""
 
     def __init__(self, path: Path) -> None:
         from tokenizers import Tokenizer

@@ -102,7 +102,7 @@ def _row(tracked: TrackedName, tenant: str, now: datetime) -> dict[str, Any]:
 
 
 def remove_names(engine: Engine, ids: Iterable[str], *, tenant: str = DEFAULT_TENANT) -> int:
-    """Delete names and return the gazetteer's new version. Existing links last until posts are scored again.
+    """Delete names and return the gazetteer's new version; links last until posts are scored again.
 
     Raises
     ------

@@ -26,12 +26,7 @@ class TrainedModels:
         return self.folder / version
 
     def open(self, version: str) -> Artifact:
-        """Open the model of a version.
-
-        Raises
-        ------
-        NotFound: there is no such version. MissingArtifact: its files are damaged.
-        """
+        """Open the model of a version. Raises NotFound, or MissingArtifact for damaged files."""
         versions = sorted(path.parent.name for path in self.folder.glob(f"*/{MANIFEST}"))
         if version not in versions:
             raise NotFound(f"there is no trained model of that version; there are: {', '.join(versions) or 'none'}")

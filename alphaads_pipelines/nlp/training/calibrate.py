@@ -29,15 +29,14 @@ _AS_LIKELY = 1.01
 def choose(
     logits: Floats, truth: Ints, priors: Floats, measure: Measure | None, label: int | None = None
 ) -> Calibration:
-    """Choose the calibration of one head.
+    """Choose the calibration of one head on validation data.
 
     Parameters
     ----------
-    logits: (cases, labels) on the validation data.
-    truth: (cases,) index of the right label.
+    logits: (cases, labels). truth: (cases,) label indices.
     priors: share of each label in the training data.
     measure: (truth, prediction) -> figure to maximise; None for no bias.
-    label: the label whose F1 is measured and whose logit is shifted; None if all labels count alike.
+    label: the label measured by F1 and shifted; None if all count alike.
     """
     bias = np.zeros(logits.shape[1])
     if measure is not None:
@@ -63,7 +62,7 @@ def _candidates(priors: Floats, label: int | None) -> list[Floats]:
 
 
 def _best_bias(logits: Floats, truth: Ints, candidates: Sequence[Floats], measure: Measure) -> Floats:
-    """Maximise the figure averaged over neighbours: a single peak may be chance."""
+    """Averages the figure over neighbours: a single peak may be chance."""
     figures = np.array([measure(truth, (logits + bias).argmax(1)) for bias in candidates])
     padded = np.pad(figures, 1, mode="edge")
     return candidates[int(np.argmax(padded[:-2] + padded[1:-1] + padded[2:]))]

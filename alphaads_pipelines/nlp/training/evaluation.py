@@ -46,7 +46,7 @@ class _Task(msgspec.Struct, frozen=True):
     splits: dict[str, str]
     published: dict[str, float]
     label: int | None = None
-    """The label whose F1 is measured; None if all labels count alike."""
+    """The label measured by F1; None if all count alike."""
 
 
 def _single(examples: list[Example], task: str) -> list[Example]:
@@ -208,7 +208,7 @@ def _gold(example: Example) -> list[metrics.Span]:
 
 
 def _words(example: Example, entities: Sequence[Entity], types: dict[str, str] | None) -> list[metrics.Span]:
-    """Word spans of entities, in the corpus's types; others are dropped."""
+    """Word spans in the corpus's types; others are dropped."""
     words = example.words or []
     spans = []
     for entity in entities:

@@ -59,7 +59,7 @@ def fit(
 
     Raises
     ------
-    MissingArtifact: the checkpoint is damaged, or of another network.
+    MissingArtifact: a damaged or foreign checkpoint.
     """
     import torch
 
@@ -94,7 +94,7 @@ def steps_of(samples: Sequence[Sample], schedule: Schedule) -> int:
 
 
 def _batches_from(samples: Sequence[Sample], schedule: Schedule, done: int, total: int) -> Iterator[tuple[int, Batch]]:
-    """Yield (step, batch) from step `done` on; each epoch has its own seed."""
+    """Each epoch has its own seed."""
     epoch = first = 0
     while first < total:
         groups = groups_of(samples, schedule.pieces_in_batch, schedule.seed + epoch)
@@ -167,7 +167,7 @@ def _label_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Summed cross entropy; zero targets contribute nothing."""
+    """Zero targets contribute nothing."""
     return -(targets * logits.log_softmax(-1)).sum()
 
 

@@ -151,7 +151,7 @@ class GraphWriter:
         self._node("Add", [tagged, self._weight("tagger.bias")], output="tags")
 
     def _stacked(self) -> tuple[Floats, Floats]:
-        """Stack weights (heads, in, most labels) and biases of all heads, padded with 0."""
+        """All heads' weights (heads, in, most labels) and biases, padded with 0."""
         most, size = max(map(len, HEADS.values())), self._weights["tagger.weight"].shape[1]
         matrix, bias = np.zeros((len(HEADS), size, most), np.float32), np.zeros((len(HEADS), 1, most), np.float32)
         for number, labels in enumerate(HEADS.values()):

@@ -23,7 +23,7 @@ _ASKS = re.compile(
 
 
 def of_emotions(text: str, emotions: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Intent of a comment from its GoEmotions labels and question mark; empty if ambiguous."""
+    """Intent by GoEmotions labels and question mark; empty if ambiguous."""
     felt = set(emotions)
     if "?" in text and (felt & _QUESTION or felt == {"neutral"}):
         return _intent("question")
@@ -37,14 +37,14 @@ def of_emotions(text: str, emotions: Sequence[str]) -> dict[str, tuple[int, ...]
 
 
 def of_request(text: str, name: str) -> dict[str, tuple[int, ...]]:
-    """Intent of an assistant request from its CLINC150 class."""
+    """Intent by CLINC150 class."""
     if name in _BUYING_REQUESTS:
         return _intent("purchase")
     return _intent("question" if _ASKS.match(text) else "other")
 
 
 def of_purchase_label(text: str, label: str) -> dict[str, tuple[int, ...]]:
-    """Intent of a tweet annotated for purchase intent; only "yes" determines one."""
+    """Intent by purchase annotation; only "yes" determines one."""
     return _intent("purchase") if label == "yes" else {}
 
 

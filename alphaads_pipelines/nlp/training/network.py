@@ -94,8 +94,7 @@ def start_from_minilm(network: Any, weights: dict[str, Any], layers: list[int], 
 
     Parameters
     ----------
-    weights: tensors of a BERT checkpoint by name.
-    layers: its layers to copy, in order.
+    weights: BERT tensors by name. layers: those to copy, in order.
     names: emoji piece id -> pieces of its Unicode name, whose mean initialises it.
     """
     import torch

@@ -84,7 +84,7 @@ def _heads(new: Manifest, old: Manifest) -> Finding:
 
 
 def _figures(new: Manifest, old: Manifest) -> list[Finding]:
-    """Compare the old model's figures; new figures have no counterpart."""
+    """New figures have no counterpart."""
     return [_figure(name, new.validation.get(name), value) for name, value in old.validation.items()]
 
 

@@ -133,7 +133,6 @@ def demand_packages() -> None:
 
 
 def _read_validation(sources: Sources) -> None:
-    """Fail on missing data before the fit, not after it."""
     for task in validated():
         task.read(sources, task.splits["validation"])
     sources.wnut17("dev")
@@ -179,7 +178,7 @@ def _fitted(
     report: fit.Report,
     say: Callable[[str], None],
 ) -> Any:
-    """Run all three fits, numbering steps continuously; return the network to ship."""
+    """Run all three fits; return the network to ship."""
     courses = (
         (samples + _repeats(samples, examples), recipe.schedule, work / CHECKPOINT),
         (_refining(samples, examples, recipe.refinement.seed), recipe.refinement, work / REFINEMENT),

@@ -73,7 +73,7 @@ def _name(recipe: recipes.Recipe, data: Path) -> str:
 
 
 def _losses(path: Path) -> list[tuple[int, float]]:
-    """Read losses by step; steps repeated after a restart keep the later value."""
+    """Steps repeated after a restart keep the later value."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     told = {int(step): float(loss) for step, loss in (line.split() for line in lines)}
     return sorted(told.items())

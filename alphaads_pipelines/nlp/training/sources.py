@@ -53,12 +53,7 @@ _WNUT_TYPES = {
 
 
 class Sources:
-    """The datasets under a directory laid out as in docs/models.md.
-
-    Raises
-    ------
-    InvalidRequest: a file is missing.
-    """
+    """The datasets, laid out as in docs/models.md. Raises InvalidRequest if a file is missing."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -170,7 +165,7 @@ def _with_authors_tags(examples: list[Example]) -> list[Example]:
 
 
 def without_authors_tags(examples: list[Example]) -> list[Example]:
-    """Remove from test tweets the hashtags already removed from training tweets."""
+    """Remove the hashtags already removed from training tweets."""
     return [Example(_IRONIC_TAG.sub("", each.text), each.labels) for each in examples]
 
 

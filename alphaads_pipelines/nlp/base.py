@@ -41,7 +41,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class Score(msgspec.Struct, frozen=True, gc=False):
-    """The score of one text; `null_reasons` explains each null field."""
+    """The score of one text, with the reason for each null field."""
 
     language: str | None
     language_confidence: float | None

@@ -49,7 +49,7 @@ _MOST = 3
 
 
 def emoji_in(pictures: str) -> list[str]:
-    """List the emoji with a valence, in order, each at most three times."""
+    """List emoji with a valence, in order, each at most three times."""
     counts: dict[str, int] = {}
     found = []
     for character in pictures:

@@ -1,7 +1,6 @@
 """Runs the shared encoder: windows of word pieces in, logits out.
 
-Each thread runs small batches through one session: a matrix within each core's cache is faster than one shared by all
-cores.
+Each thread runs small batches: a matrix within each core's cache is faster than one shared by all cores.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Vader:
         self._telling = frozenset(["no", *(max(phrase.split(), key=len) for phrase in phrases)])
 
     def split(self, text: str) -> tuple[list[str], bool]:
-        """Split a text into VADER's words and emoticons; also whether some, but not all, are in capitals."""
+        """Split a text into VADER's words and emoticons; also whether only some are in capitals."""
         words = [word if word.isalnum() else _stripped(word) for word in text.split()]
         return words, 0 < sum(map(str.isupper, words)) < len(words)
 

@@ -74,14 +74,14 @@ class _Index:
         self._cased: dict[str, _Alias] = {}
 
     def add(self, words: Sequence[Word], alias: _Alias) -> None:
-        """Add an alias; the first of equal spellings is kept."""
+        """Add an alias; the first of equals is kept."""
         if alias.tracked.is_exact_case:
             self._cased.setdefault(self.joint.join(word.cased for word in words), alias)
         else:
             self._folded.setdefault(self.joint.join(word.folded for word in words), alias)
 
     def find(self, words: Sequence[Word]) -> tuple[_Alias, int] | None:
-        """Return the alias spelled by these words and its end in the text."""
+        """The alias spelled by these words and its end in the text."""
         last = words[-1]
         if alias := self._get(words, last.cased, last.folded):
             return alias, last.end

@@ -38,7 +38,7 @@ class _FieldClassifier:
         self._write = writer_for(name)
 
     def answers(self, texts: Sequence[str], reasons: Sequence[str | None]) -> list[_Answers]:
-        """Return one answer per text; texts with a reason are not classified."""
+        """One answer per text; texts with a reason are not classified."""
         read = [self._write(text) for text, reason in zip(texts, reasons, strict=True) if reason is None]
         rows = iter(self.classifier.probabilities(read).tolist())
         return [self._said(next(rows)) if reason is None else dict.fromkeys(self._fields, reason) for reason in reasons]

@@ -95,5 +95,5 @@ def _found(lower: list[str], starts: list[int]) -> Iterator[tuple[int, int, str]
 
 
 def _bare(word: str) -> str:
-    # VADER leaves punctuation on words of two letters: "fed up!"
+    # VADER leaves punctuation on two-letter words: "fed up!"
     return word.strip(string.punctuation)

@@ -21,7 +21,7 @@ _decoder = msgspec.json.Decoder(_Asked)
 
 
 class _Answer(msgspec.Struct):
-    """One output line; the fields and their order are a contract."""
+    """One output line; fields and their order are a contract."""
 
     id: msgspec.Raw
     language: str | None

@@ -38,7 +38,7 @@ _NOT_IN_TIER = dict.fromkeys(("tweet_emotion", "intent", "offensive", "entities"
 
 
 class LexiconScorer(Scorer):
-    """Repaired VADER. Deterministic; a text scores the same alone and in any batch."""
+    """Repaired VADER; a text scores the same alone and in any batch."""
 
     tier: ClassVar[str] = "lexicon"
 

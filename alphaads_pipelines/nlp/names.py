@@ -77,7 +77,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 
 
 def runs(text: str) -> Iterator[Run]:
-    """Yield the words of a text in order. Links and mentions are skipped and end a run."""
+    """Yield the words of a text in order; links and mentions end a run."""
     words: list[Word] = []
     stops: list[int] = []
     end = 0
@@ -143,7 +143,7 @@ def _owner(word: Word) -> str:
 
 
 def only_run(written: str) -> Run | None:
-    """The words of a searchable name; None if it is empty or its words are separated."""
+    """Words of a searchable name; None if empty or separated."""
     found = list(runs(written))
     parted = any(token.lastgroup in _PARTS for token in _TOKEN.finditer(written))
     return found[0] if len(found) == 1 and not parted else None

@@ -34,7 +34,7 @@ _LEAST_INDEX = 5e-4
 
 
 def emotion_plot_png(counts: Mapping[str, int], without: int) -> bytes:
-    """Bar chart of emotions by frequency, with the posts `without` an emotion cue last."""
+    """Bar chart of emotions by frequency, with posts `without` a cue last."""
     shown = sorted(((name, counts.get(name, 0)) for name in EMOTIONS), key=lambda each: each[1])
     names = ["no cue", *(name for name, _ in shown)]
     values = [without, *(value for _, value in shown)]
@@ -76,7 +76,7 @@ def drift_plot_png(drift: Drift) -> bytes:
 
 
 def reliability_plot_png(tasks: Mapping[str, Reliability]) -> bytes:
-    """Plot accuracy by confidence for each task, with the diagonal and bars of cases below."""
+    """Plot each task's accuracy by confidence, with the diagonal and bars of cases below."""
     columns = min(3, max(1, len(tasks)))
     rows = -(-max(1, len(tasks)) // columns)
     figure = new_figure(0.4 + 2.6 * columns, 0.3 + 3.1 * rows)

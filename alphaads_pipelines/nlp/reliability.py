@@ -15,7 +15,7 @@ HIGHEST_ERROR = 0.05
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """The cases in one range of confidence: count, mean confidence, and accuracy."""
+    """The cases in one range of confidence."""
 
     count: int
     confidence: float

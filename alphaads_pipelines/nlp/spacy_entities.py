@@ -53,7 +53,7 @@ class SpacyEntities:
     Raises
     ------
     MissingArtifact: spaCy or the pipeline is absent or damaged.
-    ConfigurationError: the pipeline finds no entities, or none of our types.
+    ConfigurationError: it finds no entities of our types.
     """
 
     def __init__(self, pipeline: str) -> None:

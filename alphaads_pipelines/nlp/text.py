@@ -27,7 +27,7 @@ _CONTROL, _INVISIBLE = re.compile(f"[{CONTROL}]"), re.compile(f"[{INVISIBLE}]")
 def readable(text: str) -> tuple[str, str]:
     """Split a text into its words, with punctuation, and its emoji.
 
-    Links, mentions and invisible characters are removed (they could split a word); control characters become spaces.
+    Links, mentions and invisible characters, which could split a word, are removed; control characters become spaces.
     Accepts any string; lone surrogates are kept.
     """
     text = text[:LONGEST]

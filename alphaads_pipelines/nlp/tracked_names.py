@@ -159,5 +159,5 @@ def _describe(error: Exception) -> str:
 
 
 def lines_of(names: Iterable[TrackedName]) -> Iterator[bytes]:
-    """Encode each name as one JSON object, without a newline."""
+    """Encode each name as JSON, without a newline."""
     return map(msgspec.json.encode, names)

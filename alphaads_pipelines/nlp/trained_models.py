@@ -22,7 +22,7 @@ class TrainedModels:
         self.folder = folder
 
     def path(self, version: str) -> Path:
-        """Artifact folder of a version, existing or not."""
+        """Artifact folder of a version."""
         return self.folder / version
 
     def open(self, version: str) -> Artifact:
@@ -45,7 +45,7 @@ class TrainedModels:
             self._write([version, *served])
 
     def roll_back(self) -> Path:
-        """Make the previous model serve, at last the shipped one; return its folder."""
+        """Make the previous model serve, at last the shipped one."""
         self._write(self._served()[1:])
         return self.serving()
 

@@ -128,7 +128,7 @@ def collate(group: Sequence[Sample]) -> Batch:
 
 
 def as_tensors(batch: Batch) -> dict[str, Any]:
-    """Convert the batch's arrays to torch tensors, by name."""
+    """The batch's arrays as torch tensors, by name."""
     import torch
 
     return {name: torch.from_numpy(getattr(batch, name)) for name in batch.__struct_fields__}

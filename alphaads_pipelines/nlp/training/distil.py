@@ -55,7 +55,7 @@ def _probabilities(logits: Floats) -> Floats:
 
 
 def lower_part(whole: Any, layers: int) -> Any:
-    """Initialise a smaller network from the lowest layers, embeddings and heads of a larger one."""
+    """Initialise a network from the lowest layers, embeddings and heads of a larger one."""
     smaller = network.build(replace(whole.shape, layers=min(layers, whole.shape.layers)))
     held = whole.state_dict()
     smaller.load_state_dict({name: held[name] for name in smaller.state_dict()})

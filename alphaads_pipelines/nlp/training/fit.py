@@ -156,7 +156,7 @@ def _masked(tensors: dict[str, torch.Tensor], schedule: Schedule) -> torch.Tenso
 
 
 def _label_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross entropy over the heads with a known label, per sample."""
+    """Cross entropy over heads with a known label, per sample."""
     import torch
 
     total = torch.zeros(())

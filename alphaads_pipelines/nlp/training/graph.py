@@ -115,7 +115,7 @@ class GraphWriter:
         return self._node("MatMulIntegerToFloat", inputs, domain="com.microsoft")
 
     def _activation(self, source: str, name: str) -> tuple[str, str, str]:
-        """Return a value's 8-bit form (written once), step and zero point."""
+        """A value's 8-bit form (written once), step and zero point."""
         step, zero = f"{name}.step", f"{name}.zero_point"
         if source not in self._quantized:
             low, high = (min(0.0, self._ranges[name][0]), max(0.0, self._ranges[name][1]))

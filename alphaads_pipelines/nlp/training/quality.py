@@ -32,7 +32,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Whether a model may serve, and why; `serving` is the version compared with, or None."""
+    """Whether a model may serve, and why; `serving` is the version compared with."""
 
     candidate: str
     serving: str | None

@@ -1,6 +1,6 @@
 """Working folders of training runs, from which an interrupted run resumes.
 
-Each recipe and data has its own, so no run loads a foreign checkpoint; it is deleted once its model is handed over.
+Each recipe and data has its own, so no run loads a foreign checkpoint.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Made(msgspec.Struct, frozen=True):
     losses: list[tuple[int, float]]
 
     def hand_over(self, folder: Path) -> Artifact:
-        """Move the model to its folder, file by file, and delete the working folder."""
+        """Move the model to its folder and delete the working folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in (MODEL, TOKENIZER, CARD, MANIFEST):
             shutil.move(self.artifact.path / name, folder / name)

@@ -28,7 +28,7 @@ class Point(msgspec.Struct, frozen=True):
 def curve(
     first: Scorer, second: Scorer, examples: Sequence[Example], thresholds: Sequence[float] = THRESHOLDS
 ) -> list[Point]:
-    """Evaluate a two-scorer cascade on annotated sentiment at each threshold."""
+    """Evaluate a cascade on annotated sentiment at each threshold."""
     texts = [each.text for each in examples]
     truth = np.array([each.labels["sentiment"][0] for each in examples])
     sure, early = _said(first.score(texts))

@@ -1,4 +1,4 @@
-"""Score cache for repeated texts, such as reposts."""
+"""Score cache for repeated texts (reposts)."""
 
 from __future__ import annotations
 

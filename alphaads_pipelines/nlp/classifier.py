@@ -75,7 +75,7 @@ class Classifier:
 
     @cached_property
     def languages(self) -> frozenset[str]:
-        """Languages on the model card (MULTILINGUAL for any), by default English."""
+        """Languages on the model card (MULTILINGUAL: any), by default English."""
         from huggingface_hub.repocard import metadata_load
 
         try:

@@ -1,7 +1,6 @@
 """VADER (Hutto & Gilbert 2014, ICWSM) over a list of words: its package's lexicon and constants, our own rules.
 
-Same results as the package, quirks included (tests compare them), in a third of the time: the package preprocesses the
-text for each lexicon word.
+Same results as the package, quirks included (tests compare them), in a third of the time.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The gazetteer: finds tracked names in posts and links a model's entities to them.
+"""Gazetteer: finds tracked names in posts and links a model's entities to them.
 
 Spelling is compared as in names.py. A name matches on word boundaries, also with a possessive or plural ending, and in
 a hashtag: whole (#NikeAir, #nikeair for `Nike Air`) or at a change of case (#NikeAir for `Nike`). Case-sensitive names,
-such as Apple, must match exactly and take no plural. The longest of overlapping names wins, the smaller id of names
-sharing an alias.
+such as Apple, must match exactly and take no plural. The longest overlapping name wins, and the smaller id where an
+alias is shared.
 
-Lookup is by hash: the cost per post does not grow with the number of aliases.
+Lookup is by hash: cost per post does not grow with the number of aliases.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _is_within(entity: LinkedEntity, others: Sequence[LinkedEntity]) -> bool:
 
 
 def _without_overlaps(entities: list[LinkedEntity], length: int) -> list[LinkedEntity]:
-    """Prefer tracked names, then longer ones, then the model's to the gazetteer's."""
+    """Prefer tracked names, then longer ones, then the model's."""
     entities.sort(key=lambda each: (each.tracked_id is None, each.start - each.end, each.source != "model", each.start))
     taken, kept = bytearray(length), []
     for each in entities:

@@ -22,8 +22,8 @@ from alphaads_pipelines.schema.tables import SENTIMENTS
 
 # Multinomial logistic regression over the repaired VADER: a row per label of SENTIMENTS; columns 1, compound, compound
 # squared, negative and positive words in tens (at most one ten). Fitted by Newton's method, L2 0.001, classes weighted
-# equally, on the 47,398 SemEval-2017 task 4A training tweets outside TweetEval's validation and test sets. Columns were
-# chosen on TweetEval's validation set: macro recall 61.6 there, plain VADER 59.8.
+# equally, on the 47,398 SemEval-2017 task 4A training tweets outside TweetEval's validation and test sets. Macro recall
+# on TweetEval's validation set, which chose the columns: 61.6; plain VADER 59.8.
 _WEIGHTS = (
     (-0.283, -1.131, -0.369, 2.015, 0.836),
     (0.555, -0.009, -0.521, -1.233, -0.845),

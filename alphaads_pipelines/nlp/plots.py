@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alphaads_pipelines.nlp.reliability import Reliability
 
 DRAWING = Lock()
-"""Serialises drawing: matplotlib's caches and settings are not thread-safe."""
+"""matplotlib's caches and settings are not thread-safe."""
 EMOTION_COLOURS = {
     "anger": "#c0392b",
     "disgust": "#7d8b3a",

@@ -36,7 +36,7 @@ def readable_posts(raw: pl.DataFrame, posts: Sequence[Post | None]) -> tuple[pl.
 
 
 def score_rows(places: pl.DataFrame, scores: Sequence[Score], scorer: Scorer) -> pl.DataFrame:
-    """Score the readable posts into rows of `post_scores`."""
+    """Score the posts into rows of `post_scores`."""
     return _rows(POST_SCORES, places, _columns(scores), scorer)
 
 

@@ -77,7 +77,7 @@ class SpacyEntities:
 
     @property
     def model(self) -> Model:
-        """The pipeline's name and version; for a folder, which may be retrained, also a digest."""
+        """Name and version; for a folder, which may be retrained, also a digest."""
         meta, path = self._nlp.meta, self._nlp.path
         is_package = path is None or any(part == "site-packages" for part in Path(path).parts)
         digest = "" if is_package else f"-{digest_of(file for file in Path(path).rglob('*') if file.is_file())}"

@@ -1,4 +1,4 @@
-"""Word pieces of normalised posts, the shared encoder's input, with character offsets."""
+"""Word pieces of normalised posts, with character offsets."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class WordPieces:
         self._shapes: dict[str, int] = {}
 
     def windows(self, texts: Sequence[str]) -> tuple[list[Normal], list[Window]]:
-        """The normalised texts, and one or more windows of each."""
+        """Normalised texts, and one or more windows of each."""
         normal = [normalise(text) for text in texts]
         windows = []
         for post, encoding in enumerate(self.tokenizer.encode_batch([each.text for each in normal])):

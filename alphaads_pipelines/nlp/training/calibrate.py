@@ -1,8 +1,8 @@
 """Calibrates each head by a temperature and a bias chosen on validation data.
 
 The temperature (Guo et al. 2017, arXiv:1706.04599) aligns confidence with accuracy. The bias raises rare labels by a
-share of their log prior (Menon et al. 2021, arXiv:2007.07314) if all labels count alike, or the one label measured.
-With one number each, there is little to overfit.
+share of their log prior (Menon et al. 2021, arXiv:2007.07314) if all labels count alike, or the one label measured. One
+number each leaves little to overfit.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ _NOTHING = -1
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One task's figure on one split; values are shares of 1.
+    """One task's figure on one split, as a share of 1.
 
     `served` uses `score`, None if it has no such field; `told` is with the language given; `published` maps systems to
-    their figures.
+    figures.
     """
 
     task: str

@@ -21,7 +21,7 @@ def macro_recall(truth: Ints, said: Ints, labels: int) -> float:
 
 
 def f1(truth: Ints, said: Ints, label: int) -> float:
-    """F1 of one label; 0 if it neither occurs nor is predicted."""
+    """F1 of one label; 0 if neither occurring nor predicted."""
     right = int(np.sum((truth == label) & (said == label)))
     all_of_them = int(np.sum(truth == label) + np.sum(said == label))
     return 2 * right / all_of_them if all_of_them else 0.0

@@ -1,4 +1,4 @@
-"""Quality gate of a new model: not worse than the serving one on validation data, and within the shipping limits."""
+"""Quality gate of a new model: no worse than the serving one on validation data, and within shipping limits."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(candidate: Artifact, serving: Path) -> Verdict:
-    """Compare a model with the one in the folder `serving`; a missing or damaged one sets no bar."""
+    """Compare a model with the one in `serving`; a missing or damaged one sets no bar."""
     new, old = candidate.manifest, _manifest(serving)
     findings = [_size(candidate), *_calibration(new)]
     if old is not None:

@@ -151,7 +151,7 @@ class Sources:
 
 def _with_authors_tags(examples: list[Example]) -> list[Example]:
     """Restore an irony hashtag to half as many tweets as had one before the corpus's makers removed them: all ironic
-    ones and a quarter of the others (Van Hee et al. 2018)."""
+    ones and a quarter of the rest (Van Hee et al. 2018)."""
     counts = dict.fromkeys((0, 1), 0)
     found = []
     for example in examples:

@@ -1,4 +1,4 @@
-"""The starting encoder's WordPiece vocabulary with emoji in its unused slots."""
+"""The starting encoder's WordPiece vocabulary, with emoji in unused slots."""
 
 from __future__ import annotations
 

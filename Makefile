@@ -12,8 +12,8 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-e
 WHOLE := $(addprefix tests/,load integration runtime assets rights cli)
 PARTS := $(addprefix --ignore=,$(WHOLE))
 # Unit tests: parts that start no server and are not slow; in two halves, one a core.
-UNIT := -m "not server and not slow and not sweep"
-HALF := $(addprefix tests/,nlp creatives contracts architecture api)
+UNIT := -m "not server and not slow and not sweep" --ignore=tests/benchmarks
+HALF := $(addprefix tests/,nlp creatives contracts architecture api profiles platforms privacy)
 BENCH ?= latency ingest lake load nlp
 
 .PHONY: help install install-models demo check unit-tests-1 unit-tests-2 test tests-of-parts tests-of-the-whole servers coverage up lint format \

@@ -1,4 +1,4 @@
-"""Access rules. Every route declares one, public or a scope; a test walks the routes and fails where it is missing."""
+"""Access rules. Every route declares one: public or a scope; a test fails where it is missing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def scope(name: str) -> DependsParameter:
 
 
 def rule_of(route: Any, attribute: str = RULE) -> str | None:
-    """Return a route's declared rule: PUBLIC, a scope or None. Another `attribute` reads another kind of rule."""
+    """Return a route's declared rule: PUBLIC, a scope or None. `attribute` selects another kind of rule."""
     if declared := getattr(getattr(route, "endpoint", None), attribute, None):
         return str(declared)
     for dependency in getattr(getattr(route, "dependant", None), "dependencies", []):

@@ -1,4 +1,4 @@
-"""The app factory: routes, error handlers and middleware around one wiring."""
+"""The app factory."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from api.routes.v1 import (
 
 
 def create_app(wiring: Wiring | None = None) -> FastAPI:
-    """Build the service. A wiring that it builds itself, from the environment, it also closes at shutdown."""
+    """Build the service. It closes a wiring at shutdown only if it built it, from the environment."""
     own = wiring or Wiring(Settings())
     settings = own.settings
     if wiring is None:

@@ -1,8 +1,8 @@
-"""Audit rules: every route that is not public records its access to personal data before it responds.
+"""Audit rules: routes that are not public record their access to personal data before they respond.
 
-A route about people takes a `Recorder` from `recorded(...)`, after its scope, so that refused calls are not recorded as
-accesses; any other is marked `about_nobody`. A test fails for routes that declare neither. If an endpoint does not use
-its recorder, the middleware replaces the response with an error.
+A route about people takes a `Recorder` from `recorded(...)`, after its scope, so that refused calls are not recorded;
+any other is marked `about_nobody`. A test fails for routes with neither. If an endpoint does not use its recorder, the
+middleware replaces the response with an error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Recorder:
         request.state.owes_record = True
 
     def record(self, *subjects: str) -> None:
-        """Write the entry of this call, about these subject ids; none if they are not known yet.
+        """Write this call's entry about these subject ids; none if they are not known yet.
 
         Raises
         ------
@@ -52,12 +52,12 @@ class Recorder:
         self._request.state.owes_record = False
 
     def nobody(self) -> None:
-        """Declare that this call concerns no person, so that it needs no entry."""
+        """Declare that this call concerns no person and needs no entry."""
         self._request.state.owes_record = False
 
 
 def recorded(action: str, purpose: str) -> DependsParameter:
-    """Dependency: the recorder of this call. Place it after the caller's `scope(...)` in the signature.
+    """Dependency: the recorder of this call. Place it after `scope(...)` in the signature.
 
     Parameters
     ----------

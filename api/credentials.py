@@ -48,7 +48,7 @@ _KEYS = PreparedStatement(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The authenticated caller, identified by the credential alone."""
+    """The authenticated caller."""
 
     name: str
     tenant: str
@@ -91,7 +91,7 @@ def create_api_key(engine: Engine, secret: str, *, name: str, tenant: str, scope
 
 
 def revoke_api_key(engine: Engine, secret: str, key: str) -> None:
-    """Revoke an API key."""
+    """Revoke the key."""
     with transaction(engine) as connection:
         revoked = _api_keys.update().where(_api_keys.c.key_hash == _hash(secret, key))
         connection.execute(revoked.values(revoked_at=datetime.now(UTC)))
@@ -155,7 +155,7 @@ class Authenticator:
         return self._clock() - self._refreshed_at >= _REFRESH_S
 
     def _refresh(self) -> None:
-        """Read revocations and keys if the cached ones are stale. Raises StoreUnavailable."""
+        """Raises StoreUnavailable."""
         if not self.would_block:
             return
         self._revoked = frozenset(jti for (jti,) in _REVOKED_TOKENS.read(self._engine, now=datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""Error responses: one JSON shape, with code and status from the project's error tree. Input is never echoed."""
+"""Error responses: one JSON shape, with code and status from the project's error tree; never the input."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def unexpected(request: Request, error: Exception) -> JSONResponse:
-    """Build the response to a bug. Its message is not even logged: it may contain caller input."""
+    """Build the response to a bug. Its message is not logged: it may contain caller input."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
     _log.error("unexpected error", error=type(error).__name__, places=places)

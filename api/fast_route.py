@@ -48,7 +48,6 @@ class FastRoute(APIRoute):
 
 
 def _request_dependency(dependency: Dependant) -> tuple[str, Callable[[Request], Coroutine[Any, Any, Any]]]:
-    """The dependency's parameter name in the endpoint, and its coroutine function."""
     call = dependency.call
     if call is None or not iscoroutinefunction(call) or list(signature(call).parameters) != ["request"]:
         raise TypeError(f"{call}: a dependency of a fast route is a coroutine that asks for the request alone")
@@ -56,12 +55,10 @@ def _request_dependency(dependency: Dependant) -> tuple[str, Callable[[Request],
 
 
 def _has_other_parameters(taken: Dependant) -> bool:
-    """Whether the endpoint takes parameters from path, query, headers or cookies."""
     return bool(taken.path_params or taken.query_params or taken.header_params or taken.cookie_params)
 
 
 def _parse_body(model: type[BaseModel], sent: bytes, content_type: str) -> BaseModel:
-    """Parse the body. Raises RequestValidationError."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise RequestValidationError([{"type": "model_attributes_type", "loc": ("body",)}])

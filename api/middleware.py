@@ -33,8 +33,6 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class _TooLarge(HTTPException):
-    """The body exceeds the size limit."""
-
     def __init__(self) -> None:
         super().__init__(status_code=413)
 
@@ -81,7 +79,7 @@ class EveryRequest:
 
 @lru_cache
 def _metrics(route: str, status: int) -> tuple[Counter, Histogram]:
-    """Cached metric children: looking them up takes longer than counting."""
+    """Cached: looking them up takes longer than counting."""
     return REQUESTS.labels(route, str(status)), REQUEST_SECONDS.labels(route)
 
 
@@ -108,8 +106,6 @@ def _limited(headers: Mapping[bytes, bytes], receive: Receive) -> Receive:
 
 
 class _Answer:
-    """Adds our headers to the response and remembers its status."""
-
     def __init__(self, scope: Scope, send: Send, extra: tuple[tuple[bytes, bytes], ...], correlation_id: str) -> None:
         self._state, self._send, self._extra = scope["state"], send, extra
         self._own = (

@@ -1,4 +1,4 @@
-"""Interpreter settings that keep API latency low: thread switch interval and garbage collector."""
+"""Interpreter settings that keep API latency low."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _YOUNG_OBJECTS = 10_000
 
 @contextmanager
 def tuned_process() -> Iterator[None]:
-    """Tune the interpreter for low latency, and restore its settings at the end. Enter once start-up is complete."""
+    """Tune thread switching and garbage collection, restoring them at the end. Enter once start-up is complete."""
     switch_interval_s, thresholds = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.freeze()  # long-lived objects: traversing them in a full collection would stop every HTTP request for 0.1 s

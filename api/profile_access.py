@@ -1,4 +1,4 @@
-"""Access to a person's published profile, shared by all routes that show one: permission, audit record, read."""
+"""Access to a published profile, for all routes that show one: permission, audit record, read."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class PublishedProfile:
 
 
 def read_published_profile(wiring: Wiring, snapshot: Snapshot, audit: Recorder, subject_id: str) -> PublishedProfile:
-    """Read a subject's published profile, after recording the access in the audit log.
+    """Read a subject's published profile, after recording the access.
 
     Raises
     ------
     Restricted: the person's data may not be used. Erased. NotFound: the subject is unknown or not published.
-    StaleData: the published data is too old. StoreUnavailable: the store or the audit log is unavailable.
+    StaleData: the published data is too old. StoreUnavailable: of store or audit log.
     """
     now = datetime.now(UTC)
     permission = _permission(wiring, subject_id)

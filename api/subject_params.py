@@ -14,7 +14,7 @@ SubjectId = Annotated[str, Path(pattern=SUBJECT_ID, description="Random id of th
 
 
 def resolve_and_record(wiring: Wiring, audit: Recorder, text: str) -> str:
-    """Resolve `text` to the id of a subject that is known and not erased, and record the call about them.
+    """Resolve `text` to the id of a subject that is known and not erased, and record the call.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`/api/v1/aggregates`: statistics over at least MIN_GROUP_SIZE people, optionally with differential privacy."""
+"""`/api/v1/aggregates`: statistics over at least MIN_GROUP_SIZE people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/v1/campaigns`: the tenant's campaigns, their targeting and limits. Servers apply edits with their next poll."""
+"""`/api/v1/campaigns`: the tenant's campaigns. Servers apply edits with their next poll."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`/api/v1/creatives`: texts of the caller's campaigns, their review states and the review queue.
-
-Approvals and rejections take effect on each server with its next poll.
-"""
+"""`/api/v1/creatives`: texts of the caller's campaigns. Reviews take effect on each server with its next poll."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`POST /api/v1/decisions`: choose an ad; recorded before the response."""
+"""`POST /api/v1/decisions`."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def make_decision(
 
 
 def _permission(request: DecisionRequest, context: DecisionContext, audit: Recorder) -> Permission:
-    """Read the permission, recording the access before any personal data is used."""
+    """Records the access before any personal data is used."""
     permission = context.permissions.of(request.subject_id)
     audit.record(request.subject_id, *permission.subjects) if request.subject_id else audit.nobody()
     return permission

@@ -1,4 +1,4 @@
-"""`POST /api/v1/events`: report impressions, clicks and conversions of decisions."""
+"""`POST /api/v1/events`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/experiments/{experiment_id}/result`: an experiment's result; `.../result/page`: the same as HTML."""
+"""`GET /api/v1/experiments/{experiment_id}/result`, and `.../result/page` as HTML."""
 
 from __future__ import annotations
 

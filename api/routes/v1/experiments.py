@@ -1,4 +1,4 @@
-"""`/api/v1/experiments`: experiments that compare policies: allocation, treatments and life cycle."""
+"""`/api/v1/experiments`: experiments that compare policies."""
 
 from __future__ import annotations
 

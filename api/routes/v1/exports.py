@@ -1,4 +1,4 @@
-"""`GET /api/v1/rights/export/{subject_id}`: all data held on a person, streamed."""
+"""`GET /api/v1/rights/export/{subject_id}`."""
 
 from __future__ import annotations
 

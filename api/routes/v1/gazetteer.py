@@ -1,4 +1,4 @@
-"""`/api/v1/gazetteer`: the tenant's tracked names. Edits take effect with the next batch."""
+"""`/api/v1/gazetteer`. Edits take effect with the next batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/health/detailed`: availability of each part, and the age of the served data."""
+"""`GET /api/v1/health/detailed`."""
 
 from __future__ import annotations
 

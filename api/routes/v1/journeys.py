@@ -1,4 +1,4 @@
-"""`GET /api/v1/profiles/{subject_id}/journey`: a person's emotional journey; `.../journey/page`: the same as HTML."""
+"""`GET /api/v1/profiles/{subject_id}/journey`, and `.../journey/page` as HTML."""
 
 from __future__ import annotations
 
@@ -94,5 +94,5 @@ def get_journey_page(
 
 
 def _seen(journey: Journey) -> list[str]:
-    """The emotions present in any hour: the columns of the table."""
+    """The columns of the table."""
     return [name for name in EMOTIONS if any(name in hour.emotions for hour in journey.hours)]

@@ -1,4 +1,4 @@
-"""`/api/v1/organisation`: the caller's organisation."""
+"""`/api/v1/organisation`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/v1/people`, for privacy officers: look up a person's status, restrict and rectify their data."""
+"""`/api/v1/people`, for privacy officers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/v1/posts/{platform}/{post_id}`, for privacy officers: trace a post's effects, and forget it."""
+"""`/api/v1/posts/{platform}/{post_id}`, for privacy officers."""
 
 from __future__ import annotations
 

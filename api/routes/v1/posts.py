@@ -1,4 +1,4 @@
-"""`POST /api/v1/posts`: ingest posts over HTTP; durable in the stream before the response."""
+"""`POST /api/v1/posts`; durable in the stream before the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/profiles/{subject_id}`: a person's published profile."""
+"""`GET /api/v1/profiles/{subject_id}`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/decisions/{decision_id}/why`: why an ad was chosen; `.../why/page`: the same as HTML."""
+"""`GET /api/v1/decisions/{decision_id}/why`, and `.../why/page` as HTML."""
 
 from __future__ import annotations
 

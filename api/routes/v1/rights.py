@@ -1,4 +1,4 @@
-"""`/api/v1/rights`: erasures, and data subjects' requests with deadlines and receipts."""
+"""`/api/v1/rights`: erasures and data subjects' requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/campaigns/{id}/spending`: a campaign's spending."""
+"""`GET /api/v1/campaigns/{id}/spending`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads audit`: verify the audit log, list accesses to personal data, sign checkpoints."""
+"""`alphaads audit`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads backfill`: replay the posts of a time range as one Dagster backfill."""
+"""`alphaads backfill`."""
 
 from __future__ import annotations
 

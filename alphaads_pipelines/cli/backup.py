@@ -1,4 +1,4 @@
-"""`alphaads backup`: back up data and wrapped keys separately; restore them without the people erased since."""
+"""`alphaads backup`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads batches`: show micro-batches, and resume lost or failed ones."""
+"""`alphaads batches`."""
 
 from __future__ import annotations
 

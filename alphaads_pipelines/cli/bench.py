@@ -1,4 +1,4 @@
-"""`alphaads bench`: run one benchmark; one JSON object on stdout."""
+"""`alphaads bench`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _sizes(given: list[str]) -> dict[str, float]:
 
 
 def _options(benchmark: Callable[..., Any], settings: Settings, **given: Any) -> dict[str, Any]:
-    """The benchmark's options: as given, or else from the settings."""
+    """As given, or else from the settings."""
     taken = signature(benchmark).parameters
     options = {name: value for name, value in given.items() if value is not None}
     if unfit := [f"--{name}" for name in options if name not in taken]:

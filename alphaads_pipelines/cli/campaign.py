@@ -1,4 +1,4 @@
-"""`alphaads campaign`: manage campaigns and show their spending."""
+"""`alphaads campaign`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads consent`: show, grant and withdraw a person's consents."""
+"""`alphaads consent`."""
 
 from __future__ import annotations
 

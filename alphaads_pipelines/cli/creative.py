@@ -1,4 +1,4 @@
-"""`alphaads creative`: list campaigns' texts and process the review queue."""
+"""`alphaads creative`."""
 
 from __future__ import annotations
 

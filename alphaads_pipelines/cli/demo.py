@@ -1,4 +1,4 @@
-"""`alphaads demo`: the whole pipeline without a server: ingest posts, serve a decision, show where to look next."""
+"""`alphaads demo`: the whole pipeline without a server."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _show(answer: dict[str, Any], wiring: Wiring) -> None:
 
 @contextmanager
 def _files(inputs: list[Path] | None, more: list[Path] | None) -> Iterator[list[Path]]:
-    """The files to ingest. Raises InvalidRequest for files without --input."""
+    """Raises InvalidRequest for files without --input."""
     if inputs:
         yield [*inputs, *(more or [])]
     elif more:

@@ -1,4 +1,4 @@
-"""`alphaads doctor`: check that everything this installation needs exists and responds."""
+"""`alphaads doctor`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads erase`: erase a person with proof, resume an interrupted erasure, verify a receipt."""
+"""`alphaads erase`."""
 
 from __future__ import annotations
 

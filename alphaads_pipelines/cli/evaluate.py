@@ -1,4 +1,4 @@
-"""`alphaads evaluate nlp`: quality of a scorer on public data, beside published figures."""
+"""`alphaads evaluate nlp`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads experiment`: manage and evaluate experiments; `analyse` evaluates one from a file."""
+"""`alphaads experiment`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads export`: all data held on one person, as a JSON document and an HTML page."""
+"""`alphaads export`."""
 
 from __future__ import annotations
 

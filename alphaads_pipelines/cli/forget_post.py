@@ -1,4 +1,4 @@
-"""`alphaads forget-post`: forget a post that its author deleted at the network."""
+"""`alphaads forget-post`, for posts that their author deleted at the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads gazetteer`: list, add, remove, import and export the tracked names."""
+"""`alphaads gazetteer`."""
 
 from __future__ import annotations
 

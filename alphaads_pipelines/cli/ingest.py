@@ -1,4 +1,4 @@
-"""`alphaads ingest`: seal the payloads of a file and write them to the posts stream."""
+"""`alphaads ingest`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads keys`: show and rotate the key-encryption keys, online."""
+"""`alphaads keys`."""
 
 from __future__ import annotations
 

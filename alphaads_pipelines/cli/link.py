@@ -1,4 +1,4 @@
-"""`alphaads link`: link and unlink a person's accounts on several networks."""
+"""`alphaads link`."""
 
 from __future__ import annotations
 

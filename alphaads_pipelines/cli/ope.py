@@ -1,4 +1,4 @@
-"""`alphaads ope`: estimate a policy's reward from the log of another policy."""
+"""`alphaads ope`."""
 
 from __future__ import annotations
 

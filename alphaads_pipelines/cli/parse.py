@@ -1,4 +1,4 @@
-"""`alphaads parse`: normalised posts as JSON lines on stdout, rejects with reasons on stderr."""
+"""`alphaads parse`."""
 
 from __future__ import annotations
 

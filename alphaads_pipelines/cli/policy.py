@@ -1,4 +1,4 @@
-"""`alphaads policy`: evaluate policies and assign their roles: serving, canary, shadow."""
+"""`alphaads policy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads replay`: rerun committed batches, for example after a parser fix."""
+"""`alphaads replay`, for example after a parser fix."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def _opened(file: Path | None) -> BinaryIO:
 
 
 def _scorer(tier: str | None, **given: Any) -> Scorer:
-    """Build the scorer; options not given come from the settings."""
+    """Options not given come from the settings."""
     settings = load_settings()
     options = {name: value for name, value in given.items() if value is not None}
     return build_scorer(tier or settings.scorer_tier, msgspec.structs.replace(scorer_options(settings), **options))

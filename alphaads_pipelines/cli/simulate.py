@@ -1,4 +1,4 @@
-"""`alphaads simulate`: run the learning loop in a world with known truth, and measure each policy's regret."""
+"""`alphaads simulate`."""
 
 from __future__ import annotations
 

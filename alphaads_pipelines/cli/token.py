@@ -1,4 +1,4 @@
-"""`alphaads token`: a short-lived bearer token for the API, signed with this installation's SECRET_KEY."""
+"""`alphaads token`: a short-lived token, signed with SECRET_KEY."""
 
 from __future__ import annotations
 

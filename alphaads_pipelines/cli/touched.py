@@ -1,4 +1,4 @@
-"""`alphaads touched`: list the decisions that a post influenced, and the ads chosen."""
+"""`alphaads touched`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaads train`: train the project's own model, promote it unless it is worse, roll back."""
+"""`alphaads train`."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _made(data: Path, settings: Settings, recipe: Recipe) -> Made:
 
 @contextmanager
 def _reported() -> Iterator[Report]:
-    """A progress bar with loss and time left; if stderr is not a terminal, occasional lines."""
+    """If stderr is not a terminal, occasional lines."""
     with progress(TextColumn("left:"), TimeRemainingColumn()) as display:
         task = display.add_task("fitting", total=None)
 

@@ -1,4 +1,4 @@
-"""`alphaads up`: start all processes of this installation and supervise them until Ctrl-C."""
+"""`alphaads up`."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class CandidateReport(msgspec.Struct, frozen=True):
 
     @property
     def figures(self) -> dict[str, Any]:
-        """Figures kept with a promotion."""
+        """Kept with a promotion."""
         figures: dict[str, Any] = {"version": self.version, "incumbent": self.incumbent, "records": self.records}
         if self.evaluation is None:
             return figures

@@ -42,7 +42,7 @@ class LinearThompsonPolicy(LinearPolicy):
 
 
 def _wins(rewards: Floats) -> list[int]:
-    """Columns in which each row is the maximum; ties go to the first."""
+    """Ties go to the first."""
     is_best = rewards == rewards.max(axis=0)  # several times as fast as argmax
     wins = [int(np.count_nonzero(row)) for row in is_best]
     if sum(wins) > rewards.shape[1]:

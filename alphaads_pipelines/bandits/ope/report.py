@@ -86,7 +86,6 @@ def _weights_png(evaluation: Evaluation, weights: Floats) -> bytes:
 
 
 def _arms_png(evaluation: Evaluation) -> bytes:
-    """Frequency of arms relative to their propensities."""
     figure = new_figure(8.0, 2.6)
     axes = figure.add_subplot()
     arms = sorted(evaluation.diagnostics.arms, key=lambda each: -each.drawn)[:_MOST_ARMS]

@@ -79,7 +79,7 @@ def _draw_panel(axes: Axes, panel: Panel, colours: Mapping[str, str]) -> None:
 
 
 def _name_lines(axes: Axes, panel: Panel, colours: Mapping[str, str], top: float) -> None:
-    """Label line ends, spaced apart; random's on the line if it leaves the panel."""
+    """Spaced apart; random's on the line if it leaves the panel."""
     below = 0.0
     for name, curve in sorted(panel.curves.items(), key=lambda each: each[1][-1]):
         last = curve[-1]

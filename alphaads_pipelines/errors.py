@@ -70,7 +70,7 @@ class RejectedPayload(PermanentError):
     Parameters
     ----------
     reason: a stable snake_case code, safe to count and to show.
-    detail: the expectation, without any value from the payload.
+    detail: without any value from the payload.
     """
 
     code = "rejected_payload"
@@ -121,7 +121,7 @@ class OffsetsLost(PermanentError):
 
 
 class Fenced(PermanentError):
-    """Another attempt owns this batch now; this one must stop writing."""
+    """Another attempt owns this batch; this one must stop writing."""
 
     code = "fenced"
 
@@ -134,7 +134,7 @@ class NotFound(PermanentError):
 
 
 class Erased(PermanentError):
-    """The person was erased: no data of theirs is held or ingested again."""
+    """The person was erased; nothing of theirs is ingested again."""
 
     code = "erased"
     http_status = 410
@@ -155,7 +155,7 @@ class NotPermitted(PermanentError):
 
 
 class GroupTooSmall(PermanentError):
-    """An aggregate covers too few people to publish, or none; which of the two is not disclosed."""
+    """An aggregate covers too few people to publish, or none; which is not disclosed."""
 
     code = "group_too_small"
     http_status = 403

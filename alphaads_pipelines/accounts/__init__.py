@@ -1,5 +1,4 @@
-"""Accounts: organisations, users, roles, sessions and service keys.
+"""Accounts: organisations, users, roles, sessions and service keys. Empty yet.
 
-Belongs here: who may sign in and with which scopes. Does not: HTTP (api/) or the log of accesses (audit/). Nothing is
-built here yet.
+Belongs here: identities and their scopes. Does not: HTTP (api/) or the log of accesses (audit/).
 """

@@ -2,11 +2,10 @@
 
 Each arm keeps G = sum of x x' and b = sum of r x. Derived are the inverse of A = ridge I + G, for the uncertainty, and
 theta = A^-1 (b + ridge prior). Few new contexts of an arm update its inverse by Woodbury's identity (Hager, SIAM Review
-31(2), 1989; Sherman-Morrison for one), many cause an inversion. Either way, a state holds only G and b.
+31(2), 1989), many cause an inversion. A state holds only G and b.
 
-x' A^-1 x is the dot product of the upper triangles of A^-1, off-diagonals doubled, and of x x'. For all arms and many
-contexts this is one matrix product at half the work of the quadratic form, without an array of contexts x arms x
-features.
+x' A^-1 x is the dot product of the upper triangles of A^-1, off-diagonals doubled, and of x x': one matrix product for
+all arms and contexts, at half the work of the quadratic form.
 """
 
 from __future__ import annotations

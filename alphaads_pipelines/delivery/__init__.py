@@ -1,5 +1,4 @@
-"""Delivery: sends campaigns and creatives to ad platforms and reads their results back.
+"""Delivery: sends campaigns and creatives to ad platforms and reads their results back. Empty yet.
 
-Belongs here: the outbox, checks before sending, one file per ad platform. Does not: choosing a creative (decisions/,
-bandits/). Nothing is built here yet.
+Belongs here: the outbox, checks before sending, one file per ad platform. Does not: choosing a creative (decisions/).
 """

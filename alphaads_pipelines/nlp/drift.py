@@ -1,15 +1,13 @@
 """Drift of the posts' labels, by the population stability index (PSI).
 
-Each hour of the newest day is compared with that hour of earlier days, and the whole day with all of them. Hours are
-those of posting, so late archives and catch-up runs do not look like drift. Only one model's scores are compared: a new
-model changes labels by itself.
+Each hour of the newest day is compared with the same hour of the days before, and the whole day with all of them. Hours
+are those of posting, so archives and catch-up runs do not look like drift. Only scores of one model are compared.
 
 PSI = sum of (p - q) ln(p / q). Without change it is about (1/n + 1/m) times a chi-square variable with k - 1 degrees of
 freedom, for k labels in samples of n and m posts (Yurdakul and Naranjo, Journal of Risk Model Validation 14(4), 2020).
 The threshold is the one-in-a-million quantile of chance, but at least `MATERIAL`, since among 50,000 posts every
 difference is significant. The customary 0.1 and 0.25 ignore sample size: at 50 posts they flag only noise, and they
-miss a shift of 10 points between two common labels (index 0.04 or more), which here trips every hour of 5,000 posts,
-and the day of quieter hours.
+miss a shift of 10 points between two common labels (index 0.04 or more), which trips every hour of 5,000 posts here.
 """
 
 from __future__ import annotations

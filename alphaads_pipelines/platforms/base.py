@@ -53,8 +53,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 class AuthoredPayload:
     """A payload of one author (`author_id` None: unattributed) that names no other person.
 
-    `network` is the author's network if not the splitting platform: the generic format carries posts of any network,
-    and the same id on two networks is two people.
+    `network` is the author's network if not the splitting platform: the generic format carries posts of any network.
     """
 
     author_id: str | None
@@ -79,7 +78,7 @@ class Platform(ABC):
         """Split a payload at intake, where identities are in the clear: its own post first, then nested and quoted
         ones.
 
-        Other people's handles, names and ids are tokenised or dropped in each. Never raises: an unattributable part has
+        Other people's handles, names and ids are tokenised or dropped. Never raises: an unattributable part has
         `author_id` None, to be sealed with the daily key and rejected later.
         """
 

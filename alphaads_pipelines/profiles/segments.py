@@ -170,7 +170,7 @@ def fit_segments(features: Iterable[Floats], before: Segmentation, seed: int = 0
 
     k from 2 to MOST_SEGMENTS maximises the mean simplified silhouette, (b - a) / b for distances a and b to the nearest
     and next centroid (Vendramin et al., Statistical Analysis and Data Mining 3(4), 2010), without groups below
-    LEAST_PEOPLE; else one segment, or none below LEAST_PEOPLE people. The order of people does not matter.
+    LEAST_PEOPLE; else one segment or none. Independent of people's order.
     """
     people = np.array(list(features)).reshape(-1, len(FEATURES))
     if len(people) < LEAST_PEOPLE:

@@ -1,5 +1,5 @@
-"""Sources: live clients that pull posts from a network's API and hand the payloads to intake.
+"""Sources: live clients that pull posts from a network's API and hand the payloads to intake. Empty yet.
 
-Belongs here: paging, cursors, quota, cost, tokens, webhooks, one file per network. Does not: turning a payload into a
-`Post` (platforms/) or writing the stream (ingest/). Nothing is built here yet.
+Belongs here: paging, cursors, quota, cost, tokens, webhooks, one file per network. Does not: parsing (platforms/) or
+writing the stream (ingest/).
 """

@@ -1,14 +1,12 @@
 """Pacing: whether a campaign may show one more ad now, and from which budget. Pure.
 
-A day's budget is released evenly: the remaining money over the remaining seconds. Budget unused for lack of traffic is
-spread over the rest of the day: credit is capped at 1/96 of the day (15 minutes), but covers at least one ad. The plan
-ends those 15 minutes early; the remainder is then free. This is a token bucket whose rate follows the remainder, after
-Agarwal, Ghosh, Wei & You, "Budget Pacing for Targeted Online Advertisements at LinkedIn" (KDD 2014), with the clock
-instead of a traffic forecast.
+A day's budget is released evenly: the remaining money over the remaining seconds. Unused budget is spread over the rest
+of the day: credit is capped at 1/96 of the day (15 minutes), but covers at least one ad; in the last 15 minutes the
+remainder is free. This is a token bucket whose rate follows the remainder, after Agarwal, Ghosh, Wei & You, "Budget
+Pacing for Targeted Online Advertisements at LinkedIn" (KDD 2014), with the clock instead of a traffic forecast.
 
 A segment's floor reserves a share of the day's budget for its people until the last 1/24 of the day (23:00), when the
-remainder opens to all so that it can be spent. Each floor has a bucket, paced to be empty by then; its people may also
-use the common one.
+remainder opens to all. Each floor has its own bucket; its people may also use the common one.
 
 Amounts are millionths of a US dollar, reservations included. Days are UTC, clipped to the campaign's run.
 """

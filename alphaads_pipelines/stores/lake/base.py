@@ -48,8 +48,8 @@ class Lake(ABC):
         """Make `rows` the only rows of the slice; returns the version. Idempotent.
 
         Post tables are sliced by stream partition and offset, tables partitioned by shard alone by `batch_seq`. `guard`
-        raises Fenced when the caller no longer owns the batch. It runs between loading the base state and each write,
-        so a writer that loses its batch after it conflicts, retries and is fenced.
+        raises Fenced when the caller no longer owns the batch; it runs between loading the base state and each write,
+        so a writer that lost its batch conflicts, retries and is fenced.
 
         Raises
         ------
@@ -92,10 +92,8 @@ class Lake(ABC):
 
     @abstractmethod
     def maintain(self, table: Table, *, retention_hours: float) -> Mapping[str, int]:
-        """Merge small files, shorten the log, delete files unused for `retention_hours`.
-
-        Safe beside writers. Returns files and bytes before and after, and files deleted.
-        """
+        """Merge small files, shorten the log, delete files unused for `retention_hours`; safe beside writers.
+        Returns figures."""
 
     @abstractmethod
     def erase(
@@ -121,9 +119,9 @@ class Lake(ABC):
 
     @abstractmethod
     def erase_posts(self, table: Table, post_keys: Collection[bytes], shard: int) -> Mapping[str, int]:
-        """Delete posts' rows of one shard from all versions; safe beside writers.
+        """Delete posts' rows of one shard from all versions; safe beside writers. Returns figures.
 
-        Orphans of killed writers are left to maintenance. Returns figures. Raises WriteConflict.
+        Orphans of killed writers are left to maintenance. Raises WriteConflict.
         """
 
     @abstractmethod

@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 
 from alphaads_pipelines.decisions.spool import forward
 from alphaads_pipelines.platforms.base import Payload
-from alphaads_pipelines.rights.access.export import answered, write_export
+from alphaads_pipelines.rights.access.export import recorded_export, write_export
 from alphaads_pipelines.rights.backups.backup import create_backup
 from alphaads_pipelines.runtime.backups import backup_sources
 from alphaads_pipelines.runtime.in_process import in_process, run_until_idle
@@ -148,7 +148,7 @@ class Life:
 
     def _export(self) -> None:
         for subject in self.of(self.people):
-            with answered(self.wiring.rights.sources, subject, "c" * 32, datetime.now(UTC)) as export:
+            with recorded_export(self.wiring.rights.sources, subject, "c" * 32, datetime.now(UTC)) as export:
                 write_export(export, self.outside)
 
     def _back_up(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure() -> None:
     """Log lines below a warning would bury what a test has to say; property tests try the same examples every time."""
     configure_logging(level="WARNING")
+    # A shell starts background jobs with SIGINT ignored. Dagster copies that to SIGTERM, and servers that tests start
+    # would inherit it and never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
     hypothesis.settings.load_profile("seeded")
 
